@@ -1,0 +1,20 @@
+"""Loss functions written once, for every array library: values, gradients and second derivatives without autodiff."""
+
+from ._domains import validation
+from ._loss import Loss, loss
+from .binary import binary_cross_entropy, binary_cross_entropy_with_logits
+from .multiclass import cross_entropy
+from .regression import l1_loss, mse_loss
+from .robust import huber_loss
+
+__all__ = [
+    "Loss",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "huber_loss",
+    "l1_loss",
+    "loss",
+    "mse_loss",
+    "validation",
+]

@@ -1,0 +1,30 @@
+"""Derivatives that nobody has registered: by the autodiff of the library, where it has one."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import array_api_compat
+
+from .typing import Array, Namespace
+
+
+def derivatives(loss: str, what: str, xp: Namespace, function: Callable[..., Array], predictions: tuple[Array, ...]) -> tuple[Array, ...]:
+    """Differentiate the sum of `function` with respect to each of its arguments.
+
+    The losses of a batch do not depend on each other's predictions, so that this is the derivative of each loss.
+    """
+    if array_api_compat.is_torch_namespace(xp):
+        vjp = sys.modules["torch"].func.vjp
+    elif array_api_compat.is_jax_namespace(xp):
+        import jax
+
+        vjp = jax.vjp
+    else:
+        raise NotImplementedError(
+            f"{loss} has no registered {what}, and {xp.__name__} has no autodiff: register it with `@{loss}.{what}`, a function of "
+            "the same arguments as the formula"
+        )
+    value, pull = vjp(function, *predictions)
+    gradients: tuple[Any, ...] = pull(xp.ones_like(value))
+    return gradients

@@ -1,0 +1,170 @@
+"""Domains at work: parameters are checked at every call, the values of NumPy arrays block by block."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from numbers import Integral, Real
+from typing import Any, Literal, NoReturn, get_args, get_origin
+
+import annotated_types as at
+import numpy as np
+
+from .typing import Array, Domain
+
+_validating = ContextVar("portable_losses.validation", default=True)
+
+validating: Callable[[], bool] = _validating.get
+"""Whether the values of NumPy arrays are looked at."""
+
+
+@contextmanager
+def validation(enabled: bool) -> Generator[None]:
+    """Turn the look at the values of NumPy arrays on or off, in this thread or task, for a block of code.
+
+    Parameters
+    ----------
+    enabled : bool
+        False: arrays are taken to be inside their domains. Outside, the result is that of the other array libraries: the
+        value of the formula, and NaN for a label out of range. Dtypes, shapes and parameters are checked all the same.
+
+    Yields
+    ------
+    None
+        Nothing: the setting holds inside the ``with`` block, and nests.
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> with pl.validation(False):
+    ...     float(pl.cross_entropy([[0.5, 1.0]], [2]))
+    nan
+    """
+    token = _validating.set(enabled)
+    try:
+        yield
+    finally:
+        _validating.reset(token)
+
+
+# Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A Python parameter of a loss: its default, its type, and the constraints that its annotation adds."""
+
+    name: str
+    default: Any
+    kind: Any
+    constraints: tuple[Any, ...]
+
+
+def check_parameter(loss: str, parameter: Parameter, value: Any) -> None:
+    """Refuse a parameter of the wrong type or out of its range."""
+    kind = parameter.kind
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            raise ValueError(f"{loss}: {parameter.name} must be one of {get_args(kind)}, got {value!r}")
+    elif kind is bool:
+        if not isinstance(value, (bool, np.bool_)):
+            raise TypeError(f"{loss}: {parameter.name} must be True or False, got {value!r}")
+    elif kind in (int, float):
+        wanted, word = (Integral, "a whole number") if kind is int else (Real, "a number")
+        if not isinstance(value, wanted):
+            raise TypeError(
+                f"{loss}: {parameter.name} must be {word}, got {_brief(value)}; it is one setting for the whole call, not an array"
+            )
+        if not all(_holds(constraint, value) for constraint in parameter.constraints):
+            bounds = _bounds(parameter.constraints)
+            raise ValueError(f"{loss}: {parameter.name} must be {word} in {bounds}, got {value!r}")
+
+
+def _brief(value: Any) -> str:
+    text = repr(value)
+    return f"{text if len(text) < 50 else text[:47] + '...'} ({type(value).__name__})"
+
+
+def _holds(constraint: Any, value: Any) -> bool:
+    match constraint:
+        case at.Gt(bound):
+            return bool(value > bound)
+        case at.Ge(bound):
+            return bool(value >= bound)
+        case at.Lt(bound):
+            return bool(value < bound)
+        case at.Le(bound):
+            return bool(value <= bound)
+        case at.Interval():
+            return all(_holds(part, value) for part in constraint)
+    return True
+
+
+def _bounds(constraints: tuple[Any, ...]) -> str:
+    lower, upper = "(-inf", "inf)"
+    parts = [part for constraint in constraints for part in (constraint if isinstance(constraint, at.Interval) else (constraint,))]
+    for part in parts:
+        match part:
+            case at.Gt(bound):
+                lower = f"({bound:g}"
+            case at.Ge(bound):
+                lower = f"[{bound:g}"
+            case at.Lt(bound):
+                upper = f"{bound:g})"
+            case at.Le(bound):
+                upper = f"{bound:g}]"
+    return f"{lower}, {upper}"
+
+
+# Values
+
+
+def inside(domain: Domain, values: Array, classes: int) -> Array:
+    """Say of each value of a NumPy array whether it is in the domain; NaN, which is nobody's fault, is."""
+    if domain.labels:
+        return (values >= 0) & (values < classes)
+    good = values == values
+    for part in domain.interval or ():
+        good &= _compare(part, values)
+    if domain.members:
+        good &= np.isin(values, domain.members)
+    if domain.whole:
+        good &= values == np.floor(values)
+    return good | np.isnan(values)
+
+
+def _compare(part: Any, values: Array) -> Array:
+    match part:
+        case at.Gt(bound):
+            return values > bound
+        case at.Ge(bound):
+            return values >= bound
+        case at.Lt(bound):
+            return values < bound
+        case _:
+            return values <= part.le
+
+
+def all_inside(domain: Domain, values: Array, classes: int) -> bool:
+    """Say whether a NumPy block is inside its domain, by its extremes where they tell: two reads while it is in the cache."""
+    if values.size == 0:
+        return True
+    if not (domain.members or domain.whole):
+        low, high = np.minimum.reduce(values, axis=None), np.maximum.reduce(values, axis=None)
+        if domain.labels:
+            return bool(low >= 0 and high < classes)
+        if all(_holds(part, low) and _holds(part, high) for part in domain.interval or ()):
+            return True
+    return bool(np.all(inside(domain, values, classes)))
+
+
+def refuse(loss: str, argument: str, domain: Domain, values: Array, good: Array) -> NoReturn:
+    """Raise the error of a NumPy array with a value outside its domain."""
+    index = tuple(int(i) for i in np.argwhere(~good)[0])
+    bad = values[index].item()
+    where = f"{argument}[{', '.join(map(str, index))}]" if index else argument
+    hint = f" ({domain.hint})" if domain.hint else ""
+    raise ValueError(f"{loss}: {argument} must hold {domain.description}, but {where} is {bad!r}{hint}")
+
+

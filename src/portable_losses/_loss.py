@@ -1,0 +1,216 @@
+"""`Loss` and `@loss`: from a formula to a public function with its gradient, second derivative and options."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+
+from ._autodiff import derivatives
+from ._docstrings import carry_over, with_options
+from ._evaluate import Orders, evaluate
+from ._signature import Signature, read
+from .typing import Array, Axis, Namespace
+
+P = ParamSpec("P")
+Formula = TypeVar("Formula", bound=Callable[..., Any])
+
+
+class Loss(Generic[P]):
+    """A loss function, made by `loss` from a formula.
+
+    Call it for the reduced loss. Its methods take the same arguments and give derivatives with respect to what is predicted,
+    on every array library, whether or not it has autodiff.
+
+    Parameters
+    ----------
+    formula : callable
+        The formula: ``formula(xp, pred, target, /, *, parameter=..., ...)``, with the position of the core axes after `xp`
+        where there are any.
+    layouts : tuple of str
+        Its gufunc signatures; none for a pointwise loss.
+    predicted : int
+        How many of its arrays, from the first, are predictions.
+
+    See Also
+    --------
+    loss : The decorator that makes a `Loss`.
+    """
+
+    def __init__(self, formula: Callable[..., Array], layouts: tuple[str, ...] = (), predicted: int = 1) -> None:
+        self.formula = formula
+        self.signature: Signature = read(formula, layouts, predicted)
+        self._derivatives: dict[int, Callable[..., Any]] = {}
+        self._value_and_derivative: Callable[..., Any] | None = None
+        carry_over(self, formula)
+        self.__doc__ = with_options(formula.__doc__, self.signature)
+        self.__signature__ = self.signature.public
+
+    __name__: str
+    __qualname__: str
+
+    def __call__(self, *arrays: P.args, **options: P.kwargs) -> Array:
+        """Give the reduced loss."""
+        return evaluate(self.signature, self._compute, (0,), arrays, options)[0]
+
+    def value_and_grad(self, *arrays: P.args, **options: P.kwargs) -> tuple[Array, Any]:
+        """Give the reduced loss and its gradient with respect to what is predicted, in one pass over the data.
+
+        Parameters
+        ----------
+        *arrays, **options
+            Those of the loss.
+
+        Returns
+        -------
+        value : array
+            The loss.
+        gradient : array or tuple of arrays
+            Of the shape of the predictions; a tuple where the loss has several. With `axis` or ``reduction="none"`` it is
+            the gradient of the sum of the result.
+        """
+        value, gradient = evaluate(self.signature, self._compute, (0, 1), arrays, options)
+        return value, self._one_or_all(gradient)
+
+    def grad(self, *arrays: P.args, **options: P.kwargs) -> Any:
+        """Give the gradient of the reduced loss with respect to what is predicted: see `value_and_grad`."""
+        return self._one_or_all(*evaluate(self.signature, self._compute, (1,), arrays, options))
+
+    def grad_and_hess(self, *arrays: P.args, **options: P.kwargs) -> tuple[Any, Any]:
+        """Give the gradient and the diagonal of the second derivative, as Newton's method and gradient boosting want them."""
+        gradient, second = evaluate(self.signature, self._compute, (1, 2), arrays, options)
+        return self._one_or_all(gradient), self._one_or_all(second)
+
+    def derivative(self, function: Formula) -> Formula:
+        """Register the derivative: a function of the formula's arguments that gives an array for each prediction.
+
+        Parameters
+        ----------
+        function : callable
+            Derivative of the value of each loop element with respect to the predictions, before weights and reduction.
+            Where several arrays are predicted it returns a tuple.
+
+        Returns
+        -------
+        callable
+            The same function.
+        """
+        self._derivatives[1] = function
+        return function
+
+    def second_derivative(self, function: Formula) -> Formula:
+        """Register the diagonal of the second derivative: see `derivative`."""
+        self._derivatives[2] = function
+        return function
+
+    def value_and_derivative(self, function: Formula) -> Formula:
+        """Register a function that gives value and derivative, where they share the expensive part: see `derivative`."""
+        self._value_and_derivative = function
+        return function
+
+    def _one_or_all(self, gradients: Sequence[Array]) -> Any:
+        return gradients[0] if len(gradients) == 1 else tuple(gradients)
+
+    def _compute(self, orders: Orders, xp: Namespace, head: tuple[Axis, ...], arrays: Sequence[Array], parameters: Mapping[str, Any]) -> list[Any]:
+        """Evaluate the formulas: for each order the value, or a tuple of derivatives."""
+        if orders == (0, 1) and self._value_and_derivative is not None:
+            value, derivative = self._value_and_derivative(xp, *head, *arrays, **parameters)
+            return [value, _as_tuple(derivative)]
+        return [
+            _as_tuple(self._derivative(order, xp, head, arrays, parameters)) if order else self.formula(xp, *head, *arrays, **parameters)
+            for order in orders
+        ]
+
+    def _derivative(self, order: int, xp: Namespace, head: tuple[Axis, ...], arrays: Sequence[Array], parameters: Mapping[str, Any]) -> Any:
+        if order in self._derivatives:
+            return self._derivatives[order](xp, *head, *arrays, **parameters)
+        if order == 1 and self._value_and_derivative is not None:
+            return self._value_and_derivative(xp, *head, *arrays, **parameters)[1]
+        predicted = self.signature.predicted
+        rest = arrays[predicted:]
+        if order == 1:
+            return derivatives(
+                self.__name__, "derivative", xp, lambda *p: self.formula(xp, *head, *p, *rest, **parameters), tuple(arrays[:predicted])
+            )
+        if head:
+            raise NotImplementedError(
+                f"{self.__name__} has no registered second_derivative, and autodiff would need a pass for each entry of a row: "
+                f"register it with `@{self.__name__}.second_derivative`"
+            )
+        return tuple(
+            derivatives(
+                self.__name__,
+                "second_derivative",
+                xp,
+                lambda p, i=i: _as_tuple(self._derivative(1, xp, head, (*arrays[:i], p, *arrays[i + 1 :]), parameters))[i],
+                (arrays[i],),
+            )[0]
+            for i in range(predicted)
+        )
+
+    def __reduce__(self) -> str:
+        return self.__qualname__
+
+    def __repr__(self) -> str:
+        return f"<loss {self.__name__}{self.__signature__}>"
+
+
+def _as_tuple(derivative: Any) -> tuple[Array, ...]:
+    return derivative if isinstance(derivative, tuple) else (derivative,)
+
+
+@overload
+def loss(formula: Callable[Concatenate[Namespace, P], Array], /) -> Loss[P]: ...
+@overload
+def loss(layout: str, /, *layouts: str, predicted: int = 1) -> Callable[[Callable[Concatenate[Namespace, Axis, P], Array]], Loss[P]]: ...
+@overload
+def loss(*, predicted: int) -> Callable[[Callable[Concatenate[Namespace, P], Array]], Loss[P]]: ...
+def loss(*given: Any, predicted: int = 1) -> Any:
+    r"""Make a loss of a formula.
+
+    The formula is written once, over an array namespace; what it returns is the loss of each element, before weights, mask
+    and reduction, which are the business of the result.
+
+    Parameters
+    ----------
+    *given : callable or str
+        The formula itself, for a pointwise loss: ``formula(xp, pred, target, /, *, parameter=default, ...)``. Or gufunc
+        signatures such as ``"(class),()->()"``, one for each way to call the loss: then a decorator is returned, for a
+        formula that is handed the position of its core axes after `xp`, and reduces over them. The name of a core dimension
+        is the name of the option that says where it is: ``class_axis``.
+    predicted : int, default 1
+        How many of the arrays, from the first, are predictions: derivatives are taken with respect to these.
+
+    Returns
+    -------
+    Loss
+        The loss, with the methods `value_and_grad`, `grad` and `grad_and_hess`. Annotations of the formula (`typing.Real`,
+        `typing.Positive`, ...) say its domains, which are checked.
+
+    Raises
+    ------
+    TypeError
+        If the formula is not written as said above.
+    ValueError
+        If a gufunc signature does not fit the formula, or a default is outside its range.
+
+    See Also
+    --------
+    Loss : What it makes.
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> from portable_losses.typing import Positive, Real
+    >>> @pl.loss
+    ... def cauchy(xp, pred: Real, target: Real, /, *, scale: Positive = 1.0):
+    ...     return 0.5 * scale**2 * xp.log1p(((pred - target) / scale) ** 2)
+    >>> @cauchy.derivative
+    ... def _(xp, pred, target, /, *, scale):
+    ...     residual = pred - target
+    ...     return residual / (1 + (residual / scale) ** 2)
+    >>> float(cauchy([1.0, 2.0], [0.0, 2.0], reduction="sum"))
+    0.34657359027997264
+    >>> cauchy.grad([1.0, 2.0], [0.0, 2.0], reduction="sum")
+    array([0.5, 0. ])
+    """
+    if len(given) == 1 and callable(given[0]):
+        return Loss(given[0], (), predicted)
+    return lambda formula: Loss(formula, given, predicted)

@@ -1,0 +1,145 @@
+"""Weights, masks and reductions: one meaning, for a block and for the whole alike."""
+
+from math import nan, prod
+from typing import Any
+
+import numpy as np
+
+from ._namespace import default_dtype, pick
+from ._prepare import Call, known
+from .typing import Array, Namespace
+
+_FOLD_DOWN_TO = 4096
+
+
+def cast(xp: Namespace, array: Array, dtype: Any) -> Array:
+    """Convert an array unless it has the dtype."""
+    return array if array.dtype == dtype else xp.astype(array, dtype)
+
+
+def converted(call: Call, raw: list[Array]) -> list[Array]:
+    """Convert the arrays (a block of them, or the whole) to the dtype of the evaluation, labels to that of indices."""
+    xp = call.xp
+    return [
+        cast(xp, x, default_dtype(xp, x, "indexing") if domain.labels else call.dtype)
+        for x, domain in zip(raw, call.domains, strict=True)
+    ]
+
+
+def weigh(call: Call, target: Array, weights: Array | None, where: Array | None) -> Array | None:
+    """Give the weight of each loss, 0 for what is left out; None where all count alike."""
+    xp = call.xp
+    if call.ignore_index is not None:
+        kept = target != call.ignore_index
+        where = kept if where is None else where & kept
+    weight = None if weights is None else cast(xp, weights, call.dtype)
+    if call.class_weights is not None:
+        of_class = _class_weight(call, target)
+        weight = of_class if weight is None else weight * of_class
+    if where is not None:
+        some = xp.ones_like(where, dtype=call.dtype) if weight is None else weight
+        weight = xp.where(where, some, xp.zeros_like(some))
+    return weight
+
+
+def _class_weight(call: Call, target: Array) -> Array:
+    xp = call.xp
+    class_weights = cast(xp, call.class_weights, call.dtype)
+    if not call.domains[call.signature.predicted].labels:
+        return xp.sum(target * class_weights, axis=-1)
+    label = xp.where(strayed(call, target), xp.zeros_like(target), target)
+    return pick(xp, xp.broadcast_to(class_weights, (*label.shape, call.classes)), label, -1)
+
+
+def strayed(call: Call, labels: Array) -> Array:
+    """Say which labels name no class."""
+    return (labels < 0) | (labels >= call.classes)
+
+
+def without_left_out(call: Call, arrays: list[Array], weight: Array | None) -> list[Array]:
+    """Put a value inside the domain in place of what is left out: by the mask, by its label, or by a weight of 0.
+
+    To multiply the loss by 0 would not do: 0 * inf and 0 * NaN are NaN, in the value and in the derivative.
+    """
+    if weight is None:
+        return arrays
+    xp = call.xp
+    keep = weight != 0
+    return [
+        xp.where(keep[(..., *(None,) * len(place))], x, xp.full_like(x, int(domain.safe) if domain.labels else domain.safe))
+        for x, domain, place in zip(arrays, call.domains, call.places, strict=True)
+    ]
+
+
+def with_labels_inside(call: Call, arrays: list[Array]) -> tuple[list[Array], Array | None]:
+    """Put label 0 in place of labels that name no class, and say where: there the result is NaN.
+
+    Left to the libraries a stray label raises, wraps around, is clamped, or reads what lies beyond.
+    """
+    stray = None
+    inside = list(arrays)
+    for i, domain in enumerate(call.domains):
+        if domain.labels:
+            stray = strayed(call, arrays[i])
+            inside[i] = call.xp.where(stray, call.xp.zeros_like(arrays[i]), arrays[i])
+    return inside, stray
+
+
+def reduced(call: Call, value: Array, weight: Array | None) -> Array:
+    """Reduce the losses of the whole."""
+    xp = call.xp
+    if weight is not None:
+        value = value * weight
+    if call.reduction == "none":
+        return value
+    total = xp.sum(value, axis=call.axis)
+    if call.reduction == "sum":
+        return total
+    count = _count(call, value, weight)
+    if isinstance(count, int):
+        return total / count if count else total * nan
+    # The gradient of 0/0 is NaN, and NaN * 0 is what would reach the elements left out: divide by 1, then put NaN.
+    nothing = count == 0
+    return xp.where(nothing, xp.full_like(total, nan), total / xp.where(nothing, xp.ones_like(count), count))
+
+
+def scaled(call: Call, derivative: Array, value: Array, weight: Array | None, cores: int) -> Array:
+    """Give the gradient of the reduced loss: the derivative of each loss times its share in the result."""
+    xp = call.xp
+    inner = (None,) * cores
+    if weight is not None:
+        derivative = derivative * weight[(..., *inner)]
+    if call.reduction != "mean":
+        return derivative
+    count = _count(call, value, weight, keepdims=True)
+    if isinstance(count, int):
+        return derivative / max(count, 1)
+    return derivative / xp.where(count == 0, xp.ones_like(count), count)[(..., *inner)]
+
+
+def _count(call: Call, value: Array, weight: Array | None, keepdims: bool = False) -> Any:
+    """Sum the weights; without weights count the losses, as a Python number where the shape is known."""
+    sizes = call.loop if call.axis is None else [call.loop[i] for i in call.axis]
+    if weight is None and all(map(known, sizes)):
+        return prod(sizes)
+    ones = call.xp.ones_like(value)
+    return call.xp.sum(ones if weight is None else ones * weight, axis=call.axis, keepdims=keepdims)
+
+
+def block_sum(values: Array, axes: tuple[int, ...]) -> Array:
+    """Add up a NumPy block over `axes`, float32 in float64.
+
+    A sum in float32 loses digits, and a cast of the whole block costs as much as a loss. Where all is added up the block is
+    first folded in half a few times, which is exact for equal values and rounds others once a fold; the rest is cast.
+    """
+    accumulator = np.result_type(values.dtype, np.float64)
+    if values.dtype == np.float32 and len(axes) == values.ndim:
+        folded = values.reshape(-1)
+        while folded.size > _FOLD_DOWN_TO and folded.size % 2 == 0:
+            half = folded.size // 2
+            folded = folded[:half] + folded[half:]
+        total = np.add.reduce(folded, dtype=accumulator)
+        if np.isfinite(total):
+            return total
+        # A fold may overflow where the sum in float64 does not.
+    return np.add.reduce(values, axis=axes, dtype=accumulator, keepdims=True)

@@ -1,0 +1,114 @@
+"""What a formula says of itself: its core dimensions, its arrays and their domains, its parameters and their ranges."""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Unpack, get_args, get_origin, get_type_hints
+
+from ._domains import Parameter, check_parameter
+from .typing import ClassOptions, Domain, Options
+
+DEFAULTS: Mapping[str, Any] = {
+    "reduction": "mean",
+    "weights": None,
+    "where": None,
+    "axis": None,
+    "class_axis": -1,
+    "class_weights": None,
+    "ignore_index": None,
+}
+"""The options of the engine. Which of them a loss has is said by the TypedDict that its ``**options`` unpack."""
+
+_BRACKET = re.compile(r"\(([^()]*)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Everything that the engine knows of a formula before the first call."""
+
+    name: str
+    arguments: tuple[str, ...]
+    ways: tuple[tuple[tuple[str, ...], ...], ...]
+    """For each way to call the loss, the core dimensions of each argument."""
+    domains: tuple[tuple[Domain, ...], ...]
+    """For each way to call the loss, the domain of each argument."""
+    parameters: Mapping[str, Parameter]
+    defaults: Mapping[str, Any]
+    """The defaults of the parameters."""
+    options: Mapping[str, Any]
+    """The options of the engine and their defaults."""
+    predicted: int
+    """How many of the arguments, from the first, are predicted: a derivative is taken with respect to each."""
+    public: inspect.Signature
+
+    @property
+    def core(self) -> tuple[str, ...]:
+        """The core dimensions of the first argument: none for a pointwise loss."""
+        return self.ways[0][0]
+
+
+def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int) -> Signature:
+    """Read a formula: its annotations say the domains, `layouts` (gufunc signatures) the core dimensions."""
+    name = formula.__qualname__
+    hints = get_type_hints(formula, include_extras=True)
+    parameters = list(inspect.signature(formula).parameters.values())
+    positional = [p for p in parameters if p.kind is p.POSITIONAL_ONLY][2 if layouts else 1 :]
+    keywords = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+    rest = [p for p in parameters if p.kind is p.VAR_KEYWORD]
+    if not positional or any(p.kind in (p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL) for p in parameters):
+        given = "xp, axis, pred, target" if layouts else "xp, pred, target"
+        raise TypeError(f"{name}: write a formula as `def {name}({given}, /, *, parameter=default, ...)`")
+    arguments = tuple(p.name for p in positional)
+    ways = tuple(_cores(name, layout, arguments) for layout in layouts) or (((),) * len(arguments),)
+    own = {p.name: _parameter(name, p, hints.get(p.name, Any)) for p in keywords}
+    options = {name: DEFAULTS[name] for name in _option_names(hints.get(rest[0].name) if rest else None)}
+    options |= {f"{core}_axis": -1 for way in ways for cores in way for core in cores}
+    shown = [
+        inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default)
+        for option, default in options.items()
+        if option not in own
+    ]
+    return Signature(
+        name=name,
+        arguments=arguments,
+        ways=ways,
+        domains=tuple(tuple(_domain(hints.get(argument), way) for argument in arguments) for way in range(len(ways))),
+        parameters=own,
+        defaults={p.name: p.default for p in own.values() if p.default is not inspect.Parameter.empty},
+        options=options,
+        predicted=predicted,
+        public=inspect.Signature(positional + keywords + shown, return_annotation=hints.get("return", Any)),
+    )
+
+
+def _cores(name: str, layout: str, arguments: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    inputs, _, output = layout.replace(" ", "").partition("->")
+    brackets = _BRACKET.findall(inputs)
+    if _BRACKET.sub("", inputs).strip(",") or output != "()" or len(brackets) != len(arguments):
+        raise ValueError(
+            f"{name}: {layout!r} is not the signature of a loss of {', '.join(arguments)}: that has a bracket for each of them "
+            "and gives one value, as '(class),()->()'"
+        )
+    return tuple(tuple(core for core in bracket.split(",") if core) for bracket in brackets)
+
+
+def _option_names(annotation: Any) -> list[str]:
+    if get_origin(annotation) is Unpack:
+        (annotation,) = get_args(annotation)
+    known = ClassOptions.__annotations__ if annotation is ClassOptions else Options.__annotations__
+    return [name for name in DEFAULTS if name in known]
+
+
+def _domain(annotation: Any, way: int) -> Domain:
+    domains = [data for data in getattr(annotation, "__metadata__", ()) if isinstance(data, Domain)]
+    return domains[min(way, len(domains) - 1)] if domains else Domain("real numbers")
+
+
+def _parameter(loss: str, parameter: inspect.Parameter, annotation: Any) -> Parameter:
+    constraints = getattr(annotation, "__metadata__", ())
+    kind = annotation.__origin__ if constraints else annotation
+    made = Parameter(parameter.name, parameter.default, kind, constraints)
+    if made.default is not inspect.Parameter.empty:
+        check_parameter(loss, made, made.default)
+    return made

@@ -1,0 +1,140 @@
+"""Losses that choose one class of several."""
+
+from typing import Unpack
+
+from ._loss import loss
+from ._namespace import one_hot, pick
+from .special import Exponentials, exponentials, weighted
+from .typing import Array, Axis, ClassLogit, ClassOptions, LabelsOrProbability, Namespace, UnitInterval
+
+__all__ = ["cross_entropy"]
+
+
+@loss("(class),()->()", "(class),(class)->()")
+def cross_entropy(
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: LabelsOrProbability,
+    /,
+    *,
+    label_smoothing: UnitInterval = 0.0,
+    **options: Unpack[ClassOptions],
+) -> Array:
+    r"""Cross-entropy of logits with class labels, or with probabilities.
+
+    Parameters
+    ----------
+    logits : array
+        Logits of the K classes along `class_axis`: real numbers; -inf masks a class.
+    target : array or int
+        Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0 to K - 1. Or
+        probabilities, of the shape of `logits`: in [0, 1]. The number of axes decides which of the two it is.
+    label_smoothing : float, default 0.0
+        The share s of each target that goes to all classes alike, in [0, 1]: targets become (1 - s) * target + s / K.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `logits`, in nats.
+
+    Raises
+    ------
+    TypeError
+        If the arrays are of two libraries, or do not hold real numbers, or labels are not integers.
+    ValueError
+        If the shapes do not fit, `label_smoothing` or an option is out of range, or, on NumPy, a label or a probability is.
+        On other libraries a label out of range gives NaN.
+
+    See Also
+    --------
+    binary_cross_entropy_with_logits : For two classes and one logit.
+
+    Notes
+    -----
+    The loss of a row is
+
+    .. math:: \ell = -\sum_k y_k \log \frac{\exp z_k}{\sum_j \exp z_j}.
+
+    The logarithm is computed as :math:`\mathrm{log1p}(\sum_{j \ne m} \exp(z_j - z_m)) + (z_m - z_k)` with the largest logit
+    :math:`z_m`. Both terms are positive. Where the right class dominates the loss keeps its digits: for [16.94, 0] in float32
+    it is 4.385e-08, where torch, SciPy and JAX say 0. A class that is masked by -inf costs nothing while its target is 0.
+
+    The derivative is :math:`p_k \sum_j y_j - y_k`, in which the probability of the other classes stands for
+    :math:`1 - p_k`, so that it does not round to 0 either. The diagonal of the second is
+    :math:`p_k (1 - p_k) \sum_j y_j`.
+
+    Labels and the same labels as rows of 0 and 1 give the same number, with class weights too: the mean divides by the sum of
+    the weights of the rows. torch divides by the number of rows where targets are probabilities, and puts class weights under
+    the sum over classes, which differs from this for targets that are not 0 or 1, and with label smoothing.
+
+    References
+    ----------
+    .. [1] J. S. Bridle, "Probabilistic Interpretation of Feedforward Classification Network Outputs", Neurocomputing, 1990.
+       :doi:`10.1007/978-3-642-76153-9_28`
+    .. [2] P. Blanchard, D. J. Higham and N. J. Higham, "Accurately computing the log-sum-exp and softmax functions", IMA
+       Journal of Numerical Analysis 41, 2021. :doi:`10.1093/imanum/draa038`
+    .. [3] C. Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR, 2016.
+       :doi:`10.1109/CVPR.2016.308`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> logits = [[2.0, -1.0, 0.5], [0.0, 0.0, 0.0]]
+    >>> pl.cross_entropy(logits, [0, 2], reduction="none")
+    array([0.24131..., 1.09861...])
+    >>> pl.cross_entropy(logits, [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], reduction="none")
+    array([0.24131..., 1.09861...])
+    >>> pl.cross_entropy.grad([0.0, 0.0], 1)
+    array([ 0.5, -0.5])
+    """
+    return _value(xp, axis, exponentials(xp, axis, logits), target, label_smoothing)
+
+
+def _value(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, label_smoothing: float) -> Array:
+    surprise = xp.log1p(parts.rest) - parts.shifted
+    if target.ndim < surprise.ndim:
+        value = pick(xp, surprise, target, axis)
+    else:
+        value = xp.sum(weighted(xp, target, surprise), axis=axis)
+    if label_smoothing:
+        return (1 - label_smoothing) * value + label_smoothing * xp.mean(surprise, axis=axis)
+    return value
+
+
+def _derivative(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, label_smoothing: float) -> Array:
+    total = 1 + parts.rest
+    labels = target.ndim < parts.shifted.ndim
+    if labels:
+        hit = one_hot(xp, target, parts.shifted, axis)
+        if not label_smoothing:
+            return xp.where(hit, -parts.others, parts.exponential) / total
+        target = xp.astype(hit, parts.shifted.dtype)
+    if label_smoothing:
+        target = (1 - label_smoothing) * target + label_smoothing / target.shape[axis]
+    mass = xp.sum(target, axis=axis, keepdims=True)
+    return (parts.exponential * (mass - target) - target * parts.others) / total
+
+
+@cross_entropy.value_and_derivative
+def _(
+    xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability, /, *, label_smoothing: UnitInterval
+) -> tuple[Array, Array]:
+    parts = exponentials(xp, axis, logits)
+    return _value(xp, axis, parts, target, label_smoothing), _derivative(xp, axis, parts, target, label_smoothing)
+
+
+@cross_entropy.derivative
+def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability, /, *, label_smoothing: UnitInterval) -> Array:
+    return _derivative(xp, axis, exponentials(xp, axis, logits), target, label_smoothing)
+
+
+@cross_entropy.second_derivative
+def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability, /, *, label_smoothing: UnitInterval) -> Array:
+    parts = exponentials(xp, axis, logits)
+    total = 1 + parts.rest
+    curvature = (parts.exponential / total) * (parts.others / total)
+    if target.ndim < logits.ndim:
+        return curvature
+    mass = xp.sum(target, axis=axis, keepdims=True)
+    return curvature * ((1 - label_smoothing) * mass + label_smoothing)

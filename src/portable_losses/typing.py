@@ -1,0 +1,142 @@
+"""The types that a formula is written in: arrays, options, and domains as data.
+
+A domain is part of a signature. ``pred: Probability`` says what the loss accepts, and from it come the check of the values
+on NumPy, the error message, and the inputs that the tests draw. Domains of Python parameters (`Positive`, ...) are plain
+`annotated_types` metadata, which other tools understand as well.
+"""
+
+from dataclasses import dataclass
+from math import inf
+from typing import Annotated, Any, Literal, TypeAlias, TypedDict
+
+from annotated_types import Ge, Gt, Interval, Le, Lt
+
+__all__ = [
+    "Array",
+    "Axis",
+    "ClassLogit",
+    "ClassOptions",
+    "Count",
+    "Domain",
+    "Labels",
+    "LabelsOrProbability",
+    "Logit",
+    "Namespace",
+    "NonNegative",
+    "Options",
+    "Positive",
+    "Probability",
+    "Real",
+    "Reduction",
+    "Sign",
+    "UnitInterval",
+]
+
+Array: TypeAlias = Any
+"""An array of any library that follows the array API standard."""
+
+Namespace: TypeAlias = Any
+"""The functions of an array library, as the array API standard names them."""
+
+Axis: TypeAlias = Any
+"""Where the core dimensions of a formula are: an int, or a tuple of int where there are several."""
+
+Reduction: TypeAlias = Literal["mean", "sum", "none"]
+
+
+class Options(TypedDict, total=False):
+    """The options that every loss has, with one meaning everywhere."""
+
+    reduction: Reduction
+    weights: Array
+    where: Array
+    axis: int | tuple[int, ...] | None
+
+
+class ClassOptions(Options, total=False):
+    """The options of the losses that compare a row of classes with a label or with another row."""
+
+    class_axis: int
+    class_weights: Array
+    ignore_index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """The values that an array argument may hold.
+
+    Parameters
+    ----------
+    description : str
+        What the values are, as the documentation and the error messages say it.
+    safe : float
+        A value inside the domain. It takes the place of elements that are left out.
+    interval : annotated_types.Interval, optional
+        The bounds of the values. Without it every real number is welcome.
+    members : tuple of float, optional
+        The values themselves, where they are few.
+    whole : bool, optional
+        Whether the values must be whole numbers.
+    labels : bool, optional
+        Whether the values are indices into the classes: integers from 0 up to the number of classes.
+    hint : str, optional
+        What probably went wrong when a value lies outside.
+    """
+
+    description: str
+    safe: float = 0.0
+    interval: Interval | None = None
+    members: tuple[float, ...] = ()
+    whole: bool = False
+    labels: bool = False
+    hint: str = ""
+
+    @property
+    def unbounded(self) -> bool:
+        """Whether no value at all can lie outside, so that there is nothing to look at."""
+        return self.interval is None and not self.labels
+
+
+_PROBABILITY = Domain(
+    "probabilities in [0, 1]",
+    safe=0.5,
+    interval=Interval(ge=0.0, le=1.0),
+    hint="logits (any real number) belong to the loss whose name ends in `_with_logits`, or go through `special.sigmoid` "
+    "first; percentages are divided by 100",
+)
+_LABELS = Domain(
+    "class labels, integers from 0 to the number of classes - 1",
+    labels=True,
+    hint="labels count from 0; rows to be left out are named with `ignore_index` or `where`",
+)
+
+Real = Annotated[Array, Domain("real numbers")]
+Logit = Annotated[Array, Domain("real numbers, -inf and inf included")]
+ClassLogit = Annotated[Array, Domain("real numbers, and -inf for a masked class")]
+Probability = Annotated[Array, _PROBABILITY]
+Sign = Annotated[
+    Array,
+    Domain(
+        "signs, -1 or +1",
+        safe=1.0,
+        interval=Interval(ge=-1.0, le=1.0),
+        members=(-1.0, 1.0),
+        hint="targets that are 0 or 1 become signs by `2 * target - 1`",
+    ),
+]
+Count = Annotated[
+    Array,
+    Domain(
+        "counts, whole numbers from 0",
+        interval=Interval(ge=0.0),
+        whole=True,
+        hint="a rate or a mean may be fractional, an observed count may not",
+    ),
+]
+Labels = Annotated[Array, _LABELS]
+LabelsOrProbability = Annotated[Array, _LABELS, _PROBABILITY]
+"""One domain for each signature of the loss, in their order: labels without the class axis, probabilities with it."""
+
+Positive = Annotated[float, Gt(0.0), Lt(inf)]
+NonNegative = Annotated[float, Ge(0.0), Lt(inf)]
+UnitInterval = Annotated[float, Ge(0.0), Le(1.0)]
