@@ -9,7 +9,9 @@ import array_api_compat
 from .typing import Array, Namespace
 
 
-def derivatives(loss: str, what: str, xp: Namespace, function: Callable[..., Array], predictions: tuple[Array, ...]) -> tuple[Array, ...]:
+def derivatives(
+    loss: str, what: str, xp: Namespace, function: Callable[..., Array], predictions: tuple[Array, ...]
+) -> tuple[Array, ...]:
     """Differentiate the sum of `function` with respect to each of its arguments.
 
     The losses of a batch do not depend on each other's predictions, so that this is the derivative of each loss.

@@ -45,7 +45,9 @@ def with_options(docstring: str | None, signature: Signature) -> str | None:
     sections = [*_SECTION.finditer(text)]
     for section, after in zip(sections, sections[1:], strict=False):
         if section[1] == "Parameters":
-            options = "\n".join(_OPTIONS[name] for name in signature.options if name in _OPTIONS and name not in signature.parameters)
+            options = "\n".join(
+                _OPTIONS[name] for name in signature.options if name in _OPTIONS and name not in signature.parameters
+            )
             return f"{text[: after.start()].rstrip()}\n{options}\n\n{text[after.start() :]}"
     return text
 

@@ -103,7 +103,9 @@ def _holds(constraint: Any, value: Any) -> bool:
 
 def _bounds(constraints: tuple[Any, ...]) -> str:
     lower, upper = "(-inf", "inf)"
-    parts = [part for constraint in constraints for part in (constraint if isinstance(constraint, at.Interval) else (constraint,))]
+    parts = [
+        part for constraint in constraints for part in (constraint if isinstance(constraint, at.Interval) else (constraint,))
+    ]
     for part in parts:
         match part:
             case at.Gt(bound):
@@ -166,5 +168,3 @@ def refuse(loss: str, argument: str, domain: Domain, values: Array, good: Array)
     where = f"{argument}[{', '.join(map(str, index))}]" if index else argument
     hint = f" ({domain.hint})" if domain.hint else ""
     raise ValueError(f"{loss}: {argument} must hold {domain.description}, but {where} is {bad!r}{hint}")
-
-

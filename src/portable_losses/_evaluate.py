@@ -27,7 +27,9 @@ _FEW_CLASSES = 100
 _WEIGHTS = Domain("weights from 0 upwards", interval=Interval(ge=0.0), hint="leave elements out with `where`")
 
 
-def evaluate(signature: Signature, compute: Compute, orders: Orders, arguments: Sequence[Any], options: Mapping[str, Any]) -> list[Any]:
+def evaluate(
+    signature: Signature, compute: Compute, orders: Orders, arguments: Sequence[Any], options: Mapping[str, Any]
+) -> list[Any]:
     """Evaluate a loss: for each order the reduced value, or a list of gradients."""
     call = prepare(signature, arguments, options)
     return (_in_blocks if call.xp is numpy else _at_once)(call, compute, orders)
@@ -84,7 +86,9 @@ def _in_blocks(call: Call, compute: Compute, orders: Orders) -> list[Any]:
         weight = views.weight(index) if views.weighted else None
         arrays, stray = views.arrays(index, weight)
         if in_front:
-            arrays = [np.ascontiguousarray(np.moveaxis(x, -1, 0)) if place else x for x, place in zip(arrays, call.places, strict=True)]
+            arrays = [
+                np.ascontiguousarray(np.moveaxis(x, -1, 0)) if place else x for x, place in zip(arrays, call.places, strict=True)
+            ]
         computed = compute(orders, numpy, head, arrays, call.parameters)
         for order, result, outputs in zip(orders, computed, views.outputs, strict=True):
             if order == 0:
@@ -113,7 +117,9 @@ def _in_blocks(call: Call, compute: Compute, orders: Orders) -> list[Any]:
             total = np.where(count == 0, nan, total / count)
         shape = [n for i, n in enumerate(call.loop) if call.axis is not None and i not in call.axis]
         views.results[orders.index(0)] = [total.reshape(shape).astype(call.results[0])]
-    return [[array[()] for array in arrays] if order else arrays[0][()] for order, arrays in zip(orders, views.results, strict=True)]
+    return [
+        [array[()] for array in arrays] if order else arrays[0][()] for order, arrays in zip(orders, views.results, strict=True)
+    ]
 
 
 class _Views:
@@ -126,7 +132,9 @@ class _Views:
         self.call = call
         self.results = [self._results(order) for order in orders]
         outputs = [
-            [np.moveaxis(x, place, range(-len(place), 0)) for x, place in zip(arrays, call.places, strict=False)] if order else arrays
+            [np.moveaxis(x, place, range(-len(place), 0)) for x, place in zip(arrays, call.places, strict=False)]
+            if order
+            else arrays
             for order, arrays in zip(orders, self.results, strict=True)
         ]
         given = (call.weights, call.where)

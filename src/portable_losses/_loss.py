@@ -108,17 +108,23 @@ class Loss(Generic[P]):
     def _one_or_all(self, gradients: Sequence[Array]) -> Any:
         return gradients[0] if len(gradients) == 1 else tuple(gradients)
 
-    def _compute(self, orders: Orders, xp: Namespace, head: tuple[Axis, ...], arrays: Sequence[Array], parameters: Mapping[str, Any]) -> list[Any]:
+    def _compute(
+        self, orders: Orders, xp: Namespace, head: tuple[Axis, ...], arrays: Sequence[Array], parameters: Mapping[str, Any]
+    ) -> list[Any]:
         """Evaluate the formulas: for each order the value, or a tuple of derivatives."""
         if orders == (0, 1) and self._value_and_derivative is not None:
             value, derivative = self._value_and_derivative(xp, *head, *arrays, **parameters)
             return [value, _as_tuple(derivative)]
         return [
-            _as_tuple(self._derivative(order, xp, head, arrays, parameters)) if order else self.formula(xp, *head, *arrays, **parameters)
+            _as_tuple(self._derivative(order, xp, head, arrays, parameters))
+            if order
+            else self.formula(xp, *head, *arrays, **parameters)
             for order in orders
         ]
 
-    def _derivative(self, order: int, xp: Namespace, head: tuple[Axis, ...], arrays: Sequence[Array], parameters: Mapping[str, Any]) -> Any:
+    def _derivative(
+        self, order: int, xp: Namespace, head: tuple[Axis, ...], arrays: Sequence[Array], parameters: Mapping[str, Any]
+    ) -> Any:
         if order in self._derivatives:
             return self._derivatives[order](xp, *head, *arrays, **parameters)
         if order == 1 and self._value_and_derivative is not None:
@@ -127,7 +133,11 @@ class Loss(Generic[P]):
         rest = arrays[predicted:]
         if order == 1:
             return derivatives(
-                self.__name__, "derivative", xp, lambda *p: self.formula(xp, *head, *p, *rest, **parameters), tuple(arrays[:predicted])
+                self.__name__,
+                "derivative",
+                xp,
+                lambda *p: self.formula(xp, *head, *p, *rest, **parameters),
+                tuple(arrays[:predicted]),
             )
         if head:
             raise NotImplementedError(
@@ -159,7 +169,9 @@ def _as_tuple(derivative: Any) -> tuple[Array, ...]:
 @overload
 def loss(formula: Callable[Concatenate[Namespace, P], Array], /) -> Loss[P]: ...
 @overload
-def loss(layout: str, /, *layouts: str, predicted: int = 1) -> Callable[[Callable[Concatenate[Namespace, Axis, P], Array]], Loss[P]]: ...
+def loss(
+    layout: str, /, *layouts: str, predicted: int = 1
+) -> Callable[[Callable[Concatenate[Namespace, Axis, P], Array]], Loss[P]]: ...
 @overload
 def loss(*, predicted: int) -> Callable[[Callable[Concatenate[Namespace, P], Array]], Loss[P]]: ...
 def loss(*given: Any, predicted: int = 1) -> Any:

@@ -61,7 +61,9 @@ def prepare(signature: Signature, arguments: Sequence[Any], given: Mapping[str, 
     pred = arrays[0]
     core = len(signature.core)
     if pred.ndim < core:
-        raise ValueError(f"{name}: {signature.arguments[0]} needs the axis {', '.join(signature.core)}; its shape is {pred.shape}")
+        raise ValueError(
+            f"{name}: {signature.arguments[0]} needs the axis {', '.join(signature.core)}; its shape is {pred.shape}"
+        )
     way = _way(signature, arrays, pred.ndim - core)
     places = []
     for i, cores in enumerate(signature.ways[way]):
@@ -138,7 +140,9 @@ def _settings(signature: Signature, given: Mapping[str, Any]) -> tuple[Mapping[s
     if missing:
         raise TypeError(f"{signature.name}: the parameter {sorted(missing)[0]} has no default and must be given")
     if options["reduction"] not in REDUCTIONS:
-        hint = "; a mean over the batch is reduction='mean' here, whatever the loss" if options["reduction"] == "batchmean" else ""
+        hint = (
+            "; a mean over the batch is reduction='mean' here, whatever the loss" if options["reduction"] == "batchmean" else ""
+        )
         raise ValueError(f"{signature.name}: reduction must be 'mean', 'sum' or 'none', got {options['reduction']!r}{hint}")
     ignored = options.get("ignore_index")
     if ignored is not None and not isinstance(ignored, Integral):
@@ -276,7 +280,8 @@ def _filled(
 def _way(signature: Signature, arrays: Sequence[Array], loops: int) -> int:
     for way, cores in enumerate(signature.ways):
         if all(
-            not core if isinstance(array, Real) else array.ndim == loops + len(core) for array, core in zip(arrays, cores, strict=True)
+            not core if isinstance(array, Real) else array.ndim == loops + len(core)
+            for array, core in zip(arrays, cores, strict=True)
         ):
             return way
     if len(signature.ways) == 1 and not any(map(len, signature.ways[0])):
@@ -287,7 +292,8 @@ def _way(signature: Signature, arrays: Sequence[Array], loops: int) -> int:
     )
     wanted = " or ".join(
         ", ".join(
-            f"{key} ({', '.join(('...', *core))})" if core else f"{key} (...)" for key, core in zip(signature.arguments, cores, strict=True)
+            f"{key} ({', '.join(('...', *core))})" if core else f"{key} (...)"
+            for key, core in zip(signature.arguments, cores, strict=True)
         )
         for cores in signature.ways
     )
@@ -308,7 +314,9 @@ def _places(signature: Signature, cores: tuple[str, ...], array: Array, options:
     return tuple(places)
 
 
-def _agree(signature: Signature, way: int, arrays: Sequence[Array], places: Sequence[tuple[int, ...]], given: Sequence[Any]) -> None:
+def _agree(
+    signature: Signature, way: int, arrays: Sequence[Array], places: Sequence[tuple[int, ...]], given: Sequence[Any]
+) -> None:
     """Check that the loop dimensions are the same everywhere, and core dimensions of one name of one size."""
     cores = signature.ways[way]
     first = arrays[0].shape
@@ -340,7 +348,9 @@ def _broadcastable(signature: Signature, key: str, xp: Namespace, array: Any, lo
     if array is None:
         return None
     if key == "where" and not _is_kind(xp, array.dtype, "bool"):
-        raise TypeError(f"{signature.name}: where must be a boolean array (what to keep), its dtype is {array.dtype}: pass `where != 0`")
+        raise TypeError(
+            f"{signature.name}: where must be a boolean array (what to keep), its dtype is {array.dtype}: pass `where != 0`"
+        )
     if key != "where" and not _is_kind(xp, array.dtype, "real floating", "integral", "bool"):
         _refuse_dtype(signature.name, key, array.dtype)
     shape = tuple(array.shape)

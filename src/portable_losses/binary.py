@@ -196,5 +196,3 @@ def _(xp: Namespace, pred: Logit, target: Probability, /, *, pos_weight: NonNega
     exponential = xp.exp(-magnitude(xp, pred))
     curvature = exponential / (1 + exponential * (2 + exponential))
     return curvature if pos_weight == 1 else curvature * (pos_weight * target + (1 - target))
-
-
