@@ -1,0 +1,111 @@
+"""What is checked, and how: ``nox --list`` lists the sessions, ``nox`` alone runs those that every change should pass."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["lint", "typecheck", "tests", "doctest"]
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install the package, from this folder, and dependency groups."""
+    session.install("-e.", *nox.project.dependency_groups(PYPROJECT, *groups))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff: rules and format."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def typecheck(session: nox.Session) -> None:
+    """Mypy, strict."""
+    install(session, "typecheck")
+    session.run("mypy", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The tests on NumPy and array-api-strict."""
+    install(session, "test", "typecheck")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(name="tests-oldest", python="3.11")
+def tests_oldest(session: nox.Session) -> None:
+    """The tests on the lowest Python and the lowest dependencies that pyproject.toml admits."""
+    lowest = [requirement.replace(">=", "==") for requirement in PYPROJECT["project"]["dependencies"]]
+    session.install("-e.", *lowest, *nox.project.dependency_groups(PYPROJECT, "test", "typecheck"))
+    session.run("pytest", *session.posargs)
+
+
+def backend_session(
+    name: str,
+    group: str,
+    *backends: str,
+    environments: Sequence[dict[str, str]] = ({},),
+    venv_backend: str | None = None,
+) -> None:
+    """Make the session that runs the tests on the backends of an array library, once in each environment."""
+
+    def run(session: nox.Session) -> None:
+        install(session, group)
+        for environment in environments:
+            session.run("pytest", *(f"--backend={backend}" for backend in backends), *session.posargs, env=environment)
+
+    run.__doc__ = f"The tests on {', '.join(backends)}."
+    nox.session(run, name=f"tests-{name}", venv_backend=venv_backend)
+
+
+# uv does not look where pip finds the small build of torch.
+backend_session("torch", "test-torch", "torch", "torch-compile", venv_backend="virtualenv")
+backend_session("torch-cuda", "test-torch", "torch-cuda", venv_backend="virtualenv")
+backend_session("jax", "test-jax", "jax", "jax-jit", environments=[{"JAX_ENABLE_X64": "1"}, {"JAX_ENABLE_X64": "0"}])
+backend_session("dask", "test-dask", "dask")
+backend_session("cupy", "test-cupy", "cupy")
+
+
+@nox.session
+def doctest(session: nox.Session) -> None:
+    """The examples of the docstrings and of the README."""
+    install(session, "test")
+    session.run("pytest", "--doctest-modules", "--doctest-glob=README.md", "src", "README.md", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation, into docs/_build/html; a warning is an error."""
+    install(session, "docs")
+    session.run("sphinx-build", "-W", "--keep-going", "-n", "-b", "html", "docs", "docs/_build/html", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """The benchmarks, on this machine."""
+    install(session)
+    session.run("python", "benchmarks/bench.py", *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """The source distribution and the wheel, into dist/, and their metadata."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "build"))
+    session.run("validate-pyproject", "pyproject.toml")
+    folder = Path(session.create_tmp())
+    session.run("python", "-m", "build", "--outdir", str(folder))
+    session.run("twine", "check", "--strict", *map(str, folder.iterdir()))
+
+
+@nox.session
+def review(session: nox.Session) -> None:
+    """The guidelines of Scientific Python for repositories."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "review"))
+    session.run("sp-repo-review", ".", *session.posargs)
