@@ -1,0 +1,56 @@
+"""Arguments for any public loss, made from what its signature says: for tests that ask the same of all of them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import portable_losses as pl
+from portable_losses.typing import Domain
+
+LOSSES = [found for name in pl.__all__ if isinstance(found := getattr(pl, name), pl.Loss)]
+WAYS = [
+    pytest.param(loss, way, id=f"{loss.__name__}-{way}" if len(loss.signature.ways) > 1 else loss.__name__)
+    for loss in LOSSES
+    for way in range(len(loss.signature.ways))
+]
+"""Each loss with each of its ways to be called."""
+
+CORE_SIZE = 4
+LOOP = (2, 3)
+METHODS = ("__call__", "value_and_grad", "grad", "grad_and_hess")
+
+
+def arguments(loss: pl.Loss[...], way: int, loop: tuple[int, ...] = LOOP, seed: int = 0) -> list[Any]:
+    """Draw NumPy arguments from the domains of a loss; the core dimensions are last and of size `CORE_SIZE`."""
+    signature = loss.signature
+    rng = np.random.default_rng(seed)
+    return [
+        _draw(domain, (*loop, *(CORE_SIZE for _ in cores)), rng)
+        for domain, cores in zip(signature.domains[way], signature.ways[way], strict=True)
+    ]
+
+
+def _draw(domain: Domain, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+    if domain.labels:
+        return rng.integers(0, CORE_SIZE, shape)
+    if domain.members:
+        return rng.choice(np.asarray(domain.members), shape)
+    if domain.whole:
+        return rng.integers(0, 9, shape).astype(np.float64)
+    if domain.interval is None:
+        return rng.normal(size=shape)
+    bounds: Any = domain.interval
+    lower = next(bound for bound in (bounds.ge, bounds.gt, -4.0) if bound is not None)
+    upper = next(bound for bound in (bounds.le, bounds.lt, lower + 4.0) if bound is not None)
+    return rng.uniform(lower + 0.01, upper - 0.01, shape)
+
+
+def labels(loss: pl.Loss[...], way: int) -> list[int]:
+    """Say which arguments are class labels."""
+    return [i for i, domain in enumerate(loss.signature.domains[way]) if domain.labels]
+
+
+def has(loss: pl.Loss[...], option: str) -> bool:
+    """Say whether a loss has an option."""
+    return option in loss.signature.public.parameters
