@@ -1,0 +1,245 @@
+"""One suite for every array library: `pytest --backend torch --backend jax`; NumPy and array-api-strict by default."""
+
+import importlib
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import array_api_strict
+import numpy as np
+import pytest
+
+pytest_plugins = ["pytester"]
+
+DEFAULT = ("numpy", "strict", "strict-strictest", "strict-device1", "strict-no_x64", "strict-lazy")
+STRICTEST = {"boolean_indexing": False, "data_dependent_shapes": False, "enabled_extensions": ()}
+LOOKS = ("__bool__", "__float__", "__int__", "__index__", "__complex__", "__array__", "__iter__", "__len__")
+
+
+@dataclass(frozen=True)
+class Backend:
+    """An array library as the tests use it."""
+
+    name: str
+    library: str
+    device: Any = None
+    wrap: Callable[[Callable[..., Any]], Callable[..., Any]] = field(default=lambda function: function)
+    """What turns a function of arrays into a compiled one."""
+    session: Callable[[], Any] = field(default=nullcontext)
+    """A context that holds while arrays are made and losses evaluated."""
+
+    @property
+    def xp(self) -> Any:
+        """The namespace of the arrays."""
+        return importlib.import_module(self.library)
+
+    @property
+    def eager(self) -> bool:
+        """Whether values may be looked at."""
+        return self.name in ("numpy", "torch", "torch-cuda", "jax", "cupy", "strict", "strict-device1")
+
+    @property
+    def base(self) -> str:
+        """The library: "torch" for "torch-compile"."""
+        return self.name.partition("-")[0]
+
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        """The real dtypes that this library, on this device, has."""
+        if self.base == "jax":
+            import jax
+
+            return ("float32", "float64") if jax.config.jax_enable_x64 else ("float32",)
+        return ("float32",) if self.name == "strict-no_x64" else ("float32", "float64")
+
+    def asarray(self, values: Any, dtype: str | None = None) -> Any:
+        """Make an array of this library on this device."""
+        array = np.asarray(values) if dtype is None else np.asarray(values, dtype=dtype)
+        if "float64" not in self.dtypes:
+            array = array.astype({"int64": "int32", "float64": "float32"}.get(array.dtype.name, array.dtype))
+        if self.base == "numpy":
+            return array
+        if self.base == "dask":
+            return self.xp.from_array(array, chunks=-1)
+        if self.base == "torch":
+            array = array.copy()
+        return self.xp.asarray(array, device=self.device)
+
+    def to_numpy(self, array: Any) -> Any:
+        """Bring an array to NumPy, whatever it takes."""
+        if self.base == "dask":
+            return np.asarray(array.compute())
+        if self.base == "torch":
+            return array.detach().cpu().numpy()
+        if self.base == "cupy":
+            return array.get()
+        if self.base == "strict":
+            with _looking():
+                return np.asarray(array.to_device(array_api_strict.Device("CPU_DEVICE")))
+        return np.asarray(array)
+
+    def call(self, function: Callable[..., Any], *arrays: Any, **options: Any) -> Any:
+        """Call a function of arrays: compiled, where this backend stands for that."""
+        traced = {key: value for key, value in options.items() if hasattr(value, "shape")}
+        fixed = {key: value for key, value in options.items() if key not in traced}
+        return self.wrap(lambda *a, **o: function(*a, **o, **fixed))(*arrays, **traced)
+
+
+@contextmanager
+def _flags(**flags: Any) -> Iterator[None]:
+    with array_api_strict.ArrayAPIStrictFlags(**flags):
+        yield
+
+
+_real_looks = {name: vars(type(array_api_strict.asarray(0)))[name] for name in LOOKS if name in vars(type(array_api_strict.asarray(0)))}
+
+
+def _refuse(*args: Any, **kwargs: Any) -> Any:
+    raise AssertionError("the value of a lazy array was looked at")
+
+
+@contextmanager
+def _looking(look: dict[str, Any] | None = None) -> Iterator[None]:
+    kind = type(array_api_strict.asarray(0))
+    before = {name: vars(kind)[name] for name in _real_looks}
+    try:
+        for name, function in (look or _real_looks).items():
+            setattr(kind, name, function)
+        yield
+    finally:
+        for name, function in before.items():
+            setattr(kind, name, function)
+
+
+def _not_looking() -> Any:
+    return _looking({name: _refuse for name in _real_looks})
+
+
+def _torch_compile(function: Callable[..., Any]) -> Callable[..., Any]:
+    import torch
+
+    torch._dynamo.reset()
+    return torch.compile(function, fullgraph=True, backend="aot_eager")
+
+
+def _jax_jit(function: Callable[..., Any]) -> Callable[..., Any]:
+    import jax
+
+    return jax.jit(function)
+
+
+def _strict_device(name: str) -> Any:
+    return array_api_strict.Device(name)
+
+
+BACKENDS = {
+    backend.name: backend
+    for backend in (
+        Backend("numpy", "numpy"),
+        Backend("strict", "array_api_strict", _strict_device("CPU_DEVICE")),
+        Backend("strict-strictest", "array_api_strict", _strict_device("CPU_DEVICE"), session=lambda: _flags(**STRICTEST)),
+        Backend("strict-device1", "array_api_strict", _strict_device("device1")),
+        Backend("strict-no_x64", "array_api_strict", _strict_device("no_x64")),
+        Backend("strict-lazy", "array_api_strict", _strict_device("CPU_DEVICE"), session=_not_looking),
+        Backend("torch", "array_api_compat.torch"),
+        Backend("torch-compile", "array_api_compat.torch", wrap=_torch_compile),
+        Backend("torch-cuda", "array_api_compat.torch", "cuda"),
+        Backend("jax", "jax.numpy"),
+        Backend("jax-jit", "jax.numpy", wrap=_jax_jit),
+        Backend("dask", "array_api_compat.dask.array"),
+        Backend("cupy", "array_api_compat.cupy"),
+    )
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option --backend."""
+    parser.addoption(
+        "--backend",
+        action="append",
+        choices=sorted(BACKENDS),
+        help="test with this array library (repeatable); default: numpy and array-api-strict in its variants",
+    )
+
+
+def chosen(config: pytest.Config) -> list[Backend]:
+    """Give the backends of this run."""
+    return [BACKENDS[name] for name in config.getoption("backend") or DEFAULT]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Fail at once where a backend that was asked for is missing: a skip would look like a pass."""
+    for backend in chosen(config):
+        try:
+            backend.xp  # noqa: B018
+            _check_device(backend)
+        except Exception as error:
+            raise pytest.UsageError(f"--backend {backend.name}: {type(error).__name__}: {error}") from error
+
+
+def _check_device(backend: Backend) -> None:
+    if backend.name == "torch-cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise RuntimeError("torch finds no CUDA device here; this backend needs a GPU")
+    if backend.name == "cupy":
+        import cupy
+
+        try:
+            found = cupy.cuda.runtime.getDeviceCount()
+        except cupy.cuda.runtime.CUDARuntimeError as error:
+            raise RuntimeError(f"CuPy finds no GPU here, and this backend needs one ({error})") from error
+        if not found:
+            raise RuntimeError("CuPy finds no GPU here, and this backend needs one")
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Print what is tested: names, versions, devices."""
+    lines = []
+    for backend in chosen(config):
+        library = importlib.import_module(backend.library.removeprefix("array_api_compat.").partition(".")[0])
+        device = "" if backend.device is None else f" on {backend.device}"
+        lines.append(f"backend {backend.name}: {library.__name__} {library.__version__}{device}, {'/'.join(backend.dtypes)}")
+    return lines
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for `backend` once for each, one that asks for `dtype` once for each dtype as well."""
+    if "backend" not in metafunc.fixturenames:
+        return
+    backends = chosen(metafunc.config)
+    only = metafunc.definition.get_closest_marker("backends")
+    if only:
+        backends = [backend for backend in backends if backend.base in only.args or backend.name in only.args]
+    if "dtype" in metafunc.fixturenames:
+        pairs = [(backend, dtype) for backend in backends for dtype in backend.dtypes]
+        metafunc.parametrize(("backend", "dtype"), pairs, ids=[f"{b.name}-{d}" for b, d in pairs], indirect=["backend"])
+    else:
+        metafunc.parametrize("backend", backends, ids=[backend.name for backend in backends], indirect=True)
+
+
+@pytest.fixture
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    """One of the array libraries of this run."""
+    chosen_backend: Backend = request.param
+    with warnings.catch_warnings():
+        if chosen_backend.base == "strict":
+            # It stands on NumPy, which warns where another library would not: 0/0, the log of 0.
+            warnings.simplefilter("ignore", RuntimeWarning)
+        with chosen_backend.session():
+            yield chosen_backend
+
+
+@pytest.fixture
+def xp(backend: Backend) -> Any:
+    """The namespace of that library."""
+    return backend.xp
+
+
+@pytest.fixture
+def device(backend: Backend) -> Any:
+    """The device of that library."""
+    return backend.device
