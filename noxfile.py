@@ -1,5 +1,12 @@
+#!/usr/bin/env -S uv run --script
+
+# /// script
+# dependencies = ["nox>=2025.2.9"]
+# ///
+
 """What is checked, and how: ``nox --list`` lists the sessions, ``nox`` alone runs those that every change should pass."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,7 +14,6 @@ import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
-nox.options.sessions = ["lint", "typecheck", "tests", "doctest"]
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
@@ -39,7 +45,7 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
-@nox.session(name="tests-oldest", python="3.11")
+@nox.session(name="tests-oldest", python="3.11", default=False)
 def tests_oldest(session: nox.Session) -> None:
     """The tests on the lowest Python and the lowest dependencies that pyproject.toml admits."""
     lowest = [requirement.replace(">=", "==") for requirement in PYPROJECT["project"]["dependencies"]]
@@ -62,7 +68,7 @@ def backend_session(
             session.run("pytest", *(f"--backend={backend}" for backend in backends), *session.posargs, env=environment)
 
     run.__doc__ = f"The tests on {', '.join(backends)}."
-    nox.session(run, name=f"tests-{name}", venv_backend=venv_backend)
+    nox.session(run, name=f"tests-{name}", venv_backend=venv_backend, default=False)
 
 
 # uv does not look where pip finds the small build of torch.
@@ -80,32 +86,36 @@ def doctest(session: nox.Session) -> None:
     session.run("pytest", "--doctest-modules", "--doctest-glob=README.md", "src", "README.md", *session.posargs)
 
 
-@nox.session
+@nox.session(default=False)
 def docs(session: nox.Session) -> None:
     """The documentation, into docs/_build/html; a warning is an error."""
     install(session, "docs")
     session.run("sphinx-build", "-W", "--keep-going", "-n", "-b", "html", "docs", "docs/_build/html", *session.posargs)
 
 
-@nox.session
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """The benchmarks, on this machine."""
     install(session)
     session.run("python", "benchmarks/bench.py", *session.posargs)
 
 
-@nox.session
+@nox.session(default=False)
 def build(session: nox.Session) -> None:
-    """The source distribution and the wheel, into dist/, and their metadata."""
+    """The source distribution and the wheel, in dist/, and their metadata."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "build"))
     session.run("validate-pyproject", "pyproject.toml")
-    folder = Path(session.create_tmp())
-    session.run("python", "-m", "build", "--outdir", str(folder))
-    session.run("twine", "check", "--strict", *map(str, folder.iterdir()))
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build")
+    session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
 
 
-@nox.session
+@nox.session(default=False)
 def review(session: nox.Session) -> None:
     """The guidelines of Scientific Python for repositories."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "review"))
     session.run("sp-repo-review", ".", *session.posargs)
+
+
+if __name__ == "__main__":
+    nox.main()

@@ -1,0 +1,72 @@
+"""The docstrings, as numpydoc sees them on the finished objects; pyproject.toml says which of its checks count."""
+
+import functools
+import importlib
+import inspect
+import pkgutil
+import textwrap
+import tomllib
+from pathlib import Path
+
+import pytest
+from numpydoc.docscrape import get_doc_object
+from numpydoc.validate import ERROR_MSGS, Validator, validate
+
+import portable_losses
+from portable_losses.special import Special
+
+CONFIGURATION = Path(__file__).parents[1] / "pyproject.toml"
+LOSSES = {name for name in portable_losses.__all__ if isinstance(getattr(portable_losses, name), portable_losses.Loss)}
+
+
+def public_objects():
+    """Give the dotted name of each public function, class, method and loss."""
+    modules = [f"portable_losses.{module.name}" for module in pkgutil.iter_modules(portable_losses.__path__)]
+    for module in ["portable_losses", *(name for name in modules if "._" not in name)]:
+        for name in importlib.import_module(module).__all__:
+            thing = getattr(importlib.import_module(module), name)
+            if callable(thing) and getattr(thing, "__module__", "").startswith("portable_losses"):
+                yield f"{module}.{name}"
+                if inspect.isclass(thing):
+                    methods = (key for key, value in vars(thing).items() if not key.startswith("_") and inspect.isfunction(value))
+                    yield from (f"{module}.{name}.{method}" for method in methods)
+
+
+@functools.cache
+def checks():
+    configured = set(tomllib.loads(CONFIGURATION.read_text(encoding="utf-8"))["tool"]["numpydoc_validation"]["checks"])
+    return set(ERROR_MSGS) - configured if "all" in configured else configured
+
+
+class RunTimeValidator(Validator):
+    """Takes a loss for the function that it is to its users."""
+
+    def __init__(self, obj_name):
+        super().__init__(get_doc_object(self._load_obj(obj_name)))
+
+    @property
+    def is_function_or_method(self):
+        return isinstance(self.obj, portable_losses.Loss | Special) or super().is_function_or_method
+
+    @property
+    def method_source(self):
+        return textwrap.dedent(inspect.getsource(self.code_obj))
+
+
+@pytest.mark.parametrize("name", [*public_objects()])
+def test_docstring(name):
+    errors = validate(name, RunTimeValidator)["errors"]
+    assert not [f"{code}: {message}" for code, message in errors if code in checks()]
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_the_docstring_of_a_loss_has_all_sections(name):
+    titles = RunTimeValidator(f"portable_losses.{name}").section_titles
+    assert titles == ["Parameters", "Returns", "Raises", "See Also", "Notes", "References", "Examples"]
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_the_docstring_of_a_loss_documents_every_option(name):
+    loss = getattr(portable_losses, name)
+    documented = RunTimeValidator(f"portable_losses.{name}").doc_all_parameters
+    assert list(documented) == list(inspect.signature(loss).parameters)
