@@ -76,7 +76,7 @@ def _mended(library: Namespace) -> Namespace:
     if array_api_compat.is_jax_namespace(library):
         return _with(library, abs=partial(_jax_abs, library))
     if array_api_compat.is_dask_namespace(library):
-        return _with(library, take_along_axis=partial(_dask_take_along_axis, library))
+        return _with(library, max=partial(_dask_max, library), take_along_axis=partial(_dask_take_along_axis, library))
     return library
 
 
@@ -129,6 +129,13 @@ def _torch_sign(x: Array, /) -> Array:
 def _jax_abs(library: Namespace, x: Array, /) -> Array:
     """Have derivative 0 at 0, as the registered derivatives and torch do: JAX says 1 (jax-ml/jax#2107 is its kin)."""
     return x * library.sign(x)
+
+
+def _dask_max(library: Namespace, x: Array, /, *, axis: int, keepdims: bool = False) -> Array:
+    """Have no objection to rows that are not there: Dask reduces an empty batch of them in a way that NumPy refuses."""
+    if x.shape[axis] == 0 or 0 not in x.shape:
+        return library.max(x, axis=axis, keepdims=keepdims)
+    return library.sum(x, axis=axis, keepdims=keepdims)  # nothing at all, of the right shape
 
 
 def _dask_take_along_axis(library: Namespace, x: Array, indices: Array, /, *, axis: int = -1) -> Array:

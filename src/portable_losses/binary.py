@@ -6,7 +6,7 @@ from typing import Annotated, Unpack
 from annotated_types import Ge, Lt
 
 from ._loss import loss
-from .special import magnitude, weighted
+from .special import floored, magnitude, weighted
 from .typing import Array, Logit, Namespace, NonNegative, Options, Probability
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
@@ -75,9 +75,8 @@ def binary_cross_entropy(
     array([34.53877639,  0.        ])
     """
     floor = log(eps) if eps else -inf
-    # The floor is put on the logarithm, and before that on what autodiff sees: log(0) has no gradient that times 0 is 0.
-    log_yes = xp.log(xp.maximum(pred, eps)) if eps else xp.log(pred)
-    log_no = xp.maximum(xp.log1p(-pred), floor)
+    log_yes = floored(xp, xp.log, pred, eps, floor)
+    log_no = floored(xp, xp.log1p, -pred, eps - 1, floor)
     return -weighted(xp, target, log_yes) - weighted(xp, 1 - target, log_no)
 
 
