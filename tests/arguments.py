@@ -1,6 +1,8 @@
 """Arguments for any public loss, made from what its signature says: for tests that ask the same of all of them."""
 
+from collections.abc import Sequence
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -9,11 +11,7 @@ import portable_losses as pl
 from portable_losses.typing import Domain
 
 LOSSES = [found for name in pl.__all__ if isinstance(found := getattr(pl, name), pl.Loss)]
-WAYS = [
-    pytest.param(loss, way, id=f"{loss.__name__}-{way}" if len(loss.signature.ways) > 1 else loss.__name__)
-    for loss in LOSSES
-    for way in range(len(loss.signature.ways))
-]
+WAYS = [(loss, way) for loss in LOSSES for way in range(len(loss.signature.ways))]
 """Each loss with each of its ways to be called."""
 
 CORE_SIZE = 4
@@ -54,3 +52,19 @@ def labels(loss: pl.Loss[...], way: int) -> list[int]:
 def has(loss: pl.Loss[...], option: str) -> bool:
     """Say whether a loss has an option."""
     return option in loss.signature.public.parameters
+
+
+def refused(loss: pl.Loss[...], given: Sequence[Any], error: type[Exception], *mentions: str, **options: Any) -> None:
+    """Assert that the loss and its methods raise this error, with these words and their own name, having computed nothing."""
+    before = [_content(value) for value in (*given, *options.values())]
+    for method in METHODS:
+        with patch.object(loss, "_compute", side_effect=AssertionError("something was computed")), pytest.raises(error) as caught:
+            getattr(loss, method)(*given, **options)
+        assert caught.type is error
+        for words in (loss.__name__, *mentions):
+            assert words in str(caught.value), f"{words!r} is not in {str(caught.value)!r}"
+    assert [_content(value) for value in (*given, *options.values())] == before
+
+
+def _content(value: Any) -> Any:
+    return (value.dtype, value.shape, value.tobytes()) if isinstance(value, np.ndarray) else repr(value)
