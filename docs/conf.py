@@ -3,7 +3,6 @@
 import importlib
 import inspect
 from importlib.metadata import version as version_of
-from pathlib import Path
 
 import portable_losses
 

@@ -74,7 +74,7 @@ class Loss(Generic[P]):
         return self._one_or_all(*evaluate(self.signature, self._compute, (1,), arrays, options))
 
     def grad_and_hess(self, *arrays: P.args, **options: P.kwargs) -> tuple[Any, Any]:
-        """Give the gradient and the diagonal of the second derivative, as Newton's method and gradient boosting want them."""
+        """Give the gradient and the diagonal of the second derivative, for boosting and Newton's method: see `value_and_grad`."""
         gradient, second = evaluate(self.signature, self._compute, (1, 2), arrays, options)
         return self._one_or_all(gradient), self._one_or_all(second)
 

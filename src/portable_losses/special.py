@@ -37,13 +37,37 @@ class Special:
         return self._evaluate(self.formula, x, parameters)
 
     def grad(self, x: Array, /, **parameters: Any) -> Array:
-        """Evaluate the derivative, element by element."""
+        """Evaluate the derivative, element by element.
+
+        Parameters
+        ----------
+        x : array
+            The argument of the function.
+        **parameters
+            Those of the function.
+
+        Returns
+        -------
+        array
+            The derivative, of the shape and dtype of `x`.
+        """
         if self._derivative is None:
             raise NotImplementedError(f"{self.__name__} mixes the elements of a row: its derivative is not one array")
         return self._evaluate(self._derivative, x, parameters)
 
     def derivative(self, function: Callable[..., Array]) -> Callable[..., Array]:
-        """Register the derivative."""
+        """Register the derivative.
+
+        Parameters
+        ----------
+        function : callable
+            Derivative of each element, a function of the formula's arguments.
+
+        Returns
+        -------
+        callable
+            The same function.
+        """
         self._derivative = function
         return function
 
