@@ -1,5 +1,6 @@
 """Loss functions written once, for every array library: values, gradients and second derivatives without autodiff."""
 
+from ._check import check
 from ._domains import validation
 from ._loss import Loss, loss
 from .binary import binary_cross_entropy, binary_cross_entropy_with_logits
@@ -11,6 +12,7 @@ __all__ = [
     "Loss",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
+    "check",
     "cross_entropy",
     "huber_loss",
     "l1_loss",

@@ -116,7 +116,8 @@ def matrix_multiply(x: Array, w: Array, /) -> Array:
     other, w, second = prepare_one("matrix_multiply", w)
     if xp is not other:
         raise TypeError(
-            f"matrix_multiply: x is an array of {name_of(xp)}, but w is one of {name_of(other)}, or was read by it: convert one of them"
+            f"matrix_multiply: x is an array of {name_of(xp)}, but w is one of {name_of(other)}, or was read by it: convert one, "
+            "arrays that meet belong to one library"
         )
     shapes = f"x has shape {tuple(x.shape)} and w has shape {tuple(w.shape)}"
     if not x.ndim or not w.ndim:
