@@ -147,18 +147,14 @@ def test_a_parameter_that_is_no_number(loss: Loss, name: str, parameter: Any, va
 
 def outside(parameter: Any) -> list[float]:
     """Give numbers outside the range of a parameter, close to its ends and far away."""
-    found: list[Any] = [nan]
-    constraint: Any
-    for constraint in parameter.constraints:
-        match constraint:
-            case Gt():
-                found += [constraint.gt, constraint.gt - 1e-9, -inf]
-            case Ge():
-                found += [constraint.ge - 1e-9, -inf]
-            case Lt():
-                found += [constraint.lt, inf]
-            case Le():
-                found += [constraint.le + 1e-9, inf]
+    found = [nan]
+    for bounds in parameter.constraints:
+        if isinstance(bounds, Gt | Ge):
+            found += [-inf, getattr(bounds, "ge", getattr(bounds, "gt", 0.0)) - 1e-9]
+        if isinstance(bounds, Lt | Le):
+            found += [inf, getattr(bounds, "le", getattr(bounds, "lt", 0.0)) + 1e-9]
+        if isinstance(bounds, Gt | Lt):
+            found.append(getattr(bounds, "gt", getattr(bounds, "lt", 0.0)))
     return found
 
 
