@@ -73,6 +73,7 @@ def test_derivatives(backend, dtype, case, index):
 @first_of_each
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.eager
 def test_results_are_of_the_kind_of_the_predictions(backend, dtype, case, reduction, method):
     _, arrays = inputs(backend, case, dtype)
     results = backend.call(getattr(case.loss, method), *arrays, reduction=reduction)
@@ -86,10 +87,24 @@ def test_results_are_of_the_kind_of_the_predictions(backend, dtype, case, reduct
         assert isinstance(result, kind)
 
 
+weightings = pytest.mark.parametrize("weighted", ["", "weights", "where", "weights where", "broadcast"])
+
+
 @first_of_each
-@pytest.mark.parametrize("axis", [None, 0, -1, (0, 1), (1,), ()])
-@pytest.mark.parametrize("weighted", ["", "weights", "where", "weights where", "broadcast"])
-def test_reductions(backend, dtype, case, axis, weighted):
+@weightings
+def test_reductions(backend, dtype, case, weighted):
+    check_reductions(backend, dtype, case, None, weighted)
+
+
+@first_of_each
+@pytest.mark.parametrize("axis", [0, -1, (0, 1), (1,), ()])
+@weightings
+@pytest.mark.eager
+def test_reductions_over_axes(backend, dtype, case, axis, weighted):
+    check_reductions(backend, dtype, case, axis, weighted)
+
+
+def check_reductions(backend: Any, dtype: str, case: Any, axis: Any, weighted: str) -> None:
     shape = (3, 2)
     drawn, arrays = inputs(backend, case, dtype, shape)
     rng = np.random.default_rng(1)
@@ -173,6 +188,7 @@ def test_any_shape(backend, dtype, case, shape):
 
 
 @first_of_each
+@pytest.mark.eager
 def test_shapes_that_differ_raise(backend, dtype, case):
     _, (pred, target) = inputs(backend, case, dtype)
     wrong = backend.asarray(np.reshape(example(case, 0, dtype).arrays[1], (ROWS, 1, -1)))
@@ -184,6 +200,7 @@ def test_shapes_that_differ_raise(backend, dtype, case):
 
 
 @first_of_each
+@pytest.mark.eager
 def test_inputs_stay_as_they_are(backend, dtype, case):
     drawn, arrays = inputs(backend, case, dtype)
     backend.call(case.loss.grad_and_hess, *arrays, where=backend.asarray(np.arange(ROWS) > 2))
@@ -193,6 +210,7 @@ def test_inputs_stay_as_they_are(backend, dtype, case):
 
 
 @first_of_each
+@pytest.mark.eager
 def test_views_that_are_not_contiguous(backend, dtype, case):
     drawn, _ = inputs(backend, case, dtype, (3, 2))
     views = []
@@ -206,6 +224,7 @@ def test_views_that_are_not_contiguous(backend, dtype, case):
 
 
 @first_of_each
+@pytest.mark.eager
 def test_a_number_as_the_target(backend, dtype, case):
     target = 1  # of a row of classes it is the label: a number has no class axis
     _, (pred, other) = inputs(backend, case, dtype)
@@ -215,6 +234,7 @@ def test_a_number_as_the_target(backend, dtype, case):
 
 
 @first_of_each
+@pytest.mark.eager
 def test_predictions_that_are_integers(backend, case):
     shape = (2, CLASSES) if case.row else (2,)
     pred = np.reshape(np.arange(np.prod(shape)) % 2, shape)

@@ -29,15 +29,16 @@ def namespace_of(array: Array) -> Namespace | None:
     if kind not in _namespaces:
         torch = sys.modules.get("torch")
         if torch is not None and issubclass(kind, torch.Tensor):
-            # array-api-compat would say so too, but torch.compile warns of each cache that it asks on the way.
-            import array_api_compat.torch as library
-        elif array_api_compat.is_array_api_obj(array):
-            library = array_api_compat.array_namespace(array)
-        else:
+            from . import _torch
+
+            _namespaces[kind] = _torch
+        elif not array_api_compat.is_array_api_obj(array):
             return None
-        if library not in _mended_libraries:
-            _mended_libraries[library] = numpy if array_api_compat.is_numpy_namespace(library) else _mended(library)
-        _namespaces[kind] = _mended_libraries[library]
+        else:
+            library = array_api_compat.array_namespace(array)
+            if library not in _mended_libraries:
+                _mended_libraries[library] = _mended(library)
+            _namespaces[kind] = _mended_libraries[library]
     return _namespaces[kind]
 
 
@@ -71,8 +72,6 @@ def one_hot(xp: Namespace, labels: Array, like: Array, axis: int) -> Array:
 
 
 def _mended(library: Namespace) -> Namespace:
-    if array_api_compat.is_torch_namespace(library):
-        return _with(library, minimum=_torch_minimum, maximum=_torch_maximum, sign=_torch_sign)
     if array_api_compat.is_jax_namespace(library):
         return _with(library, abs=partial(_jax_abs, library))
     if array_api_compat.is_dask_namespace(library):
@@ -81,7 +80,6 @@ def _mended(library: Namespace) -> Namespace:
 
 
 def _with(library: Namespace, **mended: Any) -> ModuleType:
-    # A module, because torch.compile looks names up in modules without a guard for each.
     module = ModuleType(library.__name__, library.__doc__)
     module.__dict__.update({name: value for name, value in vars(library).items() if name not in vars(module)})
     module.__dict__.update(mended)
@@ -102,28 +100,6 @@ def _numpy_where(condition: Array, x1: Array, x2: Array, /) -> Array:
     np.negative(mask, out=mask)
     first, second = (np.asarray(x, dtype).view(bits) for x in (x1, x2))
     return (second ^ ((first ^ second) & mask)).view(dtype)
-
-
-def _torch_minimum(x1: Array, x2: Array, /) -> Array:
-    """Take Python numbers, which array-api-compat does by a conversion that breaks ``torch.compile(fullgraph=True)``."""
-    if isinstance(x2, (int, float)):
-        return x1.clamp(max=x2)
-    return x1.minimum(x2)
-
-
-def _torch_maximum(x1: Array, x2: Array, /) -> Array:
-    """Take Python numbers; see `_torch_minimum`."""
-    if isinstance(x2, (int, float)):
-        return x1.clamp(min=x2)
-    return x1.maximum(x2)
-
-
-def _torch_sign(x: Array, /) -> Array:
-    """Be torch's own sign: that of array-api-compat restores NaN by an assignment, which breaks `torch.func.vmap`.
-
-    No formula asks for the sign of NaN: it multiplies the sign by something that is NaN as well.
-    """
-    return x.sign()
 
 
 def _jax_abs(library: Namespace, x: Array, /) -> Array:

@@ -1,0 +1,34 @@
+"""The namespace of torch as formulas see it: that of array-api-compat with its gaps filled.
+
+A module of its own, where other libraries are mended by a call: ``torch.compile`` may be the first to meet it, and imports
+what it would otherwise trace.
+"""
+
+import array_api_compat.torch
+from torch import Tensor
+
+from .typing import Array
+
+_PRIVATE = {name for name in vars(array_api_compat.torch) if name.startswith("__") and name != "__array_namespace_info__"}
+globals().update({name: value for name, value in vars(array_api_compat.torch).items() if name not in _PRIVATE})
+
+
+def minimum(x1: Array, x2: Array, /) -> Array:
+    """Take Python numbers, which array-api-compat does by a conversion that breaks ``torch.compile(fullgraph=True)``."""
+    return x1.minimum(x2) if isinstance(x2, Tensor) else x1.clamp(max=x2)
+
+
+def maximum(x1: Array, x2: Array, /) -> Array:
+    """Take Python numbers; see `minimum`."""
+    return x1.maximum(x2) if isinstance(x2, Tensor) else x1.clamp(min=x2)
+
+
+def sign(x: Array, /) -> Array:
+    """Be torch's own sign: that of array-api-compat restores NaN by an assignment, which breaks `torch.func.vmap`.
+
+    No formula needs the sign of NaN to be NaN: it multiplies the sign by something that is NaN as well.
+    """
+    return x.sign()
+
+
+__name__ = "torch"  # by which array-api-compat and error messages know a namespace
