@@ -1,0 +1,326 @@
+"""Input that looks unusual and is right: every kind of NumPy array, and what NumPy reads as one."""
+
+import array
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import array_api_strict as strict
+import numpy as np
+import pytest
+from arguments import METHODS, WAYS, arguments, has, labels
+
+import portable_losses as pl
+
+Loss = pl.Loss[...]
+SMALL, LARGE = (2, 3), (40, 500)
+
+
+class Subclass(np.ndarray):
+    """A subclass that would answer in its own type."""
+
+
+class WithArray:
+    """What pandas and its kin are: an object that NumPy can read."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = values
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return np.array(self.values, dtype)
+
+
+def spread(values: Any) -> Any:
+    """Take every second element of something twice as large."""
+    return np.repeat(values, 2, axis=0)[::2]
+
+
+def read_only(values: Any) -> Any:
+    """Make an array that cannot be written to."""
+    copy = values.copy()
+    copy.flags.writeable = False
+    return copy
+
+
+def misaligned(values: Any) -> Any:
+    """Put an array at an odd address."""
+    memory = np.empty(values.nbytes + 1, np.uint8)[1:]
+    copy = memory.view(values.dtype).reshape(values.shape)
+    copy[...] = values
+    return copy
+
+
+LAYOUTS: dict[str, Callable[[Any], Any]] = {
+    "Fortran": np.asfortranarray,
+    "spread": spread,
+    "spread within a row": lambda x: np.repeat(x, 3, axis=-1)[..., 1::3],
+    "reversed": lambda x: x[::-1].copy()[::-1],
+    "reversed rows": lambda x: x[..., ::-1].copy()[..., ::-1],
+    "transposed": lambda x: x.T.copy().T,
+    "read-only": read_only,
+    "byte-swapped": lambda x: x.astype(x.dtype.newbyteorder()),
+    "byte-swapped Fortran": lambda x: np.asfortranarray(x.astype(x.dtype.newbyteorder())),
+    "misaligned": misaligned,
+    "subclass": lambda x: x.view(Subclass),
+    "matrix": lambda x: np.matrix(x) if x.ndim == 2 else x,
+    "object with __array__": WithArray,
+    "buffer": lambda x: memoryview(x.copy()),
+    "list": lambda x: x.tolist(),
+    "tuple of lists": lambda x: tuple(x.tolist()),
+    "list of arrays": list,
+}
+
+
+def assert_same(found: Any, wanted: Any) -> None:
+    """Assert that two results are equal, but for the order of summation, and of the same kind."""
+    for a, b in zip(found, wanted, strict=True) if isinstance(wanted, tuple) else [(found, wanted)]:
+        assert type(a) is type(b)
+        assert a.dtype == b.dtype
+        assert a.dtype.isnative
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-18)
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
+@pytest.mark.parametrize(("loss", "way"), WAYS)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("loop", [SMALL, LARGE], ids=["small", "large"])
+def test_layouts(loss: Loss, way: int, layout: str, loop: tuple[int, ...]) -> None:
+    """All arguments in one layout, and each of them alone beside arrays in C order."""
+    if loop == LARGE and layout in ("list", "tuple of lists", "list of arrays"):
+        loop = (40, 10)
+    plain = arguments(loss, way, loop)
+    weights = np.random.default_rng(1).uniform(0.5, 2.0, loop)
+    chosen = [[*(i == j for j in range(len(plain))), False] for i in range(len(plain))]
+    methods = METHODS if loop == SMALL else ("value_and_grad",)
+    for changed in [[True] * (len(plain) + 1), [False] * len(plain) + [True], *chosen]:
+        *given, weight = [LAYOUTS[layout](x) if change else x for x, change in zip([*plain, weights], changed, strict=True)]
+        for method in methods:
+            for options in ({"weights": weight}, {"axis": 0}, {"reduction": "none"}):
+                wanted = getattr(loss, method)(*plain, **options | ({"weights": weights} if "weights" in options else {}))
+                assert_same(getattr(loss, method)(*given, **options), wanted)
+
+
+@pytest.mark.parametrize(("loss", "way"), WAYS)
+def test_memory_maps(loss: Loss, way: int, tmp_path: Path) -> None:
+    """Files are read block by block; the result is an array of its own."""
+    plain = arguments(loss, way, LARGE)
+    mapped: list[Any] = []
+    for i, values in enumerate(plain):
+        np.save(tmp_path / f"{i}.npy", values)
+        mapped.append(np.load(tmp_path / f"{i}.npy", mmap_mode="r"))
+    assert all(isinstance(x, np.memmap) for x in mapped)
+    for method in METHODS:
+        assert_same(getattr(loss, method)(*mapped), getattr(loss, method)(*plain))
+
+
+@pytest.mark.parametrize(("loss", "way"), [case for case in WAYS if has(case[0], "class_axis")])
+@pytest.mark.parametrize("class_axis", [0, 1, -2, -1])
+def test_layouts_with_another_class_axis(loss: Loss, way: int, class_axis: int) -> None:
+    """Gradients have the axes of the logits."""
+    plain = arguments(loss, way, LARGE)
+    wanted, gradient = loss.value_and_grad(*plain)
+    for layout in ("Fortran", "spread", "reversed", "byte-swapped", "read-only"):
+        moved = [LAYOUTS[layout](np.moveaxis(x, -1, class_axis) if x.ndim == 3 else x) for x in plain]
+        value, moved_gradient = loss.value_and_grad(*moved, class_axis=class_axis)
+        np.testing.assert_allclose(value, wanted, rtol=1e-12)
+        np.testing.assert_allclose(np.moveaxis(moved_gradient, class_axis, -1), gradient, rtol=1e-12, atol=1e-18)
+
+
+# Sizes
+
+
+@pytest.mark.parametrize(("loss", "way"), WAYS)
+@pytest.mark.parametrize("loop", [(0,), (0, 3), (3, 0), (2, 0, 3)])
+def test_empty_input(loss: Loss, way: int, loop: tuple[int, ...]) -> None:
+    """A mean over nothing is NaN, a sum over nothing 0, a gradient empty, and nothing warns."""
+    given = arguments(loss, way, loop)
+    for weights in (None, np.ones(loop), 1.0):
+        assert np.isnan(loss(*given, weights=weights))
+        assert loss(*given, reduction="sum", weights=weights) == 0
+        assert loss(*given, reduction="none", weights=weights).shape == loop
+        for reduction in ("mean", "sum", "none"):
+            assert loss.grad(*given, reduction=reduction, weights=weights).shape == given[0].shape
+            assert all(x.shape == given[0].shape for x in loss.grad_and_hess(*given, reduction=reduction, weights=weights))
+    for axis in range(len(loop)):
+        rest = (*loop[:axis], *loop[axis + 1 :])
+        total = loss(*given, reduction="sum", axis=axis)
+        mean = loss(*given, axis=axis)
+        assert total.shape == mean.shape == rest
+        assert (total == 0).all()
+        assert np.isnan(mean).all()
+
+
+@pytest.mark.parametrize(("loss", "way"), WAYS)
+def test_one_element(loss: Loss, way: int) -> None:
+    """As an array of one, as a 0-d array, and without a loop: the same number, and a gradient of that shape."""
+    one = arguments(loss, way, (1,))
+    none = [x[0] for x in one]
+    value, gradient = loss.value_and_grad(*one)
+    assert isinstance(value, np.float64)
+    assert gradient.shape == one[0].shape
+    for reduction in ("mean", "sum", "none"):
+        for given in (none, [np.asarray(x) for x in none], [x.tolist() for x in none]):
+            found, slope = loss.value_and_grad(*given, reduction=reduction)
+            assert found == value
+            assert np.shape(found) == ()
+            assert np.shape(slope) == none[0].shape
+            np.testing.assert_array_equal(slope, gradient[0])
+    first, second = loss.grad_and_hess(*none)
+    assert np.shape(first) == np.shape(second) == none[0].shape
+
+
+@pytest.mark.parametrize(("loss", "way"), WAYS)
+def test_one_element_of_another_library(loss: Loss, way: int) -> None:
+    """A 0-d array stays one of its library."""
+    given = [strict.asarray(x) for x in arguments(loss, way, ())]
+    for method in METHODS:
+        found = getattr(loss, method)(*given)
+        for x in found if isinstance(found, tuple) else (found,):
+            assert type(x) is type(given[0])
+
+
+# Numbers for arrays
+
+
+@pytest.mark.parametrize("number", [1, 1.0, True, np.float64(1.0), np.float32(1.0), np.int8(1), np.bool_(True)])
+@pytest.mark.parametrize("loss", [loss for loss, _ in WAYS if not loss.signature.core])
+def test_a_number_for_a_target(loss: Loss, number: Any) -> None:
+    """It stands for an array full of it, on every library, and does not change the dtype."""
+    pred, target = arguments(loss, 0)
+    for values in (pred, pred.astype(np.float32)):
+        wanted = loss.value_and_grad(values, np.ones_like(target))
+        assert_same(loss.value_and_grad(values, number), wanted)
+        value, gradient = loss.value_and_grad(strict.asarray(values), number)
+        assert str(value.dtype) == str(gradient.dtype) == f"array_api_strict.{values.dtype.name}"
+        np.testing.assert_allclose(float(value), float(wanted[0]), rtol=1e-6)
+    assert loss(0.5, number) == loss(np.asarray(0.5), np.asarray(1.0))
+
+
+@pytest.mark.parametrize("label", [1, True, np.int8(1), np.uint64(1), np.bool_(True)])
+def test_a_number_for_a_label(label: Any) -> None:
+    """One label for all rows."""
+    logits, target = arguments(pl.cross_entropy, 0)
+    wanted = pl.cross_entropy.value_and_grad(logits, np.ones_like(target))
+    assert_same(pl.cross_entropy.value_and_grad(logits, label), wanted)
+    value, _ = pl.cross_entropy.value_and_grad(strict.asarray(logits), label)
+    np.testing.assert_allclose(float(value), wanted[0], rtol=1e-14)
+    assert pl.cross_entropy(logits[0, 0].tolist(), label) == pl.cross_entropy(logits[0, 0], np.asarray(1))
+
+
+def test_a_buffer_of_python() -> None:
+    """An `array.array` is read where it lies."""
+    assert pl.mse_loss(array.array("d", [1.0, 2.0]), array.array("f", [0.0, 0.0])) == 2.5
+
+
+# Dtypes
+
+
+@pytest.mark.parametrize(("loss", "way"), WAYS)
+@pytest.mark.parametrize("dtype", [np.bool_, np.uint8, np.int8, np.uint16, np.int64, np.uint64])
+def test_predictions_that_are_integers(loss: Loss, way: int, dtype: type) -> None:
+    """They become the default real dtype first, so that nothing wraps."""
+    given = arguments(loss, way)
+    given[0] = np.asarray(given[0] > 0.3, dtype)
+    wanted = loss.value_and_grad(given[0].astype(np.float64), *given[1:])
+    assert_same(loss.value_and_grad(*given), wanted)
+    value, gradient = loss.value_and_grad(*(strict.asarray(x) for x in given))
+    assert value.dtype == gradient.dtype == strict.float64
+
+
+def test_unsigned_integers_do_not_wrap() -> None:
+    """0 - 16 in uint8 is 240 elsewhere."""
+    pred, target = np.zeros(4, np.uint8), np.full(4, 16, np.uint8)
+    assert pl.mse_loss(pred, target) == 256
+    assert pl.l1_loss(pred, target) == 16
+    assert pl.l1_loss.grad(pred, target, reduction="sum").tolist() == [-1.0] * 4
+
+
+@pytest.mark.parametrize(("loss", "way"), WAYS)
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.longdouble])
+def test_the_dtype_of_the_predictions_is_that_of_the_result(loss: Loss, way: int, dtype: type) -> None:
+    """Whatever the dtypes of the targets and the weights."""
+    given = arguments(loss, way)
+    wanted, wanted_gradient = loss.value_and_grad(given[0].astype(dtype).astype(np.float64), *given[1:], weights=[1.0, 2.0, 0.5])
+    value, gradient = loss.value_and_grad(given[0].astype(dtype), *given[1:], weights=[1.0, 2.0, 0.5])
+    assert value.dtype == gradient.dtype == dtype
+    precision = 2 * float(max(np.finfo(dtype).eps, np.finfo(np.float64).eps * 8))
+    np.testing.assert_allclose(value, wanted, rtol=precision)
+    np.testing.assert_allclose(gradient, wanted_gradient, rtol=8 * precision, atol=precision)
+    none = loss(given[0].astype(dtype), *given[1:], weights=np.ones(3), reduction="none")
+    assert none.dtype == dtype
+
+
+def test_half_precision_is_accumulated_in_more() -> None:
+    """The sum of 20,000 losses overflows float16, their mean does not."""
+    pred = np.full(20_000, 100.0, np.float16)
+    assert pl.mse_loss(pred, np.zeros_like(pred)) == np.float16(10_000)
+
+
+def test_extended_precision_is_kept() -> None:
+    """What float64 cannot hold."""
+    tiny = np.finfo(np.longdouble).eps
+    pred = np.asarray([1 + tiny, 1 + tiny], np.longdouble)
+    assert pl.l1_loss(pred, np.ones(2)) == tiny
+
+
+@pytest.mark.parametrize(("loss", "way"), [case for case in WAYS if labels(*case)])
+@pytest.mark.parametrize(
+    "dtype", [np.bool_, np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64, ">i2"]
+)
+def test_labels_of_every_integer_dtype(loss: Loss, way: int, dtype: Any) -> None:
+    """And booleans, for two classes."""
+    given = arguments(loss, way)
+    for i in labels(loss, way):
+        given[i] = given[i] % 2
+    wanted = loss.value_and_grad(*given, weights=[1.0, 2.0, 3.0])
+    for i in labels(loss, way):
+        given[i] = given[i].astype(dtype)
+    assert_same(loss.value_and_grad(*given, weights=[1.0, 2.0, 3.0]), wanted)
+    if dtype != ">i2":
+        value = loss(*(strict.asarray(x) for x in given), weights=strict.asarray([1.0, 2.0, 3.0]))
+        np.testing.assert_allclose(float(value), wanted[0], rtol=1e-14)
+
+
+# Weights and masks
+
+
+@pytest.mark.parametrize(("loss", "way"), WAYS)
+@pytest.mark.parametrize("shape", [(), (3,), (1,), (1, 3), (2, 1), (1, 1), (2, 3)])
+def test_weights_and_masks_are_broadcast(loss: Loss, way: int, shape: tuple[int, ...]) -> None:
+    """Every shape that fits, with every reduction and axis, is the same as the full one, on every library."""
+    given = arguments(loss, way)
+    rng = np.random.default_rng(2)
+    weights, where = np.asarray(rng.integers(1, 4, shape), float), np.asarray(rng.random(shape) < 0.7)
+    full = {"weights": np.broadcast_to(weights, SMALL).copy(), "where": np.broadcast_to(where, SMALL).copy()}
+    for reduction in ("mean", "sum", "none"):
+        for axis in (None, 0, -1, (0, 1), ()):
+            wanted = loss.value_and_grad(*given, **full, reduction=reduction, axis=axis)
+            found = loss.value_and_grad(*given, weights=weights, where=where, reduction=reduction, axis=axis)
+            assert_same(found, wanted)
+            with np.errstate(all="ignore"):
+                value, gradient = loss.value_and_grad(
+                    *map(strict.asarray, given), **{k: strict.asarray(v) for k, v in full.items()}, reduction=reduction, axis=axis
+                )
+            np.testing.assert_allclose(np.asarray(value), wanted[0], rtol=1e-12)
+            np.testing.assert_allclose(np.asarray(gradient), wanted[1], rtol=1e-12, atol=1e-18)
+
+
+@pytest.mark.parametrize(("loss", "way"), WAYS)
+@pytest.mark.parametrize("weight", [2, 2.0, True, np.float32(2.0), np.int8(2)])
+def test_a_number_for_weights(loss: Loss, way: int, weight: Any) -> None:
+    """It broadcasts as a 0-d array does, on every library: the mean is the same, the sum is multiplied."""
+    given = arguments(loss, way)
+    for arrays in (given, [strict.asarray(x) for x in given]):
+        np.testing.assert_allclose(float(loss(*arrays, weights=weight)), float(loss(*arrays)), rtol=1e-14)
+        total = loss(*arrays, weights=weight, reduction="sum")
+        np.testing.assert_allclose(float(total), float(weight) * float(loss(*arrays, reduction="sum")), rtol=1e-14)
+
+
+@pytest.mark.parametrize(("loss", "way"), WAYS)
+def test_a_truth_value_for_a_mask(loss: Loss, way: int) -> None:
+    """All or nothing, on every library."""
+    given = arguments(loss, way)
+    for arrays in (given, [strict.asarray(x) for x in given]):
+        assert float(loss(*arrays, where=True)) == float(loss(*arrays))
+        assert float(loss(*arrays, where=False, reduction="sum")) == 0
+        assert np.isnan(float(loss(*arrays, where=np.False_)))
