@@ -272,6 +272,7 @@ def _between(constraints: tuple[Any, ...], generator: random.Random) -> float:
 # Comparison
 
 
+@np.errstate(all="ignore")  # array-api-strict and Dask stand on NumPy, which warns of what a formula does not select
 def _differences(row: _Row, libraries: Sequence[_Library]) -> list[str]:
     """Say for each library how it differs: the first from plain Python, the others from the first."""
     differences = []
