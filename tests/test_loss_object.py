@@ -1,0 +1,178 @@
+"""What a loss is as a Python object: the tools that look at functions find what they look for."""
+
+import copy
+import doctest
+import importlib
+import inspect
+import pickle
+import pydoc
+import re
+import weakref
+from functools import partial
+from typing import Any, get_type_hints
+
+import pytest
+from arguments import LOSSES, arguments
+
+import portable_losses as pl
+from portable_losses import neural_network
+
+Loss = pl.Loss[...]
+OPTIONS = {"reduction": "mean", "weights": None, "where": None, "axis": None}
+CLASS_OPTIONS = OPTIONS | {"class_axis": -1, "class_weights": None, "ignore_index": None}
+
+
+def without_annotations(signature: inspect.Signature) -> str:
+    """Show a signature with names, kinds and defaults only."""
+    bare = [parameter.replace(annotation=parameter.empty) for parameter in signature.parameters.values()]
+    return str(signature.replace(parameters=bare, return_annotation=signature.empty))
+
+
+def test_the_signature_as_it_is_shown() -> None:
+    """It has no `xp`, and every option; the domains are annotations, which would bury the names in a repr."""
+    shown = "(pred, target, /, *, delta=1.0, reduction='mean', weights=None, where=None, axis=None)"
+    assert without_annotations(inspect.signature(pl.huber_loss)) == shown
+    assert repr(pl.huber_loss) == f"<loss huber_loss{shown}>"
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_signature(loss: Loss) -> None:
+    """Arrays are positional-only and come first, all else is keyword-only; the domains are in the annotations."""
+    signature = inspect.signature(loss)
+    parameters = signature.parameters
+    hints = get_type_hints(loss.formula, include_extras=True)
+    for name, parameter in parameters.items():
+        array = name in loss.signature.arguments
+        assert parameter.kind is (parameter.POSITIONAL_ONLY if array else parameter.KEYWORD_ONLY)
+        assert array == (parameter.default is parameter.empty)
+        if name in loss.signature.arguments or name in loss.signature.parameters:
+            assert parameter.annotation == hints[name]
+    assert not {"xp", "options", "device", "dtype"} & set(parameters)
+    wanted = CLASS_OPTIONS if loss.signature.core == ("class",) else OPTIONS
+    options = {name: parameters[name].default for name in wanted}
+    assert options == wanted
+    given = arguments(loss, 0)
+    assert signature.bind(*given, weights=1.0).args == tuple(given)
+    with pytest.raises(TypeError):
+        signature.bind(*given, dleta=1.0)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_defaults_of_the_signature_are_those_of_the_call(loss: Loss) -> None:
+    """Who passes them all gets what he gets without."""
+    defaults = {name: p.default for name, p in inspect.signature(loss).parameters.items() if p.default is not p.empty}
+    given = arguments(loss, 0)
+    assert loss(*given, **defaults) == loss(*given)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_names(loss: Loss) -> None:
+    """An object of the module that defines it."""
+    module = importlib.import_module(loss.__module__)
+    assert loss.__module__.startswith("portable_losses.")
+    assert getattr(module, loss.__name__) is getattr(pl, loss.__qualname__) is loss
+    assert loss.__name__ in module.__all__
+    assert callable(loss)
+    assert repr(loss) == f"<loss {loss.__name__}{without_annotations(inspect.signature(loss))}>"
+    assert inspect.unwrap(loss) is loss.formula
+    assert inspect.getsourcefile(inspect.unwrap(loss)) == module.__file__
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_help(loss: Loss) -> None:
+    """`help(loss)` shows how it is called and what it does."""
+    text = pydoc.plain(pydoc.render_doc(loss))
+    assert f"in module {loss.__module__}" in text.splitlines()[0]
+    assert f"{loss.__name__} = <loss {loss.__name__}({loss.signature.arguments[0]}, " in text
+    assert inspect.getdoc(loss) == loss.__doc__
+    for line in (loss.__doc__ or "").splitlines():
+        assert line.strip() in text
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_docstring_documents_each_option_once(loss: Loss) -> None:
+    """The parameters of the section are those of the signature, in its order, each with a text of its own."""
+    text = loss.__doc__ or ""
+    section = text[text.index("Parameters\n-----") : text.index("Returns\n-----")]
+    found = re.findall(r"^(\w+) : .+\n    \S", section, re.MULTILINE)
+    assert found == list(inspect.signature(loss).parameters)
+    assert [re.findall(rf"^{name} : ", text, re.MULTILINE) for name in found] == [[f"{name} : "] for name in found]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickle(loss: Loss, protocol: int) -> None:
+    """By name, so that it is the same object again, in another process as well."""
+    assert pickle.loads(pickle.dumps(loss, protocol)) is loss
+    assert pickle.loads(pickle.dumps(partial(loss, reduction="sum"), protocol)).func is loss
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_methods_are_pickled(loss: Loss) -> None:
+    """A gradient is handed to a worker like the loss."""
+    gradient = pickle.loads(pickle.dumps(loss.grad))
+    given = arguments(loss, 0)
+    assert (gradient(*given) == loss.grad(*given)).all()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_copies_are_the_loss_itself(loss: Loss) -> None:
+    """As with functions."""
+    assert copy.copy(loss) is loss
+    assert copy.deepcopy(loss) is loss
+    assert copy.deepcopy({"metric": loss})["metric"] is loss
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_loss_is_hashable_and_weakly_referable(loss: Loss) -> None:
+    """As a function is: it may be the key of a cache."""
+    assert {loss: 1}[loss] == 1
+    assert weakref.ref(loss)() is loss
+    assert loss in set(LOSSES)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_doctests_are_found(loss: Loss) -> None:
+    """By the standard library's doctest, in the module, with the examples of the docstring."""
+    module = importlib.import_module(loss.__module__)
+    found = [test for test in doctest.DocTestFinder(exclude_empty=True).find(module) if test.name.endswith(f".{loss.__name__}")]
+    assert len(found) == 1
+    assert len(found[0].examples) >= 3
+
+
+def test_pytest_finds_the_doctests(pytester: pytest.Pytester) -> None:
+    """So does pytest, which a user runs over his own module."""
+    pytester.makepyfile(
+        mine='''
+        from portable_losses import loss
+
+        @loss
+        def my_loss(xp, pred, target, /):
+            """Say nothing.
+
+            >>> float(my_loss([1.0], [3.0]))
+            2.0
+            """
+            return xp.abs(pred - target)
+        '''
+    )
+    pytester.runpytest_inprocess("--doctest-modules", "-p", "no:cacheprovider").assert_outcomes(passed=1)
+
+
+def test_a_loss_without_a_docstring() -> None:
+    """It has none, and no error comes of it."""
+
+    @pl.loss
+    def bare_loss(xp: Any, pred: Any, target: Any, /) -> Any:
+        return pred - target
+
+    assert bare_loss.__doc__ is None
+    assert "bare_loss" in repr(bare_loss)
+    assert bare_loss([3.0], [1.0]) == 2
+
+
+def test_public_names_are_sorted_and_exist() -> None:
+    """And are all the names that the package has."""
+    assert pl.__all__ == sorted(pl.__all__)
+    for module in (pl, neural_network):
+        assert all(hasattr(module, name) for name in module.__all__)
