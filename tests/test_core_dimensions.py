@@ -1,0 +1,162 @@
+"""Losses of one's own that give one value for a row, a tuple, a set or a sequence."""
+
+from typing import Any, Unpack
+
+import array_api_strict as strict
+import numpy as np
+import pytest
+
+from portable_losses import loss, validation
+from portable_losses.typing import Array, Axis, ClassOptions, Labels, Namespace, Options, Positive, Probability, Real
+
+
+def on_strict(*arrays: Any) -> list[Any]:
+    return [strict.asarray(x) for x in arrays]
+
+
+class TupleOptions(Options, total=False):
+    """The options of a loss over the dimension d."""
+
+    d_axis: int
+
+
+@loss("(d),(d),(d)->()", predicted=3)
+def triplet_loss(xp: Namespace, axis: Axis, anchor: Real, near: Real, far: Real, /, **options: Unpack[TupleOptions]) -> Array:
+    """Compare squared distances."""
+    return xp.sum((anchor - near) ** 2 - (anchor - far) ** 2, axis=axis)
+
+
+@triplet_loss.derivative
+def _(xp: Namespace, axis: Axis, anchor: Real, near: Real, far: Real, /) -> tuple[Array, Array, Array]:
+    return 2 * (far - near), 2 * (near - anchor), 2 * (anchor - far)
+
+
+@pytest.mark.parametrize("library", [np, strict])
+@pytest.mark.parametrize("d_axis", [-1, 0, 1, -2])
+def test_a_triplet(library: Any, d_axis: int) -> None:
+    """One loss for each tuple, three gradients, wherever the core dimension is."""
+    anchor, near, far = np.random.default_rng(0).normal(size=(3, 5, 2, 7))
+    arrays = [library.asarray(np.moveaxis(x, -1, d_axis).copy()) for x in (anchor, near, far)]
+    weights = np.asarray([[1.0], [2.0], [0.0], [1.0], [3.0]])
+    value, gradients = triplet_loss.value_and_grad(*arrays, d_axis=d_axis, weights=library.asarray(weights))
+    losses = ((anchor - near) ** 2 - (anchor - far) ** 2).sum(axis=-1)
+    np.testing.assert_allclose(float(value), np.average(losses, weights=np.broadcast_to(weights, (5, 2))), rtol=1e-12)
+    share = weights[..., None] / 14
+    for found, wanted in zip(gradients, (2 * (far - near), 2 * (near - anchor), 2 * (anchor - far)), strict=True):
+        np.testing.assert_allclose(np.moveaxis(np.asarray(found), d_axis, -1), share * wanted, rtol=1e-12, atol=1e-15)
+    none = triplet_loss(*arrays, d_axis=d_axis, reduction="none")
+    np.testing.assert_allclose(np.asarray(none), losses, rtol=1e-12)
+
+
+def test_the_options_of_a_triplet() -> None:
+    """It has those of every loss and the position of its dimension, and not those of the class losses."""
+    one = np.ones((4, 2))
+    with pytest.raises(TypeError, match="triplet_loss has no option 'class_axis'"):
+        triplet_loss(one, one, one, class_axis=0)  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match="triplet_loss: d_axis=2"):
+        triplet_loss(one, one, one, d_axis=2)
+    with pytest.raises(ValueError, match=r"triplet_loss: .*near .*\(2, 4\)"):
+        triplet_loss(one, one.T, one)
+    with pytest.raises(TypeError, match="triplet_loss takes 3 arrays"):
+        triplet_loss(one, one)  # type: ignore[call-arg]
+
+
+class SetOptions(TupleOptions, total=False):
+    """The options of a loss over sets."""
+
+    n_axis: int
+
+
+@loss("(n,d),(n)->()")
+def spread_loss(
+    xp: Namespace, axis: Axis, embedding: Real, label: Labels, /, *, scale: Positive = 1.0, **options: Unpack[SetOptions]
+) -> Array:
+    """Give one value for each set of rows: the squared norms of those with label 1."""
+    _, d_axis = axis
+    return xp.sum(xp.sum(embedding * embedding, axis=d_axis) * xp.astype(label == 1, embedding.dtype), axis=-1) * scale
+
+
+@spread_loss.derivative
+def _(xp: Namespace, axis: Axis, embedding: Real, label: Labels, /, *, scale: Positive) -> Array:
+    return 2 * scale * embedding * xp.expand_dims(xp.astype(label == 1, embedding.dtype), axis=-1)
+
+
+@pytest.mark.parametrize("library", [np, strict])
+def test_one_value_for_a_set(library: Any) -> None:
+    """Two core dimensions, of which the second argument has one; the loop dimensions may be none."""
+    rng = np.random.default_rng(1)
+    embedding, label = rng.normal(size=(3, 5, 2)), rng.integers(0, 2, (3, 5))
+    wanted = ((embedding**2).sum(axis=-1) * (label == 1)).sum(axis=-1)
+    arrays = [library.asarray(x) for x in (embedding, label)]
+    np.testing.assert_allclose(np.asarray(spread_loss(*arrays, reduction="none")), wanted, rtol=1e-12)
+    value, gradient = spread_loss.value_and_grad(*arrays, weights=library.asarray([1.0, 0.0, 3.0]), scale=2.0)
+    np.testing.assert_allclose(float(value), 2 * (wanted[0] + 3 * wanted[2]) / 4, rtol=1e-12)
+    share = np.asarray([1.0, 0.0, 3.0])[:, None, None] / 4
+    np.testing.assert_allclose(np.asarray(gradient), 4 * share * embedding * (label == 1)[..., None], rtol=1e-12)
+    one = spread_loss(library.asarray(embedding[0]), library.asarray(label[0]))
+    np.testing.assert_allclose(float(one), wanted[0], rtol=1e-12)
+
+
+def test_one_value_for_a_set_on_other_axes() -> None:
+    rng = np.random.default_rng(1)
+    embedding, label = rng.normal(size=(3, 5, 2)), rng.integers(0, 2, (3, 5))
+    wanted, gradient = spread_loss.value_and_grad(embedding, label)
+    found, moved = spread_loss.value_and_grad(np.transpose(embedding, (1, 2, 0)), label.T, n_axis=0, d_axis=1)
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
+    np.testing.assert_allclose(np.transpose(moved, (2, 0, 1)), gradient, rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (5,), (3, 5, 1), (2, 5)])
+def test_a_set_whose_sizes_differ(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"spread_loss.*\(3, 5, 2\)"):
+        spread_loss(np.ones((3, 5, 2)), np.zeros(shape, int))
+
+
+def test_the_labels_of_a_set_are_no_classes() -> None:
+    """They say who belongs together: any integers do, on every library."""
+    embedding, label = np.ones((3, 5, 2)), np.full((3, 5), -7)
+    label[:, 0] = 1
+    label[:, 1] = 10**6
+    for arrays in ((embedding, label), on_strict(embedding, label)):
+        np.testing.assert_array_equal(np.asarray(spread_loss(*arrays, reduction="none")), np.full(3, 2.0))
+
+
+class SequenceOptions(Options, total=False):
+    """The options of a loss over sequences."""
+
+    time_axis: int
+    class_axis: int
+    label_axis: int
+
+
+@loss("(time,class),(label)->()")
+def alphabet_loss(xp: Namespace, axis: Axis, pred: Real, target: Labels, /, **options: Unpack[SequenceOptions]) -> Array:
+    """Sum the predictions and, to show that they came as integers, the labels."""
+    return xp.sum(pred, axis=axis) + xp.astype(xp.sum(target, axis=-1), pred.dtype)
+
+
+def test_the_labels_of_a_sequence_are_bounded_by_the_classes() -> None:
+    """Not by the product of all core dimensions; elsewhere one stray label makes the loss of its sequence NaN."""
+    pred, target = np.ones((3, 6, 4)), np.zeros((3, 2), int)
+    target[1] = 3
+    for arrays in ((pred, target), on_strict(pred, target)):
+        np.testing.assert_array_equal(np.asarray(alphabet_loss(*arrays, reduction="none")), [24.0, 30.0, 24.0])
+    target[1, 1] = 4
+    with pytest.raises(ValueError, match=r"alphabet_loss: target .*target\[1, 1\] is 4"):
+        alphabet_loss(pred, target)
+    np.testing.assert_array_equal(np.asarray(alphabet_loss(*on_strict(pred, target), reduction="none")), [24.0, np.nan, 24.0])
+    with validation(False):
+        np.testing.assert_array_equal(alphabet_loss(pred, target, reduction="none"), [24.0, np.nan, 24.0])
+
+
+def test_a_loss_of_a_class() -> None:
+    """With the options of the class losses, on the libraries alike."""
+
+    @loss("(class),()->()")
+    def gini_loss(xp: Namespace, axis: Axis, pred: Probability, target: Labels, /, **options: Unpack[ClassOptions]) -> Array:
+        return 1 - xp.sum(pred * pred, axis=axis)
+
+    pred, target = np.asarray([[0.5, 0.5], [1.0, 0.0], [0.25, 0.75]]), np.asarray([0, 1, -1])
+    for arrays in ((pred, target), on_strict(pred, target)):
+        assert float(gini_loss(*arrays, ignore_index=-1)) == 0.25
+    assert gini_loss(pred.T, target, ignore_index=-1, class_axis=0, class_weights=[3.0, 1.0]) == 0.375
