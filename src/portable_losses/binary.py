@@ -6,7 +6,7 @@ from typing import Annotated, Unpack
 from annotated_types import Ge, Lt
 
 from ._loss import loss
-from .special import floored, magnitude, weighted
+from .special import floored, magnitude, precise_exp, weighted
 from .typing import Array, Logit, Namespace, NonNegative, Options, Probability
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
@@ -84,18 +84,20 @@ def binary_cross_entropy(
 def _(xp: Namespace, pred: Probability, target: Probability, /, *, eps: Floor) -> Array:
     error = pred - target
     scale = xp.maximum(pred, eps) * xp.maximum(1 - pred, eps)
-    return error / xp.where(error == 0, xp.ones_like(scale), scale)
+    corner = (error == 0) & (scale == 0)  # certain, right, and without a floor: 0 / 0, whose limit is 1 at 0 and -1 at 1
+    return xp.where(corner, 1 - 2 * target, error) / xp.where(corner, xp.ones_like(scale), scale)
 
 
 @binary_cross_entropy.second_derivative
 def _(xp: Namespace, pred: Probability, target: Probability, /, *, eps: Floor) -> Array:
     yes, no = xp.maximum(pred, eps), xp.maximum(1 - pred, eps)
-    return _ratio(xp, target, yes) / yes + _ratio(xp, 1 - target, no) / no
+    return _over_square(xp, target, yes) + _over_square(xp, 1 - target, no)
 
 
-def _ratio(xp: Namespace, numerator: Array, denominator: Array) -> Array:
-    """Divide, with 0 / 0 = 0; the caller divides once more."""
-    return numerator / xp.where(numerator == 0, xp.ones_like(denominator), denominator)
+def _over_square(xp: Namespace, numerator: Array, denominator: Array) -> Array:
+    """Divide twice, which does not underflow as the square would, with 0 / 0 = 0."""
+    divisor = xp.where(numerator == 0, xp.ones_like(denominator), denominator)
+    return numerator / divisor / divisor
 
 
 @loss
@@ -159,8 +161,13 @@ def binary_cross_entropy_with_logits(
     >>> pl.binary_cross_entropy_with_logits.grad([0.0, 800.0], [1.0, 0.0], reduction="sum")
     array([-0.5,  1. ])
     """
-    exponential = xp.exp(-magnitude(xp, pred))
-    return _logit_value(xp, pred, target, exponential, pos_weight)
+    return _logit_value(xp, pred, target, _exponential(xp, pred, pos_weight), pos_weight)
+
+
+def _exponential(xp: Namespace, pred: Array, pos_weight: float) -> Array:
+    """Give exp(-abs(z)), and to the last digit where its error is multiplied by a weight."""
+    negative = -magnitude(xp, pred)
+    return xp.exp(negative) if pos_weight == 1 else precise_exp(xp, negative)
 
 
 def _logit_value(xp: Namespace, pred: Array, target: Array, exponential: Array, pos_weight: float) -> Array:
@@ -180,18 +187,18 @@ def _logit_derivative(xp: Namespace, pred: Array, target: Array, exponential: Ar
 
 @binary_cross_entropy_with_logits.value_and_derivative
 def _(xp: Namespace, pred: Logit, target: Probability, /, *, pos_weight: NonNegative) -> tuple[Array, Array]:
-    exponential = xp.exp(-magnitude(xp, pred))
+    exponential = _exponential(xp, pred, pos_weight)
     value = _logit_value(xp, pred, target, exponential, pos_weight)
     return value, _logit_derivative(xp, pred, target, exponential, pos_weight)
 
 
 @binary_cross_entropy_with_logits.derivative
 def _(xp: Namespace, pred: Logit, target: Probability, /, *, pos_weight: NonNegative) -> Array:
-    return _logit_derivative(xp, pred, target, xp.exp(-magnitude(xp, pred)), pos_weight)
+    return _logit_derivative(xp, pred, target, _exponential(xp, pred, pos_weight), pos_weight)
 
 
 @binary_cross_entropy_with_logits.second_derivative
 def _(xp: Namespace, pred: Logit, target: Probability, /, *, pos_weight: NonNegative) -> Array:
-    exponential = xp.exp(-magnitude(xp, pred))
+    exponential = _exponential(xp, pred, pos_weight)
     curvature = exponential / (1 + exponential * (2 + exponential))
     return curvature if pos_weight == 1 else curvature * (pos_weight * target + (1 - target))

@@ -4,7 +4,7 @@ from typing import Unpack
 
 from ._loss import loss
 from ._namespace import one_hot, pick
-from .special import Exponentials, exponentials, weighted
+from .special import Exponentials, exponentials, row_sum, weighted
 from .typing import Array, Axis, ClassLogit, ClassOptions, LabelsOrProbability, Namespace, UnitInterval
 
 __all__ = ["cross_entropy"]
@@ -96,9 +96,10 @@ def _value(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, label_
     if target.ndim < surprise.ndim:
         value = pick(xp, surprise, target, axis)
     else:
-        value = xp.sum(weighted(xp, target, surprise), axis=axis)
+        value = xp.squeeze(row_sum(xp, axis, weighted(xp, target, surprise)), axis=axis)
     if label_smoothing:
-        return (1 - label_smoothing) * value + label_smoothing * xp.mean(surprise, axis=axis)
+        mean = xp.squeeze(row_sum(xp, axis, surprise), axis=axis) / surprise.shape[axis]
+        return (1 - label_smoothing) * value + label_smoothing * mean
     return value
 
 
@@ -112,7 +113,7 @@ def _derivative(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, l
         target = xp.astype(hit, parts.shifted.dtype)
     if label_smoothing:
         target = (1 - label_smoothing) * target + label_smoothing / target.shape[axis]
-    mass = xp.sum(target, axis=axis, keepdims=True)
+    mass = row_sum(xp, axis, target)
     return (parts.exponential * (mass - target) - target * parts.others) / total
 
 
@@ -136,5 +137,5 @@ def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability
     curvature = (parts.exponential / total) * (parts.others / total)
     if target.ndim < logits.ndim:
         return curvature
-    mass = xp.sum(target, axis=axis, keepdims=True)
+    mass = row_sum(xp, axis, target)
     return curvature * ((1 - label_smoothing) * mass + label_smoothing)

@@ -64,9 +64,9 @@ def huber_loss(xp: Namespace, pred: Real, target: Real, /, *, delta: Positive = 
     >>> pl.huber_loss.grad([0.5, 2.0, -4.0], [0.0, 0.0, 0.0], delta=3.0, reduction="sum")
     array([ 0.5,  2. , -3. ])
     """
-    residual = xp.abs(pred - target)
-    quadratic = xp.minimum(residual, delta)
-    return quadratic * (residual - 0.5 * quadratic)
+    half = xp.abs(0.5 * pred - 0.5 * target)  # of the residual, which may overflow where the loss does not
+    quadratic = xp.minimum(half, 0.5 * delta)
+    return 4 * quadratic * (half - 0.5 * quadratic)
 
 
 @huber_loss.derivative
