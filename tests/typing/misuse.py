@@ -13,6 +13,7 @@ pred = [0.25, 0.5, 0.75]
 target = [0.0, 1.0, 1.0]
 logits = [[0.5, -1.0], [2.0, 0.0], [0.0, 0.0]]
 labels = [0, 1, 1]
+anything: Array = labels
 
 # A misspelt option, or one of another loss
 pl.huber_loss(pred, target, dleta=2.0)  # E: call-arg
@@ -70,13 +71,13 @@ pl.mse_loss(pred)  # E: call-arg
 pl.mse_loss()  # E: call-arg
 pl.mse_loss(pred, target=target)  # E: call-arg
 pl.mse_loss(pred=pred, target=target)  # E: call-arg, call-arg
-pl.huber_loss(pred, target, 2.0)  # E: call-arg
-pl.mse_loss(pred, target, "sum")  # E: call-arg
+pl.huber_loss(pred, target, anything)  # E: call-arg
+pl.mse_loss(pred, target, anything)  # E: call-arg
 pl.mse_loss.value_and_grad(pred)  # E: call-arg
 pl.mse_loss.grad(pred, target=target)  # E: call-arg
 pl.mse_loss.grad_and_hess(pred)  # E: call-arg
 pl.cross_entropy.grad(logits)  # E: call-arg
-pl.cross_entropy.value_and_grad(logits, labels, 0)  # E: call-arg
+pl.cross_entropy.value_and_grad(logits, labels, anything)  # E: call-arg
 
 
 # A loss of one's own is checked like those of the library
@@ -116,7 +117,7 @@ def margin_loss(
 margin_loss(logits, labels, pwoer=1)  # E: call-arg
 margin_loss(logits, labels, power=1.5)  # E: arg-type
 margin_loss(logits, labels, class_axis=None)  # E: arg-type
-margin_loss(0, logits, labels)  # E: arg-type, call-arg
+margin_loss(0, logits, anything)  # E: call-arg
 margin_loss.value_and_grad(logits, labels, power="2")  # E: arg-type
 margin_loss.grad(logits, labels, ignore_index="x")  # E: arg-type
 margin_loss.grad_and_hess(logits)  # E: call-arg
