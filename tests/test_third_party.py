@@ -76,8 +76,8 @@ def test_scipy_sigmoid() -> None:
 
 
 def test_scipy_dominant_logit() -> None:
-    # SciPy's log_softmax of [16.94, 0] in float32 is [0, -16.94]: the small loss is lost. So it is in torch and JAX. In float64 it
-    # is there.
+    # SciPy's log_softmax of [16.94, 0] in float32 is [0, -16.94]: the small loss is lost, as it is in torch and JAX. In float64
+    # it is there.
     logits = np.asarray([16.94, 0], np.float32)
     expected = -scipy.special.log_softmax(logits.astype(np.float64))[0]
     np.testing.assert_allclose(pl.cross_entropy(logits, 0), expected, rtol=1e-6)
