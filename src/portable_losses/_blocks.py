@@ -11,6 +11,9 @@ _BLOCK_BYTES = 124 * 1024
 """The size of a temporary. Half a dozen of them stay in an L2 cache of 1 MiB; and below 128 KiB the allocator of glibc hands
 out the same memory again, where at 256 KiB fresh pages took four times as long as the loss itself."""
 
+SMALL_BLOCK = _BLOCK_BYTES // 8
+"""As many elements are one block in each dtype."""
+
 Index = tuple[slice, ...]
 
 
@@ -21,6 +24,9 @@ def block_size(dtype: np.dtype, classes: int) -> int:
 
 def blocks(loop: tuple[int, ...], size: int) -> Iterator[Index]:
     """Cut a loop shape into blocks of at most `size` elements (but for a row that is longer), the first axes first."""
+    if prod(loop) <= size:
+        yield (slice(None),) * len(loop)
+        return
     cut = 0
     while cut < len(loop) - 1 and prod(loop[cut + 1 :]) > size:
         cut += 1

@@ -156,7 +156,14 @@ def all_inside(domain: Domain, values: Array, classes: int) -> bool:
         low, high = np.minimum.reduce(values, axis=None), np.maximum.reduce(values, axis=None)
         if domain.labels:
             return bool(low >= 0 and high < classes)
-        if all(_holds(part, low) and _holds(part, high) for part in domain.interval or ()):
+        bounds = domain.interval
+        if (
+            bounds is None
+            or (bounds.ge is None or low >= bounds.ge)
+            and (bounds.gt is None or low > bounds.gt)
+            and (bounds.le is None or high <= bounds.le)
+            and (bounds.lt is None or high < bounds.lt)
+        ):
             return True
     return bool(np.all(inside(domain, values, classes)))
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from annotated_types import Interval
 
-from ._blocks import Index, block_size, blocks, flattened, reduced_index
+from ._blocks import SMALL_BLOCK, Index, block_size, blocks, flattened, reduced_index
 from ._domains import all_inside, inside, refuse, validating
 from ._namespace import numpy
 from ._prepare import Call, prepare
@@ -25,6 +25,37 @@ _FEW_CLASSES = 100
 """Up to so many classes a NumPy block is copied with the class axis in front, which makes the inner loops long."""
 
 _WEIGHTS = Domain("weights from 0 upwards", interval=Interval(ge=0.0), hint="leave elements out with `where`")
+
+
+_INDEX = np.dtype(np.intp)
+_NATIVE = (np.dtype(np.float32), np.dtype(np.float64))
+_FEW = 32
+"""So few numbers are added up by Python in less time than a NumPy reduction takes to start."""
+
+
+@np.errstate(all="ignore")
+def evaluate_small(signature: Signature, formula: Callable[..., Array], arrays: Sequence[Any]) -> Any:
+    """Evaluate the mean of a loss where there is nothing to prepare, or give None.
+
+    That is: NumPy arrays of one dtype and of the shapes of the first way to call the loss, one block of them, and no options. On four numbers all the checks and
+    views of the general way would cost ten times the loss.
+    """
+    first = arrays[0] if len(arrays) == len(signature.small) else None
+    if type(first) is not np.ndarray:
+        return None
+    dtype, shape, size = first.dtype, first.shape, first.size
+    if (dtype is not _NATIVE[0] and dtype is not _NATIVE[1]) or not 0 < size <= SMALL_BLOCK:
+        return None
+    loop = shape[:-1] if signature.core else shape
+    for array, (cored, labels, domain) in zip(arrays, signature.small, strict=True):
+        if type(array) is not np.ndarray or array.dtype is not (_INDEX if labels else dtype) or array.shape != (shape if cored else loop):
+            return None
+        if domain is not None and validating() and not all_inside(domain, array, shape[-1] if labels else 0):
+            return None
+    value = formula(numpy, *((-1,) if signature.core else ()), *arrays, **signature.defaults)
+    size = value.size
+    total = sum(value.ravel().tolist()) if size <= _FEW else block_sum(value, tuple(range(value.ndim))).item()
+    return dtype.type(total / size)
 
 
 def evaluate(
@@ -74,12 +105,13 @@ def _in_blocks(call: Call, compute: Compute, orders: Orders) -> list[Any]:
     axes = tuple(range(len(views.loop))) if call.axis is None else call.axis
     kept = tuple(1 if i in axes else n for i, n in enumerate(views.loop))
     total = np.zeros(kept, np.result_type(call.dtype, np.float64))
-    count = np.full(kept, prod(views.loop[i] for i in axes), total.dtype)
+    count: Any = prod(views.loop[i] for i in axes)
+    share: Any = max(count, 1)
     if call.reduction == "mean" and views.weighted:
-        count[...] = 0
+        count = np.zeros_like(total)
         for index in views.blocks():
             count[reduced_index(index, axes)] += block_sum(views.weight(index), axes)
-    share = np.where(count == 0, 1, count).astype(call.dtype) if call.reduction == "mean" else None
+        share = np.where(count == 0, 1, count).astype(call.dtype)
     in_front = call.core == 1 and call.classes <= _FEW_CLASSES
     head = (0,) if in_front else _head(call)
     for index in views.blocks():
@@ -87,7 +119,7 @@ def _in_blocks(call: Call, compute: Compute, orders: Orders) -> list[Any]:
         arrays, stray = views.arrays(index, weight)
         if in_front:
             arrays = [
-                np.ascontiguousarray(np.moveaxis(x, -1, 0)) if place else x for x, place in zip(arrays, call.places, strict=True)
+                np.ascontiguousarray(_core_in_front(x)) if place else x for x, place in zip(arrays, call.places, strict=True)
             ]
         computed = compute(orders, numpy, head, arrays, call.parameters)
         for order, result, outputs in zip(orders, computed, views.outputs, strict=True):
@@ -103,23 +135,36 @@ def _in_blocks(call: Call, compute: Compute, orders: Orders) -> list[Any]:
             for derivative, output, place in zip(result, outputs, call.places, strict=False):
                 out, inner = output[index], (..., *(None,) * len(place))
                 if in_front and place:
-                    out, inner = np.moveaxis(out, -1, 0), (...,)
+                    out, inner = _core_in_front(out), (...,)
                 if stray is not None:
                     derivative = np.where(stray[inner], nan, derivative)
                 if weight is not None:
                     derivative = derivative * weight[inner]
-                if share is None:
+                if call.reduction != "mean":
                     out[...] = derivative
-                else:
-                    np.divide(derivative, share[reduced_index(index, axes)][inner], out=out, casting="unsafe")
+                    continue
+                divisor = share if isinstance(share, int) else share[reduced_index(index, axes)][inner]
+                np.divide(derivative, divisor, out=out, casting="unsafe")
     if 0 in orders and call.reduction != "none":
         if call.reduction == "mean":
-            total = np.where(count == 0, nan, total / count)
+            total /= count  # 0 / 0 is NaN, as it should be
         shape = [n for i, n in enumerate(call.loop) if call.axis is not None and i not in call.axis]
         views.results[orders.index(0)] = [total.reshape(shape).astype(call.results[0])]
     return [
         [array[()] for array in arrays] if order else arrays[0][()] for order, arrays in zip(orders, views.results, strict=True)
     ]
+
+
+def _core_in_front(array: Array) -> Array:
+    return array.transpose(array.ndim - 1, *range(array.ndim - 1))
+
+
+def _core_last(array: Array, place: tuple[int, ...]) -> Array:
+    return np.moveaxis(array, place, range(-len(place), 0)) if place else array
+
+
+def _as_given(array: Array, place: tuple[int, ...]) -> Array:
+    return np.moveaxis(array, range(-len(place), 0), place) if place else array
 
 
 class _Views:
@@ -132,13 +177,13 @@ class _Views:
         self.call = call
         self.results = [self._results(order) for order in orders]
         outputs = [
-            [np.moveaxis(x, place, range(-len(place), 0)) for x, place in zip(arrays, call.places, strict=False)]
+            [_core_last(x, place) for x, place in zip(arrays, call.places, strict=False)]
             if order
             else arrays
             for order, arrays in zip(orders, self.results, strict=True)
         ]
         given = (call.weights, call.where)
-        modifiers = [None if x is None else np.broadcast_to(x, call.loop) for x in given]
+        modifiers = [x if x is None or x.shape == call.loop else np.broadcast_to(x, call.loop) for x in given]
         everything = [*call.arrays, *modifiers, *(x for arrays in outputs for x in arrays)]
         flat = flattened(everything, call.loop) if call.axis is None else None
         views, self.loop = flat or (everything, call.loop)
@@ -159,9 +204,8 @@ class _Views:
             return [np.empty(call.loop, call.results[0])] if call.reduction == "none" else []
         results = []
         for i, dtype in enumerate(call.results):
-            place = call.places[i]
-            shape = np.moveaxis(call.arrays[i], range(-len(place), 0), place).shape
-            results.append(np.empty(shape, dtype, order="F" if call.arrays[i].flags.fnc else "C"))
+            array = _as_given(call.arrays[i], call.places[i])
+            results.append(np.empty(array.shape, dtype, order="F" if array.flags.fnc else "C"))
         return results
 
     def blocks(self) -> Iterator[Index]:
@@ -197,7 +241,5 @@ class _Views:
         weight = weigh(call, arrays[-1], call.weights, call.where)
         arrays = without_left_out(call, arrays, weight)
         values, good = call.arrays[i], inside(call.domains[i], arrays[i], call.classes)
-        place = call.places[i]
-        if place:
-            values, good = (np.moveaxis(x, range(-len(place), 0), place) for x in (values, good))
+        values, good = (_as_given(x, call.places[i]) for x in (values, good))
         refuse(call.signature.name, call.signature.arguments[i], call.domains[i], values, good)

@@ -5,7 +5,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from ._autodiff import derivatives
 from ._docstrings import carry_over, with_options
-from ._evaluate import Orders, evaluate
+from ._evaluate import Orders, evaluate, evaluate_small
 from ._signature import Signature, read
 from .typing import Array, Axis, Namespace
 
@@ -48,6 +48,10 @@ class Loss(Generic[P]):
 
     def __call__(self, *arrays: P.args, **options: P.kwargs) -> Array:
         """Give the reduced loss."""
+        if not options:
+            value = evaluate_small(self.signature, self.formula, arrays)
+            if value is not None:
+                return value
         return evaluate(self.signature, self._compute, (0,), arrays, options)[0]
 
     def value_and_grad(self, *arrays: P.args, **options: P.kwargs) -> tuple[Array, Any]:

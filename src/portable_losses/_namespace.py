@@ -12,11 +12,12 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
-from .typing import Array, Namespace
+from .typing import Array, Axis, Namespace
 
 _SMALL = 1024
 """Up to this many elements the call itself costs more than a mispredicted branch for each element."""
 
+_NUMPY_DEFAULTS: dict[str, Any] = dict(np.__array_namespace_info__().default_dtypes())
 _BITS = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}
 
 _namespaces: dict[type, Namespace] = {}
@@ -55,11 +56,17 @@ def name_of(xp: Namespace) -> str:
 
 def default_dtype(xp: Namespace, array: Array, kind: str) -> Any:
     """Give the dtype that a library takes where nothing is said (`kind` as in the standard), on the device of an array."""
+    if xp is numpy:
+        return _NUMPY_DEFAULTS[kind]
     return xp.__array_namespace_info__().default_dtypes(device=device_of(array))[kind]
 
 
 def pick(xp: Namespace, values: Array, labels: Array, axis: int) -> Array:
     """Give from each row of `values`, which lies along `axis`, the entry that its label names."""
+    if xp is numpy and axis in (0, -1):  # a third of the time of its take_along_axis, which is written in Python
+        row, label = np.arange(labels.size), labels.reshape(-1)
+        place = row * values.shape[-1] + label if axis else label * labels.size + row
+        return values.reshape(-1).take(place).reshape(labels.shape)
     return xp.squeeze(xp.take_along_axis(values, xp.expand_dims(labels, axis=axis), axis=axis), axis=axis)
 
 
@@ -91,10 +98,12 @@ def _numpy_where(condition: Array, x1: Array, x2: Array, /) -> Array:
 
     The mask, spread to all bits, selects between the two bit patterns: ``x2 ^ ((x1 ^ x2) & mask)``.
     """
-    dtypes = {x.dtype for x in (x1, x2) if not isinstance(x, (int, float))}
-    dtype = dtypes.pop()
+    if condition.size < _SMALL:
+        return np.where(condition, x1, x2)
+    dtypes = {x.dtype for x in (x1, x2) if isinstance(x, np.ndarray)}
+    dtype = dtypes.pop() if len(dtypes) == 1 else None
     bits = _BITS.get(dtype)
-    if bits is None or dtypes or condition.size < _SMALL:
+    if bits is None or not all(isinstance(x, (np.ndarray, int, float)) for x in (x1, x2)):
         return np.where(condition, x1, x2)
     mask = condition.view(np.int8).astype(bits)
     np.negative(mask, out=mask)
@@ -107,9 +116,9 @@ def _jax_abs(library: Namespace, x: Array, /) -> Array:
     return x * library.sign(x)
 
 
-def _dask_max(library: Namespace, x: Array, /, *, axis: int, keepdims: bool = False) -> Array:
+def _dask_max(library: Namespace, x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> Array:
     """Have no objection to rows that are not there: Dask reduces an empty batch of them in a way that NumPy refuses."""
-    if x.shape[axis] == 0 or 0 not in x.shape:
+    if axis is None or x.shape[axis] == 0 or 0 not in x.shape:
         return library.max(x, axis=axis, keepdims=keepdims)
     return library.sum(x, axis=axis, keepdims=keepdims)  # nothing at all, of the right shape
 
@@ -123,6 +132,18 @@ def _dask_take_along_axis(library: Namespace, x: Array, indices: Array, /, *, ax
     return library.moveaxis(picked, -1, axis)
 
 
-numpy: Namespace = _with(np, where=_numpy_where)
+def _numpy_sum(x: Array, /, *, axis: Axis | None = None, dtype: Any = None, keepdims: bool = False) -> Array:
+    """Add up without the Python of `numpy.sum`, which takes three times as long as four numbers do."""
+    total: Array = np.add.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)  # type: ignore[call-overload]
+    return total
+
+
+def _numpy_max(x: Array, /, *, axis: Axis | None = None, keepdims: bool = False) -> Array:
+    """Give the largest; see `_numpy_sum`."""
+    largest: Array = np.maximum.reduce(x, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
+    return largest
+
+
+numpy: Namespace = _with(np, where=_numpy_where, sum=_numpy_sum, max=_numpy_max)
 _namespaces[np.ndarray] = numpy
 _mended_libraries[np] = numpy

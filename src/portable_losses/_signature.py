@@ -42,10 +42,11 @@ class Signature:
     """How many of the arguments, from the first, are predicted: a derivative is taken with respect to each."""
     public: inspect.Signature
 
-    @property
-    def core(self) -> tuple[str, ...]:
-        """The core dimensions of the first argument: none for a pointwise loss."""
-        return self.ways[0][0]
+    core: tuple[str, ...]
+    """The core dimensions of the first argument: none for a pointwise loss."""
+    small: tuple[tuple[bool, bool, Domain | None], ...]
+    """For each argument of the first way to call the loss: whether it has the core dimension, whether it holds labels, and the
+    domain to look at, if any. Empty where a call without options always has something to prepare."""
 
 
 def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int) -> Signature:
@@ -69,15 +70,19 @@ def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int) 
         for option, default in options.items()
         if option not in own
     ]
+    domains = tuple(tuple(_domain(hints.get(argument), way) for argument in arguments) for way in range(len(ways)))
+    defaults = {p.name: p.default for p in own.values() if p.default is not inspect.Parameter.empty}
     return Signature(
         name=name,
         arguments=arguments,
         ways=ways,
-        domains=tuple(tuple(_domain(hints.get(argument), way) for argument in arguments) for way in range(len(ways))),
+        domains=domains,
         parameters=own,
-        defaults={p.name: p.default for p in own.values() if p.default is not inspect.Parameter.empty},
+        defaults=defaults,
         options=options,
         predicted=predicted,
+        core=ways[0][0],
+        small=_small(ways[0], domains[0]) if len(defaults) == len(own) else (),
         public=inspect.Signature(positional + keywords + shown, return_annotation=hints.get("return", Any)),
     )
 
@@ -91,6 +96,14 @@ def _cores(name: str, layout: str, arguments: tuple[str, ...]) -> tuple[tuple[st
             "and gives one value, as '(class),()->()'"
         )
     return tuple(tuple(core for core in bracket.split(",") if core) for bracket in brackets)
+
+
+def _small(way: tuple[tuple[str, ...], ...], domains: tuple[Domain, ...]) -> tuple[tuple[bool, bool, Domain | None], ...]:
+    if any(cores not in ((), way[0]) or len(cores) > 1 for cores in way):
+        return ()
+    return tuple(
+        (bool(cores), domain.labels, None if domain.unbounded else domain) for cores, domain in zip(way, domains, strict=True)
+    )
 
 
 def _option_names(annotation: Any) -> list[str]:

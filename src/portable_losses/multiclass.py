@@ -109,12 +109,12 @@ def _derivative(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, l
     if labels:
         hit = one_hot(xp, target, parts.shifted, axis)
         if not label_smoothing:
-            return xp.where(hit, -parts.others, parts.exponential) / total
+            return xp.where(hit, -parts.others(xp), parts.exponential) / total
         target = xp.astype(hit, parts.shifted.dtype)
     if label_smoothing:
         target = (1 - label_smoothing) * target + label_smoothing / target.shape[axis]
     mass = row_sum(xp, axis, target)
-    return (parts.exponential * (mass - target) - target * parts.others) / total
+    return (parts.exponential * (mass - target) - target * parts.others(xp)) / total
 
 
 @cross_entropy.value_and_derivative
@@ -134,7 +134,7 @@ def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability
 def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability, /, *, label_smoothing: UnitInterval) -> Array:
     parts = exponentials(xp, axis, logits)
     total = 1 + parts.rest
-    curvature = (parts.exponential / total) * (parts.others / total)
+    curvature = (parts.exponential / total) * (parts.others(xp) / total)
     if target.ndim < logits.ndim:
         return curvature
     mass = row_sum(xp, axis, target)
