@@ -75,8 +75,8 @@ def binary_cross_entropy(
     array([34.53877639,  0.        ])
     """
     floor = log(eps) if eps else -inf
-    log_yes = floored(xp, xp.log, pred, eps, floor)
-    log_no = floored(xp, xp.log1p, -pred, eps - 1, floor)
+    log_yes = floored(xp, xp.log, pred, 0.0, floor)
+    log_no = floored(xp, xp.log1p, -pred, -1.0, floor)
     if eps:  # both logarithms are finite
         return -(target * log_yes) - (1 - target) * log_no
     return -weighted(xp, target, log_yes) - weighted(xp, 1 - target, log_no)
