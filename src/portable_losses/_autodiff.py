@@ -24,8 +24,8 @@ def derivatives(
         vjp = jax.vjp
     else:
         raise NotImplementedError(
-            f"{loss} has no registered {what}, and {xp.__name__} has no autodiff: register it with `@{loss}.{what}`, a function of "
-            "the same arguments as the formula"
+            f"{loss} has no registered {what}, and {xp.__name__} has no autodiff: register it with `@{loss}.{what}`, a "
+            "function of the same arguments as the formula"
         )
     value, pull = vjp(function, *predictions)
     gradients: tuple[Any, ...] = pull(xp.ones_like(value))

@@ -1,6 +1,7 @@
 """The common options, documented once and inserted into the docstring of every loss."""
 
 import inspect
+import itertools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -43,11 +44,9 @@ def with_options(docstring: str | None, signature: Signature) -> str | None:
         return None
     text = inspect.cleandoc(docstring)
     sections = [*_SECTION.finditer(text)]
-    for section, after in zip(sections, sections[1:], strict=False):
+    for section, after in itertools.pairwise(sections):
         if section[1] == "Parameters":
-            options = "\n".join(
-                _OPTIONS[name] for name in signature.options if name in _OPTIONS and name not in signature.parameters
-            )
+            options = "\n".join(_OPTIONS[name] for name in signature.options if name in _OPTIONS)
             return f"{text[: after.start()].rstrip()}\n{options}\n\n{text[after.start() :]}"
     return text
 

@@ -1,10 +1,9 @@
 """Domains at work: parameters are checked at every call, the values of NumPy arrays block by block."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Hashable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-
 from numbers import Integral, Real
 from typing import Any, Literal, NoReturn, get_args, get_origin
 
@@ -61,24 +60,27 @@ class Parameter:
     constraints: tuple[Any, ...]
 
 
-def check_parameter(loss: str, parameter: Parameter, value: Any) -> None:
-    """Refuse a parameter of the wrong type or out of its range."""
+def check_parameter(loss: str, parameter: Parameter, value: Any) -> Any:
+    """Give a parameter as a Python value, or refuse it: its type is wrong, or it is out of its range."""
     kind = parameter.kind
     if get_origin(kind) is Literal:
-        if value not in get_args(kind):
+        if not isinstance(value, Hashable) or value not in get_args(kind):
             raise ValueError(f"{loss}: {parameter.name} must be one of {get_args(kind)}, got {value!r}")
     elif kind is bool:
         if not isinstance(value, (bool, np.bool_)):
             raise TypeError(f"{loss}: {parameter.name} must be True or False, got {value!r}")
+        return bool(value)
     elif kind in (int, float):
         wanted, word = (Integral, "a whole number") if kind is int else (Real, "a number")
         if not isinstance(value, wanted):
             raise TypeError(
-                f"{loss}: {parameter.name} must be {word}, got {_brief(value)}; it is one setting for the whole call, not an array"
+                f"{loss}: {parameter.name} must be {word}, got {_brief(value)}; it is one setting for the call, not an array"
             )
         if not all(_holds(constraint, value) for constraint in parameter.constraints):
             bounds = _bounds(parameter.constraints)
             raise ValueError(f"{loss}: {parameter.name} must be {word} in {bounds}, got {value!r}")
+        return kind(value)  # the scalars of NumPy have a dtype, which would widen that of the predictions
+    return value
 
 
 def _brief(value: Any) -> str:
@@ -122,10 +124,10 @@ def _bounds(constraints: tuple[Any, ...]) -> str:
 # Values
 
 
-def inside(domain: Domain, values: Array, classes: int) -> Array:
+def inside(domain: Domain, values: Array, classes: int | None) -> Array:
     """Say of each value of a NumPy array whether it is in the domain; NaN, which is nobody's fault, is."""
     if domain.labels:
-        return (values >= 0) & (values < classes)
+        return values == values if classes is None else (values >= 0) & (values < classes)
     good = values == values
     for part in domain.interval or ():
         good &= _compare(part, values)
@@ -148,18 +150,17 @@ def _compare(part: Any, values: Array) -> Array:
             return values <= part.le
 
 
-def all_inside(domain: Domain, values: Array, classes: int) -> bool:
+def all_inside(domain: Domain, values: Array, classes: int | None) -> bool:
     """Say whether a NumPy block is inside its domain, by its extremes where they tell: two reads while it is in the cache."""
-    if values.size == 0:
+    if values.size == 0 or (domain.labels and classes is None):
         return True
     if not (domain.members or domain.whole):
         low, high = np.minimum.reduce(values, axis=None), np.maximum.reduce(values, axis=None)
         if domain.labels:
-            return bool(low >= 0 and high < classes)
+            return bool(low >= 0 and high < (classes or 0))
         bounds = domain.interval
-        if (
-            bounds is None
-            or (bounds.ge is None or low >= bounds.ge)
+        if bounds is None or (
+            (bounds.ge is None or low >= bounds.ge)
             and (bounds.gt is None or low > bounds.gt)
             and (bounds.le is None or high <= bounds.le)
             and (bounds.lt is None or high < bounds.lt)

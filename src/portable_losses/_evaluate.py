@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import nan, prod
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from annotated_types import Interval
@@ -37,18 +37,22 @@ _FEW = 32
 def evaluate_small(signature: Signature, formula: Callable[..., Array], arrays: Sequence[Any]) -> Any:
     """Evaluate the mean of a loss where there is nothing to prepare, or give None.
 
-    That is: NumPy arrays of one dtype and of the shapes of the first way to call the loss, one block of them, and no options. On four numbers all the checks and
-    views of the general way would cost ten times the loss.
+    That is: one block of NumPy arrays of one dtype, of the shapes of the first way to call the loss, and no options. On four
+    numbers all the checks and views of the general way would cost ten times the loss.
     """
     first = arrays[0] if len(arrays) == len(signature.small) else None
     if type(first) is not np.ndarray:
         return None
     dtype, shape, size = first.dtype, first.shape, first.size
-    if (dtype is not _NATIVE[0] and dtype is not _NATIVE[1]) or not 0 < size <= SMALL_BLOCK:
+    if (dtype is not _NATIVE[0] and dtype is not _NATIVE[1]) or not 0 < size <= SMALL_BLOCK or len(shape) < len(signature.core):
         return None
     loop = shape[:-1] if signature.core else shape
     for array, (cored, labels, domain) in zip(arrays, signature.small, strict=True):
-        if type(array) is not np.ndarray or array.dtype is not (_INDEX if labels else dtype) or array.shape != (shape if cored else loop):
+        if (
+            type(array) is not np.ndarray
+            or array.dtype is not (_INDEX if labels else dtype)
+            or array.shape != (shape if cored else loop)
+        ):
             return None
         if domain is not None and validating() and not all_inside(domain, array, shape[-1] if labels else 0):
             return None
@@ -112,7 +116,7 @@ def _in_blocks(call: Call, compute: Compute, orders: Orders) -> list[Any]:
         for index in views.blocks():
             count[reduced_index(index, axes)] += block_sum(views.weight(index), axes)
         share = np.where(count == 0, 1, count).astype(call.dtype)
-    in_front = call.core == 1 and call.classes <= _FEW_CLASSES
+    in_front = call.core == 1 and call.entries <= _FEW_CLASSES
     head = (0,) if in_front else _head(call)
     for index in views.blocks():
         weight = views.weight(index) if views.weighted else None
@@ -177,9 +181,7 @@ class _Views:
         self.call = call
         self.results = [self._results(order) for order in orders]
         outputs = [
-            [_core_last(x, place) for x, place in zip(arrays, call.places, strict=False)]
-            if order
-            else arrays
+            [_core_last(x, place) for x, place in zip(arrays, call.places, strict=False)] if order else arrays
             for order, arrays in zip(orders, self.results, strict=True)
         ]
         given = (call.weights, call.where)
@@ -195,8 +197,9 @@ class _Views:
         self.outputs = [[next(rest) for _ in arrays] for arrays in outputs]
         self.weighted = any(x is not None for x in (*given, call.class_weights, call.ignore_index))
         self.look = validating()
-        if self.look and call.class_weights is not None:
-            self._look("class_weights", _WEIGHTS, call.class_weights, call.class_weights)
+        if self.look and call.class_weights is not None and not all_inside(_WEIGHTS, call.class_weights, None):
+            good = inside(_WEIGHTS, call.class_weights, None)
+            refuse(call.signature.name, "class_weights", _WEIGHTS, call.class_weights, good)
 
     def _results(self, order: int) -> list[Array]:
         call = self.call
@@ -209,12 +212,14 @@ class _Views:
         return results
 
     def blocks(self) -> Iterator[Index]:
-        return blocks(self.loop, block_size(np.dtype(self.call.dtype), self.call.classes))
+        return blocks(self.loop, block_size(np.dtype(self.call.dtype), self.call.entries))
 
     def weight(self, index: Index) -> Array:
         weights, where = (None if x is None else x[index] for x in (self.weights, self.where))
         if self.look and weights is not None:
-            self._look("weights", _WEIGHTS, weights, self.call.weights)
+            kept = weights if where is None else np.where(where, weights, 0)
+            if not all_inside(_WEIGHTS, kept, None):
+                self._refuse_weights()
         target = converted(self.call, [x[index] for x in self.raw])[-1]
         weight: Array = weigh(self.call, target, weights, where)
         return np.broadcast_to(weight, self.raw[0][index].shape[: len(self.loop)])
@@ -230,11 +235,16 @@ class _Views:
                 self._refuse(i)
         return arrays, None
 
-    def _look(self, name: str, domain: Domain, values: Array, whole: Array) -> None:
-        if not all_inside(domain, values, 0):
-            refuse(self.call.signature.name, name, domain, whole, inside(domain, whole, 0))
+    def _refuse_weights(self) -> NoReturn:
+        call = self.call
+        given: Array = call.weights
+        bad = ~inside(_WEIGHTS, np.broadcast_to(given, call.loop), None)
+        first = np.argwhere(bad if call.where is None else bad & call.where)[0][len(call.loop) - given.ndim :]
+        good = np.ones(given.shape, dtype=bool)
+        good[tuple(min(i, n - 1) for i, n in zip(first, given.shape, strict=True))] = False
+        refuse(call.signature.name, "weights", _WEIGHTS, given, good)
 
-    def _refuse(self, i: int) -> None:
+    def _refuse(self, i: int) -> NoReturn:
         """Find the first offence in the whole array, as it was given."""
         call = self.call
         arrays = converted(call, call.arrays)

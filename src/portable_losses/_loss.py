@@ -1,5 +1,6 @@
 """`Loss` and `@loss`: from a formula to a public function with its gradient, second derivative and options."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
@@ -163,7 +164,8 @@ class Loss(Generic[P]):
         return self.__qualname__
 
     def __repr__(self) -> str:
-        return f"<loss {self.__name__}{self.__signature__}>"
+        plain = [parameter.replace(annotation=parameter.empty) for parameter in self.__signature__.parameters.values()]
+        return f"<loss {self.__name__}{inspect.Signature(plain)}>"
 
 
 def _as_tuple(derivative: Any) -> tuple[Array, ...]:
@@ -229,4 +231,6 @@ def loss(*given: Any, predicted: int = 1) -> Any:
     """
     if len(given) == 1 and callable(given[0]):
         return Loss(given[0], (), predicted)
+    if not all(isinstance(layout, str) for layout in given):
+        raise TypeError(f"loss decorates one formula, or takes gufunc signatures such as '(class),()->()', not {given!r}")
     return lambda formula: Loss(formula, given, predicted)

@@ -38,7 +38,7 @@ def namespace_of(array: Array) -> Namespace | None:
         else:
             library = array_api_compat.array_namespace(array)
             if library not in _mended_libraries:
-                _mended_libraries[library] = _mended(library)
+                _mended_libraries[library] = numpy if array_api_compat.is_numpy_namespace(library) else _mended(library)
             _namespaces[kind] = _mended_libraries[library]
     return _namespaces[kind]
 
@@ -59,6 +59,11 @@ def default_dtype(xp: Namespace, array: Array, kind: str) -> Any:
     if xp is numpy:
         return _NUMPY_DEFAULTS[kind]
     return xp.__array_namespace_info__().default_dtypes(device=device_of(array))[kind]
+
+
+def scalar(xp: Namespace, number: Any, dtype: Any, like: Array) -> Array:
+    """Make a 0-d array of a Python number, on the device of an array."""
+    return np.asarray(number, dtype) if xp is numpy else xp.asarray(number, dtype=dtype, device=device_of(like))
 
 
 def pick(xp: Namespace, values: Array, labels: Array, axis: int) -> Array:

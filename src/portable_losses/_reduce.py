@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from ._namespace import default_dtype, pick
-from ._prepare import Call, known
+from ._prepare import Call
+from ._shapes import known
 from .typing import Array, Namespace
 
 _FOLD_DOWN_TO = 4096
@@ -48,7 +49,7 @@ def _class_weight(call: Call, target: Array) -> Array:
     if not call.domains[call.signature.predicted].labels:
         return xp.sum(target * class_weights, axis=-1)
     label = xp.where(strayed(call, target), xp.zeros_like(target), target)
-    return pick(xp, xp.broadcast_to(class_weights, (*label.shape, call.classes)), label, -1)
+    return pick(xp, xp.broadcast_to(class_weights, (*label.shape, class_weights.shape[0])), label, -1)
 
 
 def strayed(call: Call, labels: Array) -> Array:
@@ -79,9 +80,10 @@ def with_labels_inside(call: Call, arrays: list[Array]) -> tuple[list[Array], Ar
     stray = None
     inside = list(arrays)
     for i, domain in enumerate(call.domains):
-        if domain.labels:
-            stray = strayed(call, arrays[i])
-            inside[i] = call.xp.where(stray, call.xp.zeros_like(arrays[i]), arrays[i])
+        if domain.labels and call.classes is not None:
+            outside = strayed(call, arrays[i])
+            inside[i] = call.xp.where(outside, call.xp.zeros_like(arrays[i]), arrays[i])
+            stray = call.xp.any(outside, axis=tuple(range(-len(call.places[i]), 0))) if call.places[i] else outside
     return inside, stray
 
 

@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Unpack, get_args, get_origin, get_type_hints
 
 from ._domains import Parameter, check_parameter
@@ -62,14 +62,18 @@ def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int) 
         raise TypeError(f"{name}: write a formula as `def {name}({given}, /, *, parameter=default, ...)`")
     arguments = tuple(p.name for p in positional)
     ways = tuple(_cores(name, layout, arguments) for layout in layouts) or (((),) * len(arguments),)
+    if any(way[0] != ways[0][0] for way in ways):
+        raise ValueError(f"{name}: the first argument has the same core dimensions in each signature, not {layouts}")
+    if not 1 <= predicted <= len(arguments):
+        raise ValueError(
+            f"{name}: predicted counts the arguments that are predicted, from 1 to {len(arguments)}, not {predicted!r}"
+        )
     own = {p.name: _parameter(name, p, hints.get(p.name, Any)) for p in keywords}
     options = {name: DEFAULTS[name] for name in _option_names(hints.get(rest[0].name) if rest else None)}
     options |= {f"{core}_axis": -1 for way in ways for cores in way for core in cores}
-    shown = [
-        inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default)
-        for option, default in options.items()
-        if option not in own
-    ]
+    if taken := own.keys() & options.keys():
+        raise TypeError(f"{name}: every loss has an option {taken.pop()!r}; a parameter of that name would hide it")
+    shown = [inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=value) for option, value in options.items()]
     domains = tuple(tuple(_domain(hints.get(argument), way) for argument in arguments) for way in range(len(ways)))
     defaults = {p.name: p.default for p in own.values() if p.default is not inspect.Parameter.empty}
     return Signature(
@@ -90,12 +94,15 @@ def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int) 
 def _cores(name: str, layout: str, arguments: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
     inputs, _, output = layout.replace(" ", "").partition("->")
     brackets = _BRACKET.findall(inputs)
-    if _BRACKET.sub("", inputs).strip(",") or output != "()" or len(brackets) != len(arguments):
+    cores = [tuple(bracket.split(",")) if bracket else () for bracket in brackets]
+    commas = "," * (len(brackets) - 1)
+    named = all(core.isidentifier() for bracket in cores for core in bracket) and all(len(set(c)) == len(c) for c in cores)
+    if _BRACKET.sub("", inputs) != commas or not named or output != "()" or len(brackets) != len(arguments):
         raise ValueError(
-            f"{name}: {layout!r} is not the signature of a loss of {', '.join(arguments)}: that has a bracket for each of them "
-            "and gives one value, as '(class),()->()'"
+            f"{name}: {layout!r} is not the signature of a loss of {', '.join(arguments)}: that has a bracket for each of them, "
+            "with the names of its core dimensions, and gives one value, as '(class),()->()'"
         )
-    return tuple(tuple(core for core in bracket.split(",") if core) for bracket in brackets)
+    return tuple(cores)
 
 
 def _small(way: tuple[tuple[str, ...], ...], domains: tuple[Domain, ...]) -> tuple[tuple[bool, bool, Domain | None], ...]:
@@ -122,6 +129,6 @@ def _parameter(loss: str, parameter: inspect.Parameter, annotation: Any) -> Para
     constraints = getattr(annotation, "__metadata__", ())
     kind = annotation.__origin__ if constraints else annotation
     made = Parameter(parameter.name, parameter.default, kind, constraints)
-    if made.default is not inspect.Parameter.empty:
-        check_parameter(loss, made, made.default)
-    return made
+    if made.default is inspect.Parameter.empty:
+        return made
+    return replace(made, default=check_parameter(loss, made, made.default))

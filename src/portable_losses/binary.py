@@ -5,8 +5,8 @@ from typing import Annotated, Unpack
 
 from annotated_types import Ge, Lt
 
+from ._elementary import floored, magnitude, precise_exp, weighted
 from ._loss import loss
-from .special import floored, magnitude, precise_exp, weighted
 from .typing import Array, Logit, Namespace, NonNegative, Options, Probability
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]

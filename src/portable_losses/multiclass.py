@@ -2,9 +2,10 @@
 
 from typing import Unpack
 
+from ._elementary import row_sum, weighted
 from ._loss import loss
 from ._namespace import one_hot, pick
-from .special import Exponentials, exponentials, row_sum, weighted
+from .special import Exponentials, exponentials
 from .typing import Array, Axis, ClassLogit, ClassOptions, LabelsOrProbability, Namespace, UnitInterval
 
 __all__ = ["cross_entropy"]
@@ -134,7 +135,9 @@ def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability
 def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability, /, *, label_smoothing: UnitInterval) -> Array:
     parts = exponentials(xp, axis, logits)
     total = 1 + parts.rest
-    curvature = (parts.exponential / total) * (parts.others(xp) / total)
+    prob = parts.exponential / total
+    # Of the largest logit 1 - prob may be anything down to 0, of all others it is at least one half, and loses nothing.
+    curvature = prob * xp.where(parts.is_top, parts.rest / total, 1 - prob)
     if target.ndim < logits.ndim:
         return curvature
     mass = row_sum(xp, axis, target)

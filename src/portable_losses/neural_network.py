@@ -4,8 +4,9 @@
 file. The lesson prints 0.1731486847 for its example of the binary cross-entropy; its formula gives 0.15392626529447747.
 """
 
+from ._arrays import prepare_one
 from ._namespace import name_of
-from ._prepare import known, prepare_one
+from ._shapes import known
 from .binary import binary_cross_entropy
 from .regression import mse_loss
 from .special import sigmoid

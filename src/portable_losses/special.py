@@ -4,13 +4,15 @@ Each takes one array of any library, or what NumPy reads as one, and gives an ar
 of one element have a derivative as well: ``sigmoid.grad(x)``.
 """
 
+import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from numpy import errstate
 
+from ._arrays import prepare_one
 from ._docstrings import carry_over
-from ._prepare import prepare_one
+from ._elementary import magnitude, precise_exp, row_sum
 from .typing import Array, Namespace
 
 __all__ = ["Special", "log_sigmoid", "log_softmax", "logsumexp", "sigmoid", "softmax", "softplus"]
@@ -33,6 +35,8 @@ class Special:
         self.formula = formula
         self._derivative: Callable[..., Array] | None = None
         carry_over(self, formula)
+        parameters = [p for p in inspect.signature(formula).parameters.values() if p.name != "xp"]
+        self.__signature__ = inspect.Signature(parameters, return_annotation=Array)
 
     def __call__(self, x: Array, /, **parameters: Any) -> Array:
         """Evaluate the function."""
@@ -85,67 +89,6 @@ class Special:
 
     def __repr__(self) -> str:
         return f"<special function {self.__name__}>"
-
-
-def magnitude(xp: Namespace, x: Array) -> Array:
-    """Give abs(x), with the derivative 1 at 0 that the sigmoid and its kin need to be right there.
-
-    Autodiff of `abs` says 0 in torch and 1 in JAX. NumPy has no autodiff, and its `abs` is five times as fast as a selection.
-    """
-    if xp.__name__ == "numpy":
-        return xp.abs(x)
-    return xp.where(x >= 0, x, -x)
-
-
-def floored(xp: Namespace, function: Callable[[Array], Array], x: Array, lowest: float, floor: float) -> Array:
-    """Give function(x) where x is above `lowest`, and `floor` elsewhere, for a function that grows.
-
-    The function does not see what is not above `lowest`: its gradient there is inf or NaN, which times 0 is NaN. On NumPy,
-    which has no autodiff, a maximum does the same at a third of the cost.
-    """
-    if xp.__name__ == "numpy":
-        return xp.maximum(function(x), floor)
-    above = x > lowest
-    return xp.where(above, function(xp.where(above, x, 1.0)), floor)
-
-
-def weighted(xp: Namespace, weight: Array, value: Array) -> Array:
-    """Give weight * value, where 0 * inf is 0; both derivatives are right as well.
-
-    On NumPy, which has no autodiff, every value of weight 0 may be left out: that is one pass less.
-    """
-    if xp.__name__ == "numpy":
-        return weight * xp.where(weight == 0, 0.0, value)
-    return weight * xp.where((weight == 0) & xp.isinf(value), 0.0, value)
-
-
-def precise_exp(xp: Namespace, x: Array) -> Array:
-    """Give exp(x) to the last digit, where its error would be multiplied or added up.
-
-    NumPy's float32 exponential errs by up to 2.5 ulp; in float64 and back it takes twice the time and errs by 0.5.
-    """
-    if xp.__name__ == "numpy" and x.dtype == xp.float32:
-        return xp.exp(x, out=xp.empty_like(x), dtype=xp.float64, casting="same_kind")
-    return xp.exp(x)
-
-
-def row_sum(xp: Namespace, axis: int, x: Array) -> Array:
-    """Add up along an axis, which stays with size 1, without the errors that NumPy piles up.
-
-    It adds one after the other where the axis is not the last. So float32 is added in float64; and of many float64 halves are
-    added to each other, which rounds as often as the number of classes can be halved.
-    """
-    if xp.__name__ != "numpy":
-        return xp.sum(x, axis=axis, keepdims=True)
-    if x.dtype == xp.float32:
-        return xp.astype(xp.sum(x, axis=axis, keepdims=True, dtype=xp.float64), x.dtype)
-    if x.shape[axis] <= 4:
-        return xp.sum(x, axis=axis, keepdims=True)
-    x = xp.moveaxis(x, axis, 0)
-    while len(x) > 1:
-        half = len(x) // 2
-        x = xp.concat((x[:half] + x[half : 2 * half], x[2 * half :]))
-    return xp.moveaxis(x, 0, axis)
 
 
 @Special

@@ -1,0 +1,133 @@
+"""Reading the arrays of a call: one library, one device, real numbers, and the dtype to evaluate them in."""
+
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ._namespace import default_dtype, device_of, name_of, namespace_of, numpy
+from ._signature import Signature
+from .typing import Array, Domain, Namespace
+
+NUMBER = (Real, np.bool_)
+"""Python numbers and NumPy scalars: what has no shape to disagree with."""
+
+
+def prepare_one(name: str, x: Any, key: str = "x") -> tuple[Namespace, Array, Any]:
+    """Read the array of a function of one array: its namespace, the array in the dtype of the evaluation, and the result's."""
+    xp = namespace_of(x)
+    if xp is None or (xp is numpy and type(x) is not np.ndarray):
+        x, xp = _numpy_array(name, key, x), numpy
+    dtype, result = floating(name, key, xp, x)
+    return xp, xp.astype(x, dtype, copy=False), result
+
+
+def read_arrays(
+    signature: Signature, arguments: Sequence[Any], extras: Mapping[str, Any]
+) -> tuple[Namespace, list[Array], dict[str, Array]]:
+    """Find the one namespace. What belongs to none is read by NumPy; Python numbers stay, but for the first argument."""
+    name = signature.name
+    xp = source = device = None
+    read: dict[str, Array] = {}
+    for key, value in (*zip(signature.arguments, arguments, strict=True), *extras.items()):
+        if isinstance(value, NUMBER) and key != signature.arguments[0]:
+            read[key] = value
+            continue
+        namespace = namespace_of(value)
+        if namespace is None or (namespace is numpy and type(value) is not np.ndarray):
+            value, namespace = _numpy_array(name, key, value), numpy
+        if xp is None:
+            xp, source = namespace, key
+        elif xp is not namespace:
+            raise TypeError(
+                f"{name}: {source} is an array of {name_of(xp)}, but {key} is {_described(namespace)}: "
+                "convert one of them, all arrays of a call belong to one library"
+            )
+        if xp is not numpy:
+            here = device_of(value)
+            device = here if device is None else device
+            if here != device:
+                raise ValueError(f"{name}: {source} is on {device}, but {key} is on {here}; nothing is copied to another device")
+        read[key] = value
+    arrays = [read[key] for key in signature.arguments]
+    return xp, arrays, {key: read[key] for key in extras}
+
+
+def _described(namespace: Namespace) -> str:
+    return "an array of NumPy, or was read by it" if namespace is numpy else f"an array of {name_of(namespace)}"
+
+
+def _numpy_array(name: str, key: str, value: Any) -> Array:
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name}: {key} is a masked array; pass its data, and what to keep as `where=~{key}.mask`")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise TypeError(f"{name}: {key} is not an array, and NumPy cannot read it as one: {error}") from error
+    if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
+        refuse_dtype(name, key, array.dtype)
+    return array
+
+
+def refuse_dtype(name: str, key: str, dtype: Any) -> NoReturn:
+    """Raise the error of an array that does not hold real numbers."""
+    hint = "take abs(x), or x.real and x.imag, first" if "complex" in str(dtype) else "convert it to numbers first"
+    raise TypeError(f"{name}: {key} must hold real numbers, got {dtype}: {hint}")
+
+
+def is_kind(xp: Namespace, dtype: Any, *kinds: str) -> bool:
+    """Say whether a dtype is of one of the kinds that the standard names."""
+    try:
+        return bool(xp.isdtype(dtype, kinds))
+    except TypeError:  # numpy on a dtype that is not its own
+        return False
+
+
+def floating(name: str, key: str, xp: Namespace, array: Array) -> tuple[Any, Any]:
+    """Give the dtype to evaluate a prediction in, and that of the result."""
+    dtype = array.dtype
+    if is_kind(xp, dtype, "real floating"):
+        if xp is numpy:
+            dtype = dtype.newbyteorder("=")
+        return (xp.float32 if xp.finfo(dtype).bits < 32 else dtype), dtype
+    if str(dtype) == "bfloat16":  # of ml_dtypes: a real dtype, though NumPy does not say so
+        return xp.float32, dtype
+    if not is_kind(xp, dtype, "integral", "bool"):
+        refuse_dtype(name, key, dtype)
+    default = default_dtype(xp, array, "real floating")
+    return default, default
+
+
+def check_real(name: str, key: str, xp: Namespace, array: Array) -> None:
+    """Refuse what does not hold real numbers."""
+    if not is_kind(xp, array.dtype, "real floating", "integral", "bool") and str(array.dtype) != "bfloat16":
+        refuse_dtype(name, key, array.dtype)
+
+
+def check_kind(signature: Signature, i: int, xp: Namespace, array: Array, domain: Domain) -> None:
+    """Refuse a target that does not hold what its domain says: integers for labels, real numbers otherwise."""
+    key = signature.arguments[i]
+    if domain.labels:
+        if not is_kind(xp, array.dtype, "integral", "bool"):
+            raise TypeError(
+                f"{signature.name}: {key} has the shape of labels, {tuple(array.shape)}, which are integers, but its dtype is "
+                f"{array.dtype}; probabilities have the class axis as well"
+            )
+        return
+    check_real(signature.name, key, xp, array)
+
+
+def filled(
+    signature: Signature, i: int, xp: Namespace, value: Any, domain: Domain, dtype: Any, pred: Array, loop: tuple[int, ...]
+) -> Array:
+    """Make an array of a Python number: of the loop shape, as every argument without core dimensions is."""
+    number = value.item() if isinstance(value, np.generic) else value
+    if domain.labels:
+        if not isinstance(number, Integral):  # bool is one
+            raise TypeError(f"{signature.name}: {signature.arguments[i]} must be an integer label, got {value!r}")
+        dtype = default_dtype(xp, pred, "indexing")
+    if xp is numpy:
+        return np.broadcast_to(np.asarray(number, dtype), loop)
+    example = pred[(..., *(0,) * len(signature.core))]
+    return xp.full_like(example, number, dtype=dtype)

@@ -1,0 +1,70 @@
+"""Pieces of formulas: what loses no digits, and what keeps infinities and autodiff from NaN.
+
+They stand between the standard and the formulas. Where one differs on NumPy it says why: NumPy has no autodiff to protect,
+and a selection costs there as much as a logarithm.
+"""
+
+from collections.abc import Callable
+
+from .typing import Array, Namespace
+
+
+def magnitude(xp: Namespace, x: Array) -> Array:
+    """Give abs(x), with the derivative 1 at 0 that the sigmoid and its kin need to be right there.
+
+    Autodiff of `abs` says 0 in torch and 1 in JAX. NumPy has no autodiff, and its `abs` is five times as fast as a selection.
+    """
+    if xp.__name__ == "numpy":
+        return xp.abs(x)
+    return xp.where(x >= 0, x, -x)
+
+
+def floored(xp: Namespace, function: Callable[[Array], Array], x: Array, end: float, floor: float) -> Array:
+    """Give max(function(x), floor) for a logarithm, which is -inf at the end of its domain.
+
+    Autodiff must not see that end: the gradient there is inf, which times 0 is NaN. NumPy, which has no autodiff, is spared
+    the two selections, which cost as much as the logarithm.
+    """
+    if xp.__name__ == "numpy":
+        return xp.maximum(function(x), floor)
+    at_end = x == end
+    return xp.where(at_end, floor, xp.maximum(function(xp.where(at_end, 1.0, x)), floor))
+
+
+def weighted(xp: Namespace, weight: Array, value: Array) -> Array:
+    """Give weight * value, where 0 * inf is 0; both derivatives are right as well.
+
+    On NumPy, which has no autodiff, every value of weight 0 may be left out: that is one pass less.
+    """
+    if xp.__name__ == "numpy":
+        return weight * xp.where(weight == 0, 0.0, value)
+    return weight * xp.where((weight == 0) & xp.isinf(value), 0.0, value)
+
+
+def precise_exp(xp: Namespace, x: Array) -> Array:
+    """Give exp(x) to the last digit, where its error would be multiplied or added up.
+
+    NumPy's float32 exponential errs by up to 2.5 ulp; in float64 and back it takes twice the time and errs by 0.5.
+    """
+    if xp.__name__ == "numpy" and x.dtype == xp.float32:
+        return xp.exp(x, out=xp.empty_like(x), dtype=xp.float64, casting="same_kind")
+    return xp.exp(x)
+
+
+def row_sum(xp: Namespace, axis: int, x: Array) -> Array:
+    """Add up along an axis, which stays with size 1, without the errors that NumPy piles up.
+
+    It adds one after the other where the axis is not the last. So float32 is added in float64; and of many float64 halves are
+    added to each other, which rounds as often as the number of classes can be halved.
+    """
+    if xp.__name__ != "numpy":
+        return xp.sum(x, axis=axis, keepdims=True)
+    if x.dtype == xp.float32:
+        return xp.astype(xp.sum(x, axis=axis, keepdims=True, dtype=xp.float64), x.dtype)
+    if x.shape[axis] <= 4:
+        return xp.sum(x, axis=axis, keepdims=True)
+    x = xp.moveaxis(x, axis, 0)
+    while len(x) > 1:
+        half = len(x) // 2
+        x = xp.concat((x[:half] + x[half : 2 * half], x[2 * half :]))
+    return xp.moveaxis(x, 0, axis)
