@@ -61,6 +61,11 @@ def default_dtype(xp: Namespace, array: Array, kind: str) -> Any:
     return xp.__array_namespace_info__().default_dtypes(device=device_of(array))[kind]
 
 
+def wide_dtype(xp: Namespace, array: Array) -> Any:
+    """Give float64 where the device of an array has it, otherwise the dtype of the array."""
+    return xp.__array_namespace_info__().dtypes(device=device_of(array), kind="real floating").get("float64", array.dtype)
+
+
 def scalar(xp: Namespace, number: Any, dtype: Any, like: Array) -> Array:
     """Make a 0-d array of a Python number, on the device of an array."""
     return np.asarray(number, dtype) if xp is numpy else xp.asarray(number, dtype=dtype, device=device_of(like))

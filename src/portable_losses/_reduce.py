@@ -4,12 +4,14 @@ from math import nan, prod
 from typing import Any
 
 import numpy as np
+from array_api_compat import is_dask_namespace
 
-from ._namespace import default_dtype, pick
+from ._namespace import default_dtype, pick, wide_dtype
 from ._prepare import Call
 from ._shapes import known
 from .typing import Array, Namespace
 
+_FOLDS = 3
 _FOLD_DOWN_TO = 4096
 
 
@@ -94,7 +96,7 @@ def reduced(call: Call, value: Array, weight: Array | None) -> Array:
         value = value * weight
     if call.reduction == "none":
         return value
-    total = xp.sum(value, axis=call.axis)
+    total = _total(call, value)
     if call.reduction == "sum":
         return total
     count = _count(call, value, weight)
@@ -125,7 +127,27 @@ def _count(call: Call, value: Array, weight: Array | None, keepdims: bool = Fals
     if weight is None and all(map(known, sizes)):
         return prod(sizes)
     ones = call.xp.ones_like(value)
-    return call.xp.sum(ones if weight is None else ones * weight, axis=call.axis, keepdims=keepdims)
+    return _total(call, ones if weight is None else ones * weight, keepdims)
+
+
+def _total(call: Call, value: Array, keepdims: bool = False) -> Array:
+    """Add up the losses of the whole, float32 in float64 where the device has it: see `block_sum`.
+
+    The folds are sums over two halves, because the gradient of a sum is a view, and that of a slice a copy. Dask folds its
+    chunks by itself.
+    """
+    xp = call.xp
+    if value.dtype != xp.float32 or (call.axis is not None and not is_dask_namespace(xp)):
+        return xp.sum(value, axis=call.axis, keepdims=keepdims)
+    wide = wide_dtype(xp, value)
+    if is_dask_namespace(xp):
+        return xp.sum(value, axis=call.axis, keepdims=keepdims, dtype=wide)
+    size = prod(value.shape)
+    folds = 0
+    while folds < _FOLDS and size > _FOLD_DOWN_TO and size % 2 == 0:
+        value, size, folds = xp.sum(xp.reshape(value, (2, -1)), axis=0), size // 2, folds + 1
+    total = xp.sum(xp.astype(value, wide, copy=False))
+    return xp.reshape(total, (1,) * len(call.loop)) if keepdims else total
 
 
 def block_sum(values: Array, axes: tuple[int, ...]) -> Array:
