@@ -7,14 +7,26 @@ import numpy as np
 
 from .typing import Array
 
-_BLOCK_BYTES = 124 * 1024
-"""The size of a temporary. Half a dozen of them stay in an L2 cache of 1 MiB; and below 128 KiB the allocator of glibc hands
-out the same memory again, where at 256 KiB fresh pages took four times as long as the loss itself."""
+_BLOCK_BYTES = 2**19
+"""The size of a temporary: half a dozen of them stay in the caches, and the Python around a block takes a tenth of its time."""
 
 SMALL_BLOCK = _BLOCK_BYTES // 8
 """As many elements are one block in each dtype."""
 
 Index = tuple[slice, ...]
+
+
+def _keep_freed_memory() -> None:
+    """Have the allocator keep the memory of temporaries for the next block.
+
+    glibc maps each array over 128 KiB afresh and gives it back at once, until it has seen a larger one freed (mallopt(3), the
+    dynamic threshold): then it keeps that much. In a process that had freed none, the page faults of the temporaries doubled
+    the time of a loss. Nothing is written here, so that no memory is really taken.
+    """
+    np.empty(2**23, dtype=np.uint8)
+
+
+_keep_freed_memory()
 
 
 def block_size(dtype: np.dtype, classes: int) -> int:

@@ -11,7 +11,7 @@ from ._blocks import SMALL_BLOCK, Index, block_size, blocks, flattened, reduced_
 from ._domains import all_inside, inside, refuse, validating
 from ._namespace import numpy
 from ._prepare import Call, prepare
-from ._reduce import block_sum, cast, converted, reduced, scaled, weigh, with_labels_inside, without_left_out
+from ._reduce import block_sum, block_sum_over, cast, converted, reduced, scaled, weigh, with_labels_inside, without_left_out
 from ._signature import Signature
 from .typing import Array, Domain
 
@@ -58,7 +58,7 @@ def evaluate_small(signature: Signature, formula: Callable[..., Array], arrays: 
             return None
     value = formula(numpy, *((-1,) if signature.core else ()), *arrays, **signature.defaults)
     size = value.size
-    total = sum(value.ravel().tolist()) if size <= _FEW else block_sum(value, tuple(range(value.ndim))).item()
+    total = sum(value.ravel().tolist()) if size <= _FEW else float(block_sum(value))
     return dtype.type(total / size)
 
 
@@ -108,13 +108,13 @@ def _in_blocks(call: Call, compute: Compute, orders: Orders) -> list[Any]:
     views = _Views(call, orders)
     axes = tuple(range(len(views.loop))) if call.axis is None else call.axis
     kept = tuple(1 if i in axes else n for i, n in enumerate(views.loop))
-    total = np.zeros(kept, np.result_type(call.dtype, np.float64))
+    total: Any = 0.0 if call.axis is None else np.zeros(kept, np.result_type(call.dtype, np.float64))
     count: Any = prod(views.loop[i] for i in axes)
     share: Any = max(count, 1)
     if call.reduction == "mean" and views.weighted:
-        count = np.zeros_like(total)
+        count = np.zeros(kept, np.result_type(call.dtype, np.float64))
         for index in views.blocks():
-            count[reduced_index(index, axes)] += block_sum(views.weight(index), axes)
+            count[reduced_index(index, axes)] += block_sum_over(views.weight(index), axes)
         share = np.where(count == 0, 1, count).astype(call.dtype)
     in_front = call.core == 1 and call.entries <= _FEW_CLASSES
     head = (0,) if in_front else _head(call)
@@ -133,8 +133,10 @@ def _in_blocks(call: Call, compute: Compute, orders: Orders) -> list[Any]:
                     value = value * weight
                 if call.reduction == "none":
                     outputs[0][index] = value
+                elif call.axis is None:
+                    total += block_sum(value)
                 else:
-                    total[reduced_index(index, axes)] += block_sum(value, axes)
+                    total[reduced_index(index, axes)] += block_sum_over(value, axes)
                 continue
             for derivative, output, place in zip(result, outputs, call.places, strict=False):
                 out, inner = output[index], (..., *(None,) * len(place))
@@ -151,9 +153,9 @@ def _in_blocks(call: Call, compute: Compute, orders: Orders) -> list[Any]:
                 np.divide(derivative, divisor, out=out, casting="unsafe")
     if 0 in orders and call.reduction != "none":
         if call.reduction == "mean":
-            total /= count  # 0 / 0 is NaN, as it should be
+            total = np.divide(total, count)  # 0 / 0 is NaN, as it should be
         shape = [n for i, n in enumerate(call.loop) if call.axis is not None and i not in call.axis]
-        views.results[orders.index(0)] = [total.reshape(shape).astype(call.results[0])]
+        views.results[orders.index(0)] = [np.asarray(total).reshape(shape).astype(call.results[0])]
     return [
         [array[()] for array in arrays] if order else arrays[0][()] for order, arrays in zip(orders, views.results, strict=True)
     ]

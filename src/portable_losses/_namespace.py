@@ -6,6 +6,7 @@ its namespace is mended here, one small function a gap, with the reason and, whe
 
 import sys
 from functools import partial
+from math import inf
 from types import ModuleType
 from typing import Any
 
@@ -116,9 +117,26 @@ def _numpy_where(condition: Array, x1: Array, x2: Array, /) -> Array:
     if bits is None or not all(isinstance(x, (np.ndarray, int, float)) for x in (x1, x2)):
         return np.where(condition, x1, x2)
     mask = condition.view(np.int8).astype(bits)
+    if not isinstance(x1, np.ndarray) and x1 == 0:
+        mask -= 1
+        return (x2.view(bits) & mask).view(dtype)
     np.negative(mask, out=mask)
     first, second = (np.asarray(x, dtype).view(bits) for x in (x1, x2))
     return (second ^ ((first ^ second) & mask)).view(dtype)
+
+
+def _numpy_minimum(x1: Array, x2: Array, /) -> Array:
+    """Compare with a number as fast as with an array: NumPy has vectorised its clip for that, but not its minimum."""
+    if isinstance(x2, (int, float)) and x1.size >= _SMALL:
+        return np.clip(x1, -inf, x2)
+    return np.minimum(x1, x2)
+
+
+def _numpy_maximum(x1: Array, x2: Array, /) -> Array:
+    """Compare with a number as fast as with an array; see `_numpy_minimum`."""
+    if isinstance(x2, (int, float)) and x1.size >= _SMALL:
+        return np.clip(x1, x2, inf)
+    return np.maximum(x1, x2)
 
 
 def _jax_abs(library: Namespace, x: Array, /) -> Array:
@@ -154,6 +172,6 @@ def _numpy_max(x: Array, /, *, axis: Axis | None = None, keepdims: bool = False)
     return largest
 
 
-numpy: Namespace = _with(np, where=_numpy_where, sum=_numpy_sum, max=_numpy_max)
+numpy: Namespace = _with(np, where=_numpy_where, minimum=_numpy_minimum, maximum=_numpy_maximum, sum=_numpy_sum, max=_numpy_max)
 _namespaces[np.ndarray] = numpy
 _mended_libraries[np] = numpy

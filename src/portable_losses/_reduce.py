@@ -1,6 +1,6 @@
 """Weights, masks and reductions: one meaning, for a block and for the whole alike."""
 
-from math import nan, prod
+from math import isfinite, nan, prod
 from typing import Any
 
 import numpy as np
@@ -150,20 +150,26 @@ def _total(call: Call, value: Array, keepdims: bool = False) -> Array:
     return xp.reshape(total, (1,) * len(call.loop)) if keepdims else total
 
 
-def block_sum(values: Array, axes: tuple[int, ...]) -> Array:
-    """Add up a NumPy block over `axes`, float32 in float64.
+def block_sum(values: Array) -> Any:
+    """Add up a NumPy block, float32 in float64.
 
-    A sum in float32 loses digits, and a cast of the whole block costs as much as a loss. Where all is added up the block is
-    first folded in half a few times, which is exact for equal values and rounds others once a fold; the rest is cast.
+    A sum in float32 loses digits, and a cast of the whole block costs as much as a loss. So the block is first folded in half a
+    few times, which is exact for equal values and rounds others once a fold; the rest is cast.
     """
-    accumulator = np.result_type(values.dtype, np.float64)
-    if values.dtype == np.float32 and len(axes) == values.ndim:
-        folded = values.reshape(-1)
-        while folded.size > _FOLD_DOWN_TO and folded.size % 2 == 0:
-            half = folded.size // 2
-            folded = folded[:half] + folded[half:]
-        total = np.add.reduce(folded, dtype=accumulator)
-        if np.isfinite(total):
-            return total
-        # A fold may overflow where the sum in float64 does not.
-    return np.add.reduce(values, axis=axes, dtype=accumulator, keepdims=True)
+    if values.dtype != np.float32:
+        return np.add.reduce(values, axis=None)
+    folded = values.reshape(-1)
+    out = None  # the first fold needs an array of its own, which the next ones work in
+    while folded.size > _FOLD_DOWN_TO and folded.size % 2 == 0:
+        half = folded.size // 2
+        folded = np.add(folded[:half], folded[half:], out=None if out is None else out[:half])
+        out = folded
+    total = np.add.reduce(folded, dtype=np.float64)
+    if isfinite(total):
+        return total
+    return np.add.reduce(values, axis=None, dtype=np.float64)  # a fold may overflow where the sum does not
+
+
+def block_sum_over(values: Array, axes: tuple[int, ...]) -> Array:
+    """Add up a NumPy block over some of its axes, which stay with size 1, float32 in float64."""
+    return np.add.reduce(values, axis=axes, dtype=np.result_type(values.dtype, np.float64), keepdims=True)
