@@ -54,17 +54,16 @@ def precise_exp(xp: Namespace, x: Array) -> Array:
 def row_sum(xp: Namespace, axis: int, x: Array) -> Array:
     """Add up along an axis, which stays with size 1, without the errors that NumPy piles up.
 
-    It adds one after the other where the axis is not the last. So float32 is added in float64; and of many float64 halves are
-    added to each other, which rounds as often as the number of classes can be halved.
+    Along the last axis it adds in pairs, but along the first one after the other. There float32 is added in float64, and of
+    float64 halves are added to each other, which rounds as often as the number of classes can be halved.
     """
     if xp.__name__ != "numpy":
         return xp.sum(x, axis=axis, keepdims=True)
     if x.dtype == xp.float32:
         return xp.astype(xp.sum(x, axis=axis, keepdims=True, dtype=xp.float64), x.dtype)
-    if x.shape[axis] <= 4:
+    if axis != 0:
         return xp.sum(x, axis=axis, keepdims=True)
-    x = xp.moveaxis(x, axis, 0)
     while len(x) > 1:
         half = len(x) // 2
         x = xp.concat((x[:half] + x[half : 2 * half], x[2 * half :]))
-    return xp.moveaxis(x, 0, axis)
+    return x
