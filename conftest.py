@@ -93,7 +93,9 @@ def _flags(**flags: Any) -> Iterator[None]:
         yield
 
 
-_real_looks = {name: vars(type(array_api_strict.asarray(0)))[name] for name in LOOKS if name in vars(type(array_api_strict.asarray(0)))}
+_real_looks = {
+    name: vars(type(array_api_strict.asarray(0)))[name] for name in LOOKS if name in vars(type(array_api_strict.asarray(0)))
+}
 
 
 def _refuse(*args: Any, **kwargs: Any) -> Any:
@@ -114,7 +116,7 @@ def _looking(look: dict[str, Any] | None = None) -> Iterator[None]:
 
 
 def _not_looking() -> Any:
-    return _looking({name: _refuse for name in _real_looks})
+    return _looking(dict.fromkeys(_real_looks, _refuse))
 
 
 def _torch_compile(function: Callable[..., Any]) -> Callable[..., Any]:

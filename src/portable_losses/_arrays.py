@@ -44,11 +44,10 @@ def read_arrays(
                 f"{name}: {source} is an array of {name_of(xp)}, but {key} is {_described(namespace)}: "
                 "convert one of them, all arrays of a call belong to one library"
             )
-        if xp is not numpy:
-            here = device_of(value)
-            device = here if device is None else device
-            if here != device:
-                raise ValueError(f"{name}: {source} is on {device}, but {key} is on {here}; nothing is copied to another device")
+        here = None if xp is numpy else device_of(value)
+        device = here if device is None else device
+        if here is not None and here != device:
+            raise ValueError(f"{name}: {source} is on {device}, but {key} is on {here}; nothing is copied to another device")
         read[key] = value
     arrays = [read[key] for key in signature.arguments]
     return xp, arrays, {key: read[key] for key in extras}

@@ -78,7 +78,13 @@ def pick(xp: Namespace, values: Array, labels: Array, axis: int) -> Array:
         row, label = np.arange(labels.size), labels.reshape(-1)
         place = row * values.shape[-1] + label if axis else label * labels.size + row
         return values.reshape(-1).take(place).reshape(labels.shape)
-    return xp.squeeze(xp.take_along_axis(values, xp.expand_dims(labels, axis=axis), axis=axis), axis=axis)
+    picked = xp.take_along_axis(values, _with_axis(labels, axis), axis=axis)
+    return picked[..., 0] if axis == -1 else picked[0, ...]
+
+
+def _with_axis(labels: Array, axis: int) -> Array:
+    # By an index: expand_dims fails on a Dask array whose shape is not known. Core axes are first or last.
+    return labels[..., None] if axis == -1 else labels[None, ...]
 
 
 def one_hot(xp: Namespace, labels: Array, like: Array, axis: int) -> Array:
@@ -86,14 +92,19 @@ def one_hot(xp: Namespace, labels: Array, like: Array, axis: int) -> Array:
     place = xp.arange(like.shape[axis], dtype=labels.dtype, device=device_of(like))
     shape = [1] * like.ndim
     shape[axis] = -1
-    return xp.expand_dims(labels, axis=axis) == xp.reshape(place, tuple(shape))
+    return _with_axis(labels, axis) == xp.reshape(place, tuple(shape))
 
 
 def _mended(library: Namespace) -> Namespace:
     if array_api_compat.is_jax_namespace(library):
         return _with(library, abs=partial(_jax_abs, library))
     if array_api_compat.is_dask_namespace(library):
-        return _with(library, max=partial(_dask_max, library), take_along_axis=partial(_dask_take_along_axis, library))
+        return _with(
+            library,
+            clip=partial(_dask_clip, library),
+            max=partial(_dask_max, library),
+            take_along_axis=partial(_dask_take_along_axis, library),
+        )
     return library
 
 
@@ -142,6 +153,11 @@ def _numpy_maximum(x1: Array, x2: Array, /) -> Array:
 def _jax_abs(library: Namespace, x: Array, /) -> Array:
     """Have derivative 0 at 0, as the registered derivatives and torch do: JAX says 1 (jax-ml/jax#2107 is its kin)."""
     return x * library.sign(x)
+
+
+def _dask_clip(library: Namespace, x: Array, low: Any, high: Any, /) -> Array:
+    """Clip arrays of unknown shape, which array-api-compat's own clip asks for (1.16)."""
+    return library.minimum(library.maximum(x, low), high)
 
 
 def _dask_max(library: Namespace, x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> Array:

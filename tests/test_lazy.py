@@ -1,0 +1,75 @@
+"""Dask stays lazy: a loss is a graph, and nothing is computed while it is built, whatever Dask knows of the shapes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+from cases import CASES, example
+from test_every_loss import METHODS, close
+
+pytestmark = pytest.mark.backends("dask")
+
+first_of_each = pytest.mark.parametrize("case", CASES, ids=str)
+
+
+@contextmanager
+def counted() -> Iterator[list[Any]]:
+    """Count the tasks that Dask runs."""
+    from dask.callbacks import Callback
+
+    tasks: list[Any] = []
+    with Callback(pretask=lambda key, graph, state: tasks.append(key)):
+        yield tasks
+
+
+def test_the_count_counts(backend):
+    with counted() as tasks:
+        backend.asarray([1.0]).compute()
+    assert tasks
+
+
+@first_of_each
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("options", ["", "where", "weights"])
+def test_nothing_is_computed(backend, dtype, case, method, options):
+    drawn = example(case, 0, dtype)
+    arrays = [backend.asarray(x) for x in drawn.arrays]
+    given = {}
+    if options == "where":
+        given["where"] = backend.asarray(np.arange(6) % 2 == 0)
+    if options == "weights":
+        given["weights"] = backend.asarray(np.arange(6.0))
+    with counted() as tasks:
+        results = getattr(case.loss, method)(*arrays, **given)
+    assert not tasks
+    for result in results if isinstance(results, tuple) else (results,):
+        assert isinstance(result, type(arrays[0]))
+
+
+@first_of_each
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_many_chunks(backend, dtype, case, reduction):
+    """The same as of one chunk, with the mean over all of them and not a mean of means."""
+    drawn = example(case, 0, dtype, (7,))
+    arrays = [backend.asarray(x).rechunk((3, *x.shape[1:])) for x in drawn.arrays]
+    value, gradient = case.loss.value_and_grad(*arrays, reduction=reduction)
+    expected = {"mean": np.mean, "sum": np.sum, "none": np.asarray}[reduction](drawn.value)
+    close(backend.to_numpy(value), expected, dtype)
+    close(backend.to_numpy(gradient), drawn.derivative / (7 if reduction == "mean" else 1), dtype)
+    assert value.dtype == gradient.dtype == dtype
+
+
+@first_of_each
+def test_shapes_that_nobody_knows(backend, dtype, case):
+    """What is left after a selection has no known length; the mean counts what there is."""
+    drawn = example(case, 0, dtype, (7,))
+    keep = np.asarray([True, False, True, True, False, True, True])
+    arrays = [backend.asarray(x)[backend.asarray(keep)] for x in drawn.arrays]
+    assert np.isnan(arrays[0].shape[0])
+    with counted() as tasks:
+        value, gradient = case.loss.value_and_grad(*arrays)
+    assert not tasks
+    close(backend.to_numpy(value), np.mean(drawn.value[keep]), dtype)
+    close(backend.to_numpy(gradient), drawn.derivative[keep] / np.sum(keep), dtype)
