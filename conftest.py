@@ -98,7 +98,7 @@ _real_looks = {
 }
 
 
-def _refuse(*args: Any, **kwargs: Any) -> Any:
+def _refuse(*_: Any, **__: Any) -> Any:
     raise AssertionError("the value of a lazy array was looked at")
 
 

@@ -190,7 +190,7 @@ def test_any_shape(backend, dtype, case, shape):
 @first_of_each
 @pytest.mark.eager
 def test_shapes_that_differ_raise(backend, dtype, case):
-    _, (pred, target) = inputs(backend, case, dtype)
+    _, (pred, _) = inputs(backend, case, dtype)
     wrong = backend.asarray(np.reshape(example(case, 0, dtype).arrays[1], (ROWS, 1, -1)))
     with pytest.raises(ValueError, match=case.name):
         case.loss(pred, wrong)

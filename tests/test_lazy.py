@@ -20,7 +20,7 @@ def counted() -> Iterator[list[Any]]:
     from dask.callbacks import Callback
 
     tasks: list[Any] = []
-    with Callback(pretask=lambda key, graph, state: tasks.append(key)):
+    with Callback(pretask=lambda key, *_: tasks.append(key)):
         yield tasks
 
 

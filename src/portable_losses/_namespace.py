@@ -6,7 +6,7 @@ its namespace is mended here, one small function a gap, with the reason and, whe
 
 import sys
 from functools import partial
-from math import inf
+from math import copysign, inf
 from types import ModuleType
 from typing import Any
 
@@ -125,10 +125,10 @@ def _numpy_where(condition: Array, x1: Array, x2: Array, /) -> Array:
     dtypes = {x.dtype for x in (x1, x2) if isinstance(x, np.ndarray)}
     dtype = dtypes.pop() if len(dtypes) == 1 else None
     bits = _BITS.get(dtype)
-    if bits is None or not all(isinstance(x, (np.ndarray, int, float)) for x in (x1, x2)):
+    if bits is None or not all(isinstance(x, np.ndarray) or type(x) in (int, float) for x in (x1, x2)):
         return np.where(condition, x1, x2)
     mask = condition.view(np.int8).astype(bits)
-    if not isinstance(x1, np.ndarray) and x1 == 0:
+    if not isinstance(x1, np.ndarray) and x1 == 0 and copysign(1, x1) > 0:
         mask -= 1
         return (x2.view(bits) & mask).view(dtype)
     np.negative(mask, out=mask)

@@ -1,0 +1,105 @@
+"""NumPy in blocks: what memory they take, that they cover everything once, and that sums keep their digits."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import portable_losses as pl
+from portable_losses._blocks import blocks
+
+MANY = 300_000
+"""More than two blocks in float32 and in float64."""
+
+
+@pytest.mark.parametrize("loop", [(), (1,), (10,), (7, 3), (3, 1000), (2, 3, 500), (5, 0), (0,), (1, 1, 4000)])
+@pytest.mark.parametrize("size", [1, 7, 100, 10**6])
+def test_blocks_cover_everything_once(loop, size):
+    seen = np.zeros(loop, dtype=int)
+    for index in blocks(loop, size):
+        seen[index] += 1
+        assert seen[index].size <= size
+    assert np.all(seen == 1)
+
+
+def layouts(rng: np.random.Generator, dtype: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    pairs = {}
+    for name, shape in (("flat", (MANY,)), ("matrix", (MANY // 3, 3)), ("wide", (2, MANY)), ("cube", (10, 3, MANY // 10))):
+        pairs[name] = tuple(rng.standard_normal(shape).astype(dtype) for _ in range(2))
+    pairs["fortran"] = tuple(np.asfortranarray(x) for x in pairs["matrix"])
+    pairs["mixed"] = (pairs["matrix"][0], pairs["fortran"][1])
+    pairs["strided"] = tuple(x[:, ::2] for x in pairs["wide"])
+    pairs["reversed"] = tuple(x[::-1] for x in pairs["flat"])
+    pairs["transposed"] = tuple(x.T for x in pairs["cube"])
+    pairs["broadcast"] = (pairs["matrix"][0], np.broadcast_to(pairs["matrix"][1][:1], (MANY // 3, 3)))
+    return pairs
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", ">f8"])
+@pytest.mark.parametrize("layout", layouts(np.random.default_rng(0), "float32"))
+def test_every_layout(dtype, layout):
+    """The value and the gradient of many blocks are those of the textbook, wherever the elements lie in memory."""
+    pred, target = layouts(np.random.default_rng(0), dtype)[layout]
+    residual = pred.astype(float) - target.astype(float)
+    value, gradient = pl.mse_loss.value_and_grad(pred, target)
+    tolerance = 8 * float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(value, np.mean(residual**2), rtol=tolerance)
+    spacing = float(np.finfo(dtype).smallest_subnormal)
+    np.testing.assert_allclose(gradient, 2 * residual / residual.size, rtol=tolerance, atol=spacing)
+    total = pl.mse_loss(pred, target, reduction="none").astype(float)
+    np.testing.assert_allclose(total, residual**2, rtol=tolerance, atol=1e-7 if dtype == "float16" else 0)
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1, (0, 1)])
+@pytest.mark.parametrize("shape", [(MANY // 3, 3), (3, MANY // 3)])
+@pytest.mark.parametrize("modifier", ["weights", "where", "column"])
+def test_weights_over_many_blocks(axis, shape, modifier):
+    rng = np.random.default_rng(1)
+    pred = rng.standard_normal(shape)
+    weights = {
+        "weights": rng.random(shape),
+        "where": (rng.random(shape) < 0.5).astype(float),
+        "column": np.broadcast_to(rng.random((shape[0], 1)), shape),
+    }[modifier]
+    given = {"where": weights > 0} if modifier == "where" else {"weights": weights[:, :1] if modifier == "column" else weights}
+    value, gradient = pl.mse_loss.value_and_grad(pred, 0.0, axis=axis, **given)
+    with np.errstate(invalid="ignore"):
+        expected = np.sum(weights * pred**2, axis=axis) / np.sum(weights, axis=axis)
+    total = np.sum(weights, axis=axis, keepdims=True)
+    np.testing.assert_allclose(value, expected, rtol=1e-12)
+    np.testing.assert_allclose(gradient, 2 * pred * weights / np.where(total == 0, 1, total), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["mse_loss", "huber_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits"])
+def test_memory_does_not_grow_with_the_data(name):
+    """Under 8 MiB beside the inputs, and beside the gradient."""
+    loss = getattr(pl, name)
+    rng = np.random.default_rng(2)
+    pred, target = rng.random(10**7, dtype=np.float32), rng.random(10**7, dtype=np.float32)
+    loss(pred[:10], target[:10])
+    for function, allowed in ((loss, 8 * 2**20), (loss.value_and_grad, 8 * 2**20 + pred.nbytes)):
+        tracemalloc.start()
+        try:
+            function(pred, target)
+            assert tracemalloc.get_traced_memory()[1] < allowed
+        finally:
+            tracemalloc.stop()
+
+
+def test_float32_is_added_without_losing_digits():
+    """The mean of 10^8 equal values is that value; a running sum in float32 would stop growing at 2^24 of them."""
+    value = np.float32(0.1)
+    assert pl.l1_loss(np.broadcast_to(value, (10**8,)), 0.0) == value
+
+
+def test_float16_is_added_in_float32():
+    many = np.full(70_000, 20.0, dtype=np.float16)
+    assert pl.mse_loss(many, np.zeros_like(many)) == 400.0
+    assert pl.l1_loss(many, np.zeros_like(many)) == 20.0
+
+
+def test_a_sum_overflows_no_sooner_than_the_result():
+    """Each loss is near the largest float32, and so is their mean, but not their sum."""
+    large = np.full(MANY, 3e38, dtype=np.float32)
+    assert pl.l1_loss(large, 0.0) == np.float32(3e38)
+    assert pl.l1_loss(large, 0.0, reduction="sum") == np.inf

@@ -1,0 +1,97 @@
+"""The gaps that the engine fills in the namespaces: each filling does what the standard says."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from portable_losses._namespace import namespace_of, numpy
+
+LARGE = 3000
+"""More elements than a plain `numpy.where` is used for."""
+
+
+def values(dtype: str) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    special = np.asarray([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, np.finfo(dtype).max, np.finfo(dtype).tiny], dtype=dtype)
+    return np.concatenate([special, rng.standard_normal(LARGE).astype(dtype)])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int32", ">f8", "longdouble"])
+@pytest.mark.parametrize("size", [5, LARGE])
+def test_where_selects_as_numpy_does(dtype, size):
+    rng = np.random.default_rng(1)
+    x, y = rng.standard_normal((2, size)).astype(dtype)
+    condition = rng.random(size) < 0.5
+    choices = (x, y, 0.0, 1.5, -0.0, np.float64(2.5), 3, np.asarray(1.0, dtype=dtype), x[:1], x.astype("float64"))
+    for first, second in itertools.product(choices, repeat=2):
+        expected = np.where(condition, first, second)
+        actual = numpy.where(condition, first, second)
+        np.testing.assert_array_equal(actual, expected)
+        assert actual.dtype == expected.dtype
+        np.testing.assert_array_equal(np.signbit(actual), np.signbit(expected))
+
+
+def test_where_broadcasts_as_numpy_does():
+    rng = np.random.default_rng(2)
+    condition = rng.random((40, 50)) < 0.5
+    for shapes in itertools.product([(40, 50), (40, 1), (1, 50), (50,), ()], repeat=2):
+        x, y = (rng.standard_normal(shape) for shape in shapes)
+        np.testing.assert_array_equal(numpy.where(condition, x, y), np.where(condition, x, y))
+        if x.ndim == y.ndim == 2:
+            np.testing.assert_array_equal(numpy.where(condition.T, x.T, y.T), np.where(condition.T, x.T, y.T))
+
+
+def test_where_passes_nan_and_infinities():
+    x = values("float32")
+    condition = np.arange(x.size) % 2 == 0
+    np.testing.assert_array_equal(numpy.where(condition, x, -x), np.where(condition, x, -x))
+    np.testing.assert_array_equal(numpy.where(condition, 0.0, x), np.where(condition, np.float32(0), x))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["minimum", "maximum"])
+@pytest.mark.parametrize("bound", [0.0, 1.5, -1, np.inf, -np.inf])
+def test_extremes_of_an_array_and_a_number(dtype, name, bound):
+    x = values(dtype)
+    actual = getattr(numpy, name)(x, bound)
+    np.testing.assert_array_equal(actual, getattr(np, name)(x, bound))
+    assert actual.dtype == x.dtype
+
+
+@pytest.mark.parametrize("name", ["minimum", "maximum"])
+def test_extremes_of_two_arrays_and_a_number(backend, dtype, name):
+    x = np.asarray([-1.0, 0.5, 2.0], dtype=dtype)
+    array = backend.asarray(x)
+    function = getattr(namespace_of(array), name)
+    np.testing.assert_array_equal(backend.to_numpy(backend.call(function, array, array * 0 + 1)), getattr(np, name)(x, 1))
+    np.testing.assert_array_equal(backend.to_numpy(backend.call(lambda a: function(a, 0.75), array)), getattr(np, name)(x, 0.75))
+
+
+def test_absolute_values(backend, dtype):
+    x = np.asarray([-np.inf, -1.5, -0.0, 0.0, 2.0, np.inf, np.nan], dtype=dtype)
+    array = backend.asarray(x)
+    np.testing.assert_array_equal(backend.to_numpy(backend.call(namespace_of(array).abs, array)), np.abs(x))
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+@pytest.mark.eager
+def test_taking_along_an_axis(backend, dtype, axis):
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((4, 5)).astype(dtype)
+    indices = rng.integers(0, 4, (1, 5) if axis == 0 else (4, 1))
+    array = backend.asarray(x)
+    actual = namespace_of(array).take_along_axis(array, backend.asarray(indices), axis=axis)
+    np.testing.assert_array_equal(backend.to_numpy(actual), np.take_along_axis(x, indices, axis=axis))
+
+
+def test_one_namespace_for_all_arrays_of_a_library(backend):
+    assert namespace_of(backend.asarray([1.0])) is namespace_of(backend.asarray([[1]]))
+    assert namespace_of([1.0]) is None
+
+
+def test_subclasses_of_numpy_arrays_are_numpy():
+    class Sub(np.ndarray):
+        pass
+
+    assert namespace_of(np.zeros(2).view(Sub)) is namespace_of(np.float64(1.0)) is numpy
