@@ -1,0 +1,57 @@
+"""What is particular to torch."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import portable_losses as pl
+
+pytestmark = pytest.mark.backends("torch")
+
+FIRST_CALL = """
+import torch, portable_losses as pl
+pred, target = torch.tensor([[0.5, 1.0]]), torch.tensor([1])
+print(float(torch.compile(pl.cross_entropy, fullgraph=True, backend="eager")(pred, target)))
+"""
+
+
+@pytest.mark.eager
+def test_the_first_call_may_be_a_compiled_one(backend):
+    """In a new process, where nothing is known of torch's arrays yet."""
+    done = subprocess.run([sys.executable, "-c", FIRST_CALL], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_allclose(float(done.stdout), np.log1p(np.exp(-0.5)), rtol=1e-6)
+
+
+@pytest.mark.eager
+def test_bfloat16_is_evaluated_in_float32(backend):
+    """And rounded once: the mean of 4096 squares of 20 is 400, where a sum in bfloat16 would stop growing."""
+    pred = backend.xp.full((4096,), 20.0, dtype=backend.xp.bfloat16)
+    value, gradient = pl.mse_loss.value_and_grad(pred, 0.0)
+    assert value.dtype == gradient.dtype == pred.dtype
+    assert float(value) == 400.0
+
+
+@pytest.mark.eager
+def test_large_means_keep_their_digits(backend):
+    """The mean of 10^8 equal float32 values is that value; torch's own is off in the seventh digit."""
+    pred = backend.xp.full((10**8,), 0.1, dtype=backend.xp.float32)
+    assert pl.l1_loss(pred, 0.0).item() == np.float32(0.1)
+
+
+@pytest.mark.parametrize("name", ["mse_loss", "binary_cross_entropy_with_logits", "cross_entropy"])
+def test_inductor(backend, name):
+    """The whole compiler, not only the trace; where it is asked for."""
+    if not backend.compiled:
+        return
+    import torch
+
+    loss = getattr(pl, name)
+    pred = torch.linspace(-3, 3, 12).reshape(4, 3)
+    target = torch.tensor([0, 2, 1, 1]) if name == "cross_entropy" else torch.full((4, 3), 0.25)
+    torch._dynamo.reset()
+    compiled = torch.compile(loss.value_and_grad, fullgraph=True)
+    for actual, expected in zip(compiled(pred, target), loss.value_and_grad(pred, target), strict=True):
+        np.testing.assert_allclose(actual.numpy(), expected.numpy(), rtol=1e-6, atol=1e-7)
