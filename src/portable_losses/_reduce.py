@@ -4,9 +4,8 @@ from math import isfinite, nan, prod
 from typing import Any
 
 import numpy as np
-from array_api_compat import is_dask_namespace
 
-from ._namespace import default_dtype, pick, wide_dtype
+from ._namespace import default_dtype, is_dask, pick, wide_dtype
 from ._prepare import Call
 from ._shapes import known
 from .typing import Array, Namespace
@@ -137,10 +136,10 @@ def _total(call: Call, value: Array, keepdims: bool = False) -> Array:
     chunks by itself.
     """
     xp = call.xp
-    if value.dtype != xp.float32 or (call.axis is not None and not is_dask_namespace(xp)):
+    if value.dtype != xp.float32 or (call.axis is not None and not is_dask(xp)):
         return xp.sum(value, axis=call.axis, keepdims=keepdims)
     wide = wide_dtype(xp, value)
-    if is_dask_namespace(xp):
+    if is_dask(xp):
         return xp.sum(value, axis=call.axis, keepdims=keepdims, dtype=wide)
     size = prod(value.shape)
     folds = 0
