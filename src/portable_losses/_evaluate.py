@@ -40,9 +40,9 @@ def evaluate_small(signature: Signature, formula: Callable[..., Array], arrays: 
     That is: one block of NumPy arrays of one dtype, of the shapes of the first way to call the loss, and no options. On four
     numbers all the checks and views of the general way would cost ten times the loss.
     """
-    first = arrays[0] if len(arrays) == len(signature.small) else None
-    if type(first) is not np.ndarray:
+    if len(arrays) != len(signature.small):
         return None
+    first = arrays[0]
     dtype, shape, size = first.dtype, first.shape, first.size
     if (dtype is not _NATIVE[0] and dtype is not _NATIVE[1]) or not 0 < size <= SMALL_BLOCK or len(shape) < len(signature.core):
         return None

@@ -4,6 +4,8 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
+import numpy as np
+
 from ._autodiff import derivatives
 from ._docstrings import carry_over, with_options
 from ._evaluate import Orders, evaluate, evaluate_small
@@ -49,7 +51,7 @@ class Loss(Generic[P]):
 
     def __call__(self, *arrays: P.args, **options: P.kwargs) -> Array:
         """Give the reduced loss."""
-        if not options:
+        if not options and arrays and type(arrays[0]) is np.ndarray:
             value = evaluate_small(self.signature, self.formula, arrays)
             if value is not None:
                 return value
