@@ -41,6 +41,7 @@ def test_large_means_keep_their_digits(backend):
     assert pl.l1_loss(pred, 0.0).item() == np.float32(0.1)
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # of torch about itself
 @pytest.mark.parametrize("name", ["mse_loss", "binary_cross_entropy_with_logits", "cross_entropy"])
 def test_inductor(backend, name):
     """The whole compiler, not only the trace; where it is asked for."""

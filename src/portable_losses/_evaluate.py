@@ -56,7 +56,10 @@ def evaluate_small(signature: Signature, formula: Callable[..., Array], arrays: 
             return None
         if domain is not None and validating() and not all_inside(domain, array, shape[-1] if labels else 0):
             return None
-    value = formula(numpy, *((-1,) if signature.core else ()), *arrays, **signature.defaults)
+    head: tuple[int, ...] = ()
+    if signature.core:
+        head, arrays = _laid_out(arrays, [cored for cored, _, _ in signature.small])
+    value = formula(numpy, *head, *arrays, **signature.defaults)
     size = value.size
     total = sum(value.ravel().tolist()) if size <= _FEW else float(block_sum(value))
     return dtype.type(total / size)
@@ -116,15 +119,12 @@ def _in_blocks(call: Call, compute: Compute, orders: Orders) -> list[Any]:
         for index in views.blocks():
             count[reduced_index(index, axes)] += block_sum_over(views.weight(index), axes)
         share = np.where(count == 0, 1, count).astype(call.dtype)
-    in_front = call.core == 1 and call.entries <= _FEW_CLASSES
-    head = (0,) if in_front else _head(call)
+    head: tuple[Any, ...] = _head(call)
     for index in views.blocks():
         weight = views.weight(index) if views.weighted else None
         arrays, stray = views.arrays(index, weight)
-        if in_front:
-            arrays = [
-                np.ascontiguousarray(_core_in_front(x)) if place else x for x, place in zip(arrays, call.places, strict=True)
-            ]
+        if call.core == 1:
+            head, arrays = _laid_out(arrays, call.places)
         computed = compute(orders, numpy, head, arrays, call.parameters)
         for order, result, outputs in zip(orders, computed, views.outputs, strict=True):
             if order == 0:
@@ -140,7 +140,7 @@ def _in_blocks(call: Call, compute: Compute, orders: Orders) -> list[Any]:
                 continue
             for derivative, output, place in zip(result, outputs, call.places, strict=False):
                 out, inner = output[index], (..., *(None,) * len(place))
-                if in_front and place:
+                if place and head == (0,):
                     out, inner = _core_in_front(out), (...,)
                 if stray is not None:
                     derivative = np.where(stray[inner], nan, derivative)
@@ -159,6 +159,13 @@ def _in_blocks(call: Call, compute: Compute, orders: Orders) -> list[Any]:
     return [
         [array[()] for array in arrays] if order else arrays[0][()] for order, arrays in zip(orders, views.results, strict=True)
     ]
+
+
+def _laid_out(arrays: Sequence[Array], cored: Sequence[Any]) -> tuple[tuple[int, ...], list[Array]]:
+    """Give where the core axis of a block is, last or copied in front, and the arrays; `cored` says which of them have it."""
+    if arrays[0].shape[-1] > _FEW_CLASSES:
+        return (-1,), list(arrays)
+    return (0,), [np.ascontiguousarray(_core_in_front(x)) if core else x for x, core in zip(arrays, cored, strict=True)]
 
 
 def _core_in_front(array: Array) -> Array:
