@@ -121,6 +121,7 @@ def test_nothing_kept_has_gradient_zero(backend, dtype, case):
 
 
 @first_of_each
+@pytest.mark.eager
 def test_second_derivative_is_that_of_the_first(backend, dtype, case):
     drawn = example(case, 0, dtype)
     arrays = [backend.asarray(x) for x in drawn.arrays]

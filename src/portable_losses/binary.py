@@ -5,7 +5,7 @@ from typing import Annotated, Unpack
 
 from annotated_types import Ge, Lt
 
-from ._elementary import floored, magnitude, precise_exp, weighted
+from ._elementary import floored, magnitude, weighted, widened
 from ._loss import loss
 from .typing import Array, Logit, Namespace, NonNegative, Options, Probability
 
@@ -163,18 +163,19 @@ def binary_cross_entropy_with_logits(
     >>> pl.binary_cross_entropy_with_logits.grad([0.0, 800.0], [1.0, 0.0], reduction="sum")
     array([-0.5,  1. ])
     """
-    return _logit_value(xp, pred, target, _exponential(xp, pred, pos_weight), pos_weight)
+    return _logit_value(xp, *_logit_parts(xp, pred, target, pos_weight), pos_weight)
 
 
-def _exponential(xp: Namespace, pred: Array, pos_weight: float) -> Array:
-    """Give exp(-abs(z)), and to the last digit where its error is multiplied by a weight."""
-    negative = -magnitude(xp, pred)
-    return xp.exp(negative) if pos_weight == 1 else precise_exp(xp, negative)
+def _logit_parts(xp: Namespace, pred: Array, target: Array, pos_weight: float) -> tuple[Array, Array, Array]:
+    """Give the logits, the targets, and exp(-abs(z)), which value and derivatives share."""
+    if pos_weight != 1:  # the weight multiplies their rounding errors, and adds its own
+        pred, target = widened(xp, pred), widened(xp, target)
+    return pred, target, xp.exp(-magnitude(xp, pred))
 
 
 def _logit_value(xp: Namespace, pred: Array, target: Array, exponential: Array, pos_weight: float) -> Array:
     tail = xp.log1p(exponential)
-    if pos_weight == 1:  # a third faster than the general case, which it equals
+    if pos_weight == 1:  # twice as fast as the general case, which it equals
         return tail + weighted(xp, xp.astype(pred >= 0, pred.dtype) - target, pred)
     slope = xp.where(pred >= 0, 1 - target, -pos_weight * target)
     return tail * (pos_weight * target + (1 - target)) + weighted(xp, slope, pred)
@@ -189,18 +190,17 @@ def _logit_derivative(xp: Namespace, pred: Array, target: Array, exponential: Ar
 
 @binary_cross_entropy_with_logits.value_and_derivative
 def _(xp: Namespace, pred: Logit, target: Probability, /, *, pos_weight: NonNegative) -> tuple[Array, Array]:
-    exponential = _exponential(xp, pred, pos_weight)
-    value = _logit_value(xp, pred, target, exponential, pos_weight)
-    return value, _logit_derivative(xp, pred, target, exponential, pos_weight)
+    parts = _logit_parts(xp, pred, target, pos_weight)
+    return _logit_value(xp, *parts, pos_weight), _logit_derivative(xp, *parts, pos_weight)
 
 
 @binary_cross_entropy_with_logits.derivative
 def _(xp: Namespace, pred: Logit, target: Probability, /, *, pos_weight: NonNegative) -> Array:
-    return _logit_derivative(xp, pred, target, _exponential(xp, pred, pos_weight), pos_weight)
+    return _logit_derivative(xp, *_logit_parts(xp, pred, target, pos_weight), pos_weight)
 
 
 @binary_cross_entropy_with_logits.second_derivative
 def _(xp: Namespace, pred: Logit, target: Probability, /, *, pos_weight: NonNegative) -> Array:
-    exponential = _exponential(xp, pred, pos_weight)
+    _, target, exponential = _logit_parts(xp, pred, target, pos_weight)
     curvature = exponential / (1 + exponential * (2 + exponential))
     return curvature if pos_weight == 1 else curvature * (pos_weight * target + (1 - target))
