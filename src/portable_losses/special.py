@@ -8,11 +8,12 @@ import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from numpy import errstate
+import numpy as np
 
 from ._arrays import prepare_one
 from ._docstrings import carry_over
 from ._elementary import magnitude, precise_exp, row_sum
+from ._namespace import numpy
 from .typing import Array, Namespace
 
 __all__ = ["Special", "log_sigmoid", "log_softmax", "logsumexp", "sigmoid", "softmax", "softplus"]
@@ -79,8 +80,8 @@ class Special:
 
     def _evaluate(self, formula: Callable[..., Array], x: Array, parameters: dict[str, Any]) -> Array:
         xp, array, result = prepare_one(self.__name__, x)
-        with errstate(all="ignore"):  # the infinities are meant
-            return xp.astype(formula(xp, array, **parameters), result, copy=False)
+        value = _quietly(formula, array, parameters) if xp is numpy else formula(xp, array, **parameters)
+        return xp.astype(value, result, copy=False)
 
     __name__: str
 
@@ -89,6 +90,12 @@ class Special:
 
     def __repr__(self) -> str:
         return f"<special function {self.__name__}>"
+
+
+@np.errstate(all="ignore")
+def _quietly(formula: Callable[..., Array], array: Array, parameters: dict[str, Any]) -> Array:
+    """Evaluate on NumPy, which would warn of infinities that are meant."""
+    return formula(numpy, array, **parameters)
 
 
 @Special
