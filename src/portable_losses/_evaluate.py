@@ -54,7 +54,7 @@ def evaluate_small(signature: Signature, formula: Callable[..., Array], arrays: 
             or array.shape != (shape if cored else loop)
         ):
             return None
-        if domain is not None and validating() and not all_inside(domain, array, shape[-1] if labels else 0):
+        if domain is not None and (validating() or labels) and not all_inside(domain, array, shape[-1] if labels else 0):
             return None
     head: tuple[int, ...] = ()
     if signature.core:
