@@ -258,3 +258,9 @@ ORDERS = ("value", "derivative", "second_derivative")
 def test_every_digit_but_the_last_is_right(case: Case, order: int, kind: type) -> None:
     error, where = worst(case, np.dtype(kind), order)
     assert error <= LIMITS[kind], f"{error:.3g} ulp: {where}"
+
+
+def test_every_loss_and_special_function_is_swept() -> None:
+    public = [name for name in pl.__all__ if isinstance(getattr(pl, name), pl.Loss)]
+    public += [name for name in special.__all__ if isinstance(getattr(special, name), special.Special)]
+    assert {case.name.split()[0] for case in CASES} == set(public)
