@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,9 @@ _BLOCK_BYTES = 2**19
 
 SMALL_BLOCK = _BLOCK_BYTES // 8
 """As many elements are one block in each dtype."""
+
+_FEW_CLASSES = 100
+"""Up to so many classes a NumPy block is copied with the class axis in front, which makes the inner loops long."""
 
 Index = tuple[slice, ...]
 
@@ -66,3 +70,15 @@ def flattened(arrays: Sequence[Array | None], loop: tuple[int, ...]) -> tuple[li
         transposed = True
     flat = [None if x is None else (x.T if transposed else x).reshape(-1, *x.shape[len(loop) :]) for x in arrays]
     return flat, (prod(loop),)
+
+
+def laid_out(arrays: Sequence[Array], cored: Sequence[Any]) -> tuple[tuple[int, ...], list[Array]]:
+    """Give where the core axis of a block is, last or copied in front, and the arrays; `cored` says which of them have it."""
+    if arrays[0].shape[-1] > _FEW_CLASSES:
+        return (-1,), list(arrays)
+    return (0,), [np.ascontiguousarray(core_in_front(x)) if core else x for x, core in zip(arrays, cored, strict=True)]
+
+
+def core_in_front(array: Array) -> Array:
+    """View an array with its last axis in front."""
+    return array.transpose(array.ndim - 1, *range(array.ndim - 1))

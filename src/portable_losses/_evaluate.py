@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import numpy as np
 from annotated_types import Interval
 
-from ._blocks import SMALL_BLOCK, Index, block_size, blocks, flattened, reduced_index
+from ._blocks import Index, block_size, blocks, core_in_front, flattened, laid_out, reduced_index
 from ._domains import all_inside, inside, refuse, validating
 from ._namespace import numpy
 from ._prepare import Call, prepare
@@ -21,48 +21,7 @@ Orders = tuple[int, ...]
 Compute = Callable[..., Sequence[Any]]
 """The formulas: from a namespace, the position of the core and the arrays to one result for each order."""
 
-_FEW_CLASSES = 100
-"""Up to so many classes a NumPy block is copied with the class axis in front, which makes the inner loops long."""
-
 _WEIGHTS = Domain("weights from 0 upwards", interval=Interval(ge=0.0), hint="leave elements out with `where`")
-
-
-_INDEX = np.dtype(np.intp)
-_NATIVE = (np.dtype(np.float32), np.dtype(np.float64))
-_FEW = 32
-"""So few numbers are added up by Python in less time than a NumPy reduction takes to start."""
-
-
-@np.errstate(all="ignore")
-def evaluate_small(signature: Signature, formula: Callable[..., Array], arrays: Sequence[Any]) -> Any:
-    """Evaluate the mean of a loss where there is nothing to prepare, or give None.
-
-    That is: one block of NumPy arrays of one dtype, of the shapes of the first way to call the loss, and no options. On four
-    numbers all the checks and views of the general way would cost ten times the loss.
-    """
-    if len(arrays) != len(signature.small):
-        return None
-    first = arrays[0]
-    dtype, shape, size = first.dtype, first.shape, first.size
-    if (dtype is not _NATIVE[0] and dtype is not _NATIVE[1]) or not 0 < size <= SMALL_BLOCK or len(shape) < len(signature.core):
-        return None
-    loop = shape[:-1] if signature.core else shape
-    for array, (cored, labels, domain) in zip(arrays, signature.small, strict=True):
-        if (
-            type(array) is not np.ndarray
-            or array.dtype is not (_INDEX if labels else dtype)
-            or array.shape != (shape if cored else loop)
-        ):
-            return None
-        if domain is not None and (validating() or labels) and not all_inside(domain, array, shape[-1] if labels else 0):
-            return None
-    head: tuple[int, ...] = ()
-    if signature.core:
-        head, arrays = _laid_out(arrays, [cored for cored, _, _ in signature.small])
-    value = formula(numpy, *head, *arrays, **signature.defaults)
-    size = value.size
-    total = sum(value.ravel().tolist()) if size <= _FEW else float(block_sum(value))
-    return dtype.type(total / size)
 
 
 def evaluate(
@@ -124,7 +83,7 @@ def _in_blocks(call: Call, compute: Compute, orders: Orders) -> list[Any]:
         weight = views.weight(index) if views.weighted else None
         arrays, stray = views.arrays(index, weight)
         if call.core == 1:
-            head, arrays = _laid_out(arrays, call.places)
+            head, arrays = laid_out(arrays, call.places)
         computed = compute(orders, numpy, head, arrays, call.parameters)
         for order, result, outputs in zip(orders, computed, views.outputs, strict=True):
             if order == 0:
@@ -141,7 +100,7 @@ def _in_blocks(call: Call, compute: Compute, orders: Orders) -> list[Any]:
             for derivative, output, place in zip(result, outputs, call.places, strict=False):
                 out, inner = output[index], (..., *(None,) * len(place))
                 if place and head == (0,):
-                    out, inner = _core_in_front(out), (...,)
+                    out, inner = core_in_front(out), (...,)
                 if stray is not None:
                     derivative = np.where(stray[inner], nan, derivative)
                 if weight is not None:
@@ -159,17 +118,6 @@ def _in_blocks(call: Call, compute: Compute, orders: Orders) -> list[Any]:
     return [
         [array[()] for array in arrays] if order else arrays[0][()] for order, arrays in zip(orders, views.results, strict=True)
     ]
-
-
-def _laid_out(arrays: Sequence[Array], cored: Sequence[Any]) -> tuple[tuple[int, ...], list[Array]]:
-    """Give where the core axis of a block is, last or copied in front, and the arrays; `cored` says which of them have it."""
-    if arrays[0].shape[-1] > _FEW_CLASSES:
-        return (-1,), list(arrays)
-    return (0,), [np.ascontiguousarray(_core_in_front(x)) if core else x for x, core in zip(arrays, cored, strict=True)]
-
-
-def _core_in_front(array: Array) -> Array:
-    return array.transpose(array.ndim - 1, *range(array.ndim - 1))
 
 
 def _core_last(array: Array, place: tuple[int, ...]) -> Array:

@@ -6,9 +6,10 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 import numpy as np
 
+from . import _small
 from ._autodiff import derivatives
 from ._docstrings import carry_over, with_options
-from ._evaluate import Orders, evaluate, evaluate_small
+from ._evaluate import Orders, evaluate
 from ._signature import Signature, read
 from .typing import Array, Axis, Namespace
 
@@ -51,8 +52,8 @@ class Loss(Generic[P]):
 
     def __call__(self, *arrays: P.args, **options: P.kwargs) -> Array:
         """Give the reduced loss."""
-        if not options and arrays and type(arrays[0]) is np.ndarray:
-            value = evaluate_small(self.signature, self.formula, arrays)
+        if arrays and type(arrays[0]) is np.ndarray:
+            value = _small.mean(self.signature, self.formula, arrays, options)
             if value is not None:
                 return value
         return evaluate(self.signature, self._compute, (0,), arrays, options)[0]
@@ -73,16 +74,16 @@ class Loss(Generic[P]):
             Of the shape of the predictions; a tuple where the loss has several. With `axis` or ``reduction="none"`` it is
             the gradient of the sum of the result.
         """
-        value, gradient = evaluate(self.signature, self._compute, (0, 1), arrays, options)
+        value, gradient = self._evaluate((0, 1), arrays, options)
         return value, self._one_or_all(gradient)
 
     def grad(self, *arrays: P.args, **options: P.kwargs) -> Any:
         """Give the gradient of the reduced loss with respect to what is predicted: see `value_and_grad`."""
-        return self._one_or_all(*evaluate(self.signature, self._compute, (1,), arrays, options))
+        return self._one_or_all(*self._evaluate((1,), arrays, options))
 
     def grad_and_hess(self, *arrays: P.args, **options: P.kwargs) -> tuple[Any, Any]:
         """Give the gradient and the diagonal of the second derivative, for boosting and Newton's method: see `value_and_grad`."""
-        gradient, second = evaluate(self.signature, self._compute, (1, 2), arrays, options)
+        gradient, second = self._evaluate((1, 2), arrays, options)
         return self._one_or_all(gradient), self._one_or_all(second)
 
     def derivative(self, function: Formula) -> Formula:
@@ -111,6 +112,13 @@ class Loss(Generic[P]):
         """Register a function that gives value and derivative, where they share the expensive part: see `derivative`."""
         self._value_and_derivative = function
         return function
+
+    def _evaluate(self, orders: Orders, arrays: Sequence[Any], options: Mapping[str, Any]) -> list[Any]:
+        if arrays and type(arrays[0]) is np.ndarray:
+            results = _small.derivatives_of_mean(self.signature, self._compute, orders, arrays, options)
+            if results is not None:
+                return results
+        return evaluate(self.signature, self._compute, orders, arrays, options)
 
     def _one_or_all(self, gradients: Sequence[Array]) -> Any:
         return gradients[0] if len(gradients) == 1 else tuple(gradients)

@@ -10,6 +10,9 @@ from ._prepare import Call
 from ._shapes import known
 from .typing import Array, Namespace
 
+_FEW = 32
+"""So few numbers are added up by Python in less time than a NumPy reduction takes to start."""
+
 _FOLDS = 3
 _FOLD_DOWN_TO = 4096
 
@@ -155,6 +158,8 @@ def block_sum(values: Array) -> Any:
     A sum in float32 loses digits, and a cast of the whole block costs as much as a loss. So the block is first folded in half a
     few times, which is exact for equal values and rounds others once a fold; the rest is cast.
     """
+    if values.size <= _FEW:
+        return sum(values.ravel().tolist())
     if values.dtype != np.float32:
         return np.add.reduce(values, axis=None)
     folded = values.reshape(-1)
