@@ -156,7 +156,7 @@ def _numpy_maximum(x1: Array, x2: Array, /) -> Array:
 
 
 def _jax_abs(library: Namespace, x: Array, /) -> Array:
-    """Have derivative 0 at 0, as the registered derivatives and torch do: JAX says 1 (jax-ml/jax#2107 is its kin)."""
+    """Have derivative 0 at 0, as the registered derivatives and torch do: JAX says 1 (jax-ml/jax#37820)."""
     return x * library.sign(x)
 
 
@@ -173,7 +173,7 @@ def _dask_max(library: Namespace, x: Array, /, *, axis: int | None = None, keepd
 
 
 def _dask_take_along_axis(library: Namespace, x: Array, indices: Array, /, *, axis: int = -1) -> Array:
-    """Pick by comparison with a range: array-api-compat 1.16 has no take_along_axis for Dask."""
+    """Pick by comparison with a range: there is no take_along_axis for Dask (dask/dask#3663)."""
     indices = library.moveaxis(indices, axis, -1)[..., None]
     entries = library.moveaxis(x, axis, -1)[..., None, :]
     position = library.arange(x.shape[axis], dtype=indices.dtype)

@@ -14,7 +14,10 @@ globals().update({name: value for name, value in vars(array_api_compat.torch).it
 
 
 def minimum(x1: Array, x2: Array, /) -> Array:
-    """Take Python numbers, which array-api-compat does by a conversion that breaks ``torch.compile(fullgraph=True)``."""
+    """Take Python numbers (data-apis/array-api-compat#271).
+
+    array-api-compat does so by now, by a conversion that breaks ``torch.compile(fullgraph=True)``.
+    """
     return x1.minimum(x2) if isinstance(x2, Tensor) else x1.clamp(max=x2)
 
 
