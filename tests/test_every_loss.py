@@ -156,6 +156,22 @@ def test_what_is_left_out_contributes_nothing(backend, dtype, case, reduction):
 
 
 @first_of_each
+def test_nan_in_is_nan_out(backend, dtype, case):
+    """Where it went in, and nowhere else: in the value and in the gradient."""
+    drawn = example(case, 0, dtype)
+    pred = drawn.arrays[0].copy()
+    pred[1] = np.nan
+    arrays = [backend.asarray(pred), backend.asarray(drawn.arrays[1])]
+    spoilt = np.arange(ROWS) == 1
+    value, gradient = backend.call(case.loss.value_and_grad, *arrays, reduction="none")
+    np.testing.assert_array_equal(np.isnan(backend.to_numpy(value)), spoilt)
+    inner = (..., None) if case.row else (...,)
+    expected = np.broadcast_to(spoilt[inner], pred.shape)
+    np.testing.assert_array_equal(np.isnan(backend.to_numpy(gradient)), expected)
+    assert np.isnan(backend.to_numpy(backend.call(case.loss, *arrays)))
+
+
+@first_of_each
 def test_nothing_at_all(backend, dtype, case):
     _, arrays = inputs(backend, case, dtype, (0,))
     assert np.isnan(backend.to_numpy(backend.call(case.loss, *arrays)))

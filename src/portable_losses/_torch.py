@@ -27,11 +27,8 @@ def maximum(x1: Array, x2: Array, /) -> Array:
 
 
 def sign(x: Array, /) -> Array:
-    """Be torch's own sign: that of array-api-compat restores NaN by an assignment, which breaks `torch.func.vmap`.
-
-    No formula needs the sign of NaN to be NaN: it multiplies the sign by something that is NaN as well.
-    """
-    return x.sign()
+    """Keep NaN, of which torch says 0, by a selection: array-api-compat assigns it, which breaks `torch.func.vmap`."""
+    return x.sign().where(~x.isnan(), x)
 
 
 __name__ = "torch"  # by which array-api-compat and error messages know a namespace
