@@ -133,8 +133,10 @@ def test_matrix_multiply_refuses_what_does_not_fit():
         matrix_multiply(np.ones((2, 3)), np.ones((2, 1)))
     with pytest.raises(ValueError, match="a number is no matrix"):
         matrix_multiply(np.ones((2, 3)), 2.0)
-    with pytest.raises(TypeError, match="real numbers"):
+    with pytest.raises(TypeError, match="x must hold real numbers"):
         matrix_multiply([["a"]], [[1.0]])
+    with pytest.raises(TypeError, match="w must hold real numbers"):
+        matrix_multiply([[1.0]], [["a"]])
 
 
 def test_matrix_multiply_refuses_two_libraries():

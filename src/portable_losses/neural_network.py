@@ -114,7 +114,7 @@ def matrix_multiply(x: Array, w: Array, /) -> Array:
            [5. ]])
     """
     xp, x, first = prepare_one("matrix_multiply", x)
-    other, w, second = prepare_one("matrix_multiply", w)
+    other, w, second = prepare_one("matrix_multiply", w, "w")
     if xp is not other:
         raise TypeError(
             f"matrix_multiply: x is an array of {name_of(xp)}, but w is one of {name_of(other)}, or was read by it: convert one, "
