@@ -132,19 +132,17 @@ def _jax_jit(function: Callable[..., Any]) -> Callable[..., Any]:
     return jax.jit(function)
 
 
-def _strict_device(name: str) -> Any:
-    return array_api_strict.Device(name)
-
-
 BACKENDS = {
     backend.name: backend
     for backend in (
         Backend("numpy", "numpy"),
-        Backend("strict", "array_api_strict", _strict_device("CPU_DEVICE")),
-        Backend("strict-strictest", "array_api_strict", _strict_device("CPU_DEVICE"), session=lambda: _flags(**STRICTEST)),
-        Backend("strict-device1", "array_api_strict", _strict_device("device1")),
-        Backend("strict-no_x64", "array_api_strict", _strict_device("no_x64")),
-        Backend("strict-lazy", "array_api_strict", _strict_device("CPU_DEVICE"), session=_not_looking),
+        Backend("strict", "array_api_strict", array_api_strict.Device("CPU_DEVICE")),
+        Backend(
+            "strict-strictest", "array_api_strict", array_api_strict.Device("CPU_DEVICE"), session=lambda: _flags(**STRICTEST)
+        ),
+        Backend("strict-device1", "array_api_strict", array_api_strict.Device("device1")),
+        Backend("strict-no_x64", "array_api_strict", array_api_strict.Device("no_x64")),
+        Backend("strict-lazy", "array_api_strict", array_api_strict.Device("CPU_DEVICE"), session=_not_looking),
         Backend("torch", "array_api_compat.torch"),
         Backend("torch-compile", "array_api_compat.torch", wrap=_torch_compile),
         Backend("torch-cuda", "array_api_compat.torch", "cuda"),

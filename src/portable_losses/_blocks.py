@@ -33,9 +33,9 @@ def _keep_freed_memory() -> None:
 _keep_freed_memory()
 
 
-def block_size(dtype: np.dtype, classes: int) -> int:
-    """Give how many losses are evaluated together."""
-    return max(1, _BLOCK_BYTES // dtype.itemsize // classes)
+def block_size(dtype: np.dtype, entries: int) -> int:
+    """Give how many losses are evaluated together, of so many entries each."""
+    return max(1, _BLOCK_BYTES // dtype.itemsize // entries)
 
 
 def blocks(loop: tuple[int, ...], size: int) -> Iterator[Index]:

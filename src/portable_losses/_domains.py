@@ -88,16 +88,17 @@ def _brief(value: Any) -> str:
     return f"{text if len(text) < 50 else text[:47] + '...'} ({type(value).__name__})"
 
 
-def _holds(constraint: Any, value: Any) -> bool:
+def _holds(constraint: Any, value: Any) -> Any:
+    """Say whether a number, or each value of an array, satisfies a constraint; an interval is asked for a number only."""
     match constraint:
         case at.Gt(bound):
-            return bool(value > bound)
+            return value > bound
         case at.Ge(bound):
-            return bool(value >= bound)
+            return value >= bound
         case at.Lt(bound):
-            return bool(value < bound)
+            return value < bound
         case at.Le(bound):
-            return bool(value <= bound)
+            return value <= bound
         case at.Interval():
             return all(_holds(part, value) for part in constraint)
     return True
@@ -130,24 +131,12 @@ def inside(domain: Domain, values: Array, classes: int | None) -> Array:
         return values == values if classes is None else (values >= 0) & (values < classes)
     good = values == values
     for part in domain.interval or ():
-        good &= _compare(part, values)
+        good &= _holds(part, values)
     if domain.members:
         good &= np.isin(values, domain.members)
     if domain.whole:
         good &= values == np.floor(values)
     return good | np.isnan(values)
-
-
-def _compare(part: Any, values: Array) -> Array:
-    match part:
-        case at.Gt(bound):
-            return values > bound
-        case at.Ge(bound):
-            return values >= bound
-        case at.Lt(bound):
-            return values < bound
-        case _:
-            return values <= part.le
 
 
 def all_inside(domain: Domain, values: Array, classes: int | None) -> bool:

@@ -11,7 +11,18 @@ from ._blocks import Index, block_size, blocks, core_in_front, flattened, laid_o
 from ._domains import all_inside, inside, refuse, validating
 from ._namespace import numpy
 from ._prepare import Call, prepare
-from ._reduce import block_sum, block_sum_over, cast, converted, reduced, scaled, weigh, with_labels_inside, without_left_out
+from ._reduce import (
+    block_sum,
+    block_sum_over,
+    cast,
+    converted,
+    converted_target,
+    reduced,
+    scaled,
+    weigh,
+    with_labels_inside,
+    without_left_out,
+)
 from ._signature import Signature
 from .typing import Array, Domain
 
@@ -177,8 +188,7 @@ class _Views:
             kept = weights if where is None else np.where(where, weights, 0)
             if not all_inside(_WEIGHTS, kept, None):
                 self._refuse_weights()
-        target = converted(self.call, [x[index] for x in self.raw])[-1]
-        weight: Array = weigh(self.call, target, weights, where)
+        weight: Array = weigh(self.call, converted_target(self.call, self.raw[-1][index]), weights, where)
         return np.broadcast_to(weight, self.raw[0][index].shape[: len(self.loop)])
 
     def arrays(self, index: Index, weight: Array | None) -> tuple[list[Array], Array | None]:

@@ -8,7 +8,7 @@ import numpy as np
 from ._namespace import default_dtype, is_dask, pick, wide_dtype
 from ._prepare import Call
 from ._shapes import known
-from .typing import Array, Namespace
+from .typing import Array, Domain, Namespace
 
 _FEW = 32
 """So few numbers are added up by Python in less time than a NumPy reduction takes to start."""
@@ -24,11 +24,16 @@ def cast(xp: Namespace, array: Array, dtype: Any) -> Array:
 
 def converted(call: Call, raw: list[Array]) -> list[Array]:
     """Convert the arrays (a block of them, or the whole) to the dtype of the evaluation, labels to that of indices."""
-    xp = call.xp
-    return [
-        cast(xp, x, default_dtype(xp, x, "indexing") if domain.labels else call.dtype)
-        for x, domain in zip(raw, call.domains, strict=True)
-    ]
+    return [_converted(call, x, domain) for x, domain in zip(raw, call.domains, strict=True)]
+
+
+def converted_target(call: Call, raw: Array) -> Array:
+    """Convert the last array alone, which is all that weights depend on."""
+    return _converted(call, raw, call.domains[-1])
+
+
+def _converted(call: Call, array: Array, domain: Domain) -> Array:
+    return cast(call.xp, array, default_dtype(call.xp, array, "indexing") if domain.labels else call.dtype)
 
 
 def weigh(call: Call, target: Array, weights: Array | None, where: Array | None) -> Array | None:
@@ -50,7 +55,7 @@ def weigh(call: Call, target: Array, weights: Array | None, where: Array | None)
 def _class_weight(call: Call, target: Array) -> Array:
     xp = call.xp
     class_weights = cast(xp, call.class_weights, call.dtype)
-    if not call.domains[call.signature.predicted].labels:
+    if not call.domains[-1].labels:
         return xp.sum(target * class_weights, axis=-1)
     label = xp.where(strayed(call, target), xp.zeros_like(target), target)
     return pick(xp, xp.broadcast_to(class_weights, (*label.shape, class_weights.shape[0])), label, -1)
