@@ -11,12 +11,22 @@ import portable_losses as pl
 from portable_losses.typing import Domain
 
 LOSSES = [found for name in pl.__all__ if isinstance(found := getattr(pl, name), pl.Loss)]
-WAYS = [(loss, way) for loss in LOSSES for way in range(len(loss.signature.ways))]
-"""Each loss with each of its ways to be called."""
+WAYS = [(loss, way) for loss in LOSSES for way, cores in enumerate(loss.signature.ways) if cores[0] == loss.signature.core]
+"""Each loss with each of its ways to be called, but for vectors that are read as such only where there is nothing else."""
 
 CORE_SIZE = 4
 LOOP = (2, 3)
 METHODS = ("__call__", "value_and_grad", "grad", "grad_and_hess")
+
+
+def methods(loss: pl.Loss[...]) -> tuple[str, ...]:
+    """Give the methods of a loss, without the second derivative of one that is a function of the reduced loss."""
+    return METHODS[:-1] if loss is pl.rmse_loss else METHODS
+
+
+def parts(result: Any) -> list[Any]:
+    """Give the arrays of a result: values, and gradients one for each prediction."""
+    return [part for each in result for part in parts(each)] if isinstance(result, tuple) else [result]
 
 
 def arguments(loss: pl.Loss[...], way: int, loop: tuple[int, ...] = LOOP, seed: int = 0) -> list[Any]:
@@ -57,7 +67,7 @@ def has(loss: pl.Loss[...], option: str) -> bool:
 def refused(loss: pl.Loss[...], given: Sequence[Any], error: type[Exception], *mentions: str, **options: Any) -> None:
     """Assert that the loss and its methods raise this error, with these words and their own name, having computed nothing."""
     before = [_content(value) for value in (*given, *options.values())]
-    for method in METHODS:
+    for method in methods(loss):
         with patch.object(loss, "_compute", side_effect=AssertionError("something was computed")), pytest.raises(error) as caught:
             getattr(loss, method)(*given, **options)
         assert caught.type is error

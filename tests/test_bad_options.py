@@ -8,7 +8,7 @@ import array_api_strict as strict
 import numpy as np
 import pytest
 from annotated_types import Ge, Gt, Le, Lt
-from arguments import CORE_SIZE, LOSSES, WAYS, arguments, has, labels, refused
+from arguments import CORE_SIZE, LOSSES, WAYS, arguments, has, labels, parts, refused
 
 import portable_losses as pl
 from portable_losses.typing import Reduction
@@ -142,6 +142,10 @@ def test_an_ignore_index_beside_probabilities(loss: Loss, way: int) -> None:
 @pytest.mark.parametrize("value", ["1.0", None, b"1", 1j, [1.0], (1.0,), {}, np.ones(3), np.ones(()), strict.ones(()), len])
 def test_a_parameter_that_is_no_number(loss: Loss, name: str, parameter: Any, value: Any) -> None:
     """It is one Python number for the whole call, no array."""
+    if (value is None and parameter.optional) or (
+        parameter.sequence and np.ndim(value) == 1 and not isinstance(value, (str, bytes))
+    ):
+        return  # tested where these mean something
     refused(loss, arguments(loss, 0), TypeError, name, "number", type(value).__name__, **{name: value})
 
 
@@ -193,9 +197,10 @@ def test_every_kind_of_number_is_the_same_parameter(loss: Loss, name: str, param
         wanted, wanted_gradient = loss.value_and_grad(*arrays, **{name: value})
         found, gradient = loss.value_and_grad(*arrays, **{name: kind(1) / 4 if parameter.kind is float else kind(1)})
         assert str(found.dtype) == str(wanted.dtype)
-        assert str(gradient.dtype) == str(arrays[0].dtype)
+        assert {str(x.dtype) for x in parts(gradient)} == {str(arrays[0].dtype)}
         assert float(found) == float(wanted)
-        np.testing.assert_array_equal(np.asarray(gradient), np.asarray(wanted_gradient))
+        for x, right in zip(parts(gradient), parts(wanted_gradient), strict=True):
+            np.testing.assert_array_equal(np.asarray(x), np.asarray(right))
 
 
 def test_integers_are_numbers() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cases import CASES, CLASSES, EACH, IDS, ROWS, example
+from cases import CASES, EACH, IDS, ROWS, as_tuple, example
 
 import portable_losses as pl
 
@@ -20,10 +20,20 @@ def tolerance(dtype: str) -> float:
 
 
 def close(actual: Any, desired: Any, dtype: str) -> None:
-    """Compare with a relative tolerance; what is 0 may be off by the tolerance of the largest."""
+    """Compare with a relative tolerance; what is 0 may be off by the eps of the largest."""
+    if isinstance(desired, tuple):  # of several predictions
+        assert len(as_tuple(actual)) == len(desired)
+        for one, other in zip(as_tuple(actual), desired, strict=True):
+            close(one, other, dtype)
+        return
     finite = np.abs(desired)[np.isfinite(desired)]
     scale = float(np.max(finite, initial=0.0))
     np.testing.assert_allclose(actual, desired, rtol=tolerance(dtype), atol=scale * float(np.finfo(dtype).eps))
+
+
+def numpy_of(backend: Any, gradient: Any) -> tuple[np.ndarray, ...]:
+    """Bring a gradient to NumPy, one array for each prediction."""
+    return tuple(backend.to_numpy(part) for part in as_tuple(gradient))
 
 
 def inputs(backend: Any, case: Any, dtype: str, shape: tuple[int, ...] = (ROWS,), index: int = 0) -> tuple[Any, Any]:
@@ -62,12 +72,19 @@ def test_value(backend, dtype, case, index):
 def test_derivatives(backend, dtype, case, index):
     drawn, arrays = inputs(backend, case, dtype, index=index)
     value, gradient = backend.call(case.loss.value_and_grad, *arrays, reduction="sum", **drawn.parameters)
-    close(backend.to_numpy(value), np.sum(drawn.value), dtype)
-    close(backend.to_numpy(gradient), drawn.derivative, dtype)
-    close(backend.to_numpy(backend.call(case.loss.grad, *arrays, reduction="none", **drawn.parameters)), drawn.derivative, dtype)
+    total, expected = case.finished(np.sum(drawn.inner), drawn.derivatives)
+    close(backend.to_numpy(value), total, dtype)
+    close(numpy_of(backend, gradient), expected, dtype)
+    if case.outer is None:
+        gradient = backend.call(case.loss.grad, *arrays, reduction="none", **drawn.parameters)
+        close(numpy_of(backend, gradient), drawn.derivatives, dtype)
+    if drawn.seconds is None:
+        with pytest.raises(NotImplementedError, match=case.name):
+            case.loss.grad_and_hess(*arrays, **drawn.parameters)
+        return
     gradient, second = backend.call(case.loss.grad_and_hess, *arrays, reduction="sum", **drawn.parameters)
-    close(backend.to_numpy(gradient), drawn.derivative, dtype)
-    close(backend.to_numpy(second), drawn.second, dtype)
+    close(numpy_of(backend, gradient), expected, dtype)
+    close(numpy_of(backend, second), drawn.seconds, dtype)
 
 
 @first_of_each
@@ -75,16 +92,20 @@ def test_derivatives(backend, dtype, case, index):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.eager
 def test_results_are_of_the_kind_of_the_predictions(backend, dtype, case, reduction, method):
-    _, arrays = inputs(backend, case, dtype)
+    drawn, arrays = inputs(backend, case, dtype)
+    if method == "grad_and_hess" and drawn.seconds is None:
+        method = "grad"
     results = backend.call(getattr(case.loss, method), *arrays, reduction=reduction)
-    for i, result in enumerate(results if isinstance(results, tuple) else (results,)):
+    results = results if method in ("value_and_grad", "grad_and_hess") else (results,)
+    for i, result in enumerate(results):
         is_value = i == 0 and method in ("__call__", "value_and_grad")
-        shape = ((ROWS,) if reduction == "none" else ()) if is_value else tuple(arrays[0].shape)
-        assert tuple(result.shape) == shape
-        assert result.dtype == arrays[0].dtype
-        assert getattr(result, "device", None) == getattr(arrays[0], "device", None)
-        kind = np.generic if backend.base == "numpy" and not shape else type(arrays[0])
-        assert isinstance(result, kind)
+        for part, pred in zip(as_tuple(result), arrays, strict=False):
+            shape = ((ROWS,) if reduction == "none" else ()) if is_value else tuple(pred.shape)
+            assert tuple(part.shape) == shape
+            assert part.dtype == pred.dtype
+            assert getattr(part, "device", None) == getattr(pred, "device", None)
+            kind = np.generic if backend.base == "numpy" and not shape else type(pred)
+            assert isinstance(part, kind)
 
 
 weightings = pytest.mark.parametrize("weighted", ["", "weights", "where", "weights where", "broadcast"])
@@ -120,20 +141,25 @@ def check_reductions(backend: Any, dtype: str, case: Any, axis: Any, weighted: s
         weights = np.broadcast_to(row, shape)
         options["weights"] = backend.asarray(row)
     counted = weights.astype(float) * where
-    inner = (..., None) if case.row else (...,)
-    total = np.sum(counted * drawn.value, axis=axis)
+    total = np.sum(counted * drawn.inner, axis=axis, keepdims=True)
     count = np.sum(counted, axis=axis, keepdims=True)
     with np.errstate(all="ignore"):
-        mean = total / np.sum(counted, axis=axis)
+        mean = total / count
         share = np.where(count == 0, 0, counted / count)
-    value, gradient = backend.call(case.loss.value_and_grad, *arrays, axis=axis, **options)
-    close(backend.to_numpy(value), mean, dtype)
-    close(backend.to_numpy(gradient), share[inner] * drawn.derivative, dtype)
-    value, gradient = backend.call(case.loss.value_and_grad, *arrays, axis=axis, reduction="sum", **options)
-    close(backend.to_numpy(value), total, dtype)
-    close(backend.to_numpy(gradient), counted[inner] * drawn.derivative, dtype)
+    lost = tuple(range(len(shape))) if axis is None else axis
+
+    def expected(reduced: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+        """Give the loss, and its gradient: what each loss counts for times its derivative."""
+        scaled = tuple(share[case.inner] * derivative for derivative in drawn.derivatives)
+        value, gradient = case.finished(reduced, scaled, reduced[case.inner])
+        return np.squeeze(value, axis=lost), gradient
+
+    for reduction, (value, gradient) in {"mean": expected(mean, share), "sum": expected(total, counted)}.items():
+        found, found_gradient = backend.call(case.loss.value_and_grad, *arrays, axis=axis, reduction=reduction, **options)
+        close(backend.to_numpy(found), value, dtype)
+        close(numpy_of(backend, found_gradient), gradient, dtype)
     value = backend.call(case.loss, *arrays, axis=axis, reduction="none", **options)
-    close(backend.to_numpy(value), counted * drawn.value, dtype)
+    close(backend.to_numpy(value), case.finished(counted * drawn.inner, ())[0], dtype)
 
 
 @first_of_each
@@ -141,34 +167,36 @@ def check_reductions(backend: Any, dtype: str, case: Any, axis: Any, weighted: s
 def test_what_is_left_out_contributes_nothing(backend, dtype, case, reduction):
     drawn, weights, where, spoilt = masked_example(case, dtype)
     counted = weights.astype(float) * where
-    expected = np.sum(counted * drawn.value)
-    share = counted / np.sum(counted) if reduction == "mean" else counted
+    total = np.sum(counted * drawn.inner)
+    count = np.sum(counted) if reduction == "mean" else 1.0
+    derivatives = tuple((counted / count)[case.inner] * derivative for derivative in drawn.derivatives)
+    expected, slopes = case.finished(total / count, derivatives)
     arrays = [backend.asarray(x) for x in spoilt]
     options = {"weights": backend.asarray(weights), "where": backend.asarray(where), "reduction": reduction}
     value, gradient = backend.call(case.loss.value_and_grad, *arrays, **options)
-    close(backend.to_numpy(value), expected / np.sum(counted) if reduction == "mean" else expected, dtype)
-    gradient = backend.to_numpy(gradient)
-    close(gradient, (share[..., None] if case.row else share) * drawn.derivative, dtype)
-    assert np.all(gradient[counted == 0] == 0)
-    gradient, second = (backend.to_numpy(x) for x in backend.call(case.loss.grad_and_hess, *arrays, **options))
-    assert np.all(gradient[counted == 0] == 0)
-    assert np.all(second[counted == 0] == 0)
+    close(backend.to_numpy(value), expected, dtype)
+    gradient = numpy_of(backend, gradient)
+    close(gradient, slopes, dtype)
+    assert all(np.all(part[counted == 0] == 0) for part in gradient)
+    if drawn.seconds is not None:
+        for derivative in backend.call(case.loss.grad_and_hess, *arrays, **options):
+            assert all(np.all(part[counted == 0] == 0) for part in numpy_of(backend, derivative))
 
 
 @first_of_each
 def test_nan_in_is_nan_out(backend, dtype, case):
-    """Where it went in, and nowhere else: in the value and in the gradient."""
+    """Where it went in, and nowhere else: in the value and in the gradient with respect to the same prediction."""
     drawn = example(case, 0, dtype)
-    pred = drawn.arrays[0].copy()
-    pred[1] = np.nan
-    arrays = [backend.asarray(pred), backend.asarray(drawn.arrays[1])]
     spoilt = np.arange(ROWS) == 1
-    value, gradient = backend.call(case.loss.value_and_grad, *arrays, reduction="none")
-    np.testing.assert_array_equal(np.isnan(backend.to_numpy(value)), spoilt)
-    inner = (..., None) if case.row else (...,)
-    expected = np.broadcast_to(spoilt[inner], pred.shape)
-    np.testing.assert_array_equal(np.isnan(backend.to_numpy(gradient)), expected)
-    assert np.isnan(backend.to_numpy(backend.call(case.loss, *arrays)))
+    for i in range(case.predicted):
+        pred = drawn.arrays[i].copy()
+        pred[1] = np.nan
+        arrays = [backend.asarray(x) for x in (*drawn.arrays[:i], pred, *drawn.arrays[i + 1 :])]
+        value, gradient = backend.call(case.loss.value_and_grad, *arrays, reduction="none")
+        np.testing.assert_array_equal(np.isnan(backend.to_numpy(value)), spoilt)
+        expected = np.broadcast_to(spoilt[case.inner], pred.shape)
+        np.testing.assert_array_equal(np.isnan(numpy_of(backend, gradient)[i]), expected)
+        assert np.isnan(backend.to_numpy(backend.call(case.loss, *arrays)))
 
 
 @first_of_each
@@ -178,48 +206,52 @@ def test_nothing_at_all(backend, dtype, case):
     assert backend.to_numpy(backend.call(case.loss, *arrays, reduction="sum")) == 0
     value, gradient = backend.call(case.loss.value_and_grad, *arrays)
     assert np.isnan(backend.to_numpy(value))
-    assert tuple(gradient.shape) == tuple(arrays[0].shape)
+    for part, pred in zip(as_tuple(gradient), arrays, strict=False):
+        assert tuple(part.shape) == tuple(pred.shape)
 
 
 @first_of_each
 def test_everything_left_out(backend, dtype, case):
     _, arrays = inputs(backend, case, dtype)
     nothing = backend.asarray(np.zeros(ROWS, dtype=bool))
-    value, gradient = backend.call(case.loss.value_and_grad, *arrays, where=nothing)
-    assert np.isnan(backend.to_numpy(value))
-    assert np.all(backend.to_numpy(gradient) == 0)
-    value, gradient = backend.call(case.loss.value_and_grad, *arrays, where=nothing, reduction="sum")
-    assert backend.to_numpy(value) == 0
-    assert np.all(backend.to_numpy(gradient) == 0)
+    for reduction in ("mean", "sum"):
+        value, gradient = backend.call(case.loss.value_and_grad, *arrays, where=nothing, reduction=reduction)
+        assert np.isnan(backend.to_numpy(value)) if reduction == "mean" else backend.to_numpy(value) == 0
+        assert all(np.all(part == 0) for part in numpy_of(backend, gradient))
 
 
 @first_of_each
 @pytest.mark.parametrize("shape", [(), (1,), (2, 1, 3)], ids=str)
 def test_any_shape(backend, dtype, case, shape):
+    if len(shape) < case.loops:
+        shape = (1,) * case.loops
     drawn, arrays = inputs(backend, case, dtype, shape)
     value, gradient = backend.call(case.loss.value_and_grad, *arrays)
-    close(backend.to_numpy(value), np.mean(drawn.value), dtype)
-    assert tuple(gradient.shape) == tuple(arrays[0].shape)
-    close(backend.to_numpy(gradient) * max(1, drawn.value.size), drawn.derivative, dtype)
+    expected, slopes = case.finished(np.mean(drawn.inner), drawn.derivatives)
+    close(backend.to_numpy(value), expected, dtype)
+    found = tuple(part * max(1, drawn.value.size) for part in numpy_of(backend, gradient))
+    assert [part.shape for part in found] == [part.shape for part in drawn.derivatives]
+    close(found, slopes, dtype)
 
 
 @first_of_each
 @pytest.mark.eager
 def test_shapes_that_differ_raise(backend, dtype, case):
-    _, (pred, _) = inputs(backend, case, dtype)
-    wrong = backend.asarray(np.reshape(example(case, 0, dtype).arrays[1], (ROWS, 1, -1)))
+    _, (*others, _) = inputs(backend, case, dtype)
+    wrong = backend.asarray(np.reshape(example(case, 0, dtype).arrays[-1], (ROWS, 1, -1)))
     with pytest.raises(ValueError, match=case.name):
-        case.loss(pred, wrong)
+        case.loss(*others, wrong)
     if not case.row:
         with pytest.raises(ValueError, match=r"\(6,\).*\(6, 1\).*reshape"):
-            case.loss(pred, wrong[..., 0])
+            case.loss(*others, wrong[..., 0])
 
 
 @first_of_each
 @pytest.mark.eager
 def test_inputs_stay_as_they_are(backend, dtype, case):
     drawn, arrays = inputs(backend, case, dtype)
-    backend.call(case.loss.grad_and_hess, *arrays, where=backend.asarray(np.arange(ROWS) > 2))
+    twice = case.loss.grad if drawn.seconds is None else case.loss.grad_and_hess
+    backend.call(twice, *arrays, where=backend.asarray(np.arange(ROWS) > 2))
     backend.call(case.loss.value_and_grad, *arrays, weights=backend.asarray(np.arange(ROWS)))
     for array, before in zip(arrays, drawn.arrays, strict=True):
         np.testing.assert_array_equal(backend.to_numpy(array), before)
@@ -235,46 +267,46 @@ def test_views_that_are_not_contiguous(backend, dtype, case):
         wide[1::2] = array
         views.append(backend.asarray(wide)[1::2, ...])
     value, gradient = backend.call(case.loss.value_and_grad, *views, reduction="sum")
-    close(backend.to_numpy(value), np.sum(drawn.value), dtype)
-    close(backend.to_numpy(gradient), drawn.derivative, dtype)
+    expected, slopes = case.finished(np.sum(drawn.inner), drawn.derivatives)
+    close(backend.to_numpy(value), expected, dtype)
+    close(numpy_of(backend, gradient), slopes, dtype)
 
 
 @first_of_each
 @pytest.mark.eager
 def test_a_number_as_the_target(backend, dtype, case):
     target = 1  # of a row of classes it is the label: a number has no class axis
-    _, (pred, other) = inputs(backend, case, dtype)
-    same = np.full(ROWS, 1) if case.row else np.full(other.shape, 1.0, dtype=dtype)
-    expected = backend.call(case.loss, pred, backend.asarray(same))
-    close(backend.to_numpy(case.loss(pred, target)), backend.to_numpy(expected), dtype)
+    _, (*others, observed) = inputs(backend, case, dtype)
+    same = np.full(ROWS, 1) if case.labelled else np.full(tuple(observed.shape)[: 1 if case.row else None], 1.0, dtype=dtype)
+    expected = backend.call(case.loss, *others, backend.asarray(same))
+    close(backend.to_numpy(case.loss(*others, target)), backend.to_numpy(expected), dtype)
 
 
 @first_of_each
 @pytest.mark.eager
 def test_predictions_that_are_integers(backend, case):
-    shape = (2, CLASSES) if case.row else (2,)
-    pred = np.reshape(np.arange(np.prod(shape)) % 2, shape)
-    target = np.asarray([1, 0]) if case.kind != "probabilities" else np.eye(CLASSES)[:2]
+    """They are converted first, so that nothing wraps around."""
+    drawn = example(case, 0, "float64")
+    whole = [x if i >= case.predicted else np.abs(x) >= 0.5 for i, x in enumerate(drawn.arrays)]
+    rest = [backend.asarray(x) for x in whole[case.predicted :]]
     for kind in ("uint8", "int32", "bool"):
-        small = backend.asarray(pred.astype(kind))
-        value = backend.call(case.loss, small, backend.asarray(target))
+        value = backend.call(case.loss, *(backend.asarray(x.astype(kind)) for x in whole[: case.predicted]), *rest)
         dtype = str(value.dtype).rpartition(".")[2]
         assert dtype in backend.dtypes
-        same = backend.call(case.loss, backend.asarray(pred.astype(dtype)), backend.asarray(target))
-        assert backend.to_numpy(value) == backend.to_numpy(same)
+        same = backend.call(case.loss, *(backend.asarray(x.astype(dtype)) for x in whole[: case.predicted]), *rest)
+        np.testing.assert_array_equal(backend.to_numpy(value), backend.to_numpy(same))
 
 
 @first_of_each
 def test_half_precision_is_rounded_once(backend, case):
     if backend.base == "strict":
         return  # the standard, and so array-api-strict, has no float16
-    shape = (ROWS, CLASSES) if case.row else (ROWS,)
     drawn = example(case, 0, "float32")
     arrays = [x.astype("float16") if x.dtype.kind == "f" else x for x in drawn.arrays]
     wide = [x.astype("float32") if x.dtype.kind == "f" else x for x in arrays]
     half = backend.call(case.loss.value_and_grad, *(backend.asarray(x) for x in arrays))
     full = backend.call(case.loss.value_and_grad, *(backend.asarray(x) for x in wide))
-    for result, exact in zip(half, full, strict=True):
+    for result, exact in zip((half[0], *as_tuple(half[1])), (full[0], *as_tuple(full[1])), strict=True):
         assert str(result.dtype).endswith("float16")
         np.testing.assert_array_equal(backend.to_numpy(result), backend.to_numpy(exact).astype("float16"))
-    assert tuple(half[1].shape) == shape
+    assert [tuple(part.shape) for part in as_tuple(half[1])] == [x.shape for x in arrays[: case.predicted]]

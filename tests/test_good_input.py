@@ -8,7 +8,7 @@ from typing import Any
 import array_api_strict as strict
 import numpy as np
 import pytest
-from arguments import METHODS, WAYS, arguments, has, labels
+from arguments import WAYS, arguments, has, labels, methods, parts
 
 import portable_losses as pl
 
@@ -73,7 +73,7 @@ LAYOUTS: dict[str, Callable[[Any], Any]] = {
 
 def assert_same(found: Any, wanted: Any) -> None:
     """Assert that two results are equal, but for the order of summation, and of the same kind."""
-    for a, b in zip(found, wanted, strict=True) if isinstance(wanted, tuple) else [(found, wanted)]:
+    for a, b in zip(parts(found), parts(wanted), strict=True):
         assert type(a) is type(b)
         assert a.dtype == b.dtype
         assert a.dtype.isnative
@@ -91,10 +91,10 @@ def test_layouts(loss: Loss, way: int, layout: str, loop: tuple[int, ...]) -> No
     plain = arguments(loss, way, loop)
     weights = np.random.default_rng(1).uniform(0.5, 2.0, loop)
     chosen = [[*(i == j for j in range(len(plain))), False] for i in range(len(plain))]
-    methods = METHODS if loop == SMALL else ("value_and_grad",)
+    chosen_methods = methods(loss) if loop == SMALL else ("value_and_grad",)
     for changed in [[True] * (len(plain) + 1), [False] * len(plain) + [True], *chosen]:
         *given, weight = [LAYOUTS[layout](x) if change else x for x, change in zip([*plain, weights], changed, strict=True)]
-        for method in methods:
+        for method in chosen_methods:
             for options in ({"weights": weight}, {"axis": 0}, {"reduction": "none"}):
                 wanted = getattr(loss, method)(*plain, **options | ({"weights": weights} if "weights" in options else {}))
                 assert_same(getattr(loss, method)(*given, **options), wanted)
@@ -109,7 +109,7 @@ def test_memory_maps(loss: Loss, way: int, tmp_path: Path) -> None:
         np.save(tmp_path / f"{i}.npy", values)
         mapped.append(np.load(tmp_path / f"{i}.npy", mmap_mode="r"))
     assert all(isinstance(x, np.memmap) for x in mapped)
-    for method in METHODS:
+    for method in methods(loss):
         assert_same(getattr(loss, method)(*mapped), getattr(loss, method)(*plain))
 
 
@@ -139,8 +139,9 @@ def test_empty_input(loss: Loss, way: int, loop: tuple[int, ...]) -> None:
         assert loss(*given, reduction="sum", weights=weights) == 0
         assert loss(*given, reduction="none", weights=weights).shape == loop
         for reduction in ("mean", "sum", "none"):
-            assert loss.grad(*given, reduction=reduction, weights=weights).shape == given[0].shape
-            assert all(x.shape == given[0].shape for x in loss.grad_and_hess(*given, reduction=reduction, weights=weights))
+            for method in methods(loss)[2:]:
+                found = getattr(loss, method)(*given, reduction=reduction, weights=weights)
+                assert all(x.shape == given[0].shape for x in parts(found))
     for axis in range(len(loop)):
         rest = (*loop[:axis], *loop[axis + 1 :])
         total = loss(*given, reduction="sum", axis=axis)
@@ -157,25 +158,25 @@ def test_one_element(loss: Loss, way: int) -> None:
     none = [x[0] for x in one]
     value, gradient = loss.value_and_grad(*one)
     assert isinstance(value, np.float64)
-    assert gradient.shape == one[0].shape
+    assert all(x.shape == one[0].shape for x in parts(gradient))
     for reduction in ("mean", "sum", "none"):
         for given in (none, [np.asarray(x) for x in none], [x.tolist() for x in none]):
             found, slope = loss.value_and_grad(*given, reduction=reduction)
             assert found == value
             assert np.shape(found) == ()
-            assert np.shape(slope) == none[0].shape
-            np.testing.assert_array_equal(slope, gradient[0])
-    first, second = loss.grad_and_hess(*none)
-    assert np.shape(first) == np.shape(second) == none[0].shape
+            for x, of_array in zip(parts(slope), parts(gradient), strict=True):
+                assert np.shape(x) == none[0].shape
+                np.testing.assert_array_equal(x, of_array[0])
+    assert all(np.shape(x) == none[0].shape for x in parts(getattr(loss, methods(loss)[-1])(*none)))
 
 
 @pytest.mark.parametrize(("loss", "way"), WAYS)
 def test_one_element_of_another_library(loss: Loss, way: int) -> None:
     """A 0-d array stays one of its library."""
     given = [strict.asarray(x) for x in arguments(loss, way, ())]
-    for method in METHODS:
+    for method in methods(loss):
         found = getattr(loss, method)(*given)
-        for x in found if isinstance(found, tuple) else (found,):
+        for x in parts(found):
             assert type(x) is type(given[0])
 
 
@@ -186,14 +187,16 @@ def test_one_element_of_another_library(loss: Loss, way: int) -> None:
 @pytest.mark.parametrize("loss", [loss for loss, _ in WAYS if not loss.signature.core])
 def test_a_number_for_a_target(loss: Loss, number: Any) -> None:
     """It stands for an array full of it, on every library, and does not change the dtype."""
-    pred, target = arguments(loss, 0)
-    for values in (pred, pred.astype(np.float32)):
-        wanted = loss.value_and_grad(values, np.ones_like(target))
-        assert_same(loss.value_and_grad(values, number), wanted)
-        value, gradient = loss.value_and_grad(strict.asarray(values), number)
-        assert str(value.dtype) == str(gradient.dtype) == f"array_api_strict.{values.dtype.name}"
-        np.testing.assert_allclose(float(value), float(wanted[0]), rtol=1e-6)
-    assert loss(0.5, number) == loss(np.asarray(0.5), np.asarray(1.0))
+    *preds, target = arguments(loss, 0)
+    for dtype in (np.float64, np.float32):
+        values = [pred.astype(dtype) for pred in preds]
+        wanted = loss.value_and_grad(*values, np.ones_like(target))
+        assert_same(loss.value_and_grad(*values, number), wanted)
+        found = loss.value_and_grad(*map(strict.asarray, values), number)
+        assert {str(x.dtype) for x in parts(found)} == {f"array_api_strict.{np.dtype(dtype).name}"}
+        np.testing.assert_allclose(float(found[0]), float(wanted[0]), rtol=1e-6)
+    halves = [0.5] * len(preds)
+    assert loss(*halves, number) == loss(*map(np.asarray, halves), np.asarray(1.0))
 
 
 @pytest.mark.parametrize("label", [1, True, np.int8(1), np.uint64(1), np.bool_(True)])
@@ -220,11 +223,12 @@ def test_a_buffer_of_python() -> None:
 def test_predictions_that_are_integers(loss: Loss, way: int, dtype: type) -> None:
     """They become the default real dtype first, so that nothing wraps."""
     given = arguments(loss, way)
-    given[0] = np.asarray(given[0] > 0.3, dtype)
-    wanted = loss.value_and_grad(given[0].astype(np.float64), *given[1:])
-    assert_same(loss.value_and_grad(*given), wanted)
-    value, gradient = loss.value_and_grad(*(strict.asarray(x) for x in given))
-    assert value.dtype == gradient.dtype == strict.float64
+    number = loss.signature.predicted
+    whole = [np.asarray(x > 0.3, dtype) for x in given[:number]]
+    wanted = loss.value_and_grad(*(x.astype(np.float64) for x in whole), *given[number:])
+    assert_same(loss.value_and_grad(*whole, *given[number:]), wanted)
+    found = loss.value_and_grad(*(strict.asarray(x) for x in (*whole, *given[number:])))
+    assert {x.dtype for x in parts(found)} == {strict.float64}
 
 
 def test_unsigned_integers_do_not_wrap() -> None:
@@ -240,13 +244,15 @@ def test_unsigned_integers_do_not_wrap() -> None:
 def test_the_dtype_of_the_predictions_is_that_of_the_result(loss: Loss, way: int, dtype: type) -> None:
     """Whatever the dtypes of the targets and the weights."""
     given = arguments(loss, way)
-    wanted, wanted_gradient = loss.value_and_grad(given[0].astype(dtype).astype(np.float64), *given[1:], weights=[1.0, 2.0, 0.5])
-    value, gradient = loss.value_and_grad(given[0].astype(dtype), *given[1:], weights=[1.0, 2.0, 0.5])
-    assert value.dtype == gradient.dtype == dtype
+    number = loss.signature.predicted
+    preds, rest = [x.astype(dtype) for x in given[:number]], given[number:]
+    wanted = loss.value_and_grad(*(x.astype(np.float64) for x in preds), *rest, weights=[1.0, 2.0, 0.5])
+    found = loss.value_and_grad(*preds, *rest, weights=[1.0, 2.0, 0.5])
+    assert {x.dtype for x in parts(found)} == {np.dtype(dtype)}
     precision = 2 * float(max(np.finfo(dtype).eps, np.finfo(np.float64).eps * 8))
-    np.testing.assert_allclose(value, wanted, rtol=precision)
-    np.testing.assert_allclose(gradient, wanted_gradient, rtol=8 * precision, atol=precision)
-    none = loss(given[0].astype(dtype), *given[1:], weights=np.ones(3), reduction="none")
+    for x, right in zip(parts(found), parts(wanted), strict=True):
+        np.testing.assert_allclose(x, right, rtol=8 * precision, atol=precision)
+    none = loss(*preds, *rest, weights=np.ones(3), reduction="none")
     assert none.dtype == dtype
 
 
@@ -298,11 +304,11 @@ def test_weights_and_masks_are_broadcast(loss: Loss, way: int, shape: tuple[int,
             found = loss.value_and_grad(*given, weights=weights, where=where, reduction=reduction, axis=axis)
             assert_same(found, wanted)
             with np.errstate(all="ignore"):
-                value, gradient = loss.value_and_grad(
+                found = loss.value_and_grad(
                     *map(strict.asarray, given), **{k: strict.asarray(v) for k, v in full.items()}, reduction=reduction, axis=axis
                 )
-            np.testing.assert_allclose(np.asarray(value), wanted[0], rtol=1e-12)
-            np.testing.assert_allclose(np.asarray(gradient), wanted[1], rtol=1e-12, atol=1e-18)
+            for x, right in zip(parts(found), parts(wanted), strict=True):
+                np.testing.assert_allclose(np.asarray(x), right, rtol=1e-12, atol=1e-18)
 
 
 @pytest.mark.parametrize(("loss", "way"), WAYS)
@@ -313,7 +319,8 @@ def test_a_number_for_weights(loss: Loss, way: int, weight: Any) -> None:
     for arrays in (given, [strict.asarray(x) for x in given]):
         np.testing.assert_allclose(float(loss(*arrays, weights=weight)), float(loss(*arrays)), rtol=1e-14)
         total = loss(*arrays, weights=weight, reduction="sum")
-        np.testing.assert_allclose(float(total), float(weight) * float(loss(*arrays, reduction="sum")), rtol=1e-14)
+        factor = float(weight) ** (0.5 if loss is pl.rmse_loss else 1)
+        np.testing.assert_allclose(float(total), factor * float(loss(*arrays, reduction="sum")), rtol=1e-14)
 
 
 @pytest.mark.parametrize(("loss", "way"), WAYS)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from arguments import methods, parts
 from cases import EACH, IDS
 
 import portable_losses as pl
@@ -15,7 +16,7 @@ def general(function, *arrays, **options):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize(("case", "index"), EACH, ids=IDS)
+@pytest.mark.parametrize(("case", "index"), [(case, index) for case, index in EACH if case.outer is None], ids=str)
 def test_both_ways_give_the_same(dtype, case, index):
     parameters = case.parameters[index]
     rng = np.random.default_rng(7)
@@ -24,16 +25,20 @@ def test_both_ways_give_the_same(dtype, case, index):
         value, gradient = case.loss.value_and_grad(*arrays, **parameters)
         assert value == case.loss(*arrays, **parameters)
         assert isinstance(value, np.dtype(dtype).type)
-        np.testing.assert_array_equal(gradient, case.loss.grad(*arrays, **parameters))
         other_value, other_gradient = general(case.loss.value_and_grad, *arrays, **parameters)
         np.testing.assert_allclose(value, other_value, rtol=4 * np.finfo(dtype).eps)
-        np.testing.assert_array_equal(gradient, other_gradient)
-        for one, other in zip(
-            case.loss.grad_and_hess(*arrays, **parameters), general(case.loss.grad_and_hess, *arrays, **parameters), strict=True
+        for found, other in (
+            (gradient, case.loss.grad(*arrays, **parameters)),
+            (gradient, other_gradient),
+            *(
+                (getattr(case.loss, method)(*arrays, **parameters), general(getattr(case.loss, method), *arrays, **parameters))
+                for method in methods(case.loss)[2:]
+            ),
         ):
-            np.testing.assert_array_equal(one, other)
-            assert one.dtype == dtype
-            assert one.flags.c_contiguous
+            for one, same in zip(parts(found), parts(other), strict=True):
+                np.testing.assert_array_equal(one, same)
+                assert one.dtype == dtype
+                assert one.flags.c_contiguous
 
 
 @pytest.mark.parametrize(("case", "index"), EACH, ids=IDS)

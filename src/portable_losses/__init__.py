@@ -5,7 +5,8 @@ from ._domains import validation
 from ._loss import Loss, loss
 from .binary import binary_cross_entropy, binary_cross_entropy_with_logits
 from .multiclass import cross_entropy
-from .regression import l1_loss, mse_loss
+from .probabilistic import expectile_loss, interval_loss, pinball_loss
+from .regression import l1_loss, mse_loss, rmse_loss
 from .robust import huber_loss
 
 __all__ = [
@@ -14,9 +15,13 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "check",
     "cross_entropy",
+    "expectile_loss",
     "huber_loss",
+    "interval_loss",
     "l1_loss",
     "loss",
     "mse_loss",
+    "pinball_loss",
+    "rmse_loss",
     "validation",
 ]

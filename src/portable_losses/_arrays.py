@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ._namespace import default_dtype, device_of, name_of, namespace_of, numpy
+from ._namespace import default_dtype, device_of, name_of, namespace_of, numpy, scalar
 from ._signature import Signature
 from .typing import Array, Domain, Namespace
 
@@ -21,6 +21,39 @@ def prepare_one(name: str, x: Any, key: str = "x") -> tuple[Namespace, Array, An
         x, xp = _numpy_array(name, key, x), numpy
     dtype, result = floating(name, key, xp, x)
     return xp, xp.astype(x, dtype, copy=False), result
+
+
+def prepare_together(name: str, given: Mapping[str, Any]) -> tuple[Namespace, list[Array], Any]:
+    """Read the arrays of a function of several: their namespace, all in the dtype of the evaluation, and the result's dtype.
+
+    A Python number takes the dtype of the arrays. Where there are numbers only, NumPy reads them.
+    """
+    numbers = {key: value for key, value in given.items() if isinstance(value, NUMBER)}
+    if len(numbers) == len(given):
+        numbers = {}
+    read = {key: prepare_one(name, value, key) for key, value in given.items() if key not in numbers}
+    first, (xp, like, _) = next(iter(read.items()))
+    device = None
+    for key, (namespace, array, _) in read.items():
+        if namespace is not xp:
+            raise TypeError(
+                f"{name}: {first} is {_described(xp)}, but {key} is {_described(namespace)}: "
+                "convert one of them, all arrays of a call belong to one library"
+            )
+        here = None if xp is numpy else device_of(array)
+        device = here if device is None else device
+        if here is not None and here != device:
+            raise ValueError(f"{name}: {first} is on {device}, but {key} is on {here}; nothing is copied to another device")
+    dtype = _promoted(xp, [array.dtype for _, array, _ in read.values()])
+    arrays = [
+        xp.astype(read[key][1], dtype, copy=False) if key in read else scalar(xp, float(value), dtype, like)
+        for key, value in given.items()
+    ]
+    return xp, arrays, _promoted(xp, [result for _, _, result in read.values()])
+
+
+def _promoted(xp: Namespace, dtypes: Sequence[Any]) -> Any:
+    return dtypes[0] if all(dtype == dtypes[0] for dtype in dtypes) else xp.result_type(*dtypes)
 
 
 def read_arrays(

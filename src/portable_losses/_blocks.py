@@ -62,14 +62,22 @@ def flattened(arrays: Sequence[Array | None], loop: tuple[int, ...]) -> tuple[li
 
     Arrays in Fortran's order serve as well, transposed. Core axes are last and stay.
     """
+    arrays = [_one_number(x, loop) for x in arrays]
     given = [x for x in arrays if x is not None]
     transposed = False
-    if not all(x.flags.c_contiguous for x in given):
-        if not all(x.flags.f_contiguous and x.ndim == len(loop) for x in given):
+    if not all(x.flags.c_contiguous or not any(x.strides) for x in given):
+        if not all((x.flags.f_contiguous and x.ndim == len(loop)) or not any(x.strides) for x in given):
             return None
         transposed = True
     flat = [None if x is None else (x.T if transposed else x).reshape(-1, *x.shape[len(loop) :]) for x in arrays]
     return flat, (prod(loop),)
+
+
+def _one_number(array: Array | None, loop: tuple[int, ...]) -> Array | None:
+    """View a number that was broadcast as one that was broadcast to a vector, which is as good as contiguous."""
+    if array is None or array.ndim != len(loop) or array.size < 2 or any(array.strides):
+        return array
+    return np.broadcast_to(array[(0,) * array.ndim], (prod(loop),))
 
 
 def laid_out(arrays: Sequence[Array], cored: Sequence[Any]) -> tuple[tuple[int, ...], list[Array]]:

@@ -205,7 +205,8 @@ class _Row:
         numbers = [x if x.dtype.kind == "i" else x.astype(object) for x in inputs]
         parameters = {**self.loss.signature.defaults, **self.parameters}
         losses = self.loss.formula(_plain_python(), *self.axis, *numbers, **parameters)
-        return math.fsum(losses.flat) / math.prod(_LOOP)
+        mean = math.fsum(losses.flat) / losses.size
+        return mean if self.loss.finishing is None else float(self.loss.finishing(np, np.asarray(mean))[0])
 
 
 def _moved(inputs: Sequence[Array], i: int, index: tuple[int, ...], step: float) -> list[Array]:
@@ -229,13 +230,15 @@ def _rows() -> Iterator[_Row]:
             sizes: dict[str, int] = {}
             for core in (core for of_argument in cores for core in of_argument):
                 sizes.setdefault(core, _SHORTEST_CORE + len(sizes))
-            shapes = [(*_LOOP, *(sizes[core] for core in of_argument)) for of_argument in cores]
+            vectors = bool(signature.core) and not any(cores)
+            loop = (math.prod(_LOOP),) if vectors else _LOOP
+            shapes = [(*loop, *(sizes[core] for core in of_argument)) for of_argument in cores]
             layout = ",".join(f"({','.join(of_argument)})" for of_argument in cores)
             positions = tuple(range(-len(cores[0]), 0))
             yield _Row(
                 label=f"{name} {layout}" if len(signature.ways) > 1 else name,
                 loss=loss,
-                axis=positions if len(positions) == 1 else (positions,) if positions else (),
+                axis=positions if len(positions) == 1 else (positions,) if positions else (None,) * vectors,
                 inputs=[_drawn(domain, shape, generator) for domain, shape in zip(domains, shapes, strict=True)],
                 parameters={
                     parameter.name: _between(parameter.constraints, generator)

@@ -1,4 +1,4 @@
-"""The common options, documented once and inserted into the docstring of every loss."""
+"""What all losses have in common, documented once and inserted into the docstring of each: options and errors."""
 
 import inspect
 import itertools
@@ -24,9 +24,6 @@ where : array of bool, optional
     "axis": """\
 axis : int or tuple of int, optional
     The axes of the losses to reduce; all of them by default.""",
-    "class_axis": """\
-class_axis : int, default -1
-    The axis of the classes.""",
     "class_weights": """\
 class_weights : array of shape (K,), optional
     One weight for each class, multiplied with `weights`. A row of probabilities weighs the sum of probability * weight.""",
@@ -35,20 +32,57 @@ ignore_index : int, optional
     Rows with this label are left out, as by `where`. It goes with integer labels.""",
 }
 
-_SECTION = re.compile(r"^(Parameters|Returns|Raises)\n-+\n", re.MULTILINE)
+_RAISES = """\
+Raises
+------
+TypeError
+    If the arrays are of two libraries, or do not hold {kinds}.
+ValueError
+    If the shapes do not fit, or {parameters}an option is out of range{values}."""
+
+_SECTION = re.compile(r"^(\w[\w ]*)\n-+\n", re.MULTILINE)
 
 
 def with_options(docstring: str | None, signature: Signature) -> str | None:
-    """Insert the options of a loss at the end of the section Parameters of its docstring."""
+    """Insert what all losses have in common: the options, after the parameters, and the errors, after the result."""
     if docstring is None:
         return None
     text = inspect.cleandoc(docstring)
-    sections = [*_SECTION.finditer(text)]
-    for section, after in itertools.pairwise(sections):
-        if section[1] == "Parameters":
-            options = "\n".join(_OPTIONS[name] for name in signature.options if name in _OPTIONS)
-            return f"{text[: after.start()].rstrip()}\n{options}\n\n{text[after.start() :]}"
+    if "\nRaises\n" not in text:
+        text = _after("Returns", f"\n{_raises(signature)}", text)
+    return _after("Parameters", "\n".join(map(_option, signature.options.items())), text)
+
+
+def _after(title: str, insertion: str, text: str) -> str:
+    """Insert lines at the end of a section, if there is such a section and another after it."""
+    for section, following in itertools.pairwise(_SECTION.finditer(text)):
+        if section[1] == title:
+            return f"{text[: following.start()].rstrip()}\n{insertion}\n\n{text[following.start() :]}"
     return text
+
+
+def _option(option: tuple[str, Any]) -> str:
+    name, default = option
+    if name in _OPTIONS:
+        return _OPTIONS[name]
+    dimension = name.removesuffix("_axis")
+    if default is None:
+        return (
+            f"{name} : int, optional\n"
+            f"    The axis of the {dimension} dimension: the last by default. Vectors have none, unless it is said: each\n"
+            "    element is one loss."
+        )
+    return f"{name} : int, default {default}\n    The axis of the {dimension} dimension."
+
+
+def _raises(signature: Signature) -> str:
+    domains = [domain for domains in signature.domains for domain in domains]
+    names = ", ".join(f"`{name}`" for name in signature.parameters)
+    return _RAISES.format(
+        kinds="real numbers, or integer labels" if any(domain.labels for domain in domains) else "real numbers",
+        parameters=f"{names} or " if names else "",
+        values=", or, on NumPy, a value is outside its domain" if not all(domain.unbounded for domain in domains) else "",
+    )
 
 
 def carry_over(target: Any, formula: Callable[..., Any]) -> None:

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Generator, Hashable
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any, Literal, NoReturn, get_args, get_origin
 
 import annotated_types as at
 import numpy as np
 
-from .typing import Array, Domain
+from .typing import Array, Domain, Gap
 
 _validating = ContextVar("portable_losses.validation", default=True)
 
@@ -58,10 +58,22 @@ class Parameter:
     default: Any
     kind: Any
     constraints: tuple[Any, ...]
+    optional: bool = False
+    """Whether it may be None."""
+    sequence: bool = False
+    """Whether it may be a sequence of numbers as well, one for each entry of the last axis of the predictions."""
 
 
 def check_parameter(loss: str, parameter: Parameter, value: Any) -> Any:
-    """Give a parameter as a Python value, or refuse it: its type is wrong, or it is out of its range."""
+    """Give a parameter as a Python value (a sequence as a tuple), or refuse it: its type is wrong, or it is out of its range."""
+    if value is None and parameter.optional:
+        return None
+    if parameter.sequence and (isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim == 1)):
+        return tuple(_checked(loss, replace(parameter, name=f"{parameter.name}[{i}]"), number) for i, number in enumerate(value))
+    return _checked(loss, parameter, value)
+
+
+def _checked(loss: str, parameter: Parameter, value: Any) -> Any:
     kind = parameter.kind
     if get_origin(kind) is Literal:
         if not isinstance(value, Hashable) or value not in get_args(kind):
@@ -73,8 +85,10 @@ def check_parameter(loss: str, parameter: Parameter, value: Any) -> Any:
     elif kind in (int, float):
         wanted, word = (Integral, "a whole number") if kind is int else (Real, "a number")
         if not isinstance(value, wanted):
+            others = f"{' or a sequence of numbers' if parameter.sequence else ''}{' or None' if parameter.optional else ''}"
             raise TypeError(
-                f"{loss}: {parameter.name} must be {word}, got {_brief(value)}; it is one setting for the call, not an array"
+                f"{loss}: {parameter.name} must be {word}{others}, got {_brief(value)}; "
+                "it is a setting for the call, and no array"
             )
         if not all(_holds(constraint, value) for constraint in parameter.constraints):
             bounds = _bounds(parameter.constraints)
@@ -101,6 +115,8 @@ def _holds(constraint: Any, value: Any) -> Any:
             return value <= bound
         case at.Interval():
             return all(_holds(part, value) for part in constraint)
+        case Gap(low, high):
+            return not low < value < high
     return True
 
 
@@ -119,7 +135,8 @@ def _bounds(constraints: tuple[Any, ...]) -> str:
                 upper = f"{bound:g})"
             case at.Le(bound):
                 upper = f"{bound:g}]"
-    return f"{lower}, {upper}"
+    gaps = "".join(f", outside ({part.low:g}, {part.high:g})" for part in parts if isinstance(part, Gap))
+    return f"{lower}, {upper}{gaps}"
 
 
 # Values

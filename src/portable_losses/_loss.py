@@ -9,7 +9,7 @@ import numpy as np
 from . import _small
 from ._autodiff import derivatives
 from ._docstrings import carry_over, with_options
-from ._evaluate import Orders, evaluate
+from ._evaluate import Finish, Orders, evaluate
 from ._signature import Signature, read
 from .typing import Array, Axis, Namespace
 
@@ -43,6 +43,7 @@ class Loss(Generic[P]):
         self.signature: Signature = read(formula, layouts, predicted)
         self._derivatives: dict[int, Callable[..., Any]] = {}
         self._value_and_derivative: Callable[..., Any] | None = None
+        self.finishing: Finish | None = None
         carry_over(self, formula)
         self.__doc__ = with_options(formula.__doc__, self.signature)
         self.__signature__ = self.signature.public
@@ -52,11 +53,11 @@ class Loss(Generic[P]):
 
     def __call__(self, *arrays: P.args, **options: P.kwargs) -> Array:
         """Give the reduced loss."""
-        if arrays and type(arrays[0]) is np.ndarray:
+        if arrays and type(arrays[0]) is np.ndarray and self.finishing is None:
             value = _small.mean(self.signature, self.formula, arrays, options)
             if value is not None:
                 return value
-        return evaluate(self.signature, self._compute, (0,), arrays, options)[0]
+        return evaluate(self.signature, self._compute, (0,), self.finishing, arrays, options)[0]
 
     def value_and_grad(self, *arrays: P.args, **options: P.kwargs) -> tuple[Array, Any]:
         """Give the reduced loss and its gradient with respect to what is predicted, in one pass over the data.
@@ -113,12 +114,28 @@ class Loss(Generic[P]):
         self._value_and_derivative = function
         return function
 
+    def finish(self, function: Formula) -> Formula:
+        """Register a function of the reduced loss: the root of the mean squared error, say.
+
+        Parameters
+        ----------
+        function : callable
+            ``function(xp, reduced)``: what becomes of the reduced loss, and the derivative of that.
+
+        Returns
+        -------
+        callable
+            The same function.
+        """
+        self.finishing = function
+        return function
+
     def _evaluate(self, orders: Orders, arrays: Sequence[Any], options: Mapping[str, Any]) -> list[Any]:
-        if arrays and type(arrays[0]) is np.ndarray:
+        if arrays and type(arrays[0]) is np.ndarray and self.finishing is None:
             results = _small.derivatives_of_mean(self.signature, self._compute, orders, arrays, options)
             if results is not None:
                 return results
-        return evaluate(self.signature, self._compute, orders, arrays, options)
+        return evaluate(self.signature, self._compute, orders, self.finishing, arrays, options)
 
     def _one_or_all(self, gradients: Sequence[Array]) -> Any:
         return gradients[0] if len(gradients) == 1 else tuple(gradients)

@@ -11,8 +11,8 @@ import numpy as np
 
 from ._arrays import NUMBER, check_kind, check_real, filled, floating, is_kind, read_arrays
 from ._domains import check_parameter
-from ._namespace import scalar
-from ._shapes import check_agreement, check_broadcast, loop_axes, places_of, way_of
+from ._namespace import device_of, numpy, scalar
+from ._shapes import check_agreement, check_broadcast, known, loop_axes, places_of, spread, way_of
 from ._signature import Signature
 from .typing import Array, Domain, Namespace, Reduction
 
@@ -28,10 +28,16 @@ class Call:
     arrays: list[Array]
     domains: tuple[Domain, ...]
     parameters: Mapping[str, Any]
+    sequences: Mapping[str, Array]
+    """The parameters that are arrays, with a number for each entry of the last loop axis."""
     dtype: Any
     """The dtype that the formula is evaluated in."""
     results: list[Any]
     """The dtype of each prediction, as a result."""
+    result: Any
+    """The dtype of the loss."""
+    shared: list[tuple[int, ...] | None]
+    """For each prediction the shape that it came in, if it was broadcast to that of the first."""
     loop: tuple[int, ...]
     """The shape of the loop dimensions, some of them None or NaN where a lazy library does not know them."""
     core: int
@@ -56,7 +62,7 @@ class Call:
     def classes(self) -> int | None:
         """How many classes labels choose from; None where labels are only names."""
         core = self.signature.core
-        return self.arrays[0].shape[core.index("class") - len(core)] if "class" in core else None
+        return self.arrays[0].shape[core.index("class") - len(core)] if "class" in core and self.core else None
 
 
 def prepare(signature: Signature, arguments: Sequence[Any], given: Mapping[str, Any]) -> Call:
@@ -67,12 +73,14 @@ def prepare(signature: Signature, arguments: Sequence[Any], given: Mapping[str, 
     extras = {key: options[key] for key in ("weights", "where", "class_weights") if options.get(key) is not None}
     xp, arrays, extras = read_arrays(signature, arguments, extras)
     pred = arrays[0]
-    core = len(signature.core)
-    if pred.ndim < core:
+    if pred.ndim < min(len(way[0]) for way in signature.ways):
         raise ValueError(
             f"{name}: {signature.arguments[0]} needs the axis {', '.join(signature.core)}; its shape is {pred.shape}"
         )
-    way = way_of(signature, arrays, pred.ndim - core)
+    sequences = {key: value for key, value in parameters.items() if type(value) is tuple}
+    sharing = [_shares(signature, arrays, i, sequences) for i in range(len(arrays))]
+    way = way_of(signature, arrays, sharing, options)
+    core = len(signature.ways[way][0])
     places = []
     for i, cores in enumerate(signature.ways[way]):
         place = () if isinstance(arrays[i], NUMBER) else places_of(signature, cores, arrays[i], options)
@@ -81,24 +89,34 @@ def prepare(signature: Signature, arguments: Sequence[Any], given: Mapping[str, 
         places.append(place)
     pred = arrays[0]
     loop = tuple(pred.shape[: pred.ndim - core])
-    check_agreement(signature, way, arrays, places, arguments)
-    kinds = [floating(name, signature.arguments[i], xp, arrays[i]) for i in range(signature.predicted)]
-    dtype = kinds[0][0] if len(kinds) == 1 else xp.result_type(*(compute for compute, _ in kinds))
-    for i, domain in enumerate(signature.domains[way]):
+    check_agreement(signature, way, arrays, sharing, places, arguments)
+    predictions = [(key, x) for key, x in zip(signature.arguments, arrays[: signature.predicted], strict=False)]
+    kinds = [floating(name, key, xp, pred if isinstance(x, NUMBER) else x) for key, x in predictions]
+    dtype, result = kinds[0] if len(kinds) == 1 else (xp.result_type(*each) for each in zip(*kinds, strict=True))
+    domains = signature.domains_for(way, parameters)
+    for i, domain in enumerate(domains):
+        if i >= signature.predicted and not isinstance(arrays[i], NUMBER):
+            check_kind(signature, i, xp, arrays[i], domain)
+    shapes = [() if isinstance(x, NUMBER) else tuple(x.shape) for _, x in predictions]
+    broadcast = [sharing[i] or isinstance(x, NUMBER) for i, (_, x) in enumerate(predictions)]
+    for i, domain in enumerate(domains):
         if isinstance(arrays[i], NUMBER):
             arrays[i] = filled(signature, i, xp, arrays[i], domain, dtype, pred, loop)
-        elif i >= signature.predicted:
-            check_kind(signature, i, xp, arrays[i], domain)
-    if options.get("ignore_index") is not None and not signature.domains[way][-1].labels:
+        elif sharing[i]:
+            arrays[i] = spread(xp, arrays[i], pred, loop)
+    if options.get("ignore_index") is not None and not domains[-1].labels:
         raise ValueError(f"{name}: ignore_index goes with labels, and these are probabilities: leave rows out with `where`")
     return Call(
         signature=signature,
         xp=xp,
         arrays=arrays,
-        domains=signature.domains[way],
+        domains=domains,
         parameters=parameters,
+        sequences={key: _along_last(name, key, value, xp, dtype, pred) for key, value in sequences.items()},
         dtype=dtype,
         results=[result for _, result in kinds],
+        result=result,
+        shared=[shape if some and shape != loop else None for shape, some in zip(shapes, broadcast, strict=True)],
         loop=loop,
         core=core,
         places=places,
@@ -109,6 +127,26 @@ def prepare(signature: Signature, arguments: Sequence[Any], given: Mapping[str, 
         class_weights=_class_weights(name, extras, xp, pred),
         ignore_index=options.get("ignore_index"),
     )
+
+
+def _shares(signature: Signature, arrays: list[Array], i: int, sequences: Mapping[str, Any]) -> bool:
+    """Say whether an array broadcasts to the first; a target without the axis of a sequence of parameters is given that axis."""
+    if isinstance(arrays[i], NUMBER) or i == 0:
+        return False
+    if sequences and i >= signature.predicted and arrays[i].ndim == arrays[0].ndim - 1:
+        arrays[i] = arrays[i][..., None]
+        return True
+    return signature.domains[0][i].shared
+
+
+def _along_last(name: str, key: str, numbers: tuple[float, ...], xp: Namespace, dtype: Any, pred: Array) -> Array:
+    """Make an array of a sequence of parameters, one for each entry of the last axis of the predictions."""
+    if pred.ndim == 0 or (known(pred.shape[-1]) and pred.shape[-1] != len(numbers)):
+        raise ValueError(
+            f"{name}: {key} holds {len(numbers)} numbers, one for each entry of the last axis of the predictions, whose shape is "
+            f"{tuple(pred.shape)}"
+        )
+    return np.asarray(numbers, dtype) if xp is numpy else xp.asarray(numbers, dtype=dtype, device=device_of(pred))
 
 
 def _modifier(

@@ -128,6 +128,31 @@ def scaled(call: Call, derivative: Array, value: Array, weight: Array | None, co
     return derivative / xp.where(count == 0, xp.ones_like(count), count)[(..., *inner)]
 
 
+def chained(call: Call, gradient: Array, slope: Array, cores: int) -> Array:
+    """Multiply a gradient by the derivative of a function of the reduced loss; what is 0 stays 0, be that inf or NaN."""
+    xp = call.xp
+    if call.reduction != "none" and call.axis is not None:
+        slope = slope[tuple(None if i in call.axis else slice(None) for i in range(len(call.loop)))]
+    if slope.ndim:
+        slope = slope[(..., *(None,) * cores)]
+    still = gradient == 0
+    return xp.where(still, gradient, gradient * xp.where(still, xp.ones_like(slope), slope))
+
+
+def gathered(call: Call, gradient: Array, own: tuple[int, ...]) -> Array:
+    """Add up a gradient over the losses that shared a number, which gives it the shape that the numbers came in."""
+    xp = call.xp
+    axes = shared_axes(own, len(call.loop))
+    total = xp.sum(gradient, axis=axes, keepdims=True, dtype=wide_dtype(xp, gradient))
+    return total[(*(0,) * (len(call.loop) - len(own)), ...)]
+
+
+def shared_axes(own: tuple[int, ...], loops: int) -> tuple[int, ...]:
+    """Give the loop axes along which numbers are shared that came in a shape of their own."""
+    lead = loops - len(own)
+    return (*range(lead), *(lead + i for i, size in enumerate(own) if known(size) and size == 1))
+
+
 def _count(call: Call, value: Array, weight: Array | None, keepdims: bool = False) -> Any:
     """Sum the weights; without weights count the losses, as a Python number where the shape is known."""
     sizes = call.loop if call.axis is None else [call.loop[i] for i in call.axis]

@@ -8,7 +8,7 @@ import numpy as np
 
 from ._arrays import NUMBER
 from ._signature import Signature
-from .typing import Array
+from .typing import Array, Namespace
 
 
 def known(size: Any) -> bool:
@@ -16,14 +16,25 @@ def known(size: Any) -> bool:
     return size is not None and size == size
 
 
-def way_of(signature: Signature, arrays: Sequence[Array], loops: int) -> int:
-    """Give the number of the gufunc signature that the numbers of axes fit."""
+def way_of(signature: Signature, arrays: Sequence[Array], sharing: Sequence[bool], options: Mapping[str, Any]) -> int:
+    """Give the number of the gufunc signature that the numbers of axes fit; `sharing` says which arrays broadcast.
+
+    Vectors fit one with a core axis, as a single row, and one without. They are a row if the option says where its axis is.
+    """
+    vectors = all(not isinstance(array, NUMBER) and array.ndim == 1 for array in arrays)
+    rows = any(options[f"{core}_axis"] is not None for core in signature.core)
+    fitting = []
     for way, cores in enumerate(signature.ways):
-        if all(
-            not core if isinstance(array, NUMBER) else array.ndim == loops + len(core)
-            for array, core in zip(arrays, cores, strict=True)
+        loops = arrays[0].ndim - len(cores[0])
+        if signature.core and not any(cores) and (rows or not vectors):
+            continue
+        if loops >= 0 and all(
+            not core if isinstance(array, NUMBER) else shared or array.ndim == loops + len(core)
+            for array, core, shared in zip(arrays, cores, sharing, strict=True)
         ):
-            return way
+            fitting.append((any(cores), way))
+    if fitting:
+        return min(fitting)[1]
     if len(signature.ways) == 1 and not any(map(len, signature.ways[0])):
         return 0  # the shapes differ, which check_agreement says best
     shapes = ", ".join(
@@ -45,7 +56,8 @@ def places_of(signature: Signature, cores: tuple[str, ...], array: Array, option
     places = []
     for i, core in enumerate(cores):
         place = options[f"{core}_axis"]
-        if isinstance(place, Integral) and place == -1:
+        unsaid = place is None and signature.options[f"{core}_axis"] is None
+        if unsaid or (isinstance(place, Integral) and place == -1):
             place = i - len(cores)
         if not isinstance(place, Integral) or not -array.ndim <= place < array.ndim:
             raise ValueError(f"{signature.name}: {core}_axis={place!r} is no axis of an array of shape {tuple(array.shape)}")
@@ -56,7 +68,12 @@ def places_of(signature: Signature, cores: tuple[str, ...], array: Array, option
 
 
 def check_agreement(
-    signature: Signature, way: int, arrays: Sequence[Array], places: Sequence[tuple[int, ...]], given: Sequence[Any]
+    signature: Signature,
+    way: int,
+    arrays: Sequence[Array],
+    sharing: Sequence[bool],
+    places: Sequence[tuple[int, ...]],
+    given: Sequence[Any],
 ) -> None:
     """Check that the loop dimensions are the same everywhere, and core dimensions of one name of one size."""
     cores = signature.ways[way]
@@ -65,8 +82,11 @@ def check_agreement(
     sizes = dict(zip(cores[0], first[len(loop) :], strict=True))
     if any(known(size) and size == 0 for size in sizes.values()):
         raise ValueError(f"{signature.name}: {signature.arguments[0]} of shape {tuple(given[0].shape)} has no {', '.join(sizes)}")
-    for i in range(1, len(arrays)):
-        if isinstance(arrays[i], NUMBER):
+    for i, shared in enumerate(sharing):
+        if i == 0 or isinstance(arrays[i], NUMBER):
+            continue
+        if shared:
+            check_broadcast(signature.name, signature.arguments[i], arrays[i], loop)
             continue
         shape = arrays[i].shape
         expected = (*loop, *(sizes.setdefault(core, size) for core, size in zip(cores[i], shape[len(loop) :], strict=False)))
@@ -94,6 +114,13 @@ def check_broadcast(name: str, key: str, array: Array, loop: tuple[int, ...]) ->
             f"{name}: {key} of shape {shape} does not fit the losses of shape {loop}: it is broadcast to that shape and "
             "may not enlarge it"
         )
+
+
+def spread(xp: Namespace, array: Array, pred: Array, loop: tuple[int, ...]) -> Array:
+    """Broadcast an array to the loop shape; a lazy library that does not know it finds out by adding zeros of that shape."""
+    if all(map(known, loop)):
+        return xp.broadcast_to(array, loop)
+    return array + xp.astype(xp.zeros_like(pred), array.dtype)
 
 
 def loop_axes(name: str, axis: Any, loops: int) -> tuple[int, ...] | None:

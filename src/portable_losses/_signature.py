@@ -2,12 +2,13 @@
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Unpack, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, TypeAlias, Union, Unpack, get_args, get_origin, get_type_hints
 
 from ._domains import Parameter, check_parameter
-from .typing import ClassOptions, Domain, Options
+from .typing import DependentDomain, Domain, Options
 
 DEFAULTS: Mapping[str, Any] = {
     "reduction": "mean",
@@ -20,6 +21,8 @@ DEFAULTS: Mapping[str, Any] = {
 }
 """The options of the engine. Which of them a loss has is said by the TypedDict that its ``**options`` unpack."""
 
+Domains: TypeAlias = tuple[Domain, ...]
+
 _BRACKET = re.compile(r"\(([^()]*)\)")
 
 
@@ -31,8 +34,10 @@ class Signature:
     arguments: tuple[str, ...]
     ways: tuple[tuple[tuple[str, ...], ...], ...]
     """For each way to call the loss, the core dimensions of each argument."""
-    domains: tuple[tuple[Domain, ...], ...]
-    """For each way to call the loss, the domain of each argument."""
+    domains: tuple[Domains, ...]
+    """For each way to call the loss, the domain of each argument, where the parameters have their defaults."""
+    dependent: Mapping[int, DependentDomain]
+    """The arguments whose domains depend on the parameters."""
     parameters: Mapping[str, Parameter]
     defaults: Mapping[str, Any]
     """The defaults of the parameters."""
@@ -43,10 +48,17 @@ class Signature:
     public: inspect.Signature
 
     core: tuple[str, ...]
-    """The core dimensions of the first argument: none for a pointwise loss."""
-    small: tuple[tuple[bool, bool, Domain | None], ...]
-    """For each argument of the first way to call the loss: whether it has the core dimension, whether it holds labels, and the
-    domain to look at, if any. Empty where a call without options always has something to prepare."""
+    """The core dimensions of the first argument, in the first way to call the loss: none for a pointwise loss."""
+    small: tuple[tuple[bool, bool], ...]
+    """For each argument of the first way to call the loss: whether it has the core dimension, and whether it holds labels. Empty
+    where a call without options always has something to prepare."""
+
+    def domains_for(self, way: int, parameters: Mapping[str, Any]) -> Domains:
+        """Give the domains of a way to call the loss with parameters."""
+        if not self.dependent or parameters is self.defaults:
+            return self.domains[way]
+        chosen = {i: domain.choose(**parameters) for i, domain in self.dependent.items()}
+        return tuple(chosen.get(i, domain) for i, domain in enumerate(self.domains[way]))
 
 
 def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int) -> Signature:
@@ -62,31 +74,39 @@ def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int) 
         raise TypeError(f"{name}: write a formula as `def {name}({given}, /, *, parameter=default, ...)`")
     arguments = tuple(p.name for p in positional)
     ways = tuple(_cores(name, layout, arguments) for layout in layouts) or (((),) * len(arguments),)
-    if any(way[0] != ways[0][0] for way in ways):
-        raise ValueError(f"{name}: the first argument has the same core dimensions in each signature, not {layouts}")
+    if any(way[0] != ways[0][0] and any(way) for way in ways):
+        raise ValueError(
+            f"{name}: the first argument has the same core dimensions in each signature, or no argument has any, not {layouts}"
+        )
     if not 1 <= predicted <= len(arguments):
         raise ValueError(
             f"{name}: predicted counts the arguments that are predicted, from 1 to {len(arguments)}, not {predicted!r}"
         )
     own = {p.name: _parameter(name, p, hints.get(p.name, Any)) for p in keywords}
     options = {name: DEFAULTS[name] for name in _option_names(hints.get(rest[0].name) if rest else None)}
-    options |= {f"{core}_axis": -1 for way in ways for cores in way for core in cores}
+    everywhere = -1 if all(map(any, ways)) else None  # where there is a way without core axes, an axis has to be said
+    options |= {f"{core}_axis": everywhere for way in ways for cores in way for core in cores}
     if taken := own.keys() & options.keys():
         raise TypeError(f"{name}: every loss has an option {taken.pop()!r}; a parameter of that name would hide it")
     shown = [inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=value) for option, value in options.items()]
-    domains = tuple(tuple(_domain(hints.get(argument), way) for argument in arguments) for way in range(len(ways)))
     defaults = {p.name: p.default for p in own.values() if p.default is not inspect.Parameter.empty}
+    found = [[_domain(hints.get(argument), way) for argument in arguments] for way in range(len(ways))]
+    domains = tuple(
+        tuple(domain.choose(**defaults) if isinstance(domain, DependentDomain) else domain for domain in of_way)
+        for of_way in found
+    )
     return Signature(
         name=name,
         arguments=arguments,
         ways=ways,
         domains=domains,
+        dependent={i: domain for i, domain in enumerate(found[0]) if isinstance(domain, DependentDomain)},
         parameters=own,
         defaults=defaults,
         options=options,
         predicted=predicted,
         core=ways[0][0],
-        small=_small(ways[0], domains[0]) if len(defaults) == len(own) else (),
+        small=_small(ways, domains[0]) if len(defaults) == len(own) else (),
         public=inspect.Signature(positional + keywords + shown, return_annotation=hints.get("return", Any)),
     )
 
@@ -105,30 +125,37 @@ def _cores(name: str, layout: str, arguments: tuple[str, ...]) -> tuple[tuple[st
     return tuple(cores)
 
 
-def _small(way: tuple[tuple[str, ...], ...], domains: tuple[Domain, ...]) -> tuple[tuple[bool, bool, Domain | None], ...]:
-    if any(cores not in ((), way[0]) or len(cores) > 1 for cores in way):
+def _small(ways: tuple[tuple[tuple[str, ...], ...], ...], domains: Domains) -> tuple[tuple[bool, bool], ...]:
+    if any(cores not in ((), ways[0][0]) or len(cores) > 1 for cores in ways[0]) or any(way[0] != ways[0][0] for way in ways):
         return ()
-    return tuple(
-        (bool(cores), domain.labels, None if domain.unbounded else domain) for cores, domain in zip(way, domains, strict=True)
-    )
+    return tuple((bool(cores), domain.labels) for cores, domain in zip(ways[0], domains, strict=True))
 
 
 def _option_names(annotation: Any) -> list[str]:
     if get_origin(annotation) is Unpack:
         (annotation,) = get_args(annotation)
-    known = ClassOptions.__annotations__ if annotation is ClassOptions else Options.__annotations__
+    known = {**Options.__annotations__, **getattr(annotation, "__annotations__", {})}
     return [name for name in DEFAULTS if name in known]
 
 
-def _domain(annotation: Any, way: int) -> Domain:
-    domains = [data for data in getattr(annotation, "__metadata__", ()) if isinstance(data, Domain)]
+def _domain(annotation: Any, way: int) -> Domain | DependentDomain:
+    domains = [data for data in getattr(annotation, "__metadata__", ()) if isinstance(data, (Domain, DependentDomain))]
     return domains[min(way, len(domains) - 1)] if domains else Domain("real numbers")
 
 
 def _parameter(loss: str, parameter: inspect.Parameter, annotation: Any) -> Parameter:
+    kinds = _alternatives(annotation)
+    optional = NoneType in kinds
+    if optional:
+        (annotation,) = (kind for kind in kinds if kind is not NoneType)
     constraints = getattr(annotation, "__metadata__", ())
     kind = annotation.__origin__ if constraints else annotation
-    made = Parameter(parameter.name, parameter.default, kind, constraints)
+    sequence = Sequence[float] in _alternatives(kind)
+    made = Parameter(parameter.name, parameter.default, float if sequence else kind, constraints, optional, sequence)
     if made.default is inspect.Parameter.empty:
         return made
     return replace(made, default=check_parameter(loss, made, made.default))
+
+
+def _alternatives(annotation: Any) -> tuple[Any, ...]:
+    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)

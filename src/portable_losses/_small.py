@@ -48,7 +48,7 @@ def derivatives_of_mean(
             results.append(dtype.type(block_sum(result) / size))
             continue
         gradients = [np.empty(array.shape, dtype) for array in arrays[: signature.predicted]]
-        for derivative, gradient, (cored, _, _) in zip(result, gradients, signature.small, strict=False):
+        for derivative, gradient, (cored, _) in zip(result, gradients, signature.small, strict=False):
             np.divide(derivative, size, out=core_in_front(gradient) if cored and head == (0,) else gradient, casting="unsafe")
         results.append([gradient[()] for gradient in gradients])
     return results
@@ -71,21 +71,23 @@ def _ready(
         if not shape:
             return None
         loop = shape[:-1]
-    for array, (cored, labels, domain) in zip(arrays, signature.small, strict=False):
+    parameters = signature.defaults
+    if given:
+        if not given.keys() <= signature.parameters.keys():
+            return None
+        own = {key: check_parameter(signature.name, signature.parameters[key], value) for key, value in given.items()}
+        if any(type(value) is tuple for value in own.values()):
+            return None
+        parameters = {**parameters, **own}
+    for array, (cored, labels), domain in zip(arrays, signature.small, signature.domains_for(0, parameters), strict=False):
         if (array is not first or signature.core) and (
             type(array) is not np.ndarray
             or array.dtype is not (_INDEX if labels else dtype)
             or array.shape != (shape if cored else loop)
         ):
             return None
-        if domain is not None and (validating() or labels) and not all_inside(domain, array, shape[-1] if labels else 0):
+        if not domain.unbounded and (validating() or labels) and not all_inside(domain, array, shape[-1] if labels else 0):
             return None
-    parameters = signature.defaults
-    if given:
-        if not given.keys() <= signature.parameters.keys():
-            return None
-        own = {key: check_parameter(signature.name, signature.parameters[key], value) for key, value in given.items()}
-        parameters = {**parameters, **own}
     if not signature.core:
         return (), arrays, parameters
-    return *laid_out(arrays, [cored for cored, _, _ in signature.small]), parameters
+    return *laid_out(arrays, [cored for cored, _ in signature.small]), parameters

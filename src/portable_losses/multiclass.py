@@ -5,7 +5,7 @@ from typing import Unpack
 from ._elementary import row_sum, weighted
 from ._loss import loss
 from ._namespace import one_hot, pick
-from .special import Exponentials, exponentials
+from .special.rows import Exponentials, exponentials
 from .typing import Array, Axis, ClassLogit, ClassOptions, LabelsOrProbability, Namespace, UnitInterval
 
 __all__ = ["cross_entropy"]
@@ -38,14 +38,6 @@ def cross_entropy(
     -------
     array
         The reduced loss, in the dtype of `logits`, in nats.
-
-    Raises
-    ------
-    TypeError
-        If the arrays are of two libraries, or do not hold real numbers, or labels are not integers.
-    ValueError
-        If the shapes do not fit, `label_smoothing` or an option is out of range, or, on NumPy, a label or a probability is.
-        On other libraries a label out of range gives NaN.
 
     See Also
     --------

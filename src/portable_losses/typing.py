@@ -5,6 +5,7 @@ on NumPy, the error message, and the inputs that the tests draw. Domains of Pyth
 `annotated_types` metadata, which other tools understand as well.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 from typing import Annotated, Any, Literal, TypeAlias, TypedDict
@@ -17,7 +18,9 @@ __all__ = [
     "ClassLogit",
     "ClassOptions",
     "Count",
+    "DependentDomain",
     "Domain",
+    "Gap",
     "Labels",
     "LabelsOrProbability",
     "Logit",
@@ -79,6 +82,8 @@ class Domain:
         Whether the values must be whole numbers.
     labels : bool, optional
         Whether the values are indices into the classes: integers from 0 up to the number of classes.
+    shared : bool, optional
+        Whether losses may share a value: the array broadcasts to the first prediction, as a scale of a distribution does.
     hint : str, optional
         What probably went wrong when a value lies outside.
     """
@@ -89,12 +94,40 @@ class Domain:
     members: tuple[float, ...] = ()
     whole: bool = False
     labels: bool = False
+    shared: bool = False
     hint: str = ""
 
     @property
     def unbounded(self) -> bool:
         """Whether no value at all can lie outside, so that there is nothing to look at."""
         return self.interval is None and not self.labels
+
+
+@dataclass(frozen=True, slots=True)
+class DependentDomain:
+    """A domain that depends on the parameters of the loss, as that of a rate, or of its logarithm.
+
+    Parameters
+    ----------
+    choose : callable
+        From the parameters, as keywords, to the `Domain`.
+    """
+
+    choose: Callable[..., Domain]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A constraint of a parameter, as those of annotated_types: no number between two others.
+
+    Parameters
+    ----------
+    low, high : float
+        The ends of the gap, which are allowed.
+    """
+
+    low: float
+    high: float
 
 
 _PROBABILITY = Domain(

@@ -1,13 +1,13 @@
-"""Losses of a yes or no: from the probability of yes, or from its logit."""
+"""Cross-entropy of a yes or no: from the probability of yes, or from its logit."""
 
 from math import inf, log
 from typing import Annotated, Unpack
 
 from annotated_types import Ge, Lt
 
-from ._elementary import floored, magnitude, weighted, widened
-from ._loss import loss
-from .typing import Array, Logit, Namespace, NonNegative, Options, Probability
+from .._elementary import floored, magnitude, weighted, widened
+from .._loss import loss
+from ..typing import Array, Logit, Namespace, NonNegative, Options, Probability
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
 
@@ -34,13 +34,6 @@ def binary_cross_entropy(
     -------
     array
         The reduced loss, in the dtype of `pred`, in nats.
-
-    Raises
-    ------
-    TypeError
-        If the arrays are of two libraries, or do not hold real numbers.
-    ValueError
-        If the shapes differ, `eps` or an option is out of range, or, on NumPy, a value is outside [0, 1].
 
     See Also
     --------
@@ -121,13 +114,6 @@ def binary_cross_entropy_with_logits(
     -------
     array
         The reduced loss, in the dtype of `pred`, in nats.
-
-    Raises
-    ------
-    TypeError
-        If the arrays are of two libraries, or do not hold real numbers.
-    ValueError
-        If the shapes differ, `pos_weight` or an option is out of range, or, on NumPy, a target is outside [0, 1].
 
     See Also
     --------

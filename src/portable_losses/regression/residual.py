@@ -2,8 +2,8 @@
 
 from typing import Unpack
 
-from ._loss import loss
-from .typing import Array, Namespace, Options, Real
+from .._loss import loss
+from ..typing import Array, Namespace, Options, Real
 
 __all__ = ["l1_loss", "mse_loss"]
 
@@ -23,13 +23,6 @@ def mse_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[Optio
     -------
     array
         The reduced loss, in the dtype of `pred` and the unit of the target, squared.
-
-    Raises
-    ------
-    TypeError
-        If the arrays are of two libraries, or do not hold real numbers.
-    ValueError
-        If the shapes differ, or an option is out of range.
 
     See Also
     --------
@@ -85,13 +78,6 @@ def l1_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[Option
     -------
     array
         The reduced loss, in the dtype of `pred` and the unit of the target.
-
-    Raises
-    ------
-    TypeError
-        If the arrays are of two libraries, or do not hold real numbers.
-    ValueError
-        If the shapes differ, or an option is out of range.
 
     See Also
     --------

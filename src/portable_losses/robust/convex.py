@@ -1,9 +1,9 @@
-"""Losses that grow more slowly than the square of the residual, so that outliers move them less."""
+"""Robust losses that are convex: linear where the residual is large."""
 
 from typing import Unpack
 
-from ._loss import loss
-from .typing import Array, Namespace, Options, Positive, Real
+from .._loss import loss
+from ..typing import Array, Namespace, Options, Positive, Real
 
 __all__ = ["huber_loss"]
 
@@ -25,13 +25,6 @@ def huber_loss(xp: Namespace, pred: Real, target: Real, /, *, delta: Positive = 
     -------
     array
         The reduced loss, in the dtype of `pred` and the unit of the target, squared.
-
-    Raises
-    ------
-    TypeError
-        If the arrays are of two libraries, or do not hold real numbers.
-    ValueError
-        If the shapes differ, or `delta` or an option is out of range.
 
     See Also
     --------

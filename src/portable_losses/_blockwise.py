@@ -1,0 +1,249 @@
+"""NumPy arrays in blocks: looked at, evaluated, added up, and their gradients written, while they are in the cache."""
+
+from collections.abc import Callable, Iterator
+from math import nan, prod
+from typing import Any, NoReturn
+
+import numpy as np
+from annotated_types import Interval
+
+from ._blocks import Index, block_size, blocks, core_in_front, flattened, laid_out, reduced_index
+from ._domains import all_inside, inside, refuse, validating
+from ._namespace import numpy
+from ._prepare import Call
+from ._reduce import (
+    block_sum,
+    block_sum_over,
+    chained,
+    converted,
+    converted_target,
+    shared_axes,
+    weigh,
+    with_labels_inside,
+    without_left_out,
+)
+from .typing import Array, Domain
+
+_WEIGHTS = Domain("weights from 0 upwards", interval=Interval(ge=0.0), hint="leave elements out with `where`")
+
+
+def head(call: Call) -> tuple[Any, ...]:
+    """Give what a formula is handed before its arrays: the position of its core axes, if it ever has any."""
+    if not call.signature.core:
+        return ()
+    if call.core == 0:
+        return (None,)
+    return (-1,) if call.core == 1 else (tuple(range(-call.core, 0)),)
+
+
+@np.errstate(all="ignore")
+def in_blocks(call: Call, compute: Callable[..., Any], orders: tuple[int, ...], finish: Callable[..., Any] | None) -> list[Any]:
+    """Evaluate block by block; see `_evaluate.evaluate`."""
+    views = _Views(call, orders, wide=finish is not None)
+    axes = tuple(range(len(views.loop))) if call.axis is None else call.axis
+    kept = tuple(1 if i in axes else n for i, n in enumerate(views.loop))
+    wide = np.result_type(call.dtype, np.float64)
+    total: Any = 0.0 if call.axis is None else np.zeros(kept, wide)
+    count: Any = prod(views.loop[i] for i in axes)
+    share: Any = max(count, 1)
+    if call.reduction == "mean" and views.weighted:
+        count = np.zeros(kept, wide)
+        for index in views.blocks():
+            count[reduced_index(index, axes)] += block_sum_over(views.weight(index), axes)
+        share = np.where(count == 0, 1, count).astype(call.dtype)
+    for index in views.blocks():
+        weight = views.weight(index) if views.weighted else None
+        arrays, stray = views.arrays(index, weight)
+        layout = head(call)
+        if call.core == 1:
+            layout, arrays = laid_out(arrays, call.places)
+        divisor: Any = 1
+        if call.reduction == "mean":
+            divisor = share if isinstance(share, int) else share[reduced_index(index, axes)]
+        computed = compute(orders, numpy, layout, arrays, {**call.parameters, **views.sequences_of(index)})
+        for order, result, outputs in zip(orders, computed, views.outputs, strict=True):
+            if order == 0:
+                value = result if stray is None else np.where(stray, nan, result)
+                if weight is not None:
+                    value = value * weight
+                if call.reduction == "none":
+                    outputs[0][index] = value
+                elif call.axis is None:
+                    total += block_sum(value)
+                else:
+                    total[reduced_index(index, axes)] += block_sum_over(value, axes)
+                continue
+            for i, (derivative, output) in enumerate(zip(result, outputs, strict=True)):
+                place = call.places[i]
+                inner: tuple[Any, ...] = (..., *(None,) * len(place))
+                front = bool(place) and layout == (0,)
+                if front:
+                    inner = (...,)
+                if stray is not None:
+                    derivative = np.where(stray[inner], nan, derivative)
+                if weight is not None:
+                    derivative = derivative * weight[inner]
+                by = divisor if isinstance(divisor, int) else divisor[inner]
+                if call.shared[i] is not None:
+                    views.add(output, index, derivative / by)
+                    continue
+                out = core_in_front(output[index]) if front else output[index]
+                if isinstance(by, int) and by == 1:
+                    out[...] = derivative
+                else:
+                    np.divide(derivative, by, out=out, casting="unsafe")
+    if 0 in orders and call.reduction != "none":
+        if call.reduction == "mean":
+            total = np.divide(total, count)  # 0 / 0 is NaN, as it should be
+        shape = [n for i, n in enumerate(call.loop) if call.axis is not None and i not in call.axis]
+        views.results[orders.index(0)] = [np.asarray(total).reshape(shape)]
+    if finish is not None:
+        _finish(call, orders, finish, views.results)
+    return [_final(call, order, arrays) for order, arrays in zip(orders, views.results, strict=True)]
+
+
+def _finish(call: Call, orders: tuple[int, ...], finish: Callable[..., Any], results: list[list[Array]]) -> None:
+    """Apply a function to the reduced loss, and the chain rule to the gradients."""
+    place = orders.index(0)
+    value, slope = finish(numpy, results[place][0])
+    results[place] = [value]
+    for order, arrays in zip(orders, results, strict=True):
+        if order:
+            for i, array in enumerate(arrays):
+                array[...] = chained(call, array, slope, len(call.places[i]))
+
+
+def _final(call: Call, order: int, arrays: list[Array]) -> Any:
+    """Give results their dtypes, gradients of shared numbers their shapes, and those without axes as scalars."""
+    if order == 0:
+        return np.asarray(arrays[0]).astype(call.result, copy=False)[()]
+    shapes = [array.shape if own is None else own for array, own in zip(arrays, call.shared, strict=True)]
+    return [
+        array.reshape(shape).astype(dtype, copy=False)[()]
+        for array, shape, dtype in zip(arrays, shapes, call.results, strict=True)
+    ]
+
+
+def _core_last(array: Array, place: tuple[int, ...]) -> Array:
+    return np.moveaxis(array, place, range(-len(place), 0)) if place else array
+
+
+def _as_given(array: Array, place: tuple[int, ...]) -> Array:
+    return np.moveaxis(array, range(-len(place), 0), place) if place else array
+
+
+class _Views:
+    """The arrays of a call, and those that its results are written to, as views that are cut into blocks.
+
+    Where no copy is needed for it, all loop axes are viewed as one.
+    """
+
+    def __init__(self, call: Call, orders: tuple[int, ...], wide: bool) -> None:
+        self.call = call
+        self.results = [self._results(order, wide) for order in orders]
+        given = (call.weights, call.where, *call.sequences.values())
+        modifiers = [x if x is None or x.shape == call.loop else np.broadcast_to(x, call.loop) for x in given]
+        places = [call.places if order else [()] for order in orders]
+        sums = [[order > 0 and own is not None for own in call.shared] for order in orders]
+        written = [
+            None if of_order[i] else _core_last(x, place[i])
+            for of_order, arrays, place in zip(sums, self.results, places, strict=True)
+            for i, x in enumerate(arrays)
+        ]
+        everything = [*call.arrays, *modifiers, *written]
+        flat = flattened(everything, call.loop) if call.axis is None else None
+        views, self.loop = flat or (everything, call.loop)
+        number = len(call.arrays)
+        self.raw: list[Array] = views[:number]
+        self.weights: Array = views[number]
+        self.where: Array = views[number + 1]
+        self.sequences = dict(zip(call.sequences, views[number + 2 :], strict=False))
+        outputs = iter(views[number + len(given) :])
+        self.outputs = [
+            [self._sum(x, flat is not None) if (y := next(outputs)) is None else y for x in arrays] for arrays in self.results
+        ]
+        self.weighted = any(x is not None for x in (*given[:2], call.class_weights, call.ignore_index))
+        self.look = validating()
+        if self.look and call.class_weights is not None and not all_inside(_WEIGHTS, call.class_weights, None):
+            good = inside(_WEIGHTS, call.class_weights, None)
+            refuse(call.signature.name, "class_weights", _WEIGHTS, call.class_weights, good)
+
+    def _results(self, order: int, wide: bool) -> list[Array]:
+        """Make the arrays that results are written to; sums over shared numbers, and what is not yet finished, are wide."""
+        call = self.call
+        if order == 0:
+            dtype = np.result_type(call.dtype, np.float64) if wide else call.result
+            return [np.empty(call.loop, dtype)] if call.reduction == "none" else []
+        results = []
+        for i, (dtype, own) in enumerate(zip(call.results, call.shared, strict=True)):
+            if own is not None:
+                results.append(np.zeros(own, np.result_type(call.dtype, np.float64)))
+                continue
+            array = _as_given(call.arrays[i], call.places[i])
+            results.append(np.empty(array.shape, dtype, order="F" if array.flags.fnc else "C"))
+        return results
+
+    def _sum(self, total: Array, flat: bool) -> Array:
+        """View a sum over shared numbers so that a block's part of it can be added."""
+        return total.reshape(-1 if flat else (1,) * (len(self.loop) - total.ndim) + total.shape)
+
+    def blocks(self) -> Iterator[Index]:
+        return blocks(self.loop, block_size(np.dtype(self.call.dtype), self.call.entries))
+
+    def sequences_of(self, index: Index) -> dict[str, Array]:
+        return {key: values[index] for key, values in self.sequences.items()}
+
+    def add(self, total: Array, index: Index, gradient: Array) -> None:
+        """Add a block of a gradient to that of the numbers which its losses share."""
+        axes = tuple(i for i, size in enumerate(total.shape) if size == 1)
+        total[reduced_index(index, axes)] += block_sum_over(gradient, axes)
+
+    def weight(self, index: Index) -> Array:
+        weights, where = (None if x is None else x[index] for x in (self.weights, self.where))
+        if self.look and weights is not None:
+            kept = weights if where is None else np.where(where, weights, 0)
+            if not all_inside(_WEIGHTS, kept, None):
+                self._refuse_weights()
+        weight: Array = weigh(self.call, converted_target(self.call, self.raw[-1][index]), weights, where)
+        return np.broadcast_to(weight, self.raw[0][index].shape[: len(self.loop)])
+
+    def arrays(self, index: Index, weight: Array | None) -> tuple[list[Array], Array | None]:
+        """Read a block of the arrays, and say which labels name no class."""
+        call = self.call
+        arrays = without_left_out(call, converted(call, [x[index] for x in self.raw]), weight)
+        if not self.look:
+            return with_labels_inside(call, arrays)
+        for i, domain in enumerate(call.domains):
+            if not domain.unbounded and not all_inside(domain, arrays[i], call.classes):
+                self._refuse(i)
+        return arrays, None
+
+    def _refuse_weights(self) -> NoReturn:
+        call = self.call
+        given: Array = call.weights
+        values = np.broadcast_to(given, call.loop)
+        good = inside(_WEIGHTS, values, None)
+        if call.where is not None:
+            good |= ~call.where
+        self._refuse_shared("weights", _WEIGHTS, values, good, given.shape)
+
+    def _refuse(self, i: int) -> NoReturn:
+        """Find the first offence in the whole array, as it was given."""
+        call = self.call
+        arrays = converted(call, call.arrays)
+        weight = weigh(call, arrays[-1], call.weights, call.where)
+        arrays = without_left_out(call, arrays, weight)
+        domain, values = call.domains[i], call.arrays[i]
+        good = inside(domain, arrays[i], call.classes)
+        own = call.shared[i] if i < len(call.shared) else None
+        if own is not None:
+            self._refuse_shared(call.signature.arguments[i], domain, values, good, own)
+        values, good = (_as_given(x, call.places[i]) for x in (values, good))
+        refuse(call.signature.name, call.signature.arguments[i], domain, values, good)
+
+    def _refuse_shared(self, key: str, domain: Domain, values: Array, good: Array, own: tuple[int, ...]) -> NoReturn:
+        """Find the first offence in numbers that were broadcast, and name its place in their own shape."""
+        axes = shared_axes(own, values.ndim)
+        lead = (0,) * (values.ndim - len(own))
+        values = values[tuple(slice(0, 1) if i in axes else slice(None) for i in range(values.ndim))][lead]
+        refuse(self.call.signature.name, key, domain, values, good.all(axis=axes, keepdims=True)[lead])

@@ -1,0 +1,229 @@
+"""Losses of quantiles, of their smooth relatives, and of the interval between two of them."""
+
+from collections.abc import Sequence
+from typing import Annotated, Unpack
+
+from annotated_types import Gt, Lt
+
+from .._elementary import tilted
+from .._loss import loss
+from ..typing import Array, Namespace, Options, Real
+
+__all__ = ["expectile_loss", "interval_loss", "pinball_loss"]
+
+Level = Annotated[float, Gt(0.0), Lt(1.0)]
+Quantile = Annotated[float | Sequence[float], Gt(0.0), Lt(1.0)]
+
+
+@loss
+def pinball_loss(
+    xp: Namespace, pred: Real, target: Real, /, *, quantile: Quantile = 0.5, **options: Unpack[Options]
+) -> Array:
+    r"""Pinball loss, whose minimum is a quantile.
+
+    Parameters
+    ----------
+    pred : array
+        Predicted quantiles, of any shape: real numbers. Several quantiles of one target lie along the last axis.
+    target : array or number
+        Observations, of the shape of `pred`: real numbers. Where `quantile` is a sequence, the last axis may be missing.
+    quantile : float or sequence of float, default 0.5
+        Which quantile is predicted, in (0, 1): the share of the observations that lie below. A sequence has one number for
+        each entry of the last axis of `pred`.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `pred` and the unit of the target.
+
+    See Also
+    --------
+    expectile_loss : The same weights on squares.
+    interval_loss : Two quantiles at once.
+    l1_loss : Twice this loss, where `quantile` is 0.5.
+
+    Notes
+    -----
+    With the residual :math:`r = \hat y - y` the loss of an element is
+
+    .. math:: \ell = \begin{cases} q\, |r| & r < 0 \\ (1 - q)\, |r| & r > 0. \end{cases}
+
+    Each side has its own slope: :math:`q |r| + \max(r, 0) - q r` and the like would cancel for `q` near 0 and 1. The residual
+    is halved while it is multiplied, as it may overflow where the loss does not.
+
+    The derivative is :math:`-q` below the target and :math:`1 - q` above. At :math:`r = 0`, where any number between the two
+    is a subgradient, it is 0: a perfect prediction is not moved. (scikit-learn says :math:`-q` there, XGBoost and LightGBM
+    :math:`1 - q`.) The second derivative is 0: the kink is not in it.
+
+    XGBoost and LightGBM have the same factor, and a default of 0.9 in LightGBM. In scikit-learn and scoringrules the
+    observation is the first argument.
+
+    References
+    ----------
+    .. [1] R. Koenker and G. Bassett, "Regression Quantiles", Econometrica 46, 1978. :doi:`10.2307/1913643`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> pl.pinball_loss([1.0, 3.0, 6.0], [2.0, 3.0, 4.0], quantile=0.75, reduction="none")
+    array([0.75, 0.  , 0.5 ])
+    >>> pl.pinball_loss.grad([1.0, 3.0, 6.0], [2.0, 3.0, 4.0], quantile=0.75, reduction="sum")
+    array([-0.75,  0.  ,  0.25])
+    >>> pl.pinball_loss([[1.0, 3.0, 6.0]], [2.0], quantile=[0.25, 0.5, 0.75], reduction="none")
+    array([[0.25, 0.5 , 1.  ]])
+    """
+    half = 0.5 * pred - 0.5 * target
+    return tilted(xp, half, 2 - 2 * quantile, 2 * quantile)
+
+
+@pinball_loss.derivative
+def _(xp: Namespace, pred: Real, target: Real, /, *, quantile: Quantile) -> Array:
+    return xp.clip(xp.sign(pred - target), -quantile, 1 - quantile)
+
+
+@pinball_loss.second_derivative
+def _(xp: Namespace, pred: Real, target: Real, /, *, quantile: Quantile) -> Array:
+    return xp.zeros_like(pred)
+
+
+@loss
+def expectile_loss(
+    xp: Namespace, pred: Real, target: Real, /, *, expectile: Level = 0.5, **options: Unpack[Options]
+) -> Array:
+    r"""Asymmetric squared error, whose minimum is an expectile.
+
+    Parameters
+    ----------
+    pred : array
+        Predicted expectiles, of any shape: real numbers.
+    target : array or number
+        Observations, of the shape of `pred`: real numbers.
+    expectile : float, default 0.5
+        Which expectile is predicted, in (0, 1): the weight of the observations above the prediction, where those below have
+        the rest.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `pred` and the unit of the target, squared.
+
+    See Also
+    --------
+    pinball_loss : The same weights on absolute errors.
+    mse_loss : Twice this loss, where `expectile` is 0.5.
+
+    Notes
+    -----
+    With the residual :math:`r = \hat y - y` the loss of an element is
+
+    .. math:: \ell = \begin{cases} \tau\, r^2 & r \le 0 \\ (1 - \tau)\, r^2 & r > 0. \end{cases}
+
+    The weight is multiplied with one of the two residuals before the other, so that a small one keeps the square from
+    overflowing. The derivative is twice the weight times :math:`r`, and smooth at 0. The second derivative is twice the weight;
+    it jumps at :math:`r = 0`, where it is :math:`2 \tau`.
+
+    There is no factor one half; XGBoost's ``reg:expectileerror`` has none either.
+
+    References
+    ----------
+    .. [1] W. K. Newey and J. L. Powell, "Asymmetric Least Squares Estimation and Testing", Econometrica 55, 1987.
+       :doi:`10.2307/1911031`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> pl.expectile_loss([1.0, 3.0, 6.0], [2.0, 3.0, 4.0], expectile=0.75, reduction="none")
+    array([0.75, 0.  , 1.  ])
+    >>> pl.expectile_loss.grad([1.0, 3.0, 6.0], [2.0, 3.0, 4.0], expectile=0.75, reduction="sum")
+    array([-1.5,  0. ,  1. ])
+    """
+    residual = pred - target
+    return xp.where(residual > 0, (1 - expectile) * residual, expectile * residual) * residual
+
+
+@expectile_loss.derivative
+def _(xp: Namespace, pred: Real, target: Real, /, *, expectile: Level) -> Array:
+    residual = pred - target
+    weight = xp.where(residual > 0, 1 - expectile, xp.full_like(pred, expectile))
+    half = 0.5 * pred - 0.5 * target  # of a residual that overflows, where its product with the weight may not
+    return xp.where(xp.isinf(residual), 4 * (weight * half), 2 * (weight * residual))
+
+
+@expectile_loss.second_derivative
+def _(xp: Namespace, pred: Real, target: Real, /, *, expectile: Level) -> Array:
+    return xp.where(pred > target, 2 - 2 * expectile, xp.full_like(pred, 2 * expectile))
+
+
+@loss(predicted=2)
+def interval_loss(
+    xp: Namespace, lower: Real, upper: Real, target: Real, /, *, alpha: Level = 0.1, **options: Unpack[Options]
+) -> Array:
+    r"""Interval score (Winkler's), whose minimum is the central prediction interval.
+
+    Parameters
+    ----------
+    lower, upper : array
+        Predicted ends of the interval, of any shape: real numbers.
+    target : array or number
+        Observations, of the shape of `lower`: real numbers.
+    alpha : float, default 0.1
+        The share of the observations that the interval may miss, half of them on each side, in (0, 1).
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `lower` and `upper` and the unit of the target.
+
+    See Also
+    --------
+    pinball_loss : Of one quantile.
+
+    Notes
+    -----
+    The loss of an element is the width of the interval, and a penalty for what it misses:
+
+    .. math:: \ell = (u - l) + \frac{2}{\alpha} \max(l - y, 0) + \frac{2}{\alpha} \max(y - u, 0).
+
+    It is :math:`2 / \alpha` times the sum of the pinball losses of the two ends, as quantiles :math:`\alpha / 2` and
+    :math:`1 - \alpha / 2`. Ends that cross are allowed, and cost more than their distance. The three terms are added in
+    halves, so that a negative width which overflows does not meet an infinite penalty.
+
+    The derivative is :math:`-1` with respect to the lower, and 1 with respect to the upper end, and :math:`2 / \alpha`
+    more, or less, where the observation is outside. Where it equals an end, the penalty has the derivative 0. The second
+    derivative is 0: the kinks are not in it.
+
+    References
+    ----------
+    .. [1] R. L. Winkler, "A Decision-Theoretic Approach to Interval Estimation", Journal of the American Statistical
+       Association 67, 1972. :doi:`10.1080/01621459.1972.10481224`
+    .. [2] T. Gneiting and A. E. Raftery, "Strictly Proper Scoring Rules, Prediction, and Estimation", Journal of the American
+       Statistical Association 102, 2007. :doi:`10.1198/016214506000001437`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> pl.interval_loss([1.0, 3.0], [2.0, 5.0], [1.5, 2.0], alpha=0.5, reduction="none")
+    array([1., 6.])
+    >>> pl.interval_loss.grad([1.0, 3.0], [2.0, 5.0], [1.5, 2.0], alpha=0.5, reduction="sum")
+    (array([-1.,  3.]), array([1., 1.]))
+    """
+    lower, upper, target = 0.5 * lower, 0.5 * upper, 0.5 * target
+    missed = _positive(xp, lower - target) + _positive(xp, target - upper)
+    return 2 * ((upper - lower) + (2 / alpha) * missed)
+
+
+def _positive(xp: Namespace, x: Array) -> Array:
+    """Give max(x, 0); NaN stays."""
+    return xp.where(x <= 0, 0.0, x)
+
+
+@interval_loss.derivative
+def _(xp: Namespace, lower: Real, upper: Real, target: Real, /, *, alpha: Level) -> tuple[Array, Array]:
+    below, above = xp.sign(lower - target), xp.sign(target - upper)
+    slope = 2 / alpha - 1
+    return xp.where(below > 0, slope * below, 0 * below - 1), xp.where(above > 0, -slope * above, 1 - 0 * above)
+
+
+@interval_loss.second_derivative
+def _(xp: Namespace, lower: Real, upper: Real, target: Real, /, *, alpha: Level) -> tuple[Array, Array]:
+    return xp.zeros_like(lower), xp.zeros_like(upper)

@@ -1,0 +1,69 @@
+"""Losses of all residuals together: a function of the reduced loss."""
+
+from typing import Unpack
+
+from .._elementary import widened
+from .._loss import loss
+from ..typing import Array, Namespace, Options, Real
+
+__all__ = ["rmse_loss"]
+
+
+@loss
+def rmse_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[Options]) -> Array:
+    r"""Root of the mean squared error.
+
+    Parameters
+    ----------
+    pred : array
+        Predictions, of any shape: real numbers.
+    target : array or number
+        Observations, of the shape of `pred`: real numbers.
+
+    Returns
+    -------
+    array
+        The root of the reduced squared error, in the dtype of `pred` and the unit of the target.
+
+    See Also
+    --------
+    mse_loss : Its square, which adds up over batches, as this does not.
+
+    Notes
+    -----
+    The squared residuals are reduced, and then the root is taken: with `axis` one for each result, with ``reduction="sum"`` the
+    Euclidean norm of the residuals, with ``"none"`` the root of weight * residual ** 2 for each element.
+
+    The gradient of the root of a mean is :math:`w_i r_i / (\sum_j w_j\, \ell)`. Where all residuals are 0 it is 0, a subgradient;
+    torch and JAX have NaN there. The second derivative is a matrix and not offered. float32 is squared in float64 on NumPy; the
+    squares of float64 underflow for residuals below 1e-154 and overflow above 1e154.
+
+    References
+    ----------
+    .. [1] R. J. Hyndman and A. B. Koehler, "Another look at measures of forecast accuracy", International Journal of
+       Forecasting 22, 2006. :doi:`10.1016/j.ijforecast.2006.03.001`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> float(pl.rmse_loss([1.0, 2.0, 7.0], [1.0, 4.0, 5.0], reduction="sum"))
+    2.8284271247461903
+    >>> pl.rmse_loss.grad([3.0, 4.0], [0.0, 0.0], reduction="sum")
+    array([0.6, 0.8])
+    >>> pl.rmse_loss.grad([3.0, 4.0], [3.0, 4.0])
+    array([0., 0.])
+    """
+    residual = widened(xp, pred) - widened(xp, target)
+    return residual * residual
+
+
+@rmse_loss.derivative
+def _(xp: Namespace, pred: Real, target: Real, /) -> Array:
+    return 2 * (widened(xp, pred) - widened(xp, target))
+
+
+@rmse_loss.finish
+def _(xp: Namespace, reduced: Array, /) -> tuple[Array, Array]:
+    zero = reduced == 0
+    root = xp.sqrt(xp.where(zero, xp.ones_like(reduced), reduced))  # autodiff must not see the root of 0
+    return xp.where(zero, reduced, root), 0.5 / root

@@ -1,0 +1,241 @@
+"""Products with logarithms, as entropies have them, and the logarithm of a probability's complement."""
+
+from math import inf, log, nan
+
+from .._elementary import widened
+from ..typing import Array, Namespace
+from ._function import Special
+
+__all__ = ["log1mexp", "rel_entr", "xlog1py", "xlogy"]
+
+
+@Special
+def xlogy(xp: Namespace, x: Array, y: Array, /) -> Array:
+    r"""Product of a number and a logarithm, 0 where the number is 0.
+
+    Parameters
+    ----------
+    x : array or number
+        Real numbers of any shape.
+    y : array or number
+        Real numbers of a shape that broadcasts with that of `x`, 0 and inf included.
+
+    Returns
+    -------
+    array
+        ``x * log(y)``, of the dtype to which `x` and `y` are promoted. It is 0 where `x` is 0, whatever `y`, but for NaN.
+        Elsewhere a negative `y` gives NaN.
+
+    See Also
+    --------
+    xlog1py : The same with the logarithm of ``1 + y``.
+    rel_entr : With the logarithm of a quotient.
+
+    Notes
+    -----
+    The term :math:`x \log y` of an entropy is 0 in the limit of :math:`x \to 0`, where the product itself is 0 times infinity.
+    There the logarithm is taken of 1, so that autodiff meets no infinity either.
+
+    The derivatives are :math:`\log y` and :math:`x / y`, where 0 / 0 is 0. At `x` = `y` = 0 the first is -inf, its limit;
+    autodiff says 0 there, which leaves the sum of a gradient finite.
+
+    Examples
+    --------
+    >>> from portable_losses.special import xlogy
+    >>> xlogy([0.0, 0.5, 2.0], [0.0, 0.5, 1.0])
+    array([ 0.        , -0.34657359,  0.        ])
+    >>> xlogy.grad([0.0, 2.0], 0.5)
+    (array([-0.69314718, -0.69314718]), array([0., 4.]))
+    """
+    x, y = widened(xp, x), widened(xp, y)
+    nothing = (x == 0) & ((y <= 0) | (y == inf))
+    return x * xp.log(xp.where(nothing, 1.0, y))
+
+
+@xlogy.derivative
+def _(xp: Namespace, x: Array, y: Array, /) -> tuple[Array, Array]:
+    x, y = widened(xp, x), widened(xp, y)
+    return xp.log(y), _slope(xp, x, y)
+
+
+@Special
+def xlog1py(xp: Namespace, x: Array, y: Array, /) -> Array:
+    r"""Product of a number and the logarithm of one plus another, 0 where the number is 0.
+
+    Parameters
+    ----------
+    x : array or number
+        Real numbers of any shape.
+    y : array or number
+        Real numbers of a shape that broadcasts with that of `x`, -1 and inf included.
+
+    Returns
+    -------
+    array
+        ``x * log1p(y)``, of the dtype to which `x` and `y` are promoted. It is 0 where `x` is 0, whatever `y`, but for NaN.
+        Elsewhere `y` below -1 gives NaN.
+
+    See Also
+    --------
+    xlogy : The same with the logarithm of `y`.
+
+    Notes
+    -----
+    :math:`x \, \mathrm{log1p}(y)`, which keeps the digits of a small `y`: the other half of a binary entropy is
+    ``xlog1py(1 - target, -pred)``. What `xlogy` says of 0 times infinity, here at `y` = -1, holds as well.
+
+    Examples
+    --------
+    >>> from portable_losses.special import xlog1py
+    >>> xlog1py([0.0, 2.0], [-1.0, 1e-20])
+    array([0.e+00, 2.e-20])
+    >>> xlog1py.grad([0.0, 2.0], [-1.0, 1.0])
+    (array([      -inf, 0.69314718]), array([0., 1.]))
+    """
+    x, y = widened(xp, x), widened(xp, y)
+    nothing = (x == 0) & ((y <= -1) | (y == inf))
+    return x * xp.log1p(xp.where(nothing, 0.0, y))
+
+
+@xlog1py.derivative
+def _(xp: Namespace, x: Array, y: Array, /) -> tuple[Array, Array]:
+    x, y = widened(xp, x), widened(xp, y)
+    return xp.log1p(y), _slope(xp, x, 1 + y)
+
+
+def _slope(xp: Namespace, x: Array, y: Array) -> Array:
+    """Give the derivative of x * log(y) with respect to y: x / y, 0 where the function is 0 beside it, NaN where it is NaN."""
+    nothing = (x == 0) & (y <= 0)
+    return x / xp.where(nothing, 1.0, xp.where(y < 0, nan, xp.abs(y)))
+
+
+@Special
+def rel_entr(xp: Namespace, x: Array, y: Array, /) -> Array:
+    r"""Relative entropy, element by element: the terms of a Kullback-Leibler divergence.
+
+    Parameters
+    ----------
+    x : array or number
+        Probabilities, or other numbers that are not negative, of any shape.
+    y : array or number
+        The same, of a shape that broadcasts with that of `x`.
+
+    Returns
+    -------
+    array
+        ``x * log(x / y)``, of the dtype to which `x` and `y` are promoted; 0 where `x` is 0. It is inf where `y` alone is 0,
+        and, as in SciPy, where one of them is negative.
+
+    See Also
+    --------
+    xlogy : With the logarithm of one number.
+
+    Notes
+    -----
+    With the smaller :math:`s` of the two numbers and the larger :math:`l`, the logarithm is, but for its sign,
+    :math:`\mathrm{log1p}((l - s) / s)` for :math:`l < 2s`, where the difference is exact: the logarithm of the rounded quotient
+    would lose all its digits near 1. Otherwise it is :math:`\log(l / s)`, and :math:`\log l - \log s` where the quotient
+    overflows.
+
+    The derivatives are :math:`\log(x / y) + 1` and :math:`-x / y`, where 0 / 0 is 0; they are NaN where one of the numbers is
+    negative. At `x` = 0 the first is -inf, or inf if `y` is 0 as well; autodiff says 0 there.
+
+    References
+    ----------
+    .. [1] S. Kullback and R. A. Leibler, "On Information and Sufficiency", The Annals of Mathematical Statistics 22, 1951.
+       :doi:`10.1214/aoms/1177729694`
+
+    Examples
+    --------
+    >>> from portable_losses.special import rel_entr
+    >>> rel_entr([0.0, 0.5, 0.5], [0.5, 0.5, 0.0])
+    array([ 0.,  0., inf])
+    >>> rel_entr.grad([1.0], [0.5])
+    (array([1.69314718]), array([-2.]))
+    """
+    x, y = widened(xp, x), widened(xp, y)
+    outside = (x <= 0) & (y == y) | (y <= 0) & (x == x)
+    log_ratio = _log_ratio(xp, xp.where(outside, 1.0, x), xp.where(outside, 1.0, y))
+    return xp.where((x == 0) & (y >= 0), 0.0, xp.where(outside, inf, x * log_ratio))
+
+
+@rel_entr.derivative
+def _(xp: Namespace, x: Array, y: Array, /) -> tuple[Array, Array]:
+    x, y = (xp.where(value < 0, nan, xp.abs(value)) for value in (widened(xp, x), widened(xp, y)))
+    return xp.where((y == 0) & (x == x), inf, _log_ratio(xp, x, y) + 1), -x / xp.where((x == 0) & (y == 0), 1.0, y)
+
+
+def _log_ratio(xp: Namespace, x: Array, y: Array) -> Array:
+    """Give log(x / y) of numbers that are not negative, to the last digits whatever their sizes."""
+    less = x < y
+    small, large = xp.where(less, x, y), xp.where(less, y, x)
+    ratio = large / small
+    close, whole = ratio < 2, ratio < inf
+    quotient = _quotient(xp, xp.where(close, large - small, xp.where(whole, large, 1.0)), xp.where(whole, small, 1.0))
+    near = xp.log1p(xp.where(close, quotient, 0.0))
+    far = xp.log(xp.where(close, 1.0, xp.where(whole, quotient, large))) - xp.log(xp.where(whole, 1.0, small))
+    return xp.where(less, -(near + far), near + far)
+
+
+def _quotient(xp: Namespace, x: Array, y: Array) -> Array:
+    """Give x / y with a derivative that is right for small y.
+
+    JAX divides by the square of y, which in float32 is 0 from 1e-23 on. NumPy, which has no autodiff, is spared the root, whose
+    rounding counts twice.
+    """
+    if xp.__name__ == "numpy":
+        return x / y
+    root = xp.sqrt(y)
+    return x / root / root
+
+
+@Special
+def log1mexp(xp: Namespace, x: Array, /) -> Array:
+    r"""Logarithm of one minus the exponential of minus a number.
+
+    Parameters
+    ----------
+    x : array
+        Real numbers from 0 to inf, of any shape: minus the logarithm of a probability.
+
+    Returns
+    -------
+    array
+        ``log(1 - exp(-x))``, of the shape and dtype of `x`: -inf at 0, 0 at inf, NaN below 0.
+
+    See Also
+    --------
+    log_sigmoid : The logarithm of a probability from its logit.
+
+    Notes
+    -----
+    If `x` is minus the logarithm of a probability, this is the logarithm of the complement's. The sign of `x` is that of R's
+    ``log1mexp`` and of ``jax.nn.log1mexp``; TensorFlow Probability takes either.
+
+    It is :math:`\log(-\mathrm{expm1}(-x))` for `x` below :math:`\log 2`, where the exponential is near 1, and
+    :math:`\mathrm{log1p}(-\exp(-x))` above, where it is near 0 [1]_. The derivative is
+    :math:`\exp(-x) / (1 - \exp(-x))`.
+
+    References
+    ----------
+    .. [1] M. Mächler, "Accurately Computing log(1 - exp(-|a|))", 2012, vignette of the R package Rmpfr.
+       https://CRAN.R-project.org/package=Rmpfr/vignettes/log1mexp-note.pdf
+
+    Examples
+    --------
+    >>> from portable_losses.special import log1mexp
+    >>> log1mexp([0.0, 1e-20, 40.0])
+    array([           -inf, -4.60517019e+01, -4.24835426e-18])
+    >>> log1mexp.grad([1.0])
+    array([0.58197671])
+    """
+    x = widened(xp, x)
+    small = x < log(2)
+    # Each branch sees a 1 where the other is meant: at 0 and inf autodiff would meet infinities there.
+    return xp.where(small, xp.log(-xp.expm1(-xp.where(small, x, 1.0))), xp.log1p(-xp.exp(-xp.where(small, 1.0, x))))
+
+
+@log1mexp.derivative
+def _(xp: Namespace, x: Array, /) -> Array:
+    x = widened(xp, x)
+    return xp.where(x < 0, nan, xp.exp(-x) / xp.abs(xp.expm1(-x)))

@@ -1,0 +1,154 @@
+"""Functions that mix the elements of a row: softmax, its logarithm, and the logarithm of a sum of exponentials."""
+
+from typing import NamedTuple
+
+from .._elementary import precise_exp, row_sum
+from ..typing import Array, Namespace
+from ._function import Special
+
+__all__ = ["Exponentials", "exponentials", "log_softmax", "logsumexp", "softmax"]
+
+
+class Exponentials(NamedTuple):
+    """The parts of a softmax over one axis."""
+
+    top: Array
+    """The largest entry of each row."""
+    shifted: Array
+    """The entries minus the largest."""
+    exponential: Array
+    """The exponentials of these."""
+    is_top: Array
+    """Which entries are the largest."""
+    rest: Array
+    """The sum of the exponentials, but for the 1 of a largest entry: ``1 + rest`` is the denominator of the softmax."""
+
+    def others(self, xp: Namespace) -> Array:
+        """Give for each entry the sum of the exponentials of the others."""
+        return xp.where(self.is_top, self.rest, (1 + self.rest) - self.exponential)
+
+
+def exponentials(xp: Namespace, axis: int, x: Array) -> Exponentials:
+    """Give the parts of a softmax so that none of them loses digits.
+
+    The difference to the largest entry is rounded, and the exponential would multiply that error by the difference itself: at
+    -50 it costs 16 ulp. So the error, which is known exactly (Knuth's two-sum), is put back in: exp(d + error) is
+    exp(d) * (1 + error). And where one entry dominates, its own exponential, 1, is kept out of the sum of the others.
+    """
+    top = xp.max(x, axis=axis, keepdims=True)
+    shifted = x - top
+    virtual = shifted - x
+    error = (x - (shifted - virtual)) - (top + virtual)
+    error = xp.where(xp.isnan(error), 0.0, error)  # at -inf, whose exponential is 0
+    exponential = precise_exp(xp, shifted)
+    exponential = exponential + exponential * error
+    is_top = x == top
+    ties = xp.sum(xp.astype(is_top, x.dtype), axis=axis, keepdims=True) - 1
+    rest = row_sum(xp, axis, xp.where(is_top, 0.0, exponential)) + ties
+    return Exponentials(top, shifted, exponential, is_top, rest)
+
+
+@Special
+def softmax(xp: Namespace, x: Array, /, *, axis: int = -1) -> Array:
+    r"""Softmax: exponentials that are divided by their sum.
+
+    Parameters
+    ----------
+    x : array
+        Real numbers; -inf masks an entry.
+    axis : int, default -1
+        The axis that sums to 1.
+
+    Returns
+    -------
+    array
+        Probabilities, of the shape and dtype of `x`. A row of nothing but -inf is NaN, as is one with inf.
+
+    See Also
+    --------
+    log_softmax : Its logarithm, which keeps its digits where a probability is 0 or 1.
+
+    Notes
+    -----
+    The largest entry is subtracted first, and the rounding error of that difference is put back [1]_.
+
+    References
+    ----------
+    .. [1] P. Blanchard, D. J. Higham and N. J. Higham, "Accurately computing the log-sum-exp and softmax functions", IMA
+       Journal of Numerical Analysis 41, 2021. :doi:`10.1093/imanum/draa038`
+
+    Examples
+    --------
+    >>> from portable_losses.special import softmax
+    >>> softmax([1000.0, 1000.0, 0.0])
+    array([0.5, 0.5, 0. ])
+    """
+    parts = exponentials(xp, axis, x)
+    return parts.exponential / (1 + parts.rest)
+
+
+@Special
+def log_softmax(xp: Namespace, x: Array, /, *, axis: int = -1) -> Array:
+    r"""Logarithm of the softmax.
+
+    Parameters
+    ----------
+    x : array
+        Real numbers; -inf masks an entry.
+    axis : int, default -1
+        The axis whose exponentials sum to 1.
+
+    Returns
+    -------
+    array
+        Log-probabilities, of the shape and dtype of `x`. A row of nothing but -inf is NaN, as is one with inf.
+
+    See Also
+    --------
+    softmax : The function whose logarithm this is.
+
+    Notes
+    -----
+    The entries minus the largest, minus :math:`\mathrm{log1p}` of the sum of the other exponentials: where one entry
+    dominates, its log-probability keeps its digits, which ``log(sum)`` rounds to 0.
+
+    Examples
+    --------
+    >>> from portable_losses.special import log_softmax
+    >>> log_softmax([40.0, 0.0])
+    array([-4.24835426e-18, -4.00000000e+01])
+    """
+    parts = exponentials(xp, axis, x)
+    return parts.shifted - xp.log1p(parts.rest)
+
+
+@Special
+def logsumexp(xp: Namespace, x: Array, /, *, axis: int = -1) -> Array:
+    r"""Logarithm of a sum of exponentials.
+
+    Parameters
+    ----------
+    x : array
+        Real numbers, -inf and inf included.
+    axis : int, default -1
+        The axis to sum over.
+
+    Returns
+    -------
+    array
+        ``log(sum(exp(x)))``, without `axis`, in the dtype of `x`: -inf where all entries are, inf where one is.
+
+    See Also
+    --------
+    softmax : Its gradient.
+
+    Examples
+    --------
+    >>> from portable_losses.special import logsumexp
+    >>> float(logsumexp([1000.0, 1000.0]))
+    1000.6931471805599
+    """
+    top = xp.max(x, axis=axis, keepdims=True)
+    infinite = xp.isinf(top)
+    parts = exponentials(xp, axis, xp.where(infinite, 0.0, x))
+    return xp.squeeze(xp.where(infinite, top, parts.top + xp.log1p(parts.rest)), axis=axis)

@@ -1,0 +1,28 @@
+"""The cases of all losses, for the tests that ask the same of each, and the sweeps of `test_accuracy`."""
+
+from . import binary, deviance, multiclass, probabilistic, regression, robust, special
+from .case import CLASSES, ROWS, Batch, Case, Example, Sweep, as_exact, as_tuple, example
+
+__all__ = [
+    "CASES",
+    "CLASSES",
+    "EACH",
+    "IDS",
+    "ROWS",
+    "SWEEPS",
+    "Batch",
+    "Case",
+    "Example",
+    "Sweep",
+    "as_exact",
+    "as_tuple",
+    "example",
+]
+
+FAMILIES = (regression, robust, probabilistic, deviance, binary, multiclass)
+
+CASES = tuple(case for family in FAMILIES for case in family.CASES)
+SWEEPS = tuple(sweep for family in (*FAMILIES, special) for sweep in family.SWEEPS)
+
+EACH = [(case, index) for case in CASES for index in range(len(case.parameters))]
+IDS = [f"{case}-{index}" for case, index in EACH]

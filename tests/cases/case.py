@@ -1,0 +1,196 @@
+"""What a case and a sweep are, and how inputs are drawn and brought to exact arithmetic."""
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import exact
+import numpy as np
+from mpmath import mp, mpf
+
+import portable_losses
+
+ROWS, CLASSES = 6, 4
+
+Batch = tuple[np.ndarray, ...]
+
+
+class Outer(NamedTuple):
+    """A function of a reduced loss."""
+
+    inner: str
+    """The loss that is reduced."""
+    function: Callable[[Any], Any]
+    slope: Callable[[Any], Any]
+    """Its derivative."""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A way to call a loss."""
+
+    name: str
+    """The public name of the loss."""
+    draw: Callable[[np.random.Generator, tuple[int, ...]], Batch]
+    """Inputs in float64 (labels in int64) for a loop shape, away from kinks."""
+    parameters: tuple[Mapping[str, Any], ...] = ({},)
+    """Settings to call it with."""
+    kinks: tuple[Any, ...] = ()
+    """Inputs where the formula changes, ties, and infinities: autodiff of the formula says there what is registered."""
+    kind: str = ""
+    """What distinguishes this case from others of the loss."""
+    row: bool = False
+    """Whether the loss takes rows."""
+    exact: Callable[..., Any] | None = None
+    """The exact loss of one element or row, if the arguments of that of its name differ."""
+    loops: int = 0
+    """How many loop axes the arrays have at least; with fewer they mean something else."""
+    outer: "Outer | None" = None
+    """For a function of a reduced loss: which."""
+
+    @property
+    def loss(self) -> Any:
+        """The loss, looked up by name so that nothing patched is missed."""
+        return getattr(portable_losses, self.name)
+
+    @property
+    def predicted(self) -> int:
+        """How many of the arrays are predictions."""
+        return self.loss.signature.predicted
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the target holds class labels."""
+        return any(domain.labels for domain in self.loss.signature.domains[0])
+
+    @property
+    def inner(self) -> tuple[Any, ...]:
+        """An index that lays what there is of each loss along the predictions."""
+        return (..., None) if self.row else (...,)
+
+    def finished(self, reduced: Any, gradient: tuple[Any, ...], along: Any = None) -> tuple[Any, tuple[Any, ...]]:
+        """Apply the outer function to the reduced loss, and the chain rule to the gradient.
+
+        `along` is the reduced loss in a shape that broadcasts to the gradient.
+        """
+        if self.outer is None:
+            return reduced, gradient
+        slope = self.outer.slope(reduced if along is None else along)
+        return self.outer.function(reduced), tuple(np.where(part == 0, 0, slope * part) for part in gradient)
+
+    def reference(self, parameters: Mapping[str, Any]) -> Callable[..., Any]:
+        """Give the function of one element, or row, to its exact value, derivative and second derivative."""
+        return with_parameters(self.exact or exact.of(self.name), {**self.loss.signature.defaults, **parameters})
+
+    def __str__(self) -> str:
+        return f"{self.name}-{self.kind}" if self.kind else self.name
+
+
+def with_parameters(function: Callable[..., Any], parameters: Mapping[str, Any]) -> Callable[..., Any]:
+    return functools.partial(function, **{key: as_exact(value) for key, value in parameters.items()})
+
+
+def as_exact(value: Any) -> Any:
+    """Bring a number, or a row of numbers, to mpmath; True, False and None stay."""
+    if value is None or isinstance(value, (bool, np.bool_)):
+        return value
+    return tuple(map(as_exact, value)) if np.ndim(value) else mpf(float(value))
+
+
+@dataclass(frozen=True)
+class Example:
+    """The inputs of a case, and what is right for them."""
+
+    case: Case
+    arrays: Batch
+    """In the dtype of the test; labels stay integers."""
+    parameters: Mapping[str, Any]
+    value: np.ndarray
+    inner: np.ndarray
+    """What is reduced: the values, but for a function of a reduced loss."""
+    derivatives: Batch
+    """The derivative of these with respect to each prediction."""
+    seconds: Batch | None
+    """The diagonal of the second derivative; None where the loss has none."""
+
+    @property
+    def derivative(self) -> np.ndarray:
+        """The derivative with respect to the first prediction."""
+        return self.derivatives[0]
+
+    @property
+    def second(self) -> np.ndarray:
+        """The second derivative with respect to the first prediction."""
+        assert self.seconds is not None
+        return self.seconds[0]
+
+
+@functools.cache
+def example(case: Case, index: int, dtype: str, shape: tuple[int, ...] = (ROWS,)) -> Example:
+    """Draw the inputs of a case and evaluate its reference on them, as they are in `dtype`."""
+    rng = np.random.default_rng([ord(letter) for letter in str(case)])
+    arrays = tuple(x if x.dtype.kind == "i" else x.astype(dtype) for x in case.draw(rng, shape))
+    parameters = case.parameters[index]
+    reference = case.reference(parameters)
+    value, inner = np.empty(shape), np.empty(shape)
+    derivatives, seconds = (tuple(np.empty(x.shape) for x in arrays[: case.predicted]) for _ in range(2))
+    orders = 3
+    with mp.workdps(exact.DIGITS):
+        for place in np.ndindex(shape):
+            point = [as_exact(x[place]) for x in arrays]
+            found = reference(*point)
+            orders = len(found)
+            value[place] = as_float(found[0])
+            if case.outer is not None:
+                found = exact.of(case.outer.inner)(*point)
+            inner[place] = as_float(found[0])
+            for order, parts in zip((derivatives, seconds), map(as_tuple, found[1:]), strict=False):
+                for array, part in zip(order, parts, strict=True):
+                    array[place] = as_float(part)
+    return Example(case, arrays, parameters, value, inner, derivatives, seconds if orders == 3 else None)
+
+
+def as_tuple(parts: Any) -> tuple[Any, ...]:
+    """Give one part for each prediction; a `Difference` is one number."""
+    return parts if isinstance(parts, tuple) and not isinstance(parts, exact.Difference) else (parts,)
+
+
+def as_float(part: Any) -> Any:
+    if isinstance(part, list):
+        return [as_float(x) for x in part]
+    return float(part.exact if isinstance(part, exact.Difference) else part)
+
+
+class Sweep(NamedTuple):
+    """What is computed over its whole domain, what it should be, and on which numbers."""
+
+    name: str
+    """The public name; after a space the parameters."""
+    compute: Callable[..., Any]
+    """From the order (0 the value, 1 and 2 the derivatives) and the arrays to an array, or a tuple of one for each prediction."""
+    exact: Callable[..., Sequence[Any]]
+    """From the numbers of one point, or the rows of one, to the exact results of all orders."""
+    batches: Callable[[np.dtype], Sequence[Batch]]
+    """Arrays in a dtype."""
+    orders: int = 3
+    limit: float = 4.0
+    """How many ulp a result may be off."""
+
+
+def pointwise(loss: Any, points: Callable[..., Batch], *, orders: int = 3, limit: float = 4.0, **parameters: Any) -> Sweep:
+    """Sweep a pointwise loss, or one of them with other parameters, over what ``points(dtype, **parameters)`` gives."""
+    name = " ".join((loss.__name__, *(f"{key}={value}" for key, value in parameters.items())))
+    reference = with_parameters(exact.of(loss.__name__), {**loss.signature.defaults, **parameters})
+    return Sweep(name, of_loss(loss, **parameters), reference, lambda dtype: [points(dtype, **parameters)], orders, limit)
+
+
+def of_loss(loss: Any, **parameters: Any) -> Callable[..., Any]:
+    def compute(order: int, *arrays: np.ndarray) -> Any:
+        if order == 0:
+            return loss(*arrays, reduction="none", **parameters)
+        if order == 1:
+            return loss.grad(*arrays, reduction="none", **parameters)
+        return loss.grad_and_hess(*arrays, reduction="none", **parameters)[1]
+
+    return compute
