@@ -172,6 +172,7 @@ def chosen(config: pytest.Config) -> list[Backend]:
 def pytest_configure(config: pytest.Config) -> None:
     """Fail at once where a backend that was asked for is missing: a skip would look like a pass."""
     config.addinivalue_line("markers", "backends(*names): the only libraries that a test is about")
+    config.addinivalue_line("markers", "kinds: a test of the engine, which compiled backends run on one loss of each kind")
     config.addinivalue_line("markers", "eager: a test that compilation adds nothing to, and which compiled backends leave out")
     for backend in chosen(config):
         try:
@@ -229,7 +230,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Deselect what no backend of this run is left for; pytest would count it as skipped."""
 
     def meant(item: Any) -> bool:
-        return "backend" not in item.fixturenames or isinstance(item.callspec.params["backend"], Backend)
+        if "backend" not in item.fixturenames:
+            return True
+        given = item.callspec.params
+        if not isinstance(given["backend"], Backend):
+            return False
+        return not (given["backend"].compiled and item.get_closest_marker("kinds")) or given["case"].typical
 
     config.hook.pytest_deselected(items=[item for item in items if not meant(item)])
     items[:] = [item for item in items if meant(item)]

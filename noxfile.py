@@ -64,8 +64,9 @@ def backend_session(
 
     def run(session: nox.Session) -> None:
         install(session, group)
-        # Types are the business of the session `tests`: here mypy would read the whole array library.
-        options = ["--ignore=tests/test_typing.py", *(f"--backend={backend}" for backend in backends)]
+        # Types and NumPy's digits are the business of the session `tests`; mypy would read the whole array library here.
+        ignored = ["--ignore=tests/test_typing.py", "--ignore=tests/test_accuracy.py", "--ignore=tests/test_exact.py"]
+        options = [*ignored, *(f"--backend={backend}" for backend in backends)]
         for environment in environments:
             session.run("pytest", *options, *session.posargs, env=environment)
 
@@ -101,6 +102,13 @@ def bench(session: nox.Session) -> None:
     """The benchmarks, on this machine."""
     install(session)
     session.run("python", "benchmarks/bench.py", *session.posargs)
+
+
+@nox.session(default=False, venv_backend="virtualenv")
+def accuracy(session: nox.Session) -> None:
+    """The errors of every loss over its whole domain, beside those of other packages, into docs/accuracy.csv."""
+    install(session, "accuracy")
+    session.run("python", "benchmarks/accuracy.py", *session.posargs)
 
 
 @nox.session(default=False)

@@ -29,10 +29,10 @@ def losses():
     for name in portable_losses.__all__:
         loss = getattr(portable_losses, name)
         if isinstance(loss, portable_losses.Loss):
-            families.setdefault(loss.__module__, []).append(name)
+            families.setdefault(loss.__module__.split(".")[1], []).append(name)
     lines = []
     for family, names in sorted(families.items()):
-        title = inspect.getdoc(importlib.import_module(family)).splitlines()[0].rstrip(".")
+        title = inspect.getdoc(importlib.import_module(f"portable_losses.{family}")).splitlines()[0].rstrip(".")
         lines += [title, "-" * len(title), ""]
         for name in names:
             lines += [f".. autofunction:: portable_losses.{name}", ""]

@@ -13,13 +13,14 @@ import pytest
 
 import portable_losses
 
-SOURCES = sorted(Path(portable_losses.__file__).parent.glob("*.py"))
+ROOT = Path(portable_losses.__file__).parent
+SOURCES = sorted(ROOT.rglob("*.py"))
 PUBLIC_MODULES = ["portable_losses"] + [
-    f"portable_losses.{module.name}"
-    for module in pkgutil.iter_modules(portable_losses.__path__)
-    if not module.name.startswith("_")
+    module.name
+    for module in pkgutil.walk_packages(portable_losses.__path__, "portable_losses.")
+    if not any(part.startswith("_") for part in module.name.split("."))
 ]
-FAMILIES = {loss.__module__ for loss in vars(portable_losses).values() if isinstance(loss, portable_losses.Loss)}
+FAMILIES = {loss.__module__.split(".")[1] for loss in vars(portable_losses).values() if isinstance(loss, portable_losses.Loss)}
 
 
 def test_importing_the_package_imports_no_optional_library():
@@ -35,17 +36,37 @@ def test_public_names_are_sorted_and_there(name):
     assert all(hasattr(module, public) for public in module.__all__)
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: str(source.relative_to(ROOT)))
 def test_a_file_holds_one_idea(source):
     assert len(source.read_text(encoding="utf-8").splitlines()) <= 400
 
 
+def imported_by(source):
+    """Give the modules of the package that a source file imports, without the name of the package."""
+    parts = [*source.relative_to(ROOT).with_suffix("").parts]
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            parent = parts[: len(parts) - node.level]
+            names = [node.module] if node.module else [alias.name for alias in node.names]
+            yield from (".".join((*parent, name)) for name in names)
+
+
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_no_family_of_losses_imports_another(family):
-    source = Path(importlib.import_module(family).__file__)
-    nodes = ast.walk(ast.parse(source.read_text(encoding="utf-8")))
-    imported = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
-    assert not {other.rpartition(".")[2] for other in FAMILIES} & imported
+    sources = [source for source in SOURCES if source.relative_to(ROOT).with_suffix("").parts[0] == family]
+    assert sources
+    imported = {name.split(".")[0] for source in sources for name in imported_by(source)}
+    assert not (FAMILIES - {family}) & imported
+
+
+def test_the_engine_imports_no_family_and_no_special_function():
+    """But for the self-check, which stands above all."""
+    engine = [
+        source for source in SOURCES if source.parent == ROOT and source.stem not in {"__init__", "_check", "neural_network"}
+    ]
+    for source in engine:
+        if source.stem not in FAMILIES:
+            assert not {name.split(".")[0] for name in imported_by(source)} & (FAMILIES | {"special"}), source
 
 
 def test_the_package_says_that_it_is_typed():

@@ -8,6 +8,8 @@ import pytest
 import scipy.optimize
 import scipy.special
 import sklearn.metrics
+from cases import CASES, example
+from peers import PEERS, Peer
 
 import portable_losses as pl
 from portable_losses import special
@@ -26,6 +28,69 @@ CLASS_WEIGHTS = RANDOM.uniform(0.5, 2, 5)
 
 def close(actual: Any, desired: Any) -> None:
     np.testing.assert_allclose(np.asarray(actual), np.asarray(desired), rtol=1e-13, atol=1e-15)
+
+
+# The table of peers, on the inputs of the cases
+
+
+def meetings(*libraries: str) -> list[Any]:
+    """Give each case, each of its settings and each of its peers in these libraries, or in those that compute with NumPy."""
+    return [
+        pytest.param(case, index, peer, id=f"{peer.library}-{case}-{index}")
+        for case in CASES
+        for index in range(len(case.parameters))
+        for peer in PEERS.get(case.name, ())
+        if (peer.library in libraries if libraries else peer.library not in ("torch", "optax"))
+    ]
+
+
+def agree(case: Any, index: int, peer: Peer, dtype: str) -> None:
+    """Compare values, and gradients where there are any, as far as the peer is right."""
+    drawn = example(case, index, dtype, (40,))
+    parameters = {**case.loss.signature.defaults, **drawn.parameters}
+    right = peer.right(drawn.arrays, parameters)
+    arrays = tuple(x[right] for x in drawn.arrays)
+    if not np.any(right):
+        return  # these settings mean something else there: the comment at `where` says what
+    tolerance = 2.0**11 * float(np.finfo(dtype).eps)
+    scale = float(np.max(np.abs(drawn.value[right])))
+    found = case.loss(*arrays, reduction="none", **drawn.parameters)
+    np.testing.assert_allclose(found, peer.values(arrays, parameters), rtol=tolerance, atol=1e-3 * tolerance * scale)
+    theirs = peer.gradients(arrays, parameters, case.predicted)
+    if theirs is not None:
+        ours = case.loss.grad(*arrays, reduction="none", **drawn.parameters)
+        for one, other in zip(ours if isinstance(ours, tuple) else (ours,), theirs, strict=True):
+            np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance * float(np.max(np.abs(one))))
+
+
+@pytest.mark.parametrize(("case", "index", "peer"), meetings())
+def test_peers_of_numpy(case: Any, index: int, peer: Peer) -> None:
+    agree(case, index, peer, "float64")
+
+
+@pytest.mark.backends("torch")
+@pytest.mark.eager
+@pytest.mark.parametrize(("case", "index", "peer"), meetings("torch"))
+def test_peers_of_torch(backend: Any, case: Any, index: int, peer: Peer) -> None:
+    agree(case, index, peer, "float64")
+
+
+@pytest.mark.backends("jax")
+@pytest.mark.eager
+@pytest.mark.parametrize(("case", "index", "peer"), meetings("optax"))
+def test_peers_of_optax(backend: Any, case: Any, index: int, peer: Peer) -> None:
+    agree(case, index, peer, backend.dtypes[-1])
+
+
+def test_every_peer_is_met() -> None:
+    """At least once where it is right: a mask that leaves out everything compares nothing."""
+    for name, peers in PEERS.items():
+        cases = [case for case in CASES if case.name == name]
+        for peer in peers:
+            settings = [(example(case, i, "float64", (40,)), case) for case in cases for i in range(len(case.parameters))]
+            assert any(
+                peer.right(drawn.arrays, {**case.loss.signature.defaults, **drawn.parameters}).any() for drawn, case in settings
+            ), (name, peer.library)
 
 
 # scikit-learn

@@ -1,13 +1,17 @@
-"""What a peer is: the same loss in another package."""
+"""What a peer is: the same loss in another package, called with NumPy arrays whatever it computes with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+
+Batch = tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A loss of another package, called with the arguments of ours."""
+    """A loss of another package, with the arguments of ours."""
 
     library: str
     """The name of the package; arrays of torch and optax are those of torch and JAX, all others take NumPy's."""
@@ -17,3 +21,45 @@ class Peer:
     """From the NumPy arrays and the parameters to a mask, or one answer, of where the peer is right; everywhere by default."""
     gradient: Callable[..., Any] | None = None
     """The derivative, where a package of NumPy's has it. Those of torch and optax are from their autodiff."""
+
+    def right(self, arrays: Batch, parameters: Mapping[str, Any]) -> np.ndarray:
+        """Say for which losses the peer is right."""
+        answer = True if self.where is None else self.where(*arrays, **parameters)
+        return np.broadcast_to(np.asarray(answer, dtype=bool), (len(arrays[0]),))
+
+    def values(self, arrays: Batch, parameters: Mapping[str, Any]) -> np.ndarray:
+        """Give the loss of each element."""
+        if self.library == "torch":
+            import torch
+
+            with torch.no_grad():
+                return np.asarray(self.function(*map(torch.tensor, arrays), **parameters))
+        if self.library == "optax":
+            import jax.numpy as jnp
+
+            return np.asarray(self.function(*map(jnp.asarray, arrays), **parameters))
+        with np.errstate(all="ignore"):
+            return np.asarray(self.function(*arrays, **parameters))
+
+    def gradients(self, arrays: Batch, parameters: Mapping[str, Any], number: int) -> Batch | None:
+        """Give the derivatives with respect to the first arrays, so many of them; None if the peer has none."""
+        if self.library == "torch":
+            import torch
+
+            given = [torch.tensor(x, requires_grad=i < number) for i, x in enumerate(arrays)]
+            self.function(*given, **parameters).sum().backward()
+            return tuple(
+                np.zeros_like(x) if t.grad is None else t.grad.numpy() for t, x in zip(given[:number], arrays, strict=False)
+            )
+        if self.library == "optax":
+            import jax
+            import jax.numpy as jnp
+
+            given = [jnp.asarray(x) for x in arrays]
+            found = jax.grad(lambda *a: self.function(*a, **parameters).sum(), tuple(range(number)))(*given)
+            return tuple(np.asarray(part) for part in found)
+        if self.gradient is None:
+            return None
+        with np.errstate(all="ignore"):
+            found = self.gradient(*arrays, **parameters)
+        return tuple(map(np.asarray, found)) if isinstance(found, tuple) else (np.asarray(found),)
