@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import numpy as np
 from annotated_types import Interval
 
-from ._blocks import Index, block_size, blocks, core_in_front, flattened, laid_out, reduced_index
+from ._blocks import SMALL_BLOCK, Index, block_size, blocks, core_in_front, flattened, laid_out, reduced_index
 from ._domains import all_inside, inside, refuse, validating
 from ._namespace import numpy
 from ._prepare import Call
@@ -22,6 +22,7 @@ from ._reduce import (
     with_labels_inside,
     without_left_out,
 )
+from ._workers import in_order
 from .typing import Array, Domain
 
 _WEIGHTS = Domain("weights from 0 upwards", interval=Interval(ge=0.0), hint="leave elements out with `where`")
@@ -43,15 +44,15 @@ def in_blocks(call: Call, compute: Callable[..., Any], orders: tuple[int, ...], 
     axes = tuple(range(len(views.loop))) if call.axis is None else call.axis
     kept = tuple(1 if i in axes else n for i, n in enumerate(views.loop))
     wide = np.result_type(call.dtype, np.float64)
-    total: Any = 0.0 if call.axis is None else np.zeros(kept, wide)
+    total = np.zeros(() if call.axis is None else kept, wide)
     count: Any = prod(views.loop[i] for i in axes)
     share: Any = max(count, 1)
-    if call.reduction == "mean" and views.weighted:
-        count = np.zeros(kept, wide)
-        for index in views.blocks():
-            count[reduced_index(index, axes)] += block_sum_over(views.weight(index), axes)
-        share = np.where(count == 0, 1, count).astype(call.dtype)
-    for index in views.blocks():
+
+    def weight_of(index: Index) -> tuple[Index, Array]:
+        return reduced_index(index, axes), block_sum_over(views.weight(index), axes)
+
+    def evaluated(index: Index) -> list[tuple[Array, Index, Any]]:
+        """Write the results of a block that are its own, and give what is to be added to others, and where."""
         weight = views.weight(index) if views.weighted else None
         arrays, stray = views.arrays(index, weight)
         layout = head(call)
@@ -60,6 +61,7 @@ def in_blocks(call: Call, compute: Callable[..., Any], orders: tuple[int, ...], 
         divisor: Any = 1
         if call.reduction == "mean":
             divisor = share if isinstance(share, int) else share[reduced_index(index, axes)]
+        sums: list[tuple[Array, Index, Any]] = []
         computed = compute(orders, numpy, layout, arrays, {**call.parameters, **views.sequences_of(index)})
         for order, result, outputs in zip(orders, computed, views.outputs, strict=True):
             if order == 0:
@@ -69,29 +71,38 @@ def in_blocks(call: Call, compute: Callable[..., Any], orders: tuple[int, ...], 
                 if call.reduction == "none":
                     outputs[0][index] = value
                 elif call.axis is None:
-                    total += block_sum(value)
+                    sums.append((total, (), block_sum(value)))
                 else:
-                    total[reduced_index(index, axes)] += block_sum_over(value, axes)
+                    sums.append((total, reduced_index(index, axes), block_sum_over(value, axes)))
                 continue
             for i, (derivative, output) in enumerate(zip(result, outputs, strict=True)):
                 place = call.places[i]
-                inner: tuple[Any, ...] = (..., *(None,) * len(place))
                 front = bool(place) and layout == (0,)
-                if front:
-                    inner = (...,)
+                inner: tuple[Any, ...] = (...,) if front else (..., *(None,) * len(place))
                 if stray is not None:
                     derivative = np.where(stray[inner], nan, derivative)
                 if weight is not None:
                     derivative = derivative * weight[inner]
                 by = divisor if isinstance(divisor, int) else divisor[inner]
                 if call.shared[i] is not None:
-                    views.add(output, index, derivative / by)
+                    along = tuple(k for k, size in enumerate(output.shape) if size == 1)
+                    sums.append((output, reduced_index(index, along), block_sum_over(derivative / by, along)))
                     continue
                 out = core_in_front(output[index]) if front else output[index]
                 if isinstance(by, int) and by == 1:
                     out[...] = derivative
                 else:
                     np.divide(derivative, by, out=out, casting="unsafe")
+        return sums
+
+    if call.reduction == "mean" and views.weighted:
+        count = np.zeros(kept, wide)
+        for where, part in in_order(weight_of, views.blocks()):
+            count[where] += part
+        share = np.where(count == 0, 1, count).astype(call.dtype)
+    for sums in in_order(evaluated, views.blocks()):
+        for target, where, part in sums:
+            target[where] += part
     if 0 in orders and call.reduction != "none":
         if call.reduction == "mean":
             total = np.divide(total, count)  # 0 / 0 is NaN, as it should be
@@ -103,14 +114,18 @@ def in_blocks(call: Call, compute: Callable[..., Any], orders: tuple[int, ...], 
 
 
 def _finish(call: Call, orders: tuple[int, ...], finish: Callable[..., Any], results: list[list[Array]]) -> None:
-    """Apply a function to the reduced loss, and the chain rule to the gradients."""
+    """Apply a function to the reduced loss, and the chain rule to the gradients, a block at a time where it is one number."""
     place = orders.index(0)
     value, slope = finish(numpy, results[place][0])
     results[place] = [value]
     for order, arrays in zip(orders, results, strict=True):
-        if order:
-            for i, array in enumerate(arrays):
+        for i, array in enumerate(arrays if order else ()):
+            if np.ndim(slope):
                 array[...] = chained(call, array, slope, len(call.places[i]))
+                continue
+            flat = array.ravel(order="K")  # a view: it was made contiguous, in one order or the other
+            for (index,) in blocks(flat.shape, SMALL_BLOCK):
+                flat[index] = chained(call, flat[index], slope, 0)
 
 
 def _final(call: Call, order: int, arrays: list[Array]) -> Any:
@@ -192,11 +207,6 @@ class _Views:
 
     def sequences_of(self, index: Index) -> dict[str, Array]:
         return {key: values[index] for key, values in self.sequences.items()}
-
-    def add(self, total: Array, index: Index, gradient: Array) -> None:
-        """Add a block of a gradient to that of the numbers which its losses share."""
-        axes = tuple(i for i, size in enumerate(total.shape) if size == 1)
-        total[reduced_index(index, axes)] += block_sum_over(gradient, axes)
 
     def weight(self, index: Index) -> Array:
         weights, where = (None if x is None else x[index] for x in (self.weights, self.where))
