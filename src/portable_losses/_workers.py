@@ -5,8 +5,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from numbers import Integral
-from typing import Any, TypeVar
+from operator import index
+from typing import TypeVar
 
 _workers = ContextVar("portable_losses.workers", default=1)
 
@@ -52,11 +52,10 @@ def set_workers(workers: int) -> Generator[None]:
     >>> bool(loss == pl.mse_loss(pred, 0.0))
     True
     """
-    given: Any = workers
-    if not isinstance(given, Integral) or isinstance(given, bool):
+    if isinstance(workers, bool) or not hasattr(workers, "__index__"):
         raise TypeError(f"set_workers: workers must be a whole number, got {workers!r}")
-    cores = _cores()
-    count = int(given) if given >= 0 else cores + 1 + int(given)
+    cores, number = _cores(), index(workers)
+    count = number if number >= 0 else cores + 1 + number
     if count < 1:
         raise ValueError(f"set_workers: workers must be at least 1, or negative and at least -{cores}, got {workers!r}")
     token = _workers.set(count)
