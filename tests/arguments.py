@@ -49,8 +49,12 @@ def _draw(domain: Domain, shape: tuple[int, ...], rng: np.random.Generator) -> A
     if domain.interval is None:
         return rng.normal(size=shape)
     bounds: Any = domain.interval
-    lower = next(bound for bound in (bounds.ge, bounds.gt, -4.0) if bound is not None)
-    upper = next(bound for bound in (bounds.le, bounds.lt, lower + 4.0) if bound is not None)
+    lower = next((bound for bound in (bounds.ge, bounds.gt) if bound is not None and bound > -np.inf), None)
+    upper = next((bound for bound in (bounds.le, bounds.lt) if bound is not None and bound < np.inf), None)
+    if lower is None:
+        lower = -4.0 if upper is None else upper - 4.0
+    if upper is None:
+        upper = lower + 4.0
     return rng.uniform(lower + 0.01, upper - 0.01, shape)
 
 

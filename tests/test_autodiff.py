@@ -85,6 +85,7 @@ def test_gradient_with_respect_to_the_target(backend, dtype, name):
 
 @first_of_each
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.kinds
 def test_what_is_left_out_has_no_gradient(backend, dtype, case, reduction):
     drawn, weights, where, spoilt = masked_example(case, dtype)
     arrays = [backend.asarray(x) for x in spoilt]
@@ -100,6 +101,7 @@ def test_what_is_left_out_has_no_gradient(backend, dtype, case, reduction):
 
 
 @first_of_each
+@pytest.mark.kinds
 def test_nothing_kept_has_gradient_zero(backend, dtype, case):
     arrays = [backend.asarray(x) for x in example(case, 0, dtype).arrays]
     nothing = backend.asarray(np.zeros(ROWS, dtype=bool))

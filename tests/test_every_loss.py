@@ -113,6 +113,7 @@ weightings = pytest.mark.parametrize("weighted", ["", "weights", "where", "weigh
 
 @first_of_each
 @weightings
+@pytest.mark.kinds
 def test_reductions(backend, dtype, case, weighted):
     check_reductions(backend, dtype, case, None, weighted)
 
@@ -164,6 +165,7 @@ def check_reductions(backend: Any, dtype: str, case: Any, axis: Any, weighted: s
 
 @first_of_each
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.kinds
 def test_what_is_left_out_contributes_nothing(backend, dtype, case, reduction):
     drawn, weights, where, spoilt = masked_example(case, dtype)
     counted = weights.astype(float) * where
@@ -184,6 +186,7 @@ def test_what_is_left_out_contributes_nothing(backend, dtype, case, reduction):
 
 
 @first_of_each
+@pytest.mark.kinds
 def test_nan_in_is_nan_out(backend, dtype, case):
     """Where it went in, and nowhere else: in the value and in the gradient with respect to the same prediction."""
     drawn = example(case, 0, dtype)
@@ -200,6 +203,7 @@ def test_nan_in_is_nan_out(backend, dtype, case):
 
 
 @first_of_each
+@pytest.mark.kinds
 def test_nothing_at_all(backend, dtype, case):
     _, arrays = inputs(backend, case, dtype, (0,))
     assert np.isnan(backend.to_numpy(backend.call(case.loss, *arrays)))
@@ -211,6 +215,7 @@ def test_nothing_at_all(backend, dtype, case):
 
 
 @first_of_each
+@pytest.mark.kinds
 def test_everything_left_out(backend, dtype, case):
     _, arrays = inputs(backend, case, dtype)
     nothing = backend.asarray(np.zeros(ROWS, dtype=bool))
@@ -222,6 +227,7 @@ def test_everything_left_out(backend, dtype, case):
 
 @first_of_each
 @pytest.mark.parametrize("shape", [(), (1,), (2, 1, 3)], ids=str)
+@pytest.mark.kinds
 def test_any_shape(backend, dtype, case, shape):
     if len(shape) < case.loops:
         shape = (1,) * case.loops
@@ -287,7 +293,8 @@ def test_a_number_as_the_target(backend, dtype, case):
 def test_predictions_that_are_integers(backend, case):
     """They are converted first, so that nothing wraps around."""
     drawn = example(case, 0, "float64")
-    whole = [x if i >= case.predicted else np.abs(x) >= 0.5 for i, x in enumerate(drawn.arrays)]
+    positive = [getattr(domain.interval, "gt", None) == 0 for domain in case.loss.signature.domains[0]]
+    whole = [x if i >= case.predicted else (np.abs(x) >= 0.5) | positive[i] for i, x in enumerate(drawn.arrays)]
     rest = [backend.asarray(x) for x in whole[case.predicted :]]
     for kind in ("uint8", "int32", "bool"):
         value = backend.call(case.loss, *(backend.asarray(x.astype(kind)) for x in whole[: case.predicted]), *rest)
@@ -298,6 +305,7 @@ def test_predictions_that_are_integers(backend, case):
 
 
 @first_of_each
+@pytest.mark.kinds
 def test_half_precision_is_rounded_once(backend, case):
     if backend.base == "strict":
         return  # the standard, and so array-api-strict, has no float16

@@ -22,14 +22,18 @@ def test_derivatives_of_the_references(case: Case, index: int) -> None:
                         check(reference, point, i, entry, order)
 
 
+def number(found):
+    return found.exact if isinstance(found, exact.Difference) else found
+
+
 def check(reference, point, i, entry, order):
     def along(x):
         moved = x if entry is None else (*point[i][:entry], x, *point[i][entry + 1 :])
-        return reference(*point[:i], moved, *point[i + 1 :])[0]
+        return number(reference(*point[:i], moved, *point[i + 1 :])[0])
 
     at = point[i] if entry is None else point[i][entry]
     found = as_tuple(reference(*point)[order])[i]
     found = found if entry is None else found[entry]
-    found = found.exact if isinstance(found, exact.Difference) else found
+    found = number(found)
     expected = mp.diff(along, at, order)
     assert abs(found - expected) <= mpf("1e-12") * max(1, abs(expected)), (point, i, entry, order)

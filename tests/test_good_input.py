@@ -224,7 +224,8 @@ def test_predictions_that_are_integers(loss: Loss, way: int, dtype: type) -> Non
     """They become the default real dtype first, so that nothing wraps."""
     given = arguments(loss, way)
     number = loss.signature.predicted
-    whole = [np.asarray(x > 0.3, dtype) for x in given[:number]]
+    positive = [getattr(domain.interval, "gt", None) == 0 for domain in loss.signature.domains[way]]
+    whole = [np.asarray((x > 0.3) | ones, dtype) for x, ones in zip(given[:number], positive, strict=False)]
     wanted = loss.value_and_grad(*(x.astype(np.float64) for x in whole), *given[number:])
     assert_same(loss.value_and_grad(*whole, *given[number:]), wanted)
     found = loss.value_and_grad(*(strict.asarray(x) for x in (*whole, *given[number:])))

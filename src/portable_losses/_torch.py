@@ -4,8 +4,10 @@ A module of its own, where other libraries are mended by a call: ``torch.compile
 what it would otherwise trace.
 """
 
+from typing import Any
+
 import array_api_compat.torch
-from torch import Tensor
+from torch import Tensor, promote_types
 
 from .typing import Array
 
@@ -24,6 +26,13 @@ def minimum(x1: Array, x2: Array, /) -> Array:
 def maximum(x1: Array, x2: Array, /) -> Array:
     """Take Python numbers; see `minimum`."""
     return x1.maximum(x2) if isinstance(x2, Tensor) else x1.clamp(min=x2)
+
+
+def result_type(dtype: Any, *others: Any) -> Any:
+    """Promote dtypes, which is all that is asked for: array-api-compat's breaks ``torch.compile(fullgraph=True)``."""
+    for other in others:
+        dtype = promote_types(dtype, other)
+    return dtype
 
 
 def sign(x: Array, /) -> Array:

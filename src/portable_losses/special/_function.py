@@ -70,7 +70,8 @@ class Special(Generic[P]):
         Parameters
         ----------
         function : callable
-            Derivative of each element, a function of the formula's arguments; of several arrays, a tuple of derivatives.
+            Derivative of each element, a function of the formula's arguments. Where these are several arrays, a tuple of
+            derivatives, each of the shape that the arrays broadcast to.
 
         Returns
         -------
@@ -93,8 +94,7 @@ class Special(Generic[P]):
             self._check_shapes(arrays)
         if xp is numpy:
             return _on_numpy(formula, count, arrays, parameters, result, self._by_element)
-        values = _as_tuple(formula(xp, *arrays, **parameters))
-        return [xp.astype(x, result, copy=False) for x in (xp.broadcast_arrays(*values) if count > 1 else values)]
+        return [xp.astype(x, result, copy=False) for x in _as_tuple(formula(xp, *arrays, **parameters))]
 
     def _check_shapes(self, arrays: Sequence[Array]) -> None:
         """Refuse arrays that do not broadcast, with one error for all libraries."""
@@ -121,10 +121,7 @@ def _on_numpy(
     shape = arrays[0].shape if len(arrays) == 1 else np.broadcast_shapes(*(x.shape for x in arrays))
     size = block_size(arrays[0].dtype, 1)
     if not by_element or prod(shape) <= size:
-        values = _as_tuple(formula(numpy, *arrays, **parameters))
-        if by_element:
-            values = tuple(x if x.shape == shape else np.broadcast_to(x, shape).copy() for x in values)
-        return [numpy.astype(x, result, copy=False) for x in values]
+        return [numpy.astype(x, result, copy=False) for x in _as_tuple(formula(numpy, *arrays, **parameters))]
     order: Literal["C", "F"] = "F" if any(x.flags.fnc for x in arrays) else "C"
     outputs = [np.empty(shape, result, order=order) for _ in range(count)]
     everything = [*(np.broadcast_to(x, shape) for x in arrays), *outputs]

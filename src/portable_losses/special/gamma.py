@@ -9,9 +9,9 @@ from ._function import Special
 
 __all__ = ["lgamma"]
 
-# Quotients of polynomials, highest power first, found with mpmath at 50 digits: least squares at 150 Chebyshev nodes, linearised
-# in the denominator and reweighted (Lawson) until the largest relative errors are all alike, which is 3e-17 or less. Only their
-# last coefficients, up to rounding Euler's constant, 1/12 and 1, have a meaning.
+# The quotients of polynomials, highest power first, were fitted with mpmath at 50 digits: least squares at 150 Chebyshev nodes,
+# linearised in the denominator, and reweighted (Lawson) until the largest errors are alike. Relative to the result they are at
+# most 3.1e-17, 3.5e-18, 1.8e-18 and 2e-17, in the order of this file. That of a float64 is up to 1.1e-16.
 
 _UP_TO = 2.25
 """From here on the asymptotic series, below the quotients between the zeros."""

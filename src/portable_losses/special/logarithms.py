@@ -55,7 +55,7 @@ def xlogy(xp: Namespace, x: Array, y: Array, /) -> Array:
 @xlogy.derivative
 def _(xp: Namespace, x: Array, y: Array, /) -> tuple[Array, Array]:
     x, y = widened(xp, x), widened(xp, y)
-    return xp.log(y), _slope(xp, x, y)
+    return _beside(xp, x, xp.log(y)), _slope(xp, x, y)
 
 
 @Special
@@ -100,7 +100,12 @@ def xlog1py(xp: Namespace, x: Array, y: Array, /) -> Array:
 @xlog1py.derivative
 def _(xp: Namespace, x: Array, y: Array, /) -> tuple[Array, Array]:
     x, y = widened(xp, x), widened(xp, y)
-    return xp.log1p(y), _slope(xp, x, 1 + y)
+    return _beside(xp, x, xp.log1p(y)), _slope(xp, x, 1 + y)
+
+
+def _beside(xp: Namespace, x: Array, value: Array) -> Array:
+    """Give a value in the shape that it broadcasts to with `x`, which a lazy library may not know; beside NaN it is NaN."""
+    return xp.where(x == x, value, nan)
 
 
 def _slope(xp: Namespace, x: Array, y: Array) -> Array:
@@ -169,8 +174,8 @@ def _log_ratio(xp: Namespace, x: Array, y: Array) -> Array:
     """Give log(x / y) of numbers that are not negative, to the last digits whatever their sizes."""
     less = x < y
     small, large = xp.where(less, x, y), xp.where(less, y, x)
-    ratio = large / small
-    close, whole = ratio < 2, ratio < inf
+    close = large - small < small
+    whole = large * (4 / float(xp.finfo(x.dtype).max)) < small  # the quotient does not overflow
     quotient = _quotient(xp, xp.where(close, large - small, xp.where(whole, large, 1.0)), xp.where(whole, small, 1.0))
     near = xp.log1p(xp.where(close, quotient, 0.0))
     far = xp.log(xp.where(close, 1.0, xp.where(whole, quotient, large))) - xp.log(xp.where(whole, 1.0, small))
@@ -180,8 +185,8 @@ def _log_ratio(xp: Namespace, x: Array, y: Array) -> Array:
 def _quotient(xp: Namespace, x: Array, y: Array) -> Array:
     """Give x / y with a derivative that is right for small y.
 
-    JAX divides by the square of y, which in float32 is 0 from 1e-23 on. NumPy, which has no autodiff, is spared the root, whose
-    rounding counts twice.
+    JAX divides by the square of y, which in float32 underflows for y below 1e-19. NumPy, which has no autodiff, is spared the
+    root, whose rounding counts twice.
     """
     if xp.__name__ == "numpy":
         return x / y
@@ -218,8 +223,7 @@ def log1mexp(xp: Namespace, x: Array, /) -> Array:
 
     References
     ----------
-    .. [1] M. Mächler, "Accurately Computing log(1 - exp(-|a|))", 2012, vignette of the R package Rmpfr.
-       https://CRAN.R-project.org/package=Rmpfr/vignettes/log1mexp-note.pdf
+    .. [1] M. Mächler, "Accurately Computing log(1 - exp(-\|a\|))", 2012, vignette of the R package Rmpfr.
 
     Examples
     --------
