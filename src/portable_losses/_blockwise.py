@@ -7,14 +7,13 @@ from typing import Any, NoReturn
 import numpy as np
 from annotated_types import Interval
 
-from ._blocks import SMALL_BLOCK, Index, block_size, blocks, core_in_front, flattened, laid_out, reduced_index
+from ._blocks import Index, block_size, blocks, core_in_front, flattened, laid_out, reduced_index
 from ._domains import all_inside, inside, refuse, validating
 from ._namespace import numpy
 from ._prepare import Call
 from ._reduce import (
     block_sum,
     block_sum_over,
-    chained,
     converted,
     converted_target,
     shared_axes,
@@ -39,8 +38,26 @@ def head(call: Call) -> tuple[Any, ...]:
 
 @np.errstate(all="ignore")
 def in_blocks(call: Call, compute: Callable[..., Any], orders: tuple[int, ...], finish: Callable[..., Any] | None) -> list[Any]:
-    """Evaluate block by block; see `_evaluate.evaluate`."""
-    views = _Views(call, orders, wide=finish is not None)
+    """Evaluate block by block; see `_evaluate.evaluate`.
+
+    A function of the reduced loss takes two passes: its gradients need the reduced loss.
+    """
+    if finish is None:
+        return [_final(call, order, x) for order, x in zip(orders, _results(call, compute, orders, call.result), strict=True)]
+    (reduced,) = _results(call, compute, (0,), np.result_type(call.dtype, np.float64))[0]
+    value, slope = finish(numpy, reduced)
+    rest = tuple(order for order in orders if order)
+    if call.reduction != "none" and call.axis is not None:
+        slope = np.expand_dims(slope, call.axis)
+    gradients = _results(call, compute, rest, call.result, np.broadcast_to(slope, call.loop)) if rest else []
+    return [_final(call, order, x) for order, x in zip((0, *rest), ([value], *gradients), strict=True)]
+
+
+def _results(
+    call: Call, compute: Callable[..., Any], orders: tuple[int, ...], dtype: Any, slope: Array | None = None
+) -> list[list[Array]]:
+    """Evaluate the losses, in a dtype, or their reduction, and the gradients; `slope`, for each loss, multiplies those."""
+    views = _Views(call, orders, dtype, slope)
     axes = tuple(range(len(views.loop))) if call.axis is None else call.axis
     kept = tuple(1 if i in axes else n for i, n in enumerate(views.loop))
     wide = np.result_type(call.dtype, np.float64)
@@ -83,6 +100,9 @@ def in_blocks(call: Call, compute: Callable[..., Any], orders: tuple[int, ...], 
                     derivative = np.where(stray[inner], nan, derivative)
                 if weight is not None:
                     derivative = derivative * weight[inner]
+                if views.slope is not None:
+                    still = derivative == 0  # stays 0, be the slope inf or NaN
+                    derivative = np.where(still, 0, derivative * np.where(still, 1, views.slope[index][inner]))
                 by = divisor if isinstance(divisor, int) else divisor[inner]
                 if call.shared[i] is not None:
                     along = tuple(k for k, size in enumerate(output.shape) if size == 1)
@@ -108,24 +128,7 @@ def in_blocks(call: Call, compute: Callable[..., Any], orders: tuple[int, ...], 
             total = np.divide(total, count)  # 0 / 0 is NaN, as it should be
         shape = [n for i, n in enumerate(call.loop) if call.axis is not None and i not in call.axis]
         views.results[orders.index(0)] = [np.asarray(total).reshape(shape)]
-    if finish is not None:
-        _finish(call, orders, finish, views.results)
-    return [_final(call, order, arrays) for order, arrays in zip(orders, views.results, strict=True)]
-
-
-def _finish(call: Call, orders: tuple[int, ...], finish: Callable[..., Any], results: list[list[Array]]) -> None:
-    """Apply a function to the reduced loss, and the chain rule to the gradients, a block at a time where it is one number."""
-    place = orders.index(0)
-    value, slope = finish(numpy, results[place][0])
-    results[place] = [value]
-    for order, arrays in zip(orders, results, strict=True):
-        for i, array in enumerate(arrays if order else ()):
-            if np.ndim(slope):
-                array[...] = chained(call, array, slope, len(call.places[i]))
-                continue
-            flat = array.ravel(order="K")  # a view: it was made contiguous, in one order or the other
-            for (index,) in blocks(flat.shape, SMALL_BLOCK):
-                flat[index] = chained(call, flat[index], slope, 0)
+    return views.results
 
 
 def _final(call: Call, order: int, arrays: list[Array]) -> Any:
@@ -153,10 +156,10 @@ class _Views:
     Where no copy is needed for it, all loop axes are viewed as one.
     """
 
-    def __init__(self, call: Call, orders: tuple[int, ...], wide: bool) -> None:
+    def __init__(self, call: Call, orders: tuple[int, ...], dtype: Any, slope: Array | None) -> None:
         self.call = call
-        self.results = [self._results(order, wide) for order in orders]
-        given = (call.weights, call.where, *call.sequences.values())
+        self.results = [self._results(order, dtype) for order in orders]
+        given = (call.weights, call.where, slope, *call.sequences.values())
         modifiers = [x if x is None or x.shape == call.loop else np.broadcast_to(x, call.loop) for x in given]
         places = [call.places if order else [()] for order in orders]
         sums = [[order > 0 and own is not None for own in call.shared] for order in orders]
@@ -172,7 +175,8 @@ class _Views:
         self.raw: list[Array] = views[:number]
         self.weights: Array = views[number]
         self.where: Array = views[number + 1]
-        self.sequences = dict(zip(call.sequences, views[number + 2 :], strict=False))
+        self.slope: Array | None = views[number + 2]
+        self.sequences = dict(zip(call.sequences, views[number + 3 :], strict=False))
         outputs = iter(views[number + len(given) :])
         self.outputs = [
             [self._sum(x, flat is not None) if (y := next(outputs)) is None else y for x in arrays] for arrays in self.results
@@ -183,19 +187,18 @@ class _Views:
             good = inside(_WEIGHTS, call.class_weights, None)
             refuse(call.signature.name, "class_weights", _WEIGHTS, call.class_weights, good)
 
-    def _results(self, order: int, wide: bool) -> list[Array]:
-        """Make the arrays that results are written to; sums over shared numbers, and what is not yet finished, are wide."""
+    def _results(self, order: int, dtype: Any) -> list[Array]:
+        """Make the arrays that results are written to; sums over shared numbers are wide."""
         call = self.call
         if order == 0:
-            dtype = np.result_type(call.dtype, np.float64) if wide else call.result
             return [np.empty(call.loop, dtype)] if call.reduction == "none" else []
         results = []
-        for i, (dtype, own) in enumerate(zip(call.results, call.shared, strict=True)):
+        for i, (kind, own) in enumerate(zip(call.results, call.shared, strict=True)):
             if own is not None:
                 results.append(np.zeros(own, np.result_type(call.dtype, np.float64)))
                 continue
             array = _as_given(call.arrays[i], call.places[i])
-            results.append(np.empty(array.shape, dtype, order="F" if array.flags.fnc else "C"))
+            results.append(np.empty(array.shape, kind, order="F" if array.flags.fnc else "C"))
         return results
 
     def _sum(self, total: Array, flat: bool) -> Array:
