@@ -1,5 +1,92 @@
-"""Peers of the losses of this family."""
+"""Peers of the losses of a yes or no."""
+
+from typing import Any
+
+import numpy as np
+import scipy.special
 
 from .peer import Peer
 
-PEERS: dict[str, tuple[Peer, ...]] = {}
+
+def _functional() -> Any:
+    import torch.nn.functional
+
+    return torch.nn.functional
+
+
+def _optax() -> Any:
+    import optax.losses
+
+    return optax.losses
+
+
+def _scikit_learn_half_binomial(pred: np.ndarray, target: np.ndarray, pos_weight: float) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn._loss.loss import HalfBinomialLoss
+
+    given = np.asarray(target, pred.dtype), np.ascontiguousarray(pred)
+    return HalfBinomialLoss().loss_gradient(*given)
+
+
+def _torch_cross_entropy(pred: Any, target: Any, eps: float) -> Any:
+    return _functional().binary_cross_entropy(pred, target, reduction="none")
+
+
+def _torch_with_logits(pred: Any, target: Any, pos_weight: float) -> Any:
+    weight = pred.new_tensor(pos_weight)
+    return _functional().binary_cross_entropy_with_logits(pred, target, reduction="none", pos_weight=weight)
+
+
+def _no_floor(pred: np.ndarray, target: np.ndarray, eps: float) -> Any:
+    # torch has another floor: it stops at a loss of 100. Without ours it is right where neither is met.
+    return eps < 1e-3
+
+
+def _unweighted(pred: np.ndarray, target: np.ndarray, pos_weight: float) -> Any:
+    # Only torch has the weight of a yes.
+    return pos_weight == 1
+
+
+def _hard(pred: np.ndarray, target: np.ndarray, gamma: float, alpha: float | None) -> Any:
+    # For soft targets optax raises the mixture y (1 - p) + (1 - y) p to the power, which is another loss.
+    return (target == 0) | (target == 1)
+
+
+def _optax_focal(pred: Any, target: Any, gamma: float, alpha: float | None) -> Any:
+    return _optax().sigmoid_focal_loss(pred, target, alpha=alpha, gamma=gamma)
+
+
+PEERS = {
+    "binary_cross_entropy": (
+        Peer("torch", _torch_cross_entropy, _no_floor),
+        Peer(
+            "scipy",
+            lambda pred, target, eps: -scipy.special.xlogy(target, pred) - scipy.special.xlog1py(1 - target, -pred),
+            # SciPy has functions to write it with, and no floor.
+            lambda pred, target, eps: eps < 1e-3,
+        ),
+    ),
+    "binary_cross_entropy_with_logits": (
+        # torch and optax are NaN at infinite logits.
+        Peer("torch", _torch_with_logits, lambda pred, target, pos_weight: np.isfinite(pred)),
+        Peer(
+            "optax",
+            lambda pred, target, pos_weight: _optax().sigmoid_binary_cross_entropy(pred, target),
+            lambda pred, target, pos_weight: np.isfinite(pred) & _unweighted(pred, target, pos_weight),
+        ),
+        Peer(
+            "scikit-learn",
+            lambda *given, **parameters: _scikit_learn_half_binomial(*given, **parameters)[0],
+            lambda pred, target, pos_weight: np.isfinite(pred) & _unweighted(pred, target, pos_weight),
+            lambda *given, **parameters: _scikit_learn_half_binomial(*given, **parameters)[1],
+        ),
+    ),
+    "soft_margin_loss": (
+        # torch overflows where -y z is more than the logarithm of the largest number.
+        Peer(
+            "torch", lambda pred, target: _functional().soft_margin_loss(pred, target, reduction="none"), lambda p, y: -p * y < 80
+        ),
+    ),
+    "hinge_loss": (Peer("optax", lambda pred, target: _optax().hinge_loss(pred, target)),),
+    "perceptron_loss": (Peer("optax", lambda pred, target: _optax().perceptron_loss(pred, target)),),
+    "sigmoid_focal_loss": (Peer("optax", _optax_focal, lambda p, y, **settings: np.isfinite(p) & _hard(p, y, **settings)),),
+}
