@@ -5,6 +5,7 @@ and a selection costs there as much as a logarithm.
 """
 
 from collections.abc import Callable
+from math import frexp, ldexp
 
 from .typing import Array, Namespace
 
@@ -83,5 +84,87 @@ def tilted(xp: Namespace, x: Array, right: Array, left: Array) -> Array:
     NumPy, which has no autodiff, is spared the selection: the larger of the two lines is the right one.
     """
     if xp.__name__ == "numpy":
-        return xp.maximum(right * x, -left * x)
+        return xp.maximum(-left * x, right * x)
     return xp.where(x > 0, right * x, left * xp.abs(x))
+
+
+def exp_of_product(xp: Namespace, factor: float, x: Array) -> Array:
+    """Give exp(factor * x) without the rounding error of the product, which the exponential multiplies by its size.
+
+    The upper halves of the digits have an exact product, and what it lacks is known (Dekker's product and sum). `x` is finite and
+    far from the largest number.
+    """
+    if frexp(factor)[0] in (0.5, -0.5, 0.0):  # the product is exact
+        return xp.exp(factor * x)
+    half = 27 if x.dtype == xp.float64 else 12
+    mantissa, exponent = frexp(factor)
+    factor_upper = ldexp(round(ldexp(mantissa, half - 1)), exponent - half + 1)
+    scaled = (2.0**half + 1) * x
+    upper = scaled - (scaled - x)
+    product = factor_upper * upper
+    rest = factor_upper * (x - upper) + (factor - factor_upper) * x
+    total = product + rest
+    exponential = xp.exp(total)
+    return exponential + exponential * (rest - (total - product))
+
+
+def excess(xp: Namespace, x: Array) -> Array:
+    """Give x - log1p(x), which is about x**2 / 2 near 0, to the last digits for all x from -1 to inf."""
+    near = (x > -0.5) & (x < 1)
+    # Where log1p(x) is so large that it does not count it need not grow on: at inf it would leave NaN.
+    far = x - xp.log1p(xp.where(near, 0.0, xp.minimum(x, 1e30)))
+    return xp.where(near, excess_near_zero(xp, xp.where(near, x, 0.0)), far)
+
+
+def excess_near_zero(xp: Namespace, x: Array) -> Array:
+    """Give x - log1p(x) for x from -1/2 to 1, by a series in which nothing cancels.
+
+    With t = x / (2 + x), at most 1/3 in size, the logarithm is 2 * atanh(t), and x - 2 * t is x * t.
+    """
+    ratio = x / (2 + x)
+    square = ratio * ratio
+    return ratio * (x - 2 * square * atanh_series(xp, square))
+
+
+def atanh_series(xp: Namespace, square: Array) -> Array:
+    """Give 1/3 + t**2 / 5 + t**4 / 7 + ..., which is (atanh(t) - t) / t**3, for t**2 up to 1/9."""
+    series = xp.full_like(square, 1 / 33)
+    for denominator in range(31, 1, -2):
+        series = series * square + 1 / denominator
+    return series
+
+
+def difference(xp: Namespace, left: Array, right: Array) -> tuple[Array, Array]:
+    """Give left - right, rounded, and what rounding took from it (Knuth's two-sum): nothing where it is infinite or NaN."""
+    result = left - right
+    virtual = result - left
+    error = (left - (result - virtual)) - (right + virtual)
+    return result, xp.where(xp.isnan(error), 0.0, error)
+
+
+def product(xp: Namespace, left: Array, right: Array) -> tuple[Array, Array]:
+    """Give left * right, rounded, and what rounding took from it (Dekker's product); not for the largest numbers."""
+    result = left * right
+    left_high, left_low = _halves(xp, left)
+    right_high, right_low = _halves(xp, right)
+    error = ((left_high * right_high - result) + left_high * right_low + left_low * right_high) + left_low * right_low
+    return result, error
+
+
+def _halves(xp: Namespace, x: Array) -> tuple[Array, Array]:
+    """Split numbers into two of half as many digits (Veltkamp)."""
+    scaled = x * (2.0**12 + 1 if x.dtype == xp.float32 else 2.0**27 + 1)
+    high = scaled - (scaled - x)
+    return high, x - high
+
+
+def quotient(xp: Namespace, x: Array, y: Array) -> Array:
+    """Give x / y with a derivative that is right for small y.
+
+    JAX divides by the square of y, which in float32 underflows for y below 1e-19. NumPy, which has no autodiff, is spared the
+    root, whose rounding counts twice.
+    """
+    if xp.__name__ == "numpy":
+        return x / y
+    root = xp.sqrt(y)
+    return x / root / root

@@ -110,6 +110,8 @@ def _mended(library: Namespace) -> Namespace:
             max=partial(_dask_max, library),
             take_along_axis=partial(_dask_take_along_axis, library),
         )
+    if array_api_compat.is_array_api_strict_namespace(library):
+        return _with(library, argsort=partial(_strict_argsort, library))
     return library
 
 
@@ -179,6 +181,13 @@ def _dask_take_along_axis(library: Namespace, x: Array, indices: Array, /, *, ax
     position = library.arange(x.shape[axis], dtype=indices.dtype)
     picked = library.sum(library.where(indices == position, entries, library.zeros_like(entries)), axis=-1)
     return library.moveaxis(picked, -1, axis)
+
+
+def _strict_argsort(library: Namespace, x: Array, /, *, axis: int = -1, stable: bool = True) -> Array:
+    """Sort on a device that has int64, of which the result is: array-api-strict (2.6.1) keeps it also on one that has not."""
+    index = library.__array_namespace_info__().default_dtypes(device=x.device)["indexing"]
+    order = library.argsort(x.to_device(library.Device("CPU_DEVICE")), axis=axis, stable=stable)
+    return library.astype(order, index).to_device(x.device)
 
 
 def _numpy_sum(x: Array, /, *, axis: Axis | None = None, dtype: Any = None, keepdims: bool = False) -> Array:

@@ -28,6 +28,11 @@ def maximum(x1: Array, x2: Array, /) -> Array:
     return x1.maximum(x2) if isinstance(x2, Tensor) else x1.clamp(min=x2)
 
 
+def cumulative_sum(x: Array, /, *, axis: int) -> Array:
+    """Call torch's own: that of array-api-compat looks up the namespace again, in a cache which ``torch.compile`` warns of."""
+    return x.cumsum(axis)
+
+
 def result_type(dtype: Any, *others: Any) -> Any:
     """Promote dtypes, which is all that is asked for: array-api-compat's breaks ``torch.compile(fullgraph=True)``."""
     for other in others:

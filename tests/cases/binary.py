@@ -20,6 +20,19 @@ def _logits(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:
     return real(rng, shape), soft_or_hard(rng, shape)
 
 
+def _margins(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:
+    return real(rng, shape), rng.choice([-1.0, 1.0], shape)
+
+
+MARGINS = (
+    [1.0, -1.0, 0.0, 0.0, -0.0, 3.0, -2.0, 0.5, 100.0, -100.0, INF, -INF],
+    [1.0, -1.0, 1.0, -1.0, 1.0, 1.0, 1.0, -1.0, 1.0, 1.0, 1.0, 1.0],
+)
+LOGITS = (
+    [0.0, 0.0, 0.0, -0.0, 2.0, -2.0, 100.0, -100.0, 800.0, -800.0, 2000.0, -2000.0, INF, -INF, INF, -INF],
+    [0.0, 1.0, 0.25, 0.0, 0.5, 0.5, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0],
+)
+
 CASES = (
     Case(
         "binary_cross_entropy",
@@ -36,6 +49,29 @@ CASES = (
             [0.0, 1.0, 0.3, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0],
         ),
     ),
+    Case("soft_margin_loss", _margins, kinks=MARGINS),
+    Case("hinge_loss", _margins, kinks=MARGINS),
+    Case("squared_hinge_loss", _margins, kinks=MARGINS),
+    Case("perceptron_loss", _margins, kinks=MARGINS),
+    Case("exponential_loss", _margins, kinks=MARGINS),
+    Case(
+        "sigmoid_focal_loss",
+        _logits,
+        ({}, {"alpha": 0.25}, {"gamma": 0.5}, {"gamma": 0.0}, {"gamma": 3.0, "alpha": 0.9}),
+        kinks=LOGITS,
+    ),
+    Case(
+        "asymmetric_loss",
+        _logits,
+        (
+            {},
+            {"gamma_negative": 0.0, "clip": 0.3},
+            {"gamma_negative": 2.0, "gamma_positive": 0.0, "clip": 0.0},
+            {"gamma_negative": 0.5, "gamma_positive": 2.5},
+        ),
+        kinks=LOGITS,
+    ),
+    Case("poly_binary_cross_entropy", _logits, ({}, {"epsilon": -1.0}, {"epsilon": 2.5}), kinks=LOGITS),
 )
 
 
@@ -69,7 +105,41 @@ def logits(dtype: np.dtype, pos_weight: float) -> Batch:
     return together([(spread, target) for target in (0.0, 1.0, 0.5, 0.1, 0.99, 1e-3)], dtype)
 
 
+def margins(dtype: np.dtype) -> Batch:
+    """Give scores of every size, and infinite ones, and those around the margin, with both signs."""
+    infinite = np.asarray([np.inf, -np.inf], dtype)
+    spread = np.concatenate([numbers(dtype, 980), infinite, around(1.0, dtype), around(-1.0, dtype)])
+    return together([(spread, target) for target in (-1.0, 1.0)], dtype)
+
+
+def every_logit(dtype: np.dtype, **_: object) -> Batch:
+    """Give logits of every size, and infinite ones, with hard and soft targets."""
+    return logits(dtype, 1.0)
+
+
+MARGIN_LOSSES = (pl.soft_margin_loss, pl.hinge_loss, pl.squared_hinge_loss, pl.perceptron_loss, pl.exponential_loss)
+
+
+def shifted_logits(dtype: np.dtype, clip: float, **_: float) -> Batch:
+    """Give logits of every size, and those around that of what is clipped."""
+    pred, target = every_logit(dtype)
+    if not clip:
+        return pred, target
+    near = around(float(np.log(clip / (1 - clip))), dtype)
+    return np.concatenate([pred, near, near]), np.concatenate([target, np.zeros_like(near), np.full_like(near, 0.5)])
+
+
 SWEEPS = (
     *(pointwise(pl.binary_cross_entropy, probabilities, eps=eps) for eps in (1e-15, 0.0, 1e-3)),
     *(pointwise(pl.binary_cross_entropy_with_logits, logits, pos_weight=weight) for weight in (1.0, 0.0, 0.3, 3.0, 20.0)),
+    *(pointwise(loss, margins) for loss in MARGIN_LOSSES),
+    *(pointwise(pl.sigmoid_focal_loss, every_logit, gamma=gamma) for gamma in (2.0, 0.0, 0.5, 1.0, 3.0, 4.0)),
+    pointwise(pl.sigmoid_focal_loss, every_logit, alpha=0.25),
+    pointwise(pl.sigmoid_focal_loss, every_logit, gamma=2.7, alpha=0.9),
+    *(pointwise(pl.poly_binary_cross_entropy, every_logit, epsilon=epsilon) for epsilon in (1.0, 0.0, -1.0, -0.7, 2.5)),
+    *(
+        # float64 only: float32 is right to its last digit. The errors of a difference of probabilities are raised to a power.
+        pointwise(pl.asymmetric_loss, shifted_logits, limit=10.0, gamma_negative=negative, gamma_positive=positive, clip=clip)
+        for negative, positive, clip in ((4.0, 1.0, 0.05), (2.0, 0.0, 0.0), (1.0, 1.0, 0.3), (0.0, 0.0, 0.05), (0.5, 2.0, 1e-3))
+    ),
 )

@@ -13,6 +13,9 @@ import portable_losses
 
 ROWS, CLASSES = 6, 4
 
+TYPICAL = {"huber_loss", "rmse_loss", "gaussian_nll_loss", "cross_entropy"}
+"""A loss of each kind: pointwise, a function of the reduced loss, with several predictions, of rows."""
+
 Batch = tuple[np.ndarray, ...]
 
 
@@ -53,6 +56,11 @@ class Case:
     def loss(self) -> Any:
         """The loss, looked up by name so that nothing patched is missed."""
         return getattr(portable_losses, self.name)
+
+    @property
+    def typical(self) -> bool:
+        """Whether this loss stands for its kind, where it would take too long to ask all of them."""
+        return self.name in TYPICAL
 
     @property
     def predicted(self) -> int:

@@ -56,6 +56,8 @@ def nearest(exact: Exact, dtype: np.dtype) -> Exact:
 def spacing(exact: Exact, dtype: np.dtype) -> Exact:
     """Give the distance between the numbers of a dtype around a number."""
     limits = finfo(dtype)
+    if mp.isinf(exact):  # a term that overflows where the difference does not
+        return mp.ldexp(1, int(limits.maxexp) - 1 - limits.nmant)
     exponent = max(mp.frexp(exact)[1] - 1, limits.minexp) if exact else limits.minexp
     return mp.ldexp(1, int(min(exponent, limits.maxexp - 1)) - limits.nmant)
 

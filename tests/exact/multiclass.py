@@ -1,10 +1,13 @@
 """Losses of a row of logits."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import Any
 
 from mpmath import mp, mpf
 
-from .arithmetic import Exact, difference, odds
+from .arithmetic import Exact, difference, odds, product, ratio
 
 
 def cross_entropy(logits: tuple[Exact, ...], target: Sequence[Exact]) -> tuple[Exact, list[Exact], list[Exact]]:
@@ -24,3 +27,170 @@ def cross_entropy(logits: tuple[Exact, ...], target: Sequence[Exact]) -> tuple[E
             first.append(difference(mass * share, y))
         second.append(mass * share * complement)
     return value, first, second
+
+
+# From probabilities. A target is a label or a row.
+
+
+def shares(target: Any, classes: int) -> list[Exact]:
+    """Give the target of each class."""
+    return list(target) if isinstance(target, tuple) else [mpf(int(k == target)) for k in range(classes)]
+
+
+def nll_loss(log_prob: tuple[Exact, ...], target: Any) -> tuple[Any, ...]:
+    target = shares(target, len(log_prob))
+    value = -sum(product(y, x) for y, x in zip(target, log_prob, strict=True))
+    return value, [-y for y in target], [mpf(0)] * len(target)
+
+
+def categorical_cross_entropy(prob: tuple[Exact, ...], target: Any, eps: Exact) -> tuple[Any, ...]:
+    target, floored = shares(target, len(prob)), [max(p, eps) for p in prob]
+    pairs = list(zip(target, floored, strict=True))
+    value = -sum(product(y, mp.log(p)) for y, p in pairs)
+    return value, [-ratio(y, p) for y, p in pairs], [ratio(y, p**2) for y, p in pairs]
+
+
+# Of the surprise s = -log p of a class, whose derivative is p_j - 1 by its own logit and p_j by that of another class. A curve
+# gives for the odds (1 - p) / p the function and its slope f' in s, and the positive and the negative terms of two second
+# derivatives: p (1 - p) f' + (1 - p)^2 f'', and f'' alone.
+
+Curve = Callable[[Exact], tuple[Exact, ...]]
+
+
+def _sums_of_others(numbers: Sequence[Exact]) -> list[Exact]:
+    before = accumulate(numbers[:-1], initial=mpf(0))
+    after = [*accumulate(numbers[:0:-1], initial=mpf(0))][::-1]
+    return [left + right for left, right in zip(before, after, strict=True)]
+
+
+def _probability(other: Exact) -> tuple[Exact, Exact]:
+    """Give a probability and 1 minus it."""
+    return (1 / (1 + other), other / (1 + other)) if other < mp.inf else (mpf(0), mpf(1))
+
+
+def _of_surprise(logits: tuple[Exact, ...], target: Any, curve: Curve) -> tuple[Any, ...]:
+    target, others = shares(target, len(logits)), odds(logits)
+    found = [[product(y, x) for x in curve(other)] if y else [mpf(0)] * 6 for y, other in zip(target, others, strict=True)]
+    values, slopes, own, own_less, bends, bends_less = map(list, zip(*found, strict=True))
+    first, second = [], []
+    for j, (slope, bend, less) in enumerate(zip(*map(_sums_of_others, (slopes, bends, bends_less)), strict=True)):
+        p, rest = _probability(others[j])
+        first.append(difference(p * slope, rest * slopes[j]))
+        second.append(difference(own[j] + p * rest * slope + p * product(p, bend), own_less[j] + p * product(p, less)))
+    return sum(values), first, second
+
+
+def softmax_focal_loss(logits: tuple[Exact, ...], target: Any, gamma: Exact) -> tuple[Any, ...]:
+    def curve(other: Exact) -> tuple[Exact, ...]:
+        p, rest = _probability(other)
+        nats = mp.log1p(other) if other < mp.inf else mp.inf
+        surprise = product(p, nats)
+        if rest == 0:
+            return (mpf(0), mpf(gamma == 0)) + (mpf(0),) * 4
+        weight = rest**gamma
+        mixed = gamma * (gamma - 1) * rest ** (gamma - 2) * p * surprise
+        return (
+            weight * nats,
+            weight + gamma * weight / rest * surprise,
+            p * rest * weight * (1 + 2 * gamma) + gamma**2 * weight * p * surprise,
+            gamma * weight * rest * surprise,
+            2 * gamma * weight / rest * p + max(mixed, 0),
+            gamma * weight / rest * surprise + max(-mixed, 0),
+        )
+
+    return _of_surprise(logits, target, curve)
+
+
+def generalized_cross_entropy(logits: tuple[Exact, ...], target: Any, q: Exact) -> tuple[Any, ...]:
+    def curve(other: Exact) -> tuple[Exact, ...]:
+        p, rest = _probability(other)
+        nats = mp.log1p(other) if other < mp.inf else mp.inf
+        power = p**q if q else mpf(1)
+        value = -mp.expm1(-q * nats) / q if q else nats
+        return value, power, p * rest * power, q * rest**2 * power, mpf(0), q * power
+
+    return _of_surprise(logits, target, curve)
+
+
+def poly_cross_entropy(logits: tuple[Exact, ...], target: Any, epsilon: Exact) -> tuple[Any, ...]:
+    def curve(other: Exact) -> tuple[Exact, ...]:
+        _, rest = _probability(other)
+        with mp.extradps(700 if epsilon < 0 else 0):  # the first terms of all series cancel at -1
+            value = mp.log1p(other) + epsilon * other / (1 + other) if other < mp.inf else mp.inf
+        return (value, 1 + epsilon - epsilon * rest) + (mpf(0),) * 4
+
+    def turn(p: Exact, rest: Exact) -> tuple[Exact, Exact]:
+        """Give the positive and the negative terms of 1 + epsilon * (p - rest)."""
+        slope = 2 * epsilon * p if epsilon >= 0 else -2 * epsilon * rest
+        level = 1 - abs(epsilon)
+        return slope + max(level, 0), max(-level, 0)
+
+    value, first, _ = _of_surprise(logits, target, curve)
+    seen = [_probability(other) for other in odds(logits)]
+    second = []
+    for j, (p, rest) in enumerate(seen):
+        more, less = mpf(0), mpf(0)
+        for k, y in enumerate(shares(target, len(logits))):
+            if y == 0:
+                continue
+            plus, minus = turn(p, rest) if k == j else turn(rest, p)
+            share = rest if k == j else seen[k][0]
+            more, less = more + y * share * plus, less + y * share * minus
+            if k != j and isinstance(target, tuple):
+                more, less = more + y * rest, less + y * share
+            elif k != j:  # a label: all that is neither it nor the class
+                more += y * sum(seen[i][0] for i in range(len(seen)) if i not in (j, k))
+        second.append(difference(p * more, p * less) if less else p * more)
+    return value, first, second
+
+
+# Of scores. They are of all sizes, and their sums exact.
+
+
+def _scores(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def exactly(scores: tuple[Exact, ...], target: Exact, **parameters: Exact) -> Any:
+        with mp.extradps(150):
+            return function(scores, int(target), **parameters)
+
+    return exactly
+
+
+@_scores
+def multi_margin_loss(scores: tuple[Exact, ...], target: int, p: Exact, margin: Exact) -> tuple[Any, ...]:
+    classes = len(scores)
+    gaps = [margin - scores[target] + z if k != target and z > -mp.inf else mpf(0) for k, z in enumerate(scores)]
+    active = [max(gap, 0) for gap in gaps]
+    first = [(gap > 0 if p == 1 else 2 * gap) / mpf(classes) for gap in active]
+    second = [(2 if p == 2 and gap > 0 else 0) / mpf(classes) for gap in active]
+    first[target], second[target] = -sum(first), sum(second)
+    return sum(gap**p for gap in active) / classes, first, second
+
+
+@_scores
+def crammer_singer_loss(scores: tuple[Exact, ...], target: int) -> tuple[Any, ...]:
+    largest = max((z for k, z in enumerate(scores) if k != target), default=-mp.inf)
+    value = max(1 + largest - scores[target], 0)
+    winners = [k for k, z in enumerate(scores) if k != target and z == largest]
+    first = [mpf(k in winners and value > 0) / max(len(winners), 1) for k in range(len(scores))]
+    first[target] = mpf(-1 if value > 0 else 0)
+    return value, first, [mpf(0)] * len(scores)
+
+
+@_scores
+def multiclass_perceptron_loss(scores: tuple[Exact, ...], target: int) -> tuple[Any, ...]:
+    ties = scores.count(max(scores))
+    first = [mpf(z == max(scores)) / ties - (k == target) for k, z in enumerate(scores)]
+    return max(scores) - scores[target], first, [mpf(0)] * len(scores)
+
+
+@_scores
+def sparsemax_loss(scores: tuple[Exact, ...], target: int) -> tuple[Any, ...]:
+    support, threshold = 1, max(scores) - 1
+    for count, z in enumerate(sorted(scores, reverse=True), start=1):
+        if z > threshold:
+            support, threshold = count, (sum(sorted(scores, reverse=True)[:count]) - 1) / count
+    prob = [max(z - threshold, 0) for z in scores]
+    value = (1 + sum(z**2 - threshold**2 for z in scores if z > threshold)) / 2 - scores[target]
+    first = [p - (k == target) for k, p in enumerate(prob)]
+    return value, first, [mpf(p > 0) * (support - 1) / support for p in prob]

@@ -1,7 +1,7 @@
 """Losses of quantiles, of their smooth relatives, and of the interval between two of them."""
 
 from collections.abc import Sequence
-from typing import Annotated, Unpack
+from typing import Annotated, Any, Unpack
 
 from annotated_types import Gt, Lt
 
@@ -16,9 +16,7 @@ Quantile = Annotated[float | Sequence[float], Gt(0.0), Lt(1.0)]
 
 
 @loss
-def pinball_loss(
-    xp: Namespace, pred: Real, target: Real, /, *, quantile: Quantile = 0.5, **options: Unpack[Options]
-) -> Array:
+def pinball_loss(xp: Namespace, pred: Real, target: Real, /, *, quantile: Quantile = 0.5, **options: Unpack[Options]) -> Array:
     r"""Pinball loss, whose minimum is a quantile.
 
     Parameters
@@ -48,8 +46,8 @@ def pinball_loss(
 
     .. math:: \ell = \begin{cases} q\, |r| & r < 0 \\ (1 - q)\, |r| & r > 0. \end{cases}
 
-    Each side has its own slope: :math:`q |r| + \max(r, 0) - q r` and the like would cancel for `q` near 0 and 1. The residual
-    is halved while it is multiplied, as it may overflow where the loss does not.
+    Each side is computed with its own slope, so that nothing cancels, and with half the residual, which may overflow where the
+    loss does not.
 
     The derivative is :math:`-q` below the target and :math:`1 - q` above. At :math:`r = 0`, where any number between the two
     is a subgradient, it is 0: a perfect prediction is not moved. (scikit-learn says :math:`-q` there, XGBoost and LightGBM
@@ -73,12 +71,19 @@ def pinball_loss(
     array([[0.25, 0.5 , 1.  ]])
     """
     half = 0.5 * pred - 0.5 * target
-    return tilted(xp, half, 2 - 2 * quantile, 2 * quantile)
+    above, below = _weights(quantile)
+    return tilted(xp, half, 2 * above, 2 * below)
+
+
+def _weights(quantile: Any) -> tuple[Any, Any]:
+    """Give the weights of what is too high and too low: numbers, or arrays where there are several quantiles."""
+    return 1 - quantile, quantile
 
 
 @pinball_loss.derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, quantile: Quantile) -> Array:
-    return xp.clip(xp.sign(pred - target), -quantile, 1 - quantile)
+    above, below = _weights(quantile)
+    return xp.clip(xp.sign(pred - target), -below, above)
 
 
 @pinball_loss.second_derivative
@@ -87,9 +92,7 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, quantile: Quantile) -> Arra
 
 
 @loss
-def expectile_loss(
-    xp: Namespace, pred: Real, target: Real, /, *, expectile: Level = 0.5, **options: Unpack[Options]
-) -> Array:
+def expectile_loss(xp: Namespace, pred: Real, target: Real, /, *, expectile: Level = 0.5, **options: Unpack[Options]) -> Array:
     r"""Asymmetric squared error, whose minimum is an expectile.
 
     Parameters
@@ -162,8 +165,10 @@ def interval_loss(
 
     Parameters
     ----------
-    lower, upper : array
-        Predicted ends of the interval, of any shape: real numbers.
+    lower : array
+        Predicted lower ends of the intervals, of any shape: real numbers.
+    upper : array
+        Predicted upper ends, of the shape of `lower`: real numbers.
     target : array or number
         Observations, of the shape of `lower`: real numbers.
     alpha : float, default 0.1
@@ -185,8 +190,8 @@ def interval_loss(
     .. math:: \ell = (u - l) + \frac{2}{\alpha} \max(l - y, 0) + \frac{2}{\alpha} \max(y - u, 0).
 
     It is :math:`2 / \alpha` times the sum of the pinball losses of the two ends, as quantiles :math:`\alpha / 2` and
-    :math:`1 - \alpha / 2`. Ends that cross are allowed, and cost more than their distance. The three terms are added in
-    halves, so that a negative width which overflows does not meet an infinite penalty.
+    :math:`1 - \alpha / 2`. Ends that cross are allowed, and cost more than their distance. Halves are added, so that a
+    negative width does not overflow, and meet an infinite penalty.
 
     The derivative is :math:`-1` with respect to the lower, and 1 with respect to the upper end, and :math:`2 / \alpha`
     more, or less, where the observation is outside. Where it equals an end, the penalty has the derivative 0. The second
@@ -207,9 +212,8 @@ def interval_loss(
     >>> pl.interval_loss.grad([1.0, 3.0], [2.0, 5.0], [1.5, 2.0], alpha=0.5, reduction="sum")
     (array([-1.,  3.]), array([1., 1.]))
     """
-    lower, upper, target = 0.5 * lower, 0.5 * upper, 0.5 * target
     missed = _positive(xp, lower - target) + _positive(xp, target - upper)
-    return 2 * ((upper - lower) + (2 / alpha) * missed)
+    return 2 * ((0.5 * upper - 0.5 * lower) + missed / alpha)
 
 
 def _positive(xp: Namespace, x: Array) -> Array:

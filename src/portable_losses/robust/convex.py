@@ -2,10 +2,12 @@
 
 from typing import Unpack
 
+from .._elementary import atanh_series
 from .._loss import loss
-from ..typing import Array, Namespace, Options, Positive, Real
+from ..typing import Array, Namespace, NonNegative, Options, Positive, Real
+from ._scaled import SHRINK, one_plus, scaled
 
-__all__ = ["huber_loss"]
+__all__ = ["fair_loss", "huber_loss", "pseudo_huber_loss", "smooth_l1_loss"]
 
 
 @loss
@@ -30,6 +32,8 @@ def huber_loss(xp: Namespace, pred: Real, target: Real, /, *, delta: Positive = 
     --------
     mse_loss : Twice this loss, as `delta` grows.
     l1_loss : This loss divided by `delta`, as `delta` goes to 0.
+    smooth_l1_loss : This loss divided by `delta`.
+    pseudo_huber_loss : The same, smooth everywhere.
 
     Notes
     -----
@@ -70,3 +74,217 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, delta: Positive) -> Array:
 @huber_loss.second_derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, delta: Positive) -> Array:
     return xp.astype(xp.abs(pred - target) <= delta, pred.dtype)
+
+
+@loss
+def smooth_l1_loss(xp: Namespace, pred: Real, target: Real, /, *, beta: NonNegative = 1.0, **options: Unpack[Options]) -> Array:
+    r"""Smooth L1 loss: the absolute error, quadratic for residuals up to `beta`.
+
+    Parameters
+    ----------
+    pred : array
+        Predictions, of any shape: real numbers.
+    target : array or number
+        Observations, of the shape of `pred`: real numbers.
+    beta : float, default 1.0
+        Where the loss turns from quadratic to linear: not negative, in the unit of the target. With 0 it is the absolute error.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `pred` and the unit of the target.
+
+    See Also
+    --------
+    huber_loss : Times `beta`: there the quadratic part is the same for every `delta`, here the linear part.
+    l1_loss : The limit of 0.
+
+    Notes
+    -----
+    With the residual :math:`r = \hat y - y` the loss of an element is
+
+    .. math:: \ell = \begin{cases} r^2 / (2 \beta) & |r| \le \beta \\ |r| - \beta / 2 & |r| > \beta, \end{cases}
+
+    computed without a branch as :math:`(q / \beta) (|r| - q / 2)` with :math:`q = \min(|r|, \beta)`, in which nothing cancels.
+    The derivative is :math:`r / \beta` clipped to :math:`\pm 1`. The second derivative is :math:`1 / \beta` up to `beta` (and
+    there), 0 beyond. For `beta` = 0 the derivative is the sign of the residual, 0 at 0, and the second derivative 0.
+
+    torch and MLX have the same factor and default, and are the absolute error for `beta` = 0 as well.
+
+    References
+    ----------
+    .. [1] R. Girshick, "Fast R-CNN", IEEE International Conference on Computer Vision, 2015. :doi:`10.1109/ICCV.2015.169`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> pl.smooth_l1_loss([0.5, 2.0, -4.0], [0.0, 0.0, 0.0], reduction="none")
+    array([0.125, 1.5  , 3.5  ])
+    >>> pl.smooth_l1_loss.grad([0.5, 2.0, -4.0], [0.0, 0.0, 0.0], beta=2.0, reduction="sum")
+    array([ 0.25,  1.  , -1.  ])
+    """
+    if beta == 0:
+        return xp.abs(pred - target)
+    half = xp.abs(0.5 * pred - 0.5 * target)  # of the residual, as in the Huber loss
+    quadratic = xp.minimum(half, 0.5 * beta)
+    return 2 * (quadratic / (0.5 * beta)) * (half - 0.5 * quadratic)
+
+
+@smooth_l1_loss.derivative
+def _(xp: Namespace, pred: Real, target: Real, /, *, beta: NonNegative) -> Array:
+    residual = pred - target
+    return xp.clip(residual / beta, -1.0, 1.0) if beta else xp.sign(residual)
+
+
+@smooth_l1_loss.second_derivative
+def _(xp: Namespace, pred: Real, target: Real, /, *, beta: NonNegative) -> Array:
+    return xp.astype(xp.abs(pred - target) <= beta, pred.dtype) / beta if beta else xp.zeros_like(pred)
+
+
+@loss
+def pseudo_huber_loss(xp: Namespace, pred: Real, target: Real, /, *, delta: Positive = 1.0, **options: Unpack[Options]) -> Array:
+    r"""Pseudo-Huber loss, also named after Charbonnier: the Huber loss without its corner.
+
+    Parameters
+    ----------
+    pred : array
+        Predictions, of any shape: real numbers.
+    target : array or number
+        Observations, of the shape of `pred`: real numbers.
+    delta : float, default 1.0
+        Where the loss turns from quadratic to linear: positive, in the unit of the target.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `pred` and the unit of the target, squared.
+
+    See Also
+    --------
+    huber_loss : Exactly quadratic, then exactly linear.
+    log_cosh_loss : Much like it with ``delta=1``, without a parameter.
+    barron_loss : With ``alpha=1``, divided by the square of the scale.
+
+    Notes
+    -----
+    With :math:`x = r / \delta`, the residual :math:`r = \hat y - y` in units of `delta`, the loss of an element is
+
+    .. math:: \ell = \delta^2 \left( \sqrt{1 + x^2} - 1 \right) = \frac{r^2}{1 + \sqrt{1 + x^2}},
+
+    about :math:`r^2 / 2` for small residuals and :math:`\delta |r|` for large ones. It is computed in the second form, in which
+    nothing cancels, and where :math:`x > 1` from :math:`1 / x`, so that no square overflows.
+
+    The derivative is :math:`r / \sqrt{1 + x^2}`, the second :math:`(1 + x^2)^{-3/2}`. The latter multiplies the rounding error of
+    :math:`x`, which is recovered, on NumPy, and put back in.
+
+    ``scipy.special.pseudo_huber`` has the same factor, and `delta` as its first argument; the ``soft_l1`` of
+    ``scipy.optimize.least_squares`` has `delta` as ``f_scale``. XGBoost's ``huber_slope`` is `delta`. kornia's
+    ``charbonnier_loss`` has ``delta=1``; elsewhere a Charbonnier loss is the root without the 1 subtracted.
+
+    References
+    ----------
+    .. [1] P. Charbonnier, L. Blanc-Féraud, G. Aubert and M. Barlaud, "Deterministic Edge-Preserving Regularization in Computed
+       Imaging", IEEE Transactions on Image Processing 6, 1997. :doi:`10.1109/83.551699`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> pl.pseudo_huber_loss([0.5, 2.0, -4.0], [0.0, 0.0, 0.0], reduction="none")
+    array([0.11803399, 1.23606798, 3.12310563])
+    >>> pl.pseudo_huber_loss.grad([0.5, 2.0, -4.0], [0.0, 0.0, 0.0], delta=3.0, reduction="sum")
+    array([ 0.49319696,  1.66410059, -2.4       ])
+    """
+    x = scaled(xp, pred, target, delta)
+    divisor = xp.where(x.beyond, xp.abs(x.ratio), 1.0) + xp.sqrt(1 + x.square)
+    return x.size(xp, delta) / divisor / SHRINK * xp.abs(x.shrunk)
+
+
+@pseudo_huber_loss.derivative
+def _(xp: Namespace, pred: Real, target: Real, /, *, delta: Positive) -> Array:
+    x = scaled(xp, pred, target, delta)
+    return xp.clip(x.residual, -delta, delta) / xp.sqrt(1 + x.square)
+
+
+@pseudo_huber_loss.second_derivative
+def _(xp: Namespace, pred: Real, target: Real, /, *, delta: Positive) -> Array:
+    x = scaled(xp, pred, target, delta, precisely=True)
+    whole, lack = one_plus(x.square)
+    second = xp.where(x.beyond, xp.abs(x.ratio) * x.square, 1.0) / (whole * xp.sqrt(whole))
+    return second - second * (1.5 * lack + 3 * x.error * (xp.where(x.beyond, 1.0, x.square) / whole))
+
+
+@loss
+def fair_loss(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1.0, **options: Unpack[Options]) -> Array:
+    r"""Fair loss: comes to its linear growth slowly.
+
+    Parameters
+    ----------
+    pred : array
+        Predictions, of any shape: real numbers.
+    target : array or number
+        Observations, of the shape of `pred`: real numbers.
+    scale : float, default 1.0
+        Where the loss turns from quadratic to linear: positive, in the unit of the target.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `pred` and the unit of the target, squared.
+
+    See Also
+    --------
+    huber_loss : Turns at once.
+    pseudo_huber_loss : Between the two.
+
+    Notes
+    -----
+    With :math:`x = |r| / c`, the size of the residual :math:`r = \hat y - y` over the `scale`, the loss of an element is
+
+    .. math:: \ell = c^2 \left( x - \log(1 + x) \right),
+
+    about :math:`r^2 / 2` for small residuals and :math:`c |r|` for large ones. The difference cancels for small residuals. Up to
+    the scale it is summed as a series instead: with :math:`t = x / (2 + x)`, at most 1/3, the logarithm is
+    :math:`2 \operatorname{artanh} t`, and the loss :math:`r^2 / (2 + x) \cdot (1 - 2 t / (2 + x) \cdot (1/3 + t^2 / 5 +
+    t^4 / 7 + \dots))`.
+
+    The derivative is :math:`r / (1 + x)`, the second :math:`1 / (1 + x)^2`, continuous at 0 with a corner.
+
+    LightGBM has the same factor, with `scale` as ``fair_c``.
+
+    References
+    ----------
+    .. [1] R. C. Fair, "On the Robust Estimation of Econometric Models", Annals of Economic and Social Measurement 3, 1974.
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> pl.fair_loss([0.5, 2.0, -4.0], [0.0, 0.0, 0.0], reduction="none")
+    array([0.09453489, 0.90138771, 2.39056209])
+    >>> pl.fair_loss.grad([0.5, 2.0, -4.0], [0.0, 0.0, 0.0], scale=4.0, reduction="sum")
+    array([ 0.44444444,  1.33333333, -2.        ])
+    """
+    x = scaled(xp, pred, target, scale, precisely=True)
+    ratio = xp.abs(x.ratio)
+    inside, small = xp.where(x.beyond, 0.0, ratio), xp.abs(x.inside(xp))
+    whole = 2 + inside
+    t = inside / whole
+    near = small / whole * (small * (1 - 2 * (t / whole) * atanh_series(xp, t * t)))
+    unit = SHRINK * scale
+    logarithm = xp.log1p(ratio) - xp.log(xp.where(x.beyond, ratio, 1.0))
+    change = xp.sign(x.shrunk) * x.lack - unit * (x.ratio_error / (1 + ratio))
+    return xp.where(x.beyond, scale / SHRINK * (xp.abs(x.shrunk) - unit * logarithm + change), near)
+
+
+@fair_loss.derivative
+def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
+    x = scaled(xp, pred, target, scale)
+    return xp.clip(x.residual, -scale, scale) / (1 + xp.abs(x.ratio))
+
+
+@fair_loss.second_derivative
+def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
+    x = scaled(xp, pred, target, scale, precisely=True)
+    ratio = xp.abs(x.ratio)
+    whole, lack = one_plus(ratio)
+    second = xp.where(x.beyond, x.square, 1.0) / (whole * whole)
+    return second - 2 * second * (lack + x.error * (xp.where(x.beyond, 1.0, ratio) / whole))

@@ -1,12 +1,12 @@
-"""Losses that choose one class of several."""
+"""Cross-entropy: minus the logarithm of the softmax at what was observed."""
 
 from typing import Unpack
 
-from ._elementary import row_sum, weighted
-from ._loss import loss
-from ._namespace import one_hot, pick
-from .special.rows import Exponentials, exponentials
-from .typing import Array, Axis, ClassLogit, ClassOptions, LabelsOrProbability, Namespace, UnitInterval
+from .._elementary import row_sum, weighted
+from .._loss import loss
+from .._namespace import one_hot, pick
+from ..special.rows import Exponentials, exponentials
+from ..typing import Array, Axis, ClassLogit, ClassOptions, LabelsOrProbability, Namespace, UnitInterval
 
 __all__ = ["cross_entropy"]
 

@@ -1,0 +1,337 @@
+"""Losses of counts: Poisson's, and those of counts that spread wider than Poisson's."""
+
+from math import inf, log
+from typing import Annotated, Unpack
+
+from annotated_types import Interval
+
+from .._elementary import weighted, widened
+from .._loss import loss
+from ..special import xlogy
+from ..typing import Array, Count, DependentDomain, Domain, Namespace, Options, Positive
+from ._factorial import log_factorial_excess, stirling_remainder, stirling_remainder_of_number
+from ._ratio import excess_of_known_ratio, excess_of_ratio
+
+__all__ = ["negative_binomial_nll_loss", "poisson_deviance_loss", "poisson_nll_loss"]
+
+_RATE = Domain(
+    "rates, numbers from 0",
+    safe=1.0,
+    interval=Interval(ge=0.0),
+    hint="the logarithm of a rate (any real number) belongs to `poisson_nll_loss`, with `log_input=True`",
+)
+_LOG_RATE = Domain("logarithms of rates, real numbers, -inf and inf included")
+
+Rate = Annotated[Array, _RATE]
+RateOrLogRate = Annotated[Array, DependentDomain(lambda log_input, **_: _LOG_RATE if log_input else _RATE)]
+Amount = Annotated[
+    Array, Domain("amounts, numbers from 0", safe=1.0, interval=Interval(ge=0.0), hint="what is counted is not negative")
+]
+Mean = Annotated[
+    Array,
+    Domain(
+        "means, positive numbers",
+        safe=1.0,
+        interval=Interval(gt=0.0),
+        hint="the logarithm of a mean (any real number) goes through the exponential first",
+    ),
+]
+
+
+@loss
+def poisson_nll_loss(
+    xp: Namespace,
+    pred: RateOrLogRate,
+    target: Amount,
+    /,
+    *,
+    log_input: bool = True,
+    full: bool = False,
+    **options: Unpack[Options],
+) -> Array:
+    r"""Negative log-likelihood of a Poisson distribution.
+
+    Parameters
+    ----------
+    pred : array
+        Predicted logarithms of rates, of any shape: real numbers, -inf and inf included. Without `log_input` the rates
+        themselves: numbers from 0.
+    target : array or number
+        Observed counts, of the shape of `pred`: numbers from 0, which need not be whole.
+    log_input : bool, default True
+        Whether `pred` holds logarithms of rates.
+    full : bool, default False
+        Whether to add the logarithm of the factorial of the target, which does not depend on what is predicted.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `pred`, in nats. Without `full` it may be negative.
+
+    See Also
+    --------
+    poisson_deviance_loss : Twice the difference of this loss to its minimum: 0 for a perfect prediction.
+    negative_binomial_nll_loss : For counts whose variance exceeds their mean.
+
+    Notes
+    -----
+    With the rate :math:`\mu` and :math:`z = \log \mu` the loss of an element is
+
+    .. math:: \ell = e^z - y z = \mu - y \log \mu \qquad [{} + \log y!].
+
+    The derivative with respect to `z` is :math:`e^z - y`, the second one :math:`e^z`; with respect to :math:`\mu` they are
+    :math:`(\mu - y) / \mu` and :math:`y / \mu^2`. A count of 0 has the loss :math:`\mu`, the rate 0 included; a positive count
+    has the loss inf at the rate 0, as has every count at a rate beyond the largest number.
+
+    With `full` the sum would cancel for large counts. What is added up is then half the deviance and
+    :math:`\log y! - y \log y + y`, neither of which is negative.
+
+    In torch `full` adds Stirling's approximation, which is 0.34 instead of 0 at 1, and nothing up to 1; without `log_input` it adds 1e-8
+    to the rate. Keras takes rates, and adds 1e-7.
+
+    References
+    ----------
+    .. [1] A. C. Cameron and P. K. Trivedi, "Regression Analysis of Count Data", Cambridge University Press, 2013.
+       :doi:`10.1017/CBO9781139013567`
+    .. [2] C. Loader, "Fast and Accurate Computation of Binomial Probabilities", 2000.
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> pl.poisson_nll_loss([0.0, 1.0, -800.0], [0.0, 2.0, 3.0], reduction="none")
+    array([1.00000000e+00, 7.18281828e-01, 2.40000000e+03])
+    >>> float(pl.poisson_nll_loss([2.0], [3.0], log_input=False, full=True))
+    1.7123179275482...
+    >>> pl.poisson_nll_loss.grad([0.0, 1.0], [0.0, 2.0], reduction="sum")
+    array([1.        , 0.71828183])
+    """
+    if full:
+        return _full(xp, widened(xp, pred), widened(xp, target), log_input)
+    if log_input:
+        rate, cross = xp.exp(pred), weighted(xp, target, pred)
+    else:
+        rate, cross = pred, xlogy.formula(xp, target, pred)
+    return rate - xp.where(rate == inf, 0.0, cross)
+
+
+def _full(xp: Namespace, pred: Array, target: Array, log_input: bool) -> Array:
+    excess = log_factorial_excess(xp, target)
+    if not log_input:
+        return _half_deviance(xp, pred, target) + excess
+    # A rate that might underflow stays a logarithm.
+    low = pred < -80
+    rest = xp.where(low & (target > 0), target, 1.0)
+    below = xp.exp(pred) + rest * ((xp.log(rest) - 1) - xp.where(low, pred, 0.0))
+    above = _half_deviance(xp, xp.exp(xp.where(low, 0.0, pred)), target)
+    return excess + xp.where(low, xp.where(target > 0, below, xp.exp(pred)), above)
+
+
+@poisson_nll_loss.derivative
+def _(xp: Namespace, pred: RateOrLogRate, target: Amount, /, *, log_input: bool, full: bool) -> Array:
+    return xp.exp(pred) - target if log_input else _relative(xp, pred, target)
+
+
+@poisson_nll_loss.second_derivative
+def _(xp: Namespace, pred: RateOrLogRate, target: Amount, /, *, log_input: bool, full: bool) -> Array:
+    return xp.exp(pred) if log_input else over_square(xp, widened(xp, target), widened(xp, pred))
+
+
+def _relative(xp: Namespace, rate: Array, target: Array) -> Array:
+    """Give (rate - target) / rate, 1 for a target of 0 and for a rate of inf."""
+    one = (target == 0) | (rate == inf)
+    return xp.where(one, 1.0, rate - target) / xp.where(one, 1.0, rate)
+
+
+def over_square(xp: Namespace, target: Array, rate: Array) -> Array:
+    """Give target / rate**2, 0 for a target of 0, where neither the square nor the first quotient may underflow."""
+    small = target < 2.0**-200
+    divisor = xp.where(target == 0, 1.0, rate)
+    lifted = xp.where(small, target * 2.0**100, target)
+    return lifted / divisor / xp.where(small, divisor * 2.0**100, divisor)
+
+
+def _half_deviance(xp: Namespace, rate: Array, target: Array) -> Array:
+    """Give rate - target - target * log(rate / target), not negative; the rate for a target of 0."""
+    none = target == 0
+    count, mean = xp.where(none, 1.0, target), xp.where(none, 1.0, rate)
+    large = 1e-6 * mean > count  # where the quotient may overflow, and the logarithm hardly counts
+    log_ratio = xp.log(xp.minimum(xp.where(large, mean, count) / count, 1e30))
+    rest = xp.where(large, mean - count, 0.0) - count * log_ratio
+    return xp.where(none, rate, rest + count * excess_of_ratio(xp, xp.where(large, count, mean), count))
+
+
+@loss
+def poisson_deviance_loss(xp: Namespace, pred: Rate, target: Amount, /, **options: Unpack[Options]) -> Array:
+    r"""Deviance of a Poisson distribution.
+
+    Parameters
+    ----------
+    pred : array
+        Predicted rates, of any shape: numbers from 0.
+    target : array or number
+        Observed counts, of the shape of `pred`: numbers from 0, which need not be whole.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `pred`, in nats; not negative.
+
+    See Also
+    --------
+    poisson_nll_loss : Half of this loss, but for what depends on the target alone; from logarithms of rates as well.
+    tweedie_deviance_loss : The family of deviances, of which this has the power 1.
+
+    Notes
+    -----
+    The loss of an element is
+
+    .. math:: \ell = 2 \left( y \log \frac{y}{\mu} - y + \mu \right).
+
+    Its three terms cancel where :math:`\mu` is near `y`. Up to a factor of 2 it is computed as :math:`2 y (\delta - \mathrm{log1p}(\delta))`
+    with :math:`\delta = (\mu - y) / y`, by a series in :math:`(\mu - y) / (\mu + y)` that has no such terms. The derivative is
+    :math:`2 (\mu - y) / \mu`, the second one :math:`2 y / \mu^2`.
+
+    A target of 0 has the loss :math:`2 \mu`; a positive target has the loss inf at the rate 0. scikit-learn's
+    ``mean_poisson_deviance`` is the mean of this loss, and refuses a rate of 0. ``scipy.special.kl_div(y, mu)`` is half of it.
+
+    References
+    ----------
+    .. [1] P. McCullagh and J. A. Nelder, "Generalized Linear Models", Chapman & Hall, 1989. :doi:`10.1007/978-1-4899-3242-6`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> pl.poisson_deviance_loss([2.0, 3.0, 0.5], [3.0, 3.0, 0.0], reduction="none")
+    array([0.43279065, 0.        , 1.        ])
+    >>> pl.poisson_deviance_loss.grad([2.0, 3.0, 0.5], [3.0, 3.0, 0.0], reduction="sum")
+    array([-1.,  0.,  2.])
+    """
+    return 2 * _half_deviance(xp, widened(xp, pred), widened(xp, target))
+
+
+@poisson_deviance_loss.derivative
+def _(xp: Namespace, pred: Rate, target: Amount, /) -> Array:
+    return 2 * _relative(xp, pred, target)
+
+
+@poisson_deviance_loss.second_derivative
+def _(xp: Namespace, pred: Rate, target: Amount, /) -> Array:
+    return 2 * over_square(xp, widened(xp, target), widened(xp, pred))
+
+
+@loss
+def negative_binomial_nll_loss(
+    xp: Namespace, pred: Mean, target: Count, /, *, dispersion: Positive = 1.0, **options: Unpack[Options]
+) -> Array:
+    r"""Negative log-likelihood of a negative binomial distribution, for counts whose variance exceeds their mean.
+
+    Parameters
+    ----------
+    pred : array
+        Predicted means, of any shape: positive numbers.
+    target : array or number
+        Observed counts, of the shape of `pred`: whole numbers from 0.
+    dispersion : float, default 1.0
+        How much the counts spread: positive. The variance is ``mean + dispersion * mean**2``.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `pred`, in nats; not negative. All constants are included.
+
+    See Also
+    --------
+    poisson_nll_loss : Its limit for a small `dispersion`.
+
+    Notes
+    -----
+    With the mean :math:`\mu`, the dispersion :math:`\alpha` and :math:`r = 1 / \alpha` the loss of an element is minus the logarithm of
+
+    .. math:: \frac{\Gamma(y + r)}{\Gamma(r)\, y!} \left( \frac{r}{r + \mu} \right)^r \left( \frac{\mu}{r + \mu} \right)^y,
+
+    whose gamma functions cancel for large counts and for a small dispersion. Instead the loss is a sum of terms that are not negative
+    [2]_: with Stirling's remainder :math:`S(x) = \log x! - (x + \frac12) \log x + x - \frac12 \log 2\pi` and
+    :math:`\psi(\delta) = \delta - \mathrm{log1p}(\delta)` it is
+
+    .. math:: S(y) + \tfrac12 \log(2 \pi y) + \tfrac12 \mathrm{log1p}(\alpha y) + (S(r) - S(r + y))
+        + r\, \psi\!\left( \frac{y - \mu}{r + \mu} \right) + y\, \psi\!\left( \frac{(\mu - y) / y}{1 + \alpha \mu} \right)
+
+    for a positive count and :math:`\mathrm{log1p}(\alpha \mu) / \alpha` for 0. The derivative is
+    :math:`(\mu - y) / (\mu (1 + \alpha \mu))`, the second one
+    :math:`(y (r + 2 \mu) - \mu^2)\, r / (\mu (r + \mu))^2`.
+
+    SciPy's ``nbinom`` has the parameters :math:`r` and :math:`r / (r + \mu)`. Here the dispersion is a setting; it is not
+    learned.
+
+    References
+    ----------
+    .. [1] J. M. Hilbe, "Negative Binomial Regression", Cambridge University Press, 2011. :doi:`10.1017/CBO9780511973420`
+    .. [2] C. Loader, "Fast and Accurate Computation of Binomial Probabilities", 2000.
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> pl.negative_binomial_nll_loss([1.0, 2.0], [0.0, 3.0], reduction="none")
+    array([0.69314718, 2.31447761])
+    >>> pl.negative_binomial_nll_loss.grad([1.0, 2.0], [0.0, 3.0], reduction="sum", dispersion=0.5)
+    array([ 0.66666667, -0.25      ])
+    """
+    pred, target = widened(xp, pred), widened(xp, target)
+    count = xp.where(target == 0, 1.0, target)
+    return xp.where(target == 0, _nothing_counted(xp, pred, dispersion), _something_counted(xp, pred, count, dispersion))
+
+
+def _nothing_counted(xp: Namespace, mean: Array, dispersion: float) -> Array:
+    """Give log1p(dispersion * mean) / dispersion, which is the mean where that is small."""
+    if dispersion < 1:
+        product = dispersion * mean
+        logarithm = xp.log1p(product)
+    else:  # the product may overflow
+        product = dispersion * xp.minimum(mean, 1.0)
+        logarithm = xp.where(mean < 1, xp.log1p(product), xp.log(1 / dispersion + mean) + log(dispersion))
+    return xp.where(product < 1e-17, mean, logarithm / dispersion)
+
+
+def _something_counted(xp: Namespace, mean: Array, count: Array, dispersion: float) -> Array:
+    size = 1 / dispersion
+    unit, slope = _scaled(dispersion)
+    above, below = unit + slope * count, unit + slope * mean
+    logarithm = xp.log1p(dispersion * count) if dispersion < 1 else xp.log(above) + log(dispersion)
+    remainders = stirling_remainder_of_number(size) - stirling_remainder(xp, size + count)
+    terms = log_factorial_excess(xp, count) + 0.5 * logarithm + remainders
+    # r * psi((y - mean) / (r + mean)), whose argument may overflow where the product does not
+    ratio, rest = xp.minimum(above / below, 1e30), unit / below
+    log_ratio = xp.log(ratio)
+    large = ratio > 1e6
+    relative = slope * (xp.where(large, mean, count) - mean) / below
+    of_size = excess_of_known_ratio(xp, relative, ratio, xp.where(large, 0.0, log_ratio)) / dispersion
+    of_size = xp.where(large, (count - mean) * rest - log_ratio / dispersion, of_size)
+    # y * psi((mean - y) / y * rest), whose argument may be next to -1
+    quotient, lift = mean / below, above / count
+    ratio = quotient * lift
+    tiny = ratio < float(xp.finfo(mean.dtype).smallest_normal)
+    log_ratio = xp.log(xp.where(tiny, mean, ratio)) + xp.log(xp.where(tiny, lift / below, 1.0))
+    of_count = count * excess_of_known_ratio(xp, (mean - count) / count * rest, ratio, log_ratio)
+    return terms + of_size + of_count
+
+
+def _scaled(dispersion: float) -> tuple[float, float]:
+    """Give what 1 + dispersion * x is proportional to: unit + slope * x, which does not overflow."""
+    return (1.0, dispersion) if dispersion < 1 else (1 / dispersion, 1.0)
+
+
+@negative_binomial_nll_loss.derivative
+def _(xp: Namespace, pred: Mean, target: Count, /, *, dispersion: Positive) -> Array:
+    pred, target = widened(xp, pred), widened(xp, target)
+    unit, slope = _scaled(dispersion)
+    rest, small = unit / (unit + slope * pred), pred < 1  # of which the quotient may overflow before `rest` makes it small
+    return xp.where(small, (pred - target) * rest, pred - target) / pred * xp.where(small, 1.0, rest)
+
+
+@negative_binomial_nll_loss.second_derivative
+def _(xp: Namespace, pred: Mean, target: Count, /, *, dispersion: Positive) -> Array:
+    pred, target = widened(xp, pred), widened(xp, target)
+    unit, slope = _scaled(dispersion)
+    below = unit + slope * pred
+    rest, share = unit / below, slope * pred / below  # they add up to 1
+    return target * rest / pred / pred * (1 + share) - rest * (slope / below)

@@ -1,0 +1,13 @@
+"""Losses between two distributions over the same classes: relative entropies, and distances."""
+
+from .distance import hellinger_loss, total_variation_loss, wasserstein_loss
+from .entropy import generalized_kl_loss, js_divergence_loss, kl_div
+
+__all__ = [
+    "generalized_kl_loss",
+    "hellinger_loss",
+    "js_divergence_loss",
+    "kl_div",
+    "total_variation_loss",
+    "wasserstein_loss",
+]

@@ -1,0 +1,37 @@
+"""The terms of a relative entropy, none of them negative: what is lost where one number stands for another."""
+
+from .._elementary import atanh_series, excess_near_zero, quotient
+from ..typing import Array, Namespace
+
+
+def surplus(xp: Namespace, true: Array, given: Array, step: Array) -> Array:
+    """Give true * log(true / given) - true + given, of numbers that are not negative, without a difference that cancels.
+
+    `step` is given - true, which the caller may know to more digits than `given` has. With x = step / true the surplus is
+    true * (x - log1p(x)), for which there is a series near 0.
+    """
+    nothing = true == 0
+    near = (step > -0.5 * true) & (step < true)
+    base = xp.where(near, true, 1.0)
+    close = base * excess_near_zero(xp, xp.where(near, step, 0.0) / base)
+    far = ~(near | nothing)
+    true, other = xp.where(far, true, 1.0), xp.where(far, given, 2.0)
+    fewer = other < true
+    logarithm = log_of_quotient(xp, xp.where(fewer, true, other), xp.where(fewer, other, true))
+    # To take 1 from the logarithm first keeps the larger terms from an overflow that the result has not.
+    away = xp.where(fewer, true * (logarithm - 1) + other, xp.where(far, step, 0.0) - true * logarithm)
+    return xp.where(near, close, xp.where(far, away, given))
+
+
+def log_of_quotient(xp: Namespace, larger: Array, smaller: Array) -> Array:
+    """Give log(larger / smaller), where the quotient may overflow; inf where the smaller is 0."""
+    beyond = xp.isinf(larger / smaller)
+    ratio = quotient(xp, xp.where(beyond, 1.0, larger), xp.where(beyond, 1.0, smaller))
+    return xp.where(beyond, xp.log(larger) - xp.log(smaller), xp.log(ratio))
+
+
+def log1p_near_zero(xp: Namespace, x: Array) -> Array:
+    """Give log1p(x) for x from -1/2 to 1, by its series: that of JAX loses digits near 0."""
+    ratio = x / (2 + x)
+    square = ratio * ratio
+    return 2 * ratio * (1 + square * atanh_series(xp, square))

@@ -1,0 +1,275 @@
+"""Distances between two distributions."""
+
+from math import sqrt
+from typing import Unpack
+
+from .._elementary import difference, row_sum, widened
+from .._loss import loss
+from ..typing import Array, Axis, Namespace
+from ._row import Distribution, RowOptions, enlarged, unit_of
+
+__all__ = ["hellinger_loss", "total_variation_loss", "wasserstein_loss"]
+
+
+@loss("(class),(class)->()")
+def total_variation_loss(
+    xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /, **options: Unpack[RowOptions]
+) -> Array:
+    r"""Total variation distance: the largest difference of the probabilities of any event.
+
+    Parameters
+    ----------
+    pred : array
+        Predicted probabilities of the K classes along `class_axis`: in [0, 1].
+    target : array
+        Probabilities of the shape of `pred`: in [0, 1].
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `pred`, a probability: from 0 to 1 where rows sum to 1.
+
+    See Also
+    --------
+    hellinger_loss : Its square is at most this, and this at most the root of 2 times it.
+    wasserstein_loss : For classes in an order, where to be off by one costs less than to be off by two.
+    js_divergence_loss : Smooth.
+
+    Notes
+    -----
+    With :math:`p` for the predicted probabilities the loss of a row is
+
+    .. math:: \ell = \frac{1}{2} \sum_k |p_k - y_k|.
+
+    The derivative is half the sign of :math:`p_k - y_k`; where the two are equal, and any number from -1/2 to 1/2 is a
+    subgradient, it is 0. The second derivative is 0: the kinks are not in it. If rows do not sum to 1, the loss is half the
+    Manhattan distance all the same.
+
+    References
+    ----------
+    .. [1] D. A. Levin, Y. Peres and E. L. Wilmer, "Markov Chains and Mixing Times", chapter 4, AMS, 2009.
+       :doi:`10.1090/mbk/058`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> float(pl.total_variation_loss([0.5, 0.25, 0.25], [0.25, 0.25, 0.5]))
+    0.25
+    >>> pl.total_variation_loss.grad([0.5, 0.25, 0.25], [0.25, 0.25, 0.5])
+    array([ 0.5,  0. , -0.5])
+    """
+    return 0.5 * xp.squeeze(row_sum(xp, axis, xp.abs(pred - target)), axis=axis)
+
+
+@total_variation_loss.derivative
+def _(xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /) -> Array:
+    return 0.5 * xp.sign(pred - target)
+
+
+@total_variation_loss.second_derivative
+def _(xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /) -> Array:
+    return xp.zeros_like(pred)
+
+
+@loss("(class),(class)->()")
+def hellinger_loss(
+    xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /, **options: Unpack[RowOptions]
+) -> Array:
+    r"""Hellinger distance, the Euclidean one of the roots of probabilities.
+
+    Parameters
+    ----------
+    pred : array
+        Predicted probabilities of the K classes along `class_axis`: in [0, 1].
+    target : array
+        Probabilities of the shape of `pred`: in [0, 1].
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `pred`, without a unit: from 0 to 1 where rows sum to 1.
+
+    See Also
+    --------
+    total_variation_loss : At least the square of this.
+    js_divergence_loss : Smooth where the distributions are equal.
+
+    Notes
+    -----
+    With :math:`p` for the predicted probabilities the loss of a row is
+
+    .. math:: \ell = \frac{1}{\sqrt{2}} \sqrt{\sum_k (\sqrt{p_k} - \sqrt{y_k})^2},
+
+    the distance and not its square. The difference of the roots is :math:`(p - y) / (\sqrt p + \sqrt y)`, in which nothing
+    cancels; probabilities are multiplied by a power of 2 before, so that no square underflows.
+
+    The derivative is :math:`(1 - \sqrt{y_k / p_k}) / (4 \ell)`. Where the distributions are equal, which is the tip of a cone, it is
+    0, and so is the second derivative. For a target of 0 it is :math:`1 / (4 \ell)`, at `p` = 0 too; for any other target it is
+    -inf at `p` = 0, where autodiff of the formula is finite. With :math:`d = \sqrt{p_k} - \sqrt{y_k}` the second derivative is
+
+    .. math:: \frac{1}{8 p_k \ell} \left( 1 - \frac{d^2}{2 \ell^2} - \frac{d}{\sqrt{p_k}} \right).
+
+    References
+    ----------
+    .. [1] E. Hellinger, "Neue Begründung der Theorie quadratischer Formen von unendlichvielen Veränderlichen", Journal für die
+       reine und angewandte Mathematik 136, 1909. :doi:`10.1515/crll.1909.136.210`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> pl.hellinger_loss([[1.0, 0.0], [0.64, 0.36]], [[0.0, 1.0], [0.36, 0.64]], reduction="none")
+    array([1. , 0.2])
+    >>> pl.hellinger_loss.grad([[0.64, 0.36], [0.5, 0.5]], [[0.36, 0.64], [0.5, 0.5]], reduction="sum")
+    array([[ 0.3125    , -0.41666667],
+           [ 0.        ,  0.        ]])
+    """
+    root = sqrt(unit_of(xp))
+    squares = _squares(xp, *enlarged(xp, pred, target))
+    return xp.squeeze(_length(xp, row_sum(xp, axis, squares)), axis=axis) / root
+
+
+def _gap(xp: Namespace, pred: Array, target: Array) -> Array:
+    """Give sqrt(pred) - sqrt(target)."""
+    total = _root(xp, pred) + _root(xp, target)
+    return (pred - target) / xp.where(total == 0, 1.0, total)
+
+
+def _root(xp: Namespace, x: Array) -> Array:
+    return xp.where(x == 0, 0.0, xp.sqrt(xp.where(x == 0, 1.0, x)))  # autodiff of a root is inf at 0
+
+
+def _squares(xp: Namespace, pred: Array, target: Array) -> Array:
+    """Give the squares of the differences of roots."""
+    gap = _gap(xp, pred, target)
+    return xp.where(target == 0, pred, gap * gap)
+
+
+def _length(xp: Namespace, total: Array) -> Array:
+    nothing = total == 0
+    return xp.where(nothing, 0.0, xp.sqrt(0.5 * xp.where(nothing, 1.0, total)))
+
+
+def _slope(xp: Namespace, pred: Array, target: Array) -> Array:
+    """Give 1 - sqrt(target / pred), which is 1 for a target of 0."""
+    absent = target == 0
+    return xp.where(absent, 1.0, _gap(xp, pred, target)) / xp.where(absent, 1.0, xp.sqrt(pred))
+
+
+@hellinger_loss.derivative
+def _(xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /) -> Array:
+    root = sqrt(unit_of(xp))
+    pred, target = enlarged(xp, pred, target)
+    distance = _length(xp, row_sum(xp, axis, _squares(xp, pred, target))) / root
+    equal = distance == 0
+    return xp.where(equal, 0.0, _slope(xp, pred, target)) / xp.where(equal, 1.0, 4 * distance)
+
+
+@hellinger_loss.second_derivative
+def _(xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /) -> Array:
+    unit = unit_of(xp)
+    pred, target = enlarged(xp, pred, target)
+    squares = _squares(xp, pred, target)
+    total = row_sum(xp, axis, squares)
+    equal = total == 0
+    total = xp.where(equal, 1.0, total)
+    distance = _length(xp, total)
+    # The share of the others in the sum is what a square leaves of it; the largest may leave next to nothing.
+    top = xp.max(squares, axis=axis, keepdims=True)
+    is_top = squares == top
+    ties = xp.sum(xp.astype(is_top, squares.dtype), axis=axis, keepdims=True) - 1
+    beside_top = row_sum(xp, axis, xp.where(is_top, 0.0, squares)) + ties * top
+    others = xp.where(is_top, beside_top, total - squares) / total
+    absent = target == 0
+    scale = xp.where(absent, 1.0, pred)
+    # The same difference twice: in the first, for small targets, nothing is near 1.
+    ratio = xp.sqrt(target) / xp.sqrt(scale)
+    curvature = xp.where(4 * target < pred, ratio - squares / total, others - _slope(xp, pred, target))
+    curved = curvature / distance / (8 * scale)
+    second = xp.where(absent, -0.0625 / distance / distance / distance, curved)
+    return xp.where(equal, 0.0, second) * sqrt(unit) * unit
+
+
+@loss("(class),(class)->()")
+def wasserstein_loss(
+    xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /, **options: Unpack[RowOptions]
+) -> Array:
+    r"""Wasserstein distance of classes in an order, one step apart: the earth mover's distance.
+
+    Parameters
+    ----------
+    pred : array
+        Predicted probabilities of the K classes along `class_axis`, in their order: in [0, 1].
+    target : array
+        Probabilities of the shape of `pred`: in [0, 1].
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `pred`, in steps from one class to the next: from 0 to K - 1 where rows sum to 1.
+
+    See Also
+    --------
+    total_variation_loss : For classes without an order.
+    ranked_probability_loss : With squares instead of sizes.
+
+    Notes
+    -----
+    With the cumulative sums :math:`F_k` of the predicted and :math:`G_k` of the target's probabilities the loss of a row is
+
+    .. math:: \ell = \sum_{k=1}^{K-1} |F_k - G_k|,
+
+    the least work, probability times steps, that makes one distribution of the other. The sums of all K classes do not
+    count: they are equal where both rows sum to 1 exactly, and after rounding their difference would have a sign, and a
+    derivative, that mean nothing. So a row that sums to less is not penalised for what is missing in the last class.
+
+    What is added up is :math:`p - y`, and beside it what rounding takes away, so that the signs are right. The derivative is the sum of the signs of :math:`F_j - G_j` for :math:`k \le j < K`, where the sign
+    of 0 is 0, a subgradient; the second derivative is 0.
+
+    It is ``scipy.stats.wasserstein_distance`` of the values 0 to K - 1 with these weights, which SciPy divides by their sums.
+
+    References
+    ----------
+    .. [1] S. S. Vallender, "Calculation of the Wasserstein Distance Between Probability Distributions on the Line", Theory of
+       Probability and Its Applications 18, 1974. :doi:`10.1137/1118101`
+    .. [2] L. Hou, C.-P. Yu and D. Samaras, "Squared Earth Mover's Distance-based Loss for Training Deep Neural Networks", 2016.
+       :doi:`10.48550/arXiv.1611.05916`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> pl.wasserstein_loss([[0.0, 0.5, 0.5], [0.0, 0.0, 1.0]], [[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]], reduction="none")
+    array([1., 2.])
+    >>> pl.wasserstein_loss.grad([0.0, 0.5, 0.5], [0.5, 0.5, 0.0])
+    array([-2., -1.,  0.])
+    """
+    moved = _moved(xp, axis, pred, target)
+    return xp.squeeze(row_sum(xp, axis, xp.abs(_parts(axis, moved)[0])), axis=axis)
+
+
+def _moved(xp: Namespace, axis: Axis, pred: Array, target: Array) -> Array:
+    """Give what has to move from each class, and those before it, to those after it: a cumulative sum whose signs are right.
+
+    What rounding takes from each difference and from each step of the sum is added up as well.
+    """
+    gap, lack = difference(xp, widened(xp, pred), widened(xp, target))
+    total = xp.cumulative_sum(gap, axis=axis)
+    before, last = _parts(axis, total)
+    step, error = difference(xp, xp.concat((xp.zeros_like(last), before), axis=axis), -gap)
+    return total + xp.cumulative_sum(lack + error + (step - total), axis=axis)
+
+
+def _parts(axis: Axis, rows: Array) -> tuple[Array, Array]:
+    """Give all classes but the last, and the last."""
+    return (rows[:-1, ...], rows[-1:, ...]) if axis == 0 else (rows[..., :-1], rows[..., -1:])
+
+
+@wasserstein_loss.derivative
+def _(xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /) -> Array:
+    steps, last = _parts(axis, _moved(xp, axis, pred, target))
+    signs = xp.concat((xp.sign(steps), 0 * last), axis=axis)
+    return xp.flip(xp.cumulative_sum(xp.flip(signs, axis=axis), axis=axis), axis=axis)
+
+
+@wasserstein_loss.second_derivative
+def _(xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /) -> Array:
+    return xp.zeros_like(pred)

@@ -1,0 +1,302 @@
+"""Relative entropies: what it costs, in nats, to take one distribution for another."""
+
+from math import inf, log1p, nan
+from typing import Annotated, Unpack
+
+from annotated_types import Gt, Interval, Lt
+
+from .._elementary import row_sum, widened
+from .._loss import loss
+from ..typing import Array, Axis, DependentDomain, Domain, Namespace
+from ._row import LOG_PROBABILITIES, PROBABILITIES, Distribution, LogDistribution, RowOptions, enlarged, unit_of
+from ._surplus import log1p_near_zero, log_of_quotient, surplus
+
+__all__ = ["generalized_kl_loss", "js_divergence_loss", "kl_div"]
+
+Share = Annotated[float, Gt(0.0), Lt(1.0)]
+
+Amount = Annotated[
+    Array,
+    Domain(
+        "finite numbers that are not negative",
+        safe=1.0,
+        interval=Interval(ge=0.0, lt=inf),
+        hint="logarithms of amounts go through `exp` first",
+    ),
+]
+
+
+def _target_domain(log_target: bool) -> Domain:
+    return LOG_PROBABILITIES if log_target else PROBABILITIES
+
+
+TargetDistribution = Annotated[Array, DependentDomain(_target_domain)]
+
+
+@loss("(class),(class)->()")
+def kl_div(
+    xp: Namespace,
+    axis: Axis,
+    log_pred: LogDistribution,
+    target: TargetDistribution,
+    /,
+    *,
+    log_target: bool = False,
+    **options: Unpack[RowOptions],
+) -> Array:
+    r"""Kullback-Leibler divergence of the target from predicted log-probabilities.
+
+    Parameters
+    ----------
+    log_pred : array
+        Logarithms of the predicted probabilities of the K classes along `class_axis`: 0 at most, -inf included.
+    target : array
+        Probabilities in [0, 1], of the shape of `log_pred`; their logarithms, -inf included, if `log_target` is set.
+    log_target : bool, default False
+        Whether `target` holds logarithms.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `log_pred`, in nats.
+
+    See Also
+    --------
+    cross_entropy : From logits; it is larger by the entropy of the target, which no prediction changes.
+    generalized_kl_loss : From probabilities, or from amounts that do not sum to 1.
+    js_divergence_loss : Finite and symmetric.
+
+    Notes
+    -----
+    With :math:`q` for the predicted probabilities the loss of a row is
+
+    .. math:: \ell = \sum_k y_k (\log y_k - \log q_k).
+
+    A class whose target is 0 costs nothing, whatever is predicted, -inf included; a class that is predicted to be impossible
+    and has a target costs inf. torch and optax say NaN where both are 0. The derivative with respect to
+    :math:`\log q_k` is :math:`-y_k`, and the second derivative 0. That with respect to the target is finite where the target is 0,
+    as autodiff needs it to learn from both sides; it is NaN in torch and optax.
+
+    Rows need not sum to 1; if they do not, the loss may be negative. The logarithms of `y` and `q` are rounded before they are
+    subtracted: where the two distributions are nearly the same the loss is as precise as the entropies that cancel. With
+    `log_target` only the difference is rounded. :math:`y = \exp(\log y)` is multiplied in two halves, since the product with a large
+    difference may be an ordinary number where `y` has become subnormal.
+
+    The mean is over rows, which torch calls "batchmean"; its "mean" divides by the number of classes as well. The order of the
+    arguments is that of torch and optax. Keras and SciPy's ``rel_entr`` have the target first and take probabilities, MLX two
+    logarithms.
+
+    References
+    ----------
+    .. [1] S. Kullback and R. A. Leibler, "On Information and Sufficiency", The Annals of Mathematical Statistics 22, 1951.
+       :doi:`10.1214/aoms/1177729694`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portable_losses as pl
+    >>> pred = np.asarray([[0.25, 0.5, 0.25], [0.0, 0.5, 0.5]])
+    >>> with np.errstate(divide="ignore"):
+    ...     log_pred = np.log(pred)
+    >>> pl.kl_div(log_pred, np.asarray([[0.5, 0.5, 0.0], [0.0, 0.5, 0.5]]), reduction="none")
+    array([0.34657359, 0.        ])
+    >>> pl.kl_div.grad(log_pred[0], [0.5, 0.5, 0.0])
+    array([-0.5, -0.5,  0. ])
+    """
+    log_pred, target = widened(xp, log_pred), widened(xp, target)
+    terms = (_of_logarithms if log_target else _of_probabilities)(xp, log_pred, target)
+    return xp.squeeze(row_sum(xp, axis, terms), axis=axis)
+
+
+def _of_probabilities(xp: Namespace, log_pred: Array, target: Array) -> Array:
+    nothing = target == 0
+    gap = xp.log(xp.where(nothing, 1.0, target)) - log_pred
+    return target * xp.where(nothing & xp.isinf(log_pred), 0.0, gap)
+
+
+def _of_logarithms(xp: Namespace, log_pred: Array, target: Array) -> Array:
+    nothing = (target == -inf) & (log_pred == log_pred)
+    gap = xp.where(nothing, 0.0, target - log_pred)
+    root = xp.exp(0.5 * target)
+    infinite = (root == 0) & xp.isinf(gap)
+    return xp.where(infinite, gap, root * (root * xp.where(infinite, 0.0, gap)))
+
+
+@kl_div.derivative
+def _(xp: Namespace, axis: Axis, log_pred: LogDistribution, target: TargetDistribution, /, *, log_target: bool) -> Array:
+    slope = 0 - (xp.exp(widened(xp, target)) if log_target else target)
+    return xp.where(log_pred == log_pred, slope, nan)
+
+
+@kl_div.second_derivative
+def _(xp: Namespace, axis: Axis, log_pred: LogDistribution, target: TargetDistribution, /, *, log_target: bool) -> Array:
+    return xp.zeros_like(log_pred)
+
+
+@loss("(class),(class)->()")
+def generalized_kl_loss(xp: Namespace, axis: Axis, pred: Amount, target: Amount, /, **options: Unpack[RowOptions]) -> Array:
+    r"""Generalized Kullback-Leibler divergence of amounts, which need not sum to 1: the I-divergence.
+
+    Parameters
+    ----------
+    pred : array
+        Predicted amounts of the K classes along `class_axis`: finite and not negative. Probabilities are such.
+    target : array
+        What was observed, of the shape of `pred`: finite and not negative.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `pred`: in nats for probabilities, in nats times their unit for other amounts.
+
+    See Also
+    --------
+    kl_div : From log-probabilities, without the last two terms.
+    js_divergence_loss : Finite and symmetric.
+    poisson_deviance_loss : Twice this for each number, with no rows.
+
+    Notes
+    -----
+    With :math:`q` for the predicted amounts the loss of a row is
+
+    .. math:: \ell = \sum_k \left( y_k \log \frac{y_k}{q_k} - y_k + q_k \right).
+
+    Each term is at least 0, and 0 only where the two amounts are equal; where both rows sum to 1 it is the Kullback-Leibler
+    divergence. With :math:`x = (q - y) / y` a term is :math:`y (x - \log(1 + x))`, for which there is a series near :math:`x = 0`: the loss
+    keeps its digits where the rows are nearly the same. Further away the logarithm is taken of the quotient, or, where that
+    overflows, is a difference of two.
+
+    A target of 0 costs `q`, a prediction of 0 inf, unless the target is 0 as well. The derivative is :math:`(q - y) / q`, the
+    second :math:`y / q^2`. At `q` = 0 these are -inf and inf, and for a target of 0, where the term is `q` itself, 1 and 0.
+
+    It is ``scipy.special.kl_div`` with the arguments exchanged, summed over the row. ``optax.generalized_kl_divergence`` takes the
+    logarithm of the predictions.
+
+    References
+    ----------
+    .. [1] I. Csiszár, "Why Least Squares and Maximum Entropy? An Axiomatic Approach to Inference for Linear Inverse Problems",
+       The Annals of Statistics 19, 1991. :doi:`10.1214/aos/1176348385`
+    .. [2] D. D. Lee and H. S. Seung, "Algorithms for Non-negative Matrix Factorization", NIPS 13, 2000.
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> pl.generalized_kl_loss([[0.2, 0.2], [3.0, 1.0]], [[0.6, 0.3], [3.0, 0.0]], reduction="none")
+    array([0.28080..., 1.        ])
+    >>> pl.generalized_kl_loss.grad([0.5, 2.0], [1.0, 1.0])
+    array([-1. ,  0.5])
+    """
+    pred, target = widened(xp, pred), widened(xp, target)
+    return xp.squeeze(row_sum(xp, axis, surplus(xp, target, pred, pred - target)), axis=axis)
+
+
+@generalized_kl_loss.derivative
+def _(xp: Namespace, axis: Axis, pred: Amount, target: Amount, /) -> Array:
+    neither = (pred == 0) & (target == 0)
+    return xp.where(neither, 1.0, pred - target) / xp.where(neither, 1.0, pred)
+
+
+@generalized_kl_loss.second_derivative
+def _(xp: Namespace, axis: Axis, pred: Amount, target: Amount, /) -> Array:
+    pred, target = widened(xp, pred), widened(xp, target)
+    ratio = xp.sqrt(target) / xp.where((pred == 0) & (target == 0), 1.0, pred)  # of which no part underflows
+    return ratio * ratio
+
+
+@loss("(class),(class)->()")
+def js_divergence_loss(
+    xp: Namespace,
+    axis: Axis,
+    pred: Distribution,
+    target: Distribution,
+    /,
+    *,
+    beta: Share = 0.5,
+    **options: Unpack[RowOptions],
+) -> Array:
+    r"""Jensen-Shannon divergence: how far, on average, two distributions are from their mixture.
+
+    Parameters
+    ----------
+    pred : array
+        Predicted probabilities of the K classes along `class_axis`: in [0, 1].
+    target : array
+        Probabilities of the shape of `pred`: in [0, 1].
+    beta : float, default 0.5
+        The share of the target in the mixture, in (0, 1). With 1/2 the loss is symmetric.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `pred`, in nats: from 0 to the entropy of `beta`, which is log 2 for 1/2.
+
+    See Also
+    --------
+    kl_div : The limit of this loss divided by `beta` as `beta` goes to 0, from log-probabilities.
+    hellinger_loss : Bounded as well, and a distance.
+    total_variation_loss : Bounded as well, and linear.
+
+    Notes
+    -----
+    With :math:`q` for the predicted probabilities and the mixture :math:`m = \beta y + (1 - \beta) q` the loss of a row is
+
+    .. math:: \ell = \beta \sum_k y_k \log \frac{y_k}{m_k} + (1 - \beta) \sum_k q_k \log \frac{q_k}{m_k}.
+
+    To the first terms :math:`m - y` is added, to the second :math:`m - q`; with their weights these cancel. All terms are then at
+    least 0, and :math:`m - y = (1 - \beta)(q - y)` and :math:`m - q = \beta (y - q)` are known to all digits: the loss keeps its
+    digits where the distributions are nearly the same. Rows need not sum to 1, and no term is infinite.
+
+    The derivative is :math:`(1 - \beta) \log(q / m)`, the second :math:`\beta (1 - \beta) y / (q m)`. For a target of 0 these are
+    :math:`-(1 - \beta) \log(1 - \beta)` and 0, at `q` = 0 too; for any other target they are -inf and inf at `q` = 0. Autodiff
+    of the formula is finite there.
+
+    At 1/2 it is the square of ``scipy.spatial.distance.jensenshannon``, which divides rows by their sums.
+
+    References
+    ----------
+    .. [1] J. Lin, "Divergence Measures Based on the Shannon Entropy", IEEE Transactions on Information Theory 37, 1991.
+       :doi:`10.1109/18.61115`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> pl.js_divergence_loss([[0.5, 0.5], [1.0, 0.0]], [[0.5, 0.5], [0.0, 1.0]], reduction="none")
+    array([0.        , 0.69314718])
+    >>> pl.js_divergence_loss.grad([0.5, 0.5], [1.0, 0.0])
+    array([-0.20273255,  0.34657359])
+    """
+    scale = unit_of(xp)
+    pred, target = enlarged(xp, pred, target)
+    absent = target == 0
+    q, y = xp.where(absent, 1.0, pred), xp.where(absent, 1.0, target)
+    mixture, step = beta * y + (1 - beta) * q, q - y
+    of_target = surplus(xp, y, mixture, (1 - beta) * step)
+    of_pred = surplus(xp, q, mixture, -beta * step)
+    terms = xp.where(absent, _slope_without_target(beta) * pred, beta * of_target + (1 - beta) * of_pred)
+    return xp.squeeze(row_sum(xp, axis, terms), axis=axis) / scale
+
+
+def _slope_without_target(beta: float) -> float:
+    return -(1 - beta) * log1p(-beta)
+
+
+@js_divergence_loss.derivative
+def _(xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /, *, beta: Share) -> Array:
+    pred, target = enlarged(xp, pred, target)
+    absent = target == 0
+    q, y = xp.where(absent, 1.0, pred), xp.where(absent, 1.0, target)
+    mixture, step = beta * y + (1 - beta) * q, beta * (y - q)
+    near = xp.abs(step) < 0.5 * q
+    close = log1p_near_zero(xp, xp.where(near, step, 0.0) / xp.where(near, q, 1.0))
+    far = log_of_quotient(xp, xp.maximum(mixture, q), xp.minimum(mixture, q))
+    logarithm = xp.where(near, close, xp.where(mixture < q, -far, far))
+    return xp.where(absent, _slope_without_target(beta) + 0 * pred, (beta - 1) * logarithm)
+
+
+@js_divergence_loss.second_derivative
+def _(xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /, *, beta: Share) -> Array:
+    scale = unit_of(xp)
+    pred, target = widened(xp, pred), widened(xp, target)
+    q, root = xp.where(target == 0, 1.0, pred), xp.sqrt(target)  # the root, because parts of the whole may underflow
+    mixture = beta * (scale * target) + (1 - beta) * (scale * q)
+    return (beta * (1 - beta) * root / q) * (scale * root / mixture)

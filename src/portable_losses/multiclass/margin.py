@@ -1,0 +1,265 @@
+"""Losses of scores of which the largest decides, and by how much: piecewise linear ones, and the square of one."""
+
+from math import inf
+from typing import Any, Literal, Unpack
+
+from .._elementary import difference, row_sum, widened
+from .._loss import loss
+from .._namespace import one_hot
+from ..typing import Array, Axis, ClassLogit, ClassOptions, Labels, Namespace, NonNegative
+from ._rows import of_label, step
+
+__all__ = ["crammer_singer_loss", "multi_margin_loss", "multiclass_perceptron_loss"]
+
+
+@loss("(class),()->()")
+def multi_margin_loss(
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: Labels,
+    /,
+    *,
+    p: Literal[1, 2] = 1,
+    margin: NonNegative = 1.0,
+    **options: Unpack[ClassOptions],
+) -> Array:
+    r"""Hinge loss of each class that comes too near the right one, that of Weston and Watkins.
+
+    Parameters
+    ----------
+    logits : array
+        Scores of the K classes along `class_axis`: real numbers; -inf masks a class.
+    target : array or int
+        Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0 to K - 1.
+    p : {1, 2}, default 1
+        The power of what is missing to the margin.
+    margin : float, default 1.0
+        By how much the score of the label should exceed each of the others: not negative.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `logits` and the unit of the scores, or its square.
+
+    See Also
+    --------
+    crammer_singer_loss : Counts only the class that comes nearest.
+    hinge_loss : For two classes and one score.
+
+    Notes
+    -----
+    The loss of a row is
+
+    .. math:: \ell = \frac{1}{K} \sum_{j \ne y} \max(0, m - z_y + z_j)^p.
+
+    The sum is divided by the number of all classes, as in torch. What is missing to the margin is small where two large
+    numbers cancel; the rounding error of the difference of the scores is put back, so that the loss has its digits there too.
+    A masked class costs nothing; a label that is masked costs inf.
+
+    For `p` = 1 the derivative is 1 / K for each class within the margin, and for the label minus their sum. At the margin
+    itself, where any number from 0 to 1 / K is a subgradient, it is 0, as in torch. The second derivative is 0: the kink is
+    not in it.
+
+    For `p` = 2 the derivative is :math:`\frac{2}{K} \max(0, m - z_y + z_j)`, and the second derivative is 2 / K
+    within the margin and 0 from there on; that of the label is their sum.
+
+    torch's `weight` is `class_weights`, but its mean divides by the number of rows.
+
+    References
+    ----------
+    .. [1] J. Weston and C. Watkins, "Support Vector Machines for Multi-Class Pattern Recognition", ESANN 1999.
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> float(pl.multi_margin_loss([1.0, 0.5, 0.75], 0))
+    0.41666666666666...
+    >>> pl.multi_margin_loss([[1.0, 0.5, 0.75], [3.0, 0.0, 1.0]], [0, 0], p=2, reduction="none")
+    array([0.27083333, 0.        ])
+    >>> pl.multi_margin_loss.grad([1.0, 0.5, -0.5, 0.75], 0)
+    array([-0.5 ,  0.25,  0.  ,  0.25])
+    """
+    missing = _missing(xp, axis, logits, target, margin)
+    powered = missing / logits.shape[axis]
+    return xp.squeeze(row_sum(xp, axis, powered if p == 1 else powered * missing), axis=axis)
+
+
+def _missing(xp: Namespace, axis: Axis, logits: Array, target: Array, margin: float) -> Array:
+    """Give for each class what is missing to the margin, 0 for the label and for masked classes; NaN stays."""
+    logits = widened(xp, logits)
+    gap = _sum_with(xp, margin, *difference(xp, logits, of_label(xp, logits, target, axis)))
+    enough = (gap <= 0) | one_hot(xp, target, logits, axis) | (logits == -inf)
+    return xp.where(enough, 0.0, gap)
+
+
+def _sum_with(xp: Namespace, margin: float, x: Array, error: Array) -> Array:
+    """Give margin + x + error to the last digits, also where the first two cancel."""
+    total, lost = difference(xp, x, xp.full_like(x, -margin))
+    return total + (lost + error)
+
+
+def _against_label(xp: Namespace, axis: Axis, target: Array, x: Array) -> Array:
+    """Give a row, 0 at the label, with minus its sum there."""
+    return xp.where(one_hot(xp, target, x, axis), 0.0 - row_sum(xp, axis, x), x)
+
+
+@multi_margin_loss.derivative
+def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /, *, p: Literal[1, 2], margin: NonNegative) -> Array:
+    missing, classes = _missing(xp, axis, logits, target, margin), logits.shape[axis]
+    if p == 1:
+        return _against_label(xp, axis, target, step(xp, missing)) / classes
+    return 2 * _against_label(xp, axis, target, missing / classes)
+
+
+@multi_margin_loss.second_derivative
+def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /, *, p: Literal[1, 2], margin: NonNegative) -> Array:
+    if p == 1:
+        return xp.zeros_like(logits)
+    within = step(xp, _missing(xp, axis, logits, target, margin))
+    return 2 * xp.abs(_against_label(xp, axis, target, within)) / logits.shape[axis]
+
+
+@loss("(class),()->()")
+def crammer_singer_loss(
+    xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /, **options: Unpack[ClassOptions]
+) -> Array:
+    r"""Hinge loss of the class that comes nearest to the right one, that of Crammer and Singer.
+
+    Parameters
+    ----------
+    logits : array
+        Scores of the K classes along `class_axis`: real numbers; -inf masks a class.
+    target : array or int
+        Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0 to K - 1.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `logits` and the unit of the scores.
+
+    See Also
+    --------
+    multi_margin_loss : Counts all classes that come too near.
+    multiclass_perceptron_loss : Without the margin.
+    hinge_loss : For two classes and one score.
+
+    Notes
+    -----
+    The loss of a row is
+
+    .. math:: \ell = \max(0, 1 + \max_{j \ne y} z_j - z_y).
+
+    It is 0 where the score of the label exceeds all others by 1. The rounding error of the difference of the scores is put
+    back, so that the loss has its digits near the margin too. A label that is masked costs inf.
+
+    The derivative is 1 for the largest score among the other classes and -1 for that of the label, and 0 beyond the margin.
+    If several are the largest, each has an equal share of the 1. At the margin itself, where any mixture of the two is a
+    subgradient, it is 0; JAX takes the half. The second derivative is 0: the kinks are not in it.
+
+    The formula is that of optax and scikit-learn. Keras compares with 0 as well as with the other scores, and so has a loss
+    where all scores are negative; torchmetrics takes a softmax of scores outside [0, 1].
+
+    References
+    ----------
+    .. [1] K. Crammer and Y. Singer, "On the Algorithmic Implementation of Multiclass Kernel-based Vector Machines", Journal of
+       Machine Learning Research 2, 2001.
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> pl.crammer_singer_loss([[1.0, 0.5, 0.75], [3.0, 0.0, 1.0]], [0, 0], reduction="none")
+    array([0.75, 0.  ])
+    >>> pl.crammer_singer_loss.grad([1.0, 0.75, 0.75], 0)
+    array([-1. ,  0.5,  0.5])
+    """
+    _, _, lacking = _runner_up(xp, axis, logits, target)
+    return xp.squeeze(xp.where(lacking <= 0, 0.0, lacking), axis=axis)
+
+
+def _runner_up(xp: Namespace, axis: Axis, logits: Array, target: Array) -> tuple[Array, Array, Array]:
+    """Give the scores of the other classes, the largest of them, and what the label lacks to exceed it by 1."""
+    others = xp.where(one_hot(xp, target, logits, axis), -inf, logits)
+    largest = xp.max(others, axis=axis, keepdims=True)
+    return others, largest, _sum_with(xp, 1.0, *difference(xp, largest, of_label(xp, logits, target, axis)))
+
+
+@crammer_singer_loss.derivative
+def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> Array:
+    others, largest, lacking = _runner_up(xp, axis, logits, target)
+    share = _shared(xp, axis, others == largest, logits.dtype)
+    return _against_label(xp, axis, target, share * step(xp, lacking))
+
+
+def _shared(xp: Namespace, axis: Axis, chosen: Array, dtype: Any) -> Array:
+    """Give each of those that are chosen in a row an equal share of 1; NaN where none is, as in a row with NaN."""
+    share = xp.astype(chosen, dtype)
+    return share / xp.sum(share, axis=axis, keepdims=True)
+
+
+@crammer_singer_loss.second_derivative
+def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> Array:
+    return xp.zeros_like(logits)
+
+
+@loss("(class),()->()")
+def multiclass_perceptron_loss(
+    xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /, **options: Unpack[ClassOptions]
+) -> Array:
+    r"""Perceptron loss of several classes: by how much the largest score exceeds that of the right class.
+
+    Parameters
+    ----------
+    logits : array
+        Scores of the K classes along `class_axis`: real numbers; -inf masks a class.
+    target : array or int
+        Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0 to K - 1.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `logits` and the unit of the scores.
+
+    See Also
+    --------
+    crammer_singer_loss : The same with a margin of 1.
+    perceptron_loss : For two classes and one score.
+
+    Notes
+    -----
+    The loss of a row is
+
+    .. math:: \ell = \max_j z_j - z_y,
+
+    0 where the label has the largest score. It is the limit of ``cross_entropy(logits / t, target) * t`` for `t` to 0, and the
+    Fenchel-Young loss of the maximum. A label that is masked costs inf.
+
+    The derivative is 1 for the largest score, minus 1 for that of the label. If several are the largest, each has an equal
+    share of the 1, one of them the label or not: a perceptron that starts with scores of 0 moves, and so it does in optax.
+    The second derivative is 0: the kinks are not in it.
+
+    References
+    ----------
+    .. [1] M. Collins, "Discriminative Training Methods for Hidden Markov Models: Theory and Experiments with Perceptron
+       Algorithms", EMNLP 2002. :doi:`10.3115/1118693.1118694`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> pl.multiclass_perceptron_loss([[1.0, 0.5, 0.75], [1.0, 0.5, 0.75]], [0, 1], reduction="none")
+    array([0. , 0.5])
+    >>> pl.multiclass_perceptron_loss.grad([0.0, 0.0, -1.0], 0)
+    array([-0.5,  0.5,  0. ])
+    """
+    return xp.squeeze(xp.max(logits, axis=axis, keepdims=True) - of_label(xp, logits, target, axis), axis=axis)
+
+
+@multiclass_perceptron_loss.derivative
+def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> Array:
+    share = _shared(xp, axis, logits == xp.max(logits, axis=axis, keepdims=True), logits.dtype)
+    return xp.where(one_hot(xp, target, logits, axis), share - 1, share)
+
+
+@multiclass_perceptron_loss.second_derivative
+def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> Array:
+    return xp.zeros_like(logits)

@@ -1,0 +1,149 @@
+"""Cross-entropy with another first coefficient in its series."""
+
+from dataclasses import dataclass
+from math import inf
+from typing import Annotated, Unpack
+
+from annotated_types import Gt, Lt
+
+from .._elementary import excess_near_zero, widened
+from .._loss import loss
+from .._namespace import one_hot
+from ..special.rows import exponentials
+from ..typing import Array, Axis, ClassLogit, ClassOptions, LabelsOrProbability, Namespace
+from ._surprise import Surprise, gradient, mixture, sum_of_others, surprise, surprise_of_label
+
+__all__ = ["poly_cross_entropy"]
+
+Finite = Annotated[float, Gt(-inf), Lt(inf)]
+
+
+@dataclass(frozen=True)
+class Poly:
+    """s + epsilon * (1 - p), whose slope is 1 + epsilon * p."""
+
+    epsilon: float
+
+    def value(self, xp: Namespace, nats: Array) -> Array:
+        """Give f: for negative epsilon as (1 + epsilon) * (1 - p) and a series for the rest, where p is large."""
+        complement = -xp.expm1(-nats)
+        whole = nats + self.epsilon * complement
+        if self.epsilon >= 0:
+            return whole
+        small = complement < 0.5
+        complement = xp.where(small, complement, 0.0)
+        return xp.where(small, (1 + self.epsilon) * complement + excess_near_zero(xp, -complement), whole)
+
+    def slope(self, xp: Namespace, seen: Surprise) -> Array:
+        """Give f'."""
+        if self.epsilon >= 0:
+            return 1 + self.epsilon * seen.power(xp, 1.0)
+        return (1 + self.epsilon) - self.epsilon * seen.complement
+
+    def own(self, xp: Namespace, seen: Surprise) -> Array:
+        """Give the second derivative with respect to the logit of the class itself."""
+        prob, complement = seen.power(xp, 1.0), seen.complement
+        return prob * complement * self.turn(prob, complement)
+
+    def turn(self, prob: Array, complement: Array) -> Array:
+        """Give 1 + epsilon * (p - (1 - p)), of positive terms as far as there are such."""
+        if self.epsilon >= 0:
+            return (1 - self.epsilon) + 2 * self.epsilon * prob
+        return (1 + self.epsilon) - 2 * self.epsilon * complement
+
+
+@loss("(class),()->()", "(class),(class)->()")
+def poly_cross_entropy(
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: LabelsOrProbability,
+    /,
+    *,
+    epsilon: Finite = 1.0,
+    **options: Unpack[ClassOptions],
+) -> Array:
+    r"""Poly-1 loss of logits with class labels: cross-entropy and a multiple of the probability of all other classes.
+
+    Parameters
+    ----------
+    logits : array
+        Logits of the K classes along `class_axis`: real numbers; -inf masks a class.
+    target : array or int
+        Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0 to K - 1. Or
+        probabilities, of the shape of `logits`: in [0, 1]. The number of axes decides which of the two it is.
+    epsilon : float, default 1.0
+        How much to add to the first coefficient of the series of the cross-entropy, which is 1. From -1 on the loss is not
+        negative.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `logits`, in nats.
+
+    See Also
+    --------
+    cross_entropy : This loss with `epsilon` 0.
+    poly_binary_cross_entropy : For two classes and one logit.
+    softmax_focal_loss : Counts less where the prediction is right.
+
+    Notes
+    -----
+    Cross-entropy is the series :math:`\sum_i (1 - p)^i / i` in the softmax `p` of what was observed. This loss adds
+    :math:`\varepsilon` to its first coefficient:
+
+    .. math:: \ell = \sum_k y_k (-\log p_k + \varepsilon (1 - p_k)),
+
+    of which a label takes one term. It is a function of the surprise :math:`s = -\log p`, computed as in `cross_entropy`, and of
+    :math:`1 - p = -\mathrm{expm1}(-s)`. For negative :math:`\varepsilon` and likely labels it is
+    :math:`(1 + \varepsilon)(1 - p) + (-\log p - (1 - p))`: at :math:`\varepsilon = -1` the series begins with
+    :math:`(1 - p)^2 / 2`, and no digit is lost. A masked class costs nothing while its target is 0, inf otherwise.
+
+    For a label y the derivative with respect to the logits is :math:`-(1 + \varepsilon p_y)(1 - p_y)` for that of the label, and
+    :math:`(1 + \varepsilon p_y) p_j` for the others. The second derivatives are
+    :math:`p_y (1 - p_y) (1 + \varepsilon (2 p_y - 1))` and :math:`p_j (1 - p_j - \varepsilon p_y (2 p_j - 1))`.
+
+    The default of `epsilon` is 2 in optax and timm.
+
+    References
+    ----------
+    .. [1] Z. Leng, M. Tan, C. Liu, E. D. Cubuk, X. Shi, S. Cheng and D. Anguelov, "PolyLoss: A Polynomial Expansion Perspective
+       of Classification Loss Functions", ICLR 2022. :doi:`10.48550/arXiv.2204.12511`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> logits = [[2.0, -1.0, 0.5], [0.0, 0.0, 0.0]]
+    >>> pl.poly_cross_entropy(logits, [0, 2], reduction="none")
+    array([0.45571..., 1.76527...])
+    >>> pl.poly_cross_entropy.grad([0.0, 0.0], 1)
+    array([ 0.75, -0.75])
+    """
+    return mixture(xp, axis, exponentials(xp, axis, logits), target, Poly(epsilon))
+
+
+@poly_cross_entropy.value_and_derivative
+def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability, /, *, epsilon: Finite) -> tuple[Array, Array]:
+    parts = exponentials(xp, axis, logits)
+    return mixture(xp, axis, parts, target, Poly(epsilon)), gradient(xp, axis, logits, parts, target, Poly(epsilon))
+
+
+@poly_cross_entropy.derivative
+def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability, /, *, epsilon: Finite) -> Array:
+    return gradient(xp, axis, logits, exponentials(xp, axis, logits), target, Poly(epsilon))
+
+
+@poly_cross_entropy.second_derivative
+def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability, /, *, epsilon: Finite) -> Array:
+    logits, poly = widened(xp, logits), Poly(epsilon)
+    parts = exponentials(xp, axis, logits)
+    others, total = parts.others(xp), 1 + parts.rest
+    prob, complement = parts.exponential / total, others / total
+    turn = poly.turn(complement, prob)
+    if target.ndim < logits.ndim:
+        hit = one_hot(xp, target, logits, axis)
+        seen = surprise_of_label(xp, axis, logits, parts, others, target)
+        third = sum_of_others(xp, axis, xp.where(hit, 0.0, parts.exponential)) / total  # neither the label nor the class itself
+        return xp.where(hit, poly.own(xp, seen), prob * (third + seen.power(xp, 1.0) * turn))
+    mass, likely = sum_of_others(xp, axis, target), sum_of_others(xp, axis, target * prob)
+    return target * poly.own(xp, surprise(xp, logits, parts, others)) + prob * ((complement * mass - likely) + likely * turn)

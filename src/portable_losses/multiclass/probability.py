@@ -1,0 +1,191 @@
+"""Cross-entropy of what is a probability already, or its logarithm."""
+
+from math import inf, log
+from typing import Annotated, Unpack
+
+from annotated_types import Ge, Interval, Lt
+
+from .._elementary import floored, row_sum, weighted
+from .._loss import loss
+from .._namespace import one_hot, pick
+from ..typing import Array, Axis, ClassOptions, Domain, LabelsOrProbability, Namespace, Probability
+
+__all__ = ["categorical_cross_entropy", "nll_loss"]
+
+LogProbability = Annotated[
+    Array,
+    Domain(
+        "log-probabilities, from -inf to 0",
+        interval=Interval(le=0.0),
+        hint="logits belong to `cross_entropy`, or go through `special.log_softmax` first; probabilities belong to "
+        "`categorical_cross_entropy`",
+    ),
+]
+Floor = Annotated[float, Ge(0.0), Lt(1.0)]
+
+
+@loss("(class),()->()", "(class),(class)->()")
+def nll_loss(
+    xp: Namespace,
+    axis: Axis,
+    log_prob: LogProbability,
+    target: LabelsOrProbability,
+    /,
+    **options: Unpack[ClassOptions],
+) -> Array:
+    r"""Negative log-likelihood of class labels, from log-probabilities.
+
+    Parameters
+    ----------
+    log_prob : array
+        Logarithms of the probabilities of the K classes along `class_axis`: from -inf to 0.
+    target : array or int
+        Class labels, of the shape of `log_prob` without the class axis: integers of any dtype from 0 to K - 1. Or
+        probabilities, of the shape of `log_prob`: in [0, 1]. The number of axes decides which of the two it is.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `log_prob`, in nats.
+
+    See Also
+    --------
+    cross_entropy : From logits: the softmax and this loss in one.
+    categorical_cross_entropy : From probabilities.
+
+    Notes
+    -----
+    The loss of a row is
+
+    .. math:: \ell = -\sum_k y_k \log p_k,
+
+    of which a label takes one term. Where a target is 0 its term is 0, also at -inf. The derivative is :math:`-y_k`, the second
+    derivative 0.
+
+    The probabilities are taken as they are, whatever their sum. torch looks at no value: there logits give a number that is no
+    likelihood; here they are an error on NumPy. Where values are not looked at the loss of what exceeds 0 is negative, as in
+    torch.
+
+    References
+    ----------
+    .. [1] I. J. Good, "Rational Decisions", Journal of the Royal Statistical Society B 14, 1952.
+       :doi:`10.1111/j.2517-6161.1952.tb00104.x`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> from portable_losses.special import log_softmax
+    >>> log_prob = log_softmax([[2.0, -1.0, 0.5], [0.0, 0.0, 0.0]])
+    >>> pl.nll_loss(log_prob, [0, 2], reduction="none")
+    array([0.24131..., 1.09861...])
+    >>> pl.nll_loss.grad([-0.5, -1.0], 1)
+    array([ 0., -1.])
+    """
+    if target.ndim < log_prob.ndim:
+        return 0.0 - pick(xp, log_prob, target, axis)
+    return 0.0 - xp.squeeze(row_sum(xp, axis, weighted(xp, target, log_prob)), axis=axis)
+
+
+@nll_loss.derivative
+def _(xp: Namespace, axis: Axis, log_prob: LogProbability, target: LabelsOrProbability, /) -> Array:
+    return xp.where(log_prob == log_prob, 0.0 - _share(xp, axis, log_prob, target), log_prob)
+
+
+@nll_loss.second_derivative
+def _(xp: Namespace, axis: Axis, log_prob: LogProbability, target: LabelsOrProbability, /) -> Array:
+    return xp.zeros_like(log_prob)
+
+
+def _share(xp: Namespace, axis: Axis, prob: Array, target: Array) -> Array:
+    """Give the target of each class, be it a label or a row."""
+    return xp.astype(one_hot(xp, target, prob, axis), prob.dtype) if target.ndim < prob.ndim else target
+
+
+@loss("(class),()->()", "(class),(class)->()")
+def categorical_cross_entropy(
+    xp: Namespace,
+    axis: Axis,
+    prob: Probability,
+    target: LabelsOrProbability,
+    /,
+    *,
+    eps: Floor = 1e-15,
+    **options: Unpack[ClassOptions],
+) -> Array:
+    r"""Cross-entropy of probabilities with class labels, or with probabilities.
+
+    Parameters
+    ----------
+    prob : array
+        Probabilities of the K classes along `class_axis`: in [0, 1].
+    target : array or int
+        Class labels, of the shape of `prob` without the class axis: integers of any dtype from 0 to K - 1. Or
+        probabilities, of the shape of `prob`: in [0, 1]. The number of axes decides which of the two it is.
+    eps : float, default 1e-15
+        Floor of the probabilities under the logarithm, in [0, 1): it makes the loss of a label of probability 0 finite,
+        ``-log(eps)``, 34.54 by default. With 0 that loss is inf.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `prob`, in nats.
+
+    See Also
+    --------
+    cross_entropy : From logits, which lose nothing near 0 and 1: prefer it where there are logits.
+    nll_loss : From log-probabilities.
+    binary_cross_entropy : For a yes or no, from the probability of yes.
+
+    Notes
+    -----
+    The loss of a row is
+
+    .. math:: \ell = -\sum_k y_k \log \max(p_k, \varepsilon),
+
+    of which a label takes one term. Its derivative is :math:`-y_k / \max(p_k, \varepsilon)`, which points away from a wrong
+    certainty; the autodiff of the formula agrees above `eps`, and is 0 below. The second derivative is
+    :math:`y_k / \max(p_k, \varepsilon)^2`. Without a floor both are infinite at 0, but for a target 0, which costs nothing.
+
+    The probabilities are taken as they are, whatever their sum. Keras divides a row by its sum, and clips to
+    [1e-7, 1 - 1e-7], so that a perfect prediction has a loss; scikit-learn warns, and clips to the eps of the dtype.
+
+    References
+    ----------
+    .. [1] I. J. Good, "Rational Decisions", Journal of the Royal Statistical Society B 14, 1952.
+       :doi:`10.1111/j.2517-6161.1952.tb00104.x`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> prob = [[0.7, 0.2, 0.1], [0.0, 0.5, 0.5]]
+    >>> pl.categorical_cross_entropy(prob, [0, 0], reduction="none")
+    array([ 0.35667494, 34.53877639])
+    >>> pl.categorical_cross_entropy(prob, [[1.0, 0.0, 0.0], [0.0, 0.5, 0.5]], reduction="none")
+    array([0.35667494, 0.69314718])
+    >>> pl.categorical_cross_entropy.grad([0.75, 0.25], 1)
+    array([ 0., -4.])
+    """
+    floor = log(eps) if eps else -inf
+    if target.ndim < prob.ndim:
+        return 0.0 - floored(xp, xp.log, pick(xp, prob, target, axis), 0.0, floor)
+    log_prob = floored(xp, xp.log, prob, 0.0, floor)
+    return 0.0 - xp.squeeze(row_sum(xp, axis, weighted(xp, target, log_prob)), axis=axis)
+
+
+@categorical_cross_entropy.derivative
+def _(xp: Namespace, axis: Axis, prob: Probability, target: LabelsOrProbability, /, *, eps: Floor) -> Array:
+    share, floor = _over(xp, axis, prob, target, eps)
+    return 0.0 - share / floor
+
+
+@categorical_cross_entropy.second_derivative
+def _(xp: Namespace, axis: Axis, prob: Probability, target: LabelsOrProbability, /, *, eps: Floor) -> Array:
+    share, floor = _over(xp, axis, prob, target, eps)
+    return share / floor / floor
+
+
+def _over(xp: Namespace, axis: Axis, prob: Array, target: Array, eps: float) -> tuple[Array, Array]:
+    """Give targets, and what they are divided by: 1 where 0 / 0 is 0."""
+    share = _share(xp, axis, prob, target)
+    floor = xp.maximum(prob, eps)
+    return share, xp.where((share == 0) & (floor == 0), 1.0, floor)

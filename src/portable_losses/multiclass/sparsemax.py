@@ -1,0 +1,136 @@
+"""Sparsemax: the projection to the probability simplex in place of the softmax."""
+
+from math import inf
+from typing import NamedTuple, Unpack
+
+from .._elementary import difference, row_sum, widened
+from .._loss import loss
+from .._namespace import one_hot
+from ..typing import Array, Axis, ClassLogit, ClassOptions, Labels, Namespace
+from ._rows import of_label, step
+
+__all__ = ["sparsemax_loss"]
+
+OUTSIDE = -2.0
+"""A score that is less than the largest by this much has no part in the projection; from -1 on none has."""
+
+
+@loss("(class),()->()")
+def sparsemax_loss(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /, **options: Unpack[ClassOptions]) -> Array:
+    r"""Sparsemax loss: like cross-entropy, but 0 where the right class leads by 1, with probabilities that may be 0.
+
+    Parameters
+    ----------
+    logits : array
+        Scores of the K classes along `class_axis`: real numbers; -inf masks a class.
+    target : array or int
+        Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0 to K - 1.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `logits`.
+
+    See Also
+    --------
+    cross_entropy : With the softmax, in which no probability is 0.
+    crammer_singer_loss : Has the same margin.
+
+    Notes
+    -----
+    The sparsemax of a row is the point of the probability simplex that is nearest to it:
+    :math:`p_j = \max(0, z_j - \tau)`, with the threshold :math:`\tau` that makes the sum 1. The loss is
+
+    .. math:: \ell = \tfrac{1}{2} \sum_{j : p_j > 0} (z_j^2 - \tau^2) + \tfrac{1}{2} - z_y
+        = \tfrac{1}{2} \sum_{j \ne y} p_j^2 + \tfrac{1}{2} \Big(\sum_{j \ne y} p_j\Big)^2 + \max(0, \tau - z_y),
+
+    of which the second form is computed: no two terms cancel. The threshold is found by one sort. It is a sum of a few
+    differences to the largest score, whose upper digits are added without rounding, so that a probability near 0 has its
+    digits too, and one that is 0 is not taken for one that is not. A label that is masked costs inf.
+
+    The derivative is :math:`p_j`, minus 1 for the label, which is minus the sum of the others. It is continuous. The diagonal
+    of the second derivative is :math:`1 - 1 / n` for the `n` classes with a positive probability, and 0 for the others.
+
+    The loss is that of optax, which loses small ones: near the margin terms of the size of 1/2 cancel there.
+
+    References
+    ----------
+    .. [1] A. F. T. Martins and R. F. Astudillo, "From Softmax to Sparsemax: A Sparse Model of Attention and Multi-Label
+       Classification", ICML 2016. :doi:`10.48550/arXiv.1602.02068`
+    .. [2] M. Blondel, A. F. T. Martins and V. Niculae, "Learning with Fenchel-Young Losses", Journal of Machine Learning Research
+       21, 2020. :doi:`10.48550/arXiv.1901.02324`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> pl.sparsemax_loss([[1.0, 0.5, -3.0], [2.0, 0.0, 1.0]], [0, 0], reduction="none")
+    array([0.0625, 0.    ])
+    >>> pl.sparsemax_loss.grad([1.0, 0.5, -3.0], 1)
+    array([ 0.75, -0.75,  0.  ])
+    """
+    near = _projection(xp, axis, logits)
+    others = xp.where(one_hot(xp, target, logits, axis), 0.0, near.prob)
+    mass = row_sum(xp, axis, others)
+    shifted, height = (of_label(xp, x, target, axis) for x in (near.shifted, near.height))
+    below = xp.where(shifted <= OUTSIDE, near.threshold - shifted, xp.where(height < 0, -height, 0.0))
+    return xp.squeeze(0.5 * (row_sum(xp, axis, others * others) + mass * mass) + below, axis=axis)
+
+
+class Projection(NamedTuple):
+    """The point of the simplex that is nearest to each row."""
+
+    prob: Array
+    """Its coordinates."""
+    count: Array
+    """How many of them are positive."""
+    height: Array
+    """How far the scores are above the threshold, for those that are not `OUTSIDE`."""
+    threshold: Array
+    """The threshold minus the largest score."""
+    shifted: Array
+    """The scores minus the largest."""
+
+
+def _projection(xp: Namespace, axis: Axis, logits: Array) -> Projection:
+    """Project rows: with n positive coordinates each is (1 + the sum of its differences to the others that have one) / n."""
+    logits = widened(xp, logits)
+    top = xp.max(logits, axis=axis, keepdims=True)
+    falling = xp.sort(-logits, axis=axis)
+    upper, lower = _digits(xp, *difference(xp, -falling, top))
+    place = xp.cumulative_sum(xp.ones_like(falling), axis=axis)
+    heights = _raised(place, upper, xp.cumulative_sum(upper, axis=axis), lower, xp.cumulative_sum(lower, axis=axis))
+    last = xp.max(xp.where(heights > 0, falling, -inf), axis=axis, keepdims=True)
+    chosen = -logits <= last
+    count = xp.sum(xp.astype(chosen, logits.dtype), axis=axis, keepdims=True)
+    shifted, error = difference(xp, logits, top)
+    upper, lower = _digits(xp, shifted, error)
+    whole, rest = (xp.sum(xp.where(chosen, x, 0.0), axis=axis, keepdims=True) for x in (upper, lower))
+    height = _raised(count, upper, whole, lower, rest) / count
+    return Projection(xp.where(height <= 0, 0.0, height), count, height, (whole - 1 + rest) / count, shifted)
+
+
+def _digits(xp: Namespace, shifted: Array, error: Array) -> tuple[Array, Array]:
+    """Split numbers from `OUTSIDE` to 0 into upper digits, of which many may be added without rounding, and the rest."""
+    outside = shifted <= OUTSIDE
+    shifted, error = xp.where(outside, OUTSIDE, shifted), xp.where(outside, 0.0, error)
+    unit = 2.0 ** -(26 if shifted.dtype == xp.float64 else 11)
+    upper = xp.floor(shifted / unit + 0.5) * unit
+    return upper, (shifted - upper) + error
+
+
+def _raised(count: Array, upper: Array, uppers: Array, lower: Array, lowers: Array) -> Array:
+    """Give 1 + count * x - the sum of count such numbers: the upper digits are exact."""
+    return ((count * upper - uppers) + 1) + (count * lower - lowers)
+
+
+@sparsemax_loss.derivative
+def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> Array:
+    prob = _projection(xp, axis, logits).prob
+    hit = one_hot(xp, target, logits, axis)
+    return xp.where(hit, 0.0 - row_sum(xp, axis, xp.where(hit, 0.0, prob)), prob)
+
+
+@sparsemax_loss.second_derivative
+def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> Array:
+    near = _projection(xp, axis, logits)
+    return step(xp, near.prob) * ((near.count - 1) / near.count)

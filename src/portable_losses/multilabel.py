@@ -1,0 +1,316 @@
+"""Losses of several classes of which any number may be right at once."""
+
+from collections.abc import Iterator
+from math import inf, nan
+from typing import Annotated, Unpack
+
+from annotated_types import Interval
+
+from ._elementary import difference, magnitude, row_sum, weighted
+from ._loss import loss
+from .special.rows import Exponentials, exponentials
+from .typing import Array, Axis, Domain, Logit, Namespace, Options, Probability, Real
+
+__all__ = ["multilabel_margin_loss", "multilabel_soft_margin_loss", "zlpr_loss"]
+
+ClassSet = Annotated[
+    Array,
+    Domain(
+        "0 or 1 for each class",
+        safe=0.0,
+        interval=Interval(ge=0.0, le=1.0),
+        members=(0.0, 1.0),
+        hint="a list of class labels becomes this by a comparison of each with the numbers of all classes; signs by "
+        "`(1 + target) / 2`",
+    ),
+]
+
+
+MASKED = -1e4
+"""A score that is nothing beside 0: its exponential is 0, as that of -inf, which subtracted from itself would be NaN."""
+
+
+class RowOptions(Options, total=False):
+    """The options of the losses that compare two rows."""
+
+    class_axis: int
+
+
+@loss("(class),(class)->()")
+def multilabel_soft_margin_loss(
+    xp: Namespace, axis: Axis, pred: Logit, target: Probability, /, **options: Unpack[RowOptions]
+) -> Array:
+    r"""Mean binary cross-entropy of the classes of a row.
+
+    Parameters
+    ----------
+    pred : array
+        Predicted logits of the K classes along `class_axis`: real numbers, -inf and inf included.
+    target : array
+        What was observed, of the shape of `pred`: 1 for the classes that are right, 0 for the others, or probabilities in
+        [0, 1].
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `pred`, in nats.
+
+    See Also
+    --------
+    binary_cross_entropy_with_logits : The same for each class, whose mean is equal if no weights differ within a row.
+    multilabel_margin_loss : Compares the right classes with the others.
+    zlpr_loss : Weighs the classes against each other.
+
+    Notes
+    -----
+    The loss of a row is
+
+    .. math:: \ell = \frac{1}{K} \sum_k y_k\, \mathrm{softplus}(-z_k) + (1 - y_k)\, \mathrm{softplus}(z_k).
+
+    The two share :math:`\mathrm{log1p}(\exp(-|z|))`; what is left is :math:`(1 - y) z` for positive and :math:`-y z` for negative
+    logits, neither of them negative. At infinite logits the loss is exact: 0 where the target agrees, inf where it does not.
+    The derivative is :math:`((1 - y) \sigma(z) - y \sigma(-z)) / K`, the second :math:`\sigma(z) \sigma(-z) / K`.
+
+    torch has the same loss, along the last axis whatever the number of axes; its `weight` is that of classes, here of rows.
+
+    References
+    ----------
+    .. [1] D. R. Cox, "The Regression Analysis of Binary Sequences", Journal of the Royal Statistical Society B 20, 1958.
+       :doi:`10.1111/j.2517-6161.1958.tb00292.x`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> float(pl.multilabel_soft_margin_loss([2.0, -1.0, 0.5], [1.0, 0.0, 1.0]))
+    0.30475556...
+    >>> pl.multilabel_soft_margin_loss.grad([0.0, 800.0], [1.0, 0.0])
+    array([-0.25,  0.5 ])
+    """
+    return _mean_entropy(xp, axis, pred, target, _decay(xp, pred))
+
+
+def _decay(xp: Namespace, pred: Array) -> Array:
+    return xp.exp(-magnitude(xp, pred))
+
+
+def _mean_entropy(xp: Namespace, axis: Axis, pred: Array, target: Array, decay: Array) -> Array:
+    linear = weighted(xp, xp.astype(pred >= 0, pred.dtype) - target, pred)
+    # The large part is divided before it is added up, which might overflow, and the small part after, since it might underflow.
+    classes = pred.shape[axis]
+    total = row_sum(xp, axis, linear / classes) + row_sum(xp, axis, xp.log1p(decay)) / classes
+    return xp.squeeze(total, axis=axis)
+
+
+def _mean_entropy_slope(xp: Namespace, axis: Axis, pred: Array, target: Array, decay: Array) -> Array:
+    ones = xp.ones_like(decay)
+    yes, no = xp.where(pred >= 0, ones, decay), xp.where(pred >= 0, decay, ones)
+    return ((1 - target) * yes - target * no) / (1 + decay) / pred.shape[axis]
+
+
+@multilabel_soft_margin_loss.value_and_derivative
+def _(xp: Namespace, axis: Axis, pred: Logit, target: Probability, /) -> tuple[Array, Array]:
+    decay = _decay(xp, pred)
+    return _mean_entropy(xp, axis, pred, target, decay), _mean_entropy_slope(xp, axis, pred, target, decay)
+
+
+@multilabel_soft_margin_loss.derivative
+def _(xp: Namespace, axis: Axis, pred: Logit, target: Probability, /) -> Array:
+    return _mean_entropy_slope(xp, axis, pred, target, _decay(xp, pred))
+
+
+@multilabel_soft_margin_loss.second_derivative
+def _(xp: Namespace, axis: Axis, pred: Logit, target: Probability, /) -> Array:
+    decay = _decay(xp, pred)
+    return decay / (1 + decay * (2 + decay)) / pred.shape[axis]
+
+
+@loss("(class),(class)->()")
+def multilabel_margin_loss(xp: Namespace, axis: Axis, pred: Real, target: ClassSet, /, **options: Unpack[RowOptions]) -> Array:
+    r"""Hinge loss of each right class against each other class.
+
+    Parameters
+    ----------
+    pred : array
+        Predicted scores of the K classes along `class_axis`: real numbers.
+    target : array
+        What was observed, of the shape of `pred`: 1 for the classes that are right, 0 for the others.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `pred`, without a unit.
+
+    See Also
+    --------
+    multi_margin_loss : For one right class.
+    zlpr_loss : A smooth loss of the same comparisons.
+
+    Notes
+    -----
+    With :math:`P` for the classes that are right the loss of a row is
+
+    .. math:: \ell = \frac{1}{K} \sum_{i \in P} \sum_{j \notin P} \max(0, 1 - (z_i - z_j)),
+
+    0 where all classes are right, or none. What rounding takes from a difference of scores is put back, so that the smallest
+    shortfall counts. Of many classes only about a sixteenth of the pairs is held in memory at a time.
+
+    The derivative is, divided by K, minus the number of other classes that are less than 1 below, for a right class, and the
+    number of right classes that are less than 1 above, for another. A pair that is exactly 1 apart does not count, as in torch. The
+    second derivative is 0.
+
+    torch takes lists of labels that end with -1. In a row of three classes ``[2, 0, -1]`` is ``[1, 0, 1]`` here.
+
+    References
+    ----------
+    .. [1] J. Weston and C. Watkins, "Support Vector Machines for Multi-Class Pattern Recognition", ESANN 1999.
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> float(pl.multilabel_margin_loss([0.1, 0.2, 0.4, 0.8], [1.0, 0.0, 0.0, 1.0]))
+    0.85...
+    >>> pl.multilabel_margin_loss.grad([0.1, 0.2, 0.4, 0.8], [1.0, 0.0, 0.0, 1.0])
+    array([-0.5,  0.5,  0.5, -0.5])
+    """
+    classes = pred.shape[axis]
+    total = xp.where(pred == pred, 0.0, pred)  # a NaN counts even where there is no pair
+    for piece in _pieces(classes):
+        counts, half = _pairs(xp, axis, 0.5 * pred, target, 0.5, piece)  # a whole difference might overflow
+        total = total + xp.sum(weighted(xp, counts * (2 / classes), half), axis=_piece_axis(axis))
+    return xp.squeeze(row_sum(xp, axis, total), axis=axis)
+
+
+def _pieces(classes: int) -> Iterator[slice]:
+    """Cut the classes into at most 16 pieces: few enough to be traced, and small enough for all pairs of each to be held."""
+    size = -(-classes // 16)
+    return (slice(start, min(start + size, classes)) for start in range(0, classes, size))
+
+
+def _piece_axis(axis: Axis) -> int:
+    return 0 if axis == 0 else -2
+
+
+def _against(axis: Axis, rows: Array, piece: slice) -> tuple[Array, Array]:
+    """Give a piece of the classes on an axis of its own, before that of the classes, and all of them, so that they broadcast."""
+    if axis == 0:
+        return rows[piece, None, ...], rows[None, ...]
+    return rows[..., piece, None], rows[..., None, :]
+
+
+def _pairs(xp: Namespace, axis: Axis, pred: Array, target: Array, margin: float, piece: slice) -> tuple[Array, Array]:
+    """Say which pairs of a class of the piece and any class are one that is right and one that is not, and what they fall short."""
+    right, other = _against(axis, target, piece)
+    gap, error = difference(xp, *_against(axis, pred, piece))
+    shortfall = (margin - gap) - error
+    return right * (1 - other), xp.where(shortfall <= 0, 0.0, shortfall)
+
+
+@multilabel_margin_loss.derivative
+def _(xp: Namespace, axis: Axis, pred: Real, target: ClassSet, /) -> Array:
+    of_right, of_other = [], xp.zeros_like(pred)
+    for piece in _pieces(pred.shape[axis]):
+        counts, shortfall = _pairs(xp, axis, pred, target, 1.0, piece)
+        counts = xp.where(shortfall == 0, 0.0, counts)
+        of_right.append(xp.sum(counts, axis=_piece_axis(axis) + 1))
+        of_other = of_other + xp.sum(counts, axis=_piece_axis(axis))
+    slope = (of_other - xp.concat(of_right, axis=axis)) / pred.shape[axis]
+    return xp.where(pred == pred, slope, nan)
+
+
+@multilabel_margin_loss.second_derivative
+def _(xp: Namespace, axis: Axis, pred: Real, target: ClassSet, /) -> Array:
+    return xp.zeros_like(pred)
+
+
+@loss("(class),(class)->()")
+def zlpr_loss(xp: Namespace, axis: Axis, pred: Logit, target: ClassSet, /, **options: Unpack[RowOptions]) -> Array:
+    r"""Zero-bounded log-sum-exp and pairwise rank-based loss of any number of right classes.
+
+    Parameters
+    ----------
+    pred : array
+        Predicted scores of the K classes along `class_axis`: real numbers, -inf and inf included. Those above 0 are predicted to
+        be right.
+    target : array
+        What was observed, of the shape of `pred`: 1 for the classes that are right, 0 for the others.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `pred`, in nats.
+
+    See Also
+    --------
+    multilabel_soft_margin_loss : Looks at each class alone.
+    cross_entropy : For exactly one right class.
+    multilabel_margin_loss : With hinges.
+
+    Notes
+    -----
+    With :math:`P` for the classes that are right the loss of a row is
+
+    .. math:: \ell = \log \Bigl( 1 + \sum_{j \notin P} e^{z_j} \Bigr) + \log \Bigl( 1 + \sum_{i \in P} e^{-z_i} \Bigr),
+
+    which compares each right class with 0, 0 with each other class, and so right classes with others. Each logarithm is the largest
+    of 0 and the scores in it plus :math:`\mathrm{log1p}` of the sum of the other exponentials: neither term is negative, nothing
+    overflows, and small losses keep their digits. At infinite scores the loss is exact: 0 for what is right, inf for what is not.
+
+    The derivative is a softmax in which 0 takes part: with :math:`s_j = e^{z_j} / (1 + \sum_{j \notin P} e^{z_j})` it is :math:`s_j` for a class
+    that is not right, and with :math:`s_i = e^{-z_i} / (1 + \sum_{i \in P} e^{-z_i})` it is :math:`-s_i` for one that is. The second is
+    :math:`s (1 - s)`.
+
+    References
+    ----------
+    .. [1] J. Su, M. Zhu, A. Murtadha, S. Pan, B. Wen and Y. Liu, "ZLPR: A Novel Loss for Multi-label Classification", 2022.
+       :doi:`10.48550/arXiv.2208.02955`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> pl.zlpr_loss([[2.0, -1.0, 0.5], [800.0, 800.0, -800.0]], [[1.0, 0.0, 1.0], [1.0, 0.0, 0.0]], reduction="none")
+    array([  0.86821861, 800.        ])
+    >>> pl.zlpr_loss.grad([0.0, 0.0, 0.0], [1.0, 0.0, 0.0])
+    array([-0.5       ,  0.33333333,  0.33333333])
+    """
+    wrong, right = (_side(xp, axis, scores)[0] for scores in _sides(xp, pred, target))
+    return wrong + right
+
+
+def _sides(xp: Namespace, pred: Array, target: Array) -> tuple[Array, Array]:
+    """Give the scores against 0 of the classes that are not right, and of those that are; the others are masked."""
+    pred = xp.where(target == target, pred, nan)
+    return xp.where(target == 1, MASKED, pred), xp.where(target == 0, MASKED, -pred)
+
+
+def _side(xp: Namespace, axis: Axis, scores: Array) -> tuple[Array, Exponentials]:
+    """Give log(1 + sum(exp(scores))) and the parts of the softmax of the scores and 0, which comes last."""
+    zero = xp.zeros_like(scores[:1, ...] if axis == 0 else scores[..., :1])
+    scores = xp.concat((scores, zero), axis=axis)
+    top = xp.max(scores, axis=axis, keepdims=True)
+    infinite = top == inf
+    # Beside infinite scores all others are nothing, and one of them is as good as another.
+    chosen = xp.where(scores == top, xp.zeros_like(scores), MASKED)
+    parts = exponentials(xp, axis, xp.where(infinite, chosen, scores))
+    value = xp.where(infinite, top, parts.top + xp.log1p(parts.rest))
+    return xp.squeeze(value, axis=axis), parts
+
+
+def _shares(xp: Namespace, axis: Axis, scores: Array) -> tuple[Array, Array]:
+    """Give for each class its share in the softmax of the scores and 0, and that of all others."""
+    _, parts = _side(xp, axis, scores)
+    total = 1 + parts.rest
+    share = parts.exponential / total
+    others = xp.where(parts.is_top, parts.rest / total, 1 - share)
+    return (share[:-1, ...], others[:-1, ...]) if axis == 0 else (share[..., :-1], others[..., :-1])
+
+
+@zlpr_loss.derivative
+def _(xp: Namespace, axis: Axis, pred: Logit, target: ClassSet, /) -> Array:
+    (wrong, _), (right, _) = (_shares(xp, axis, scores) for scores in _sides(xp, pred, target))
+    return wrong - right
+
+
+@zlpr_loss.second_derivative
+def _(xp: Namespace, axis: Axis, pred: Logit, target: ClassSet, /) -> Array:
+    (wrong, beside_wrong), (right, beside_right) = (_shares(xp, axis, scores) for scores in _sides(xp, pred, target))
+    return wrong * beside_wrong + right * beside_right

@@ -1,0 +1,171 @@
+"""What is particular to the losses of several classes of which any number may be right."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import portable_losses as pl
+
+RANDOM = np.random.default_rng(10)
+SCORES = RANDOM.normal(0, 2, (20, 6))
+SETS = (RANDOM.uniform(size=(20, 6)) < 0.4).astype(float)
+LOSSES = (pl.multilabel_soft_margin_loss, pl.multilabel_margin_loss, pl.zlpr_loss)
+each = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.__name__)
+INF = np.inf
+
+
+def close(backend: Any, actual: Any, desired: Any, dtype: str) -> None:
+    eps = float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(backend.to_numpy(actual), desired, rtol=16 * eps, atol=16 * eps)
+
+
+def margin(scores: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compare each right class with each other class, one after the other."""
+    value, slope = np.zeros(len(scores)), np.zeros(scores.shape)
+    classes = scores.shape[1]
+    for row in range(len(scores)):
+        for i in np.flatnonzero(target[row] == 1):
+            for j in np.flatnonzero(target[row] == 0):
+                shortfall = 1 - (scores[row, i] - scores[row, j])
+                if shortfall > 0:
+                    value[row] += shortfall / classes
+                    slope[row, i] -= 1 / classes
+                    slope[row, j] += 1 / classes
+    return value, slope
+
+
+def test_the_mean_of_binary_cross_entropy(backend, dtype):
+    arrays = backend.asarray(SCORES, dtype), backend.asarray(SETS, dtype)
+    mean = backend.call(pl.binary_cross_entropy_with_logits, *arrays, axis=-1)
+    close(backend, backend.call(pl.multilabel_soft_margin_loss, *arrays, reduction="none"), backend.to_numpy(mean), dtype)
+    value = backend.call(
+        pl.multilabel_soft_margin_loss, *(backend.asarray(x, dtype) for x in ([2.0, -1.0, 0.5], [1.0, 0.0, 1.0]))
+    )
+    close(backend, value, 0.30475556091, "float32")
+
+
+@pytest.mark.parametrize("loss", [pl.multilabel_soft_margin_loss, pl.zlpr_loss], ids=lambda loss: loss.__name__)
+def test_infinite_scores(backend, dtype, loss):
+    """0 for what is right, inf for what is not."""
+    scores = backend.asarray([[INF, -INF, INF], [INF, -INF, -INF], [-INF, -INF, -INF], [INF, INF, 0.0]], dtype)
+    target = backend.asarray([[1.0, 0.0, 1.0], [1.0, 0.0, 1.0], [0.0, 0.0, 0.0], [0.0, 0.0, 1.0]], dtype)
+    value, gradient = backend.call(loss.value_and_grad, scores, target, reduction="none")
+    np.testing.assert_array_equal(backend.to_numpy(value), [0.0, INF, 0.0, INF])
+    share = [0.5, 0.5, -0.5] if loss is pl.zlpr_loss else [1 / 3, 1 / 3, -1 / 6]
+    size = 1.0 if loss is pl.zlpr_loss else 1 / 3
+    close(backend, gradient, [[0.0, 0.0, 0.0], [0.0, 0.0, -size], [0.0, 0.0, 0.0], share], dtype)
+
+
+# Margins
+
+
+@pytest.mark.parametrize("classes", [1, 2, 15, 16, 17, 33, 100, 101])
+@pytest.mark.eager
+def test_pairs_in_pieces(backend, dtype, classes):
+    random = np.random.default_rng(classes)
+    scores, target = random.normal(0, 1, (3, classes)).astype(dtype), (random.uniform(size=(3, classes)) < 0.4).astype(dtype)
+    value, gradient = pl.multilabel_margin_loss.value_and_grad(backend.asarray(scores), backend.asarray(target), reduction="none")
+    expected, slope = margin(scores.astype(np.float64), target)
+    close(backend, value, expected, dtype)
+    close(backend, gradient, slope, dtype)
+
+
+def test_no_pairs_cost_nothing(backend, dtype):
+    for target in (np.zeros_like(SCORES), np.ones_like(SCORES)):
+        arrays = backend.asarray(SCORES, dtype), backend.asarray(target, dtype)
+        value, gradient = backend.call(pl.multilabel_margin_loss.value_and_grad, *arrays)
+        assert backend.to_numpy(value) == 0
+        assert np.all(backend.to_numpy(gradient) == 0)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e4, 1e17])
+def test_offsets_lose_no_digits(backend, dtype, offset):
+    """Equal scores cost the margin, wherever they are."""
+    scores, target = np.full((1, 4), offset, dtype=dtype), np.asarray([[1.0, 0.0, 0.0, 1.0]], dtype=dtype)
+    value, gradient = backend.call(pl.multilabel_margin_loss.value_and_grad, backend.asarray(scores), backend.asarray(target))
+    assert backend.to_numpy(value) == 1.0
+    np.testing.assert_array_equal(backend.to_numpy(gradient), [[-0.5, 0.5, 0.5, -0.5]])
+
+
+def test_the_smallest_shortfall_counts(backend, dtype):
+    """1 and 1e-20 differ by less than 1, though not after rounding; a difference of exactly 1 does not count."""
+    scores = np.asarray([[1.0, 1e-20], [1.0, 0.0], [1.0, -1e-20]], dtype=dtype)
+    target = np.asarray([[1.0, 0.0]] * 3, dtype=dtype)
+    value, gradient = backend.call(
+        pl.multilabel_margin_loss.value_and_grad, backend.asarray(scores), backend.asarray(target), reduction="none"
+    )
+    np.testing.assert_allclose(backend.to_numpy(value), [0.5e-20, 0.0, 0.0], rtol=1e-6)
+    np.testing.assert_array_equal(backend.to_numpy(gradient), [[-0.5, 0.5], [0.0, 0.0], [0.0, 0.0]])
+
+
+def test_no_overflow_of_the_largest_scores(dtype=np.float64):
+    largest = float(np.finfo(dtype).max)
+    assert pl.multilabel_margin_loss([-largest, largest], [1.0, 0.0]) == largest
+    assert pl.multilabel_soft_margin_loss([-largest, largest], [1.0, 0.0]) == largest
+
+
+# ZLPR
+
+
+def test_zlpr_of_one_class(backend, dtype):
+    """It is the cross-entropy of a yes or no."""
+    scores, target = SCORES.reshape(-1, 1).astype(dtype), SETS.reshape(-1, 1).astype(dtype)
+    expected = pl.binary_cross_entropy_with_logits(scores[:, 0], target[:, 0], reduction="none")
+    close(
+        backend, backend.call(pl.zlpr_loss, backend.asarray(scores), backend.asarray(target), reduction="none"), expected, dtype
+    )
+
+
+def test_zlpr_by_the_textbook(backend, dtype):
+    scores = SCORES.astype(dtype).astype(np.float64)
+    expected = np.log(1 + np.sum((SETS == 0) * np.exp(scores), axis=1)) + np.log(1 + np.sum(SETS * np.exp(-scores), axis=1))
+    arrays = backend.asarray(SCORES, dtype), backend.asarray(SETS, dtype)
+    close(backend, backend.call(pl.zlpr_loss, *arrays, reduction="none"), expected, dtype)
+
+
+def test_zlpr_of_small_losses(backend, dtype):
+    """They keep their digits, where a logarithm of a sum that begins with 1 is 0."""
+    arrays = backend.asarray([40.0, -40.0, -41.0], dtype), backend.asarray([1.0, 0.0, 0.0], dtype)
+    value, gradient = backend.call(pl.zlpr_loss.value_and_grad, *arrays)
+    eps = 16 * float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(backend.to_numpy(value), (2 + np.exp(-1)) * np.exp(-40.0), rtol=eps)
+    np.testing.assert_allclose(backend.to_numpy(gradient), np.exp([-40.0, -40.0, -41.0]) * [-1, 1, 1], rtol=eps)
+
+
+# All of them
+
+
+@each
+def test_a_target_that_is_nan(backend, dtype, loss):
+    """Its row is NaN, and no other."""
+    target = SETS.astype(dtype)
+    target[3, 2] = np.nan
+    value = backend.call(loss, backend.asarray(SCORES, dtype), backend.asarray(target), reduction="none")
+    np.testing.assert_array_equal(np.isnan(backend.to_numpy(value)), np.arange(20) == 3)
+
+
+@pytest.mark.parametrize("class_axis", [0, 1, -1])
+@each
+@pytest.mark.eager
+def test_the_class_axis_may_be_anywhere(backend, dtype, loss, class_axis):
+    scores, target = (x.reshape(4, 5, 6).astype(dtype) for x in (SCORES, SETS))
+    value, gradient = loss.value_and_grad(scores, target, reduction="none")
+    moved = [backend.asarray(np.moveaxis(x, -1, class_axis)) for x in (scores, target)]
+    found, slope = loss.value_and_grad(*moved, class_axis=class_axis, reduction="none")
+    close(backend, found, value, dtype)
+    close(backend, slope, np.moveaxis(gradient, -1, class_axis), dtype)
+
+
+@pytest.mark.parametrize("loss", [pl.multilabel_margin_loss, pl.zlpr_loss], ids=lambda loss: loss.__name__)
+@pytest.mark.parametrize("wrong", [-1.0, 0.5, 2.0])
+def test_targets_are_sets(loss, wrong):
+    target = SETS.copy()
+    target[1, 3] = wrong
+    with pytest.raises(ValueError, match=rf"target must hold 0 or 1 for each class, but target\[1, 3\] is {wrong} .*labels"):
+        loss(SCORES, target)
+
+
+def test_soft_targets_are_probabilities():
+    with pytest.raises(ValueError, match=r"target must hold probabilities"):
+        pl.multilabel_soft_margin_loss(SCORES, 2 * SETS)
