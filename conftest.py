@@ -160,8 +160,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--backend",
         action="append",
         choices=sorted(BACKENDS),
-        help="test with this array library (repeatable); default: numpy and array-api-strict in its variants",
+        help="test with this array library (repeatable), what asks for one; default: numpy and array-api-strict in its variants, "
+        "and what asks for none",
     )
+    parser.addoption("--typical", action="store_true", help="of the losses test one of each kind only")
 
 
 def chosen(config: pytest.Config) -> list[Backend]:
@@ -172,6 +174,7 @@ def chosen(config: pytest.Config) -> list[Backend]:
 def pytest_configure(config: pytest.Config) -> None:
     """Fail at once where a backend that was asked for is missing: a skip would look like a pass."""
     config.addinivalue_line("markers", "backends(*names): the only libraries that a test is about")
+    config.addinivalue_line("markers", "engine: a test of the engine, which all but numpy and strict run on one loss of each kind")
     config.addinivalue_line("markers", "kinds: a test of the engine, which compiled backends run on one loss of each kind")
     config.addinivalue_line("markers", "eager: a test that compilation adds nothing to, and which compiled backends leave out")
     for backend in chosen(config):
@@ -231,12 +234,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     def meant(item: Any) -> bool:
         if "backend" not in item.fixturenames:
-            return True
+            return not config.getoption("backend")
         given = item.callspec.params
         backend = given["backend"]
         if not isinstance(backend, Backend):
             return False
-        if not backend.compiled or "case" not in given or given["case"].typical:
+        if getattr(given.get("case"), "typical", True):
+            return True
+        if config.getoption("typical") or (item.get_closest_marker("engine") and backend.name not in ("numpy", "strict")):
+            return False
+        if not backend.compiled:
             return True
         # Compilation takes its time. Of a loss that does not stand for its kind one setting, in one dtype, is enough.
         first = given.get("index", 0) == 0 and given.get("reduction", "sum") == "sum"

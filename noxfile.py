@@ -57,18 +57,16 @@ def backend_session(
     name: str,
     group: str,
     *backends: str,
-    environments: Sequence[dict[str, str]] = ({},),
+    runs: Sequence[tuple[dict[str, str], tuple[str, ...]]] = (({}, ()),),
     venv_backend: str | None = None,
 ) -> None:
-    """Make the session that runs the tests on the backends of an array library, once in each environment."""
+    """Make the session that runs the tests on the backends of an array library, once in each environment, with options."""
 
     def run(session: nox.Session) -> None:
         install(session, group)
-        # Types and NumPy's digits are the business of the session `tests`; mypy would read the whole array library here.
-        ignored = ["--ignore=tests/test_typing.py", "--ignore=tests/test_accuracy.py", "--ignore=tests/test_exact.py"]
-        options = [*ignored, *(f"--backend={backend}" for backend in backends)]
-        for environment in environments:
-            session.run("pytest", *options, *session.posargs, env=environment)
+        for environment, options in runs:
+            chosen = [f"--backend={backend}" for backend in backends]
+            session.run("pytest", *chosen, *options, *session.posargs, env=environment)
 
     run.__doc__ = f"The tests on {', '.join(backends)}."
     nox.session(run, name=f"tests-{name}", venv_backend=venv_backend, default=False)
@@ -77,7 +75,8 @@ def backend_session(
 # uv does not look where pip finds the small build of torch.
 backend_session("torch", "test-torch", "torch", "torch-compile", venv_backend="virtualenv")
 backend_session("torch-cuda", "test-torch", "torch-cuda", venv_backend="virtualenv")
-backend_session("jax", "test-jax", "jax", "jax-jit", environments=[{"JAX_ENABLE_X64": "1"}, {"JAX_ENABLE_X64": "0"}])
+jax_runs = (({"JAX_ENABLE_X64": "1"}, ()), ({"JAX_ENABLE_X64": "0"}, ("--typical",)))
+backend_session("jax", "test-jax", "jax", "jax-jit", runs=jax_runs)
 backend_session("dask", "test-dask", "dask")
 backend_session("cupy", "test-cupy", "cupy")
 

@@ -24,7 +24,10 @@ def public(monkeypatch):
     return add
 
 
-def test_the_command_ends_with_zero_and_names_every_loss():
+@pytest.mark.backends("numpy", "torch", "jax", "dask", "cupy")
+@pytest.mark.eager
+def test_the_command_ends_with_zero_and_names_every_loss(backend):
+    """Beside each library once, which the command finds where it is installed."""
     done = subprocess.run([sys.executable, "-m", "portable_losses"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0.153926265294477" in done.stdout

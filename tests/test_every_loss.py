@@ -91,6 +91,7 @@ def test_derivatives(backend, dtype, case, index):
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.eager
+@pytest.mark.engine
 def test_results_are_of_the_kind_of_the_predictions(backend, dtype, case, reduction, method):
     drawn, arrays = inputs(backend, case, dtype)
     if method == "grad_and_hess" and drawn.seconds is None:
@@ -122,6 +123,7 @@ def test_reductions(backend, dtype, case, weighted):
 @pytest.mark.parametrize("axis", [0, -1, (0, 1), (1,), ()])
 @weightings
 @pytest.mark.eager
+@pytest.mark.engine
 def test_reductions_over_axes(backend, dtype, case, axis, weighted):
     check_reductions(backend, dtype, case, axis, weighted)
 
@@ -254,6 +256,7 @@ def test_shapes_that_differ_raise(backend, dtype, case):
 
 @first_of_each
 @pytest.mark.eager
+@pytest.mark.engine
 def test_inputs_stay_as_they_are(backend, dtype, case):
     drawn, arrays = inputs(backend, case, dtype)
     twice = case.loss.grad if drawn.seconds is None else case.loss.grad_and_hess
@@ -265,6 +268,7 @@ def test_inputs_stay_as_they_are(backend, dtype, case):
 
 @first_of_each
 @pytest.mark.eager
+@pytest.mark.engine
 def test_views_that_are_not_contiguous(backend, dtype, case):
     drawn, _ = inputs(backend, case, dtype, (3, 2))
     views = []

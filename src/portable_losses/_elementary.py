@@ -108,14 +108,6 @@ def exp_of_product(xp: Namespace, factor: float, x: Array) -> Array:
     return exponential + exponential * (rest - (total - product))
 
 
-def excess(xp: Namespace, x: Array) -> Array:
-    """Give x - log1p(x), which is about x**2 / 2 near 0, to the last digits for all x from -1 to inf."""
-    near = (x > -0.5) & (x < 1)
-    # Where log1p(x) is so large that it does not count it need not grow on: at inf it would leave NaN.
-    far = x - xp.log1p(xp.where(near, 0.0, xp.minimum(x, 1e30)))
-    return xp.where(near, excess_near_zero(xp, xp.where(near, x, 0.0)), far)
-
-
 def excess_near_zero(xp: Namespace, x: Array) -> Array:
     """Give x - log1p(x) for x from -1/2 to 1, by a series in which nothing cancels.
 

@@ -155,8 +155,8 @@ def multilabel_margin_loss(xp: Namespace, axis: Axis, pred: Real, target: ClassS
     shortfall counts. Of many classes only about a sixteenth of the pairs is held in memory at a time.
 
     The derivative is, divided by K, minus the number of other classes that are less than 1 below, for a right class, and the
-    number of right classes that are less than 1 above, for another. A pair that is exactly 1 apart does not count, as in torch. The
-    second derivative is 0.
+    number of right classes that are less than 1 above, for another. A pair that is exactly 1 apart does not count, as in torch.
+    The second derivative is 0.
 
     torch takes lists of labels that end with -1. In a row of three classes ``[2, 0, -1]`` is ``[1, 0, 1]`` here.
 
@@ -198,7 +198,7 @@ def _against(axis: Axis, rows: Array, piece: slice) -> tuple[Array, Array]:
 
 
 def _pairs(xp: Namespace, axis: Axis, pred: Array, target: Array, margin: float, piece: slice) -> tuple[Array, Array]:
-    """Say which pairs of a class of the piece and any class are one that is right and one that is not, and what they fall short."""
+    """Say which pairs of a class of the piece and any class are of a right one and another, and what they lack of the margin."""
     right, other = _against(axis, target, piece)
     gap, error = difference(xp, *_against(axis, pred, piece))
     shortfall = (margin - gap) - error
@@ -251,13 +251,13 @@ def zlpr_loss(xp: Namespace, axis: Axis, pred: Logit, target: ClassSet, /, **opt
 
     .. math:: \ell = \log \Bigl( 1 + \sum_{j \notin P} e^{z_j} \Bigr) + \log \Bigl( 1 + \sum_{i \in P} e^{-z_i} \Bigr),
 
-    which compares each right class with 0, 0 with each other class, and so right classes with others. Each logarithm is the largest
-    of 0 and the scores in it plus :math:`\mathrm{log1p}` of the sum of the other exponentials: neither term is negative, nothing
-    overflows, and small losses keep their digits. At infinite scores the loss is exact: 0 for what is right, inf for what is not.
+    which compares each right class with 0, 0 with each other class, and so right classes with others. Each logarithm is the
+    largest of 0 and the scores in it plus :math:`\mathrm{log1p}` of the sum of the other exponentials: neither term is negative,
+    nothing overflows, and small losses keep their digits. At infinite scores the loss is exact: 0 for what is right, inf for
+    what is not.
 
-    The derivative is a softmax in which 0 takes part: with :math:`s_j = e^{z_j} / (1 + \sum_{j \notin P} e^{z_j})` it is :math:`s_j` for a class
-    that is not right, and with :math:`s_i = e^{-z_i} / (1 + \sum_{i \in P} e^{-z_i})` it is :math:`-s_i` for one that is. The second is
-    :math:`s (1 - s)`.
+    The derivative is a softmax in which 0 takes part: :math:`s_j` for a class that is not right, :math:`-s_i` for one that is,
+    with the shares :math:`s` of the exponentials in the sums under the logarithms. The second is :math:`s (1 - s)`.
 
     References
     ----------
@@ -285,7 +285,7 @@ def _sides(xp: Namespace, pred: Array, target: Array) -> tuple[Array, Array]:
 def _side(xp: Namespace, axis: Axis, scores: Array) -> tuple[Array, Exponentials]:
     """Give log(1 + sum(exp(scores))) and the parts of the softmax of the scores and 0, which comes last."""
     zero = xp.zeros_like(scores[:1, ...] if axis == 0 else scores[..., :1])
-    scores = xp.concat((scores, zero), axis=axis)
+    scores = xp.concat((xp.where(scores < MASKED, MASKED, scores), zero), axis=axis)
     top = xp.max(scores, axis=axis, keepdims=True)
     infinite = top == inf
     # Beside infinite scores all others are nothing, and one of them is as good as another.

@@ -17,8 +17,8 @@ def _rates(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:
 
 
 def _small_rates(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:
-    """Draw what may be rates, and their logarithms as well."""
-    return positive(rng, shape) / 4, positive(rng, shape)
+    """Draw what may be rates, and their logarithms as well, and counts below e, with which the loss is positive."""
+    return positive(rng, shape) / 4, positive(rng, shape) / 10
 
 
 def _counts(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:

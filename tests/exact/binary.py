@@ -52,8 +52,8 @@ def exponential_loss(pred: Exact, target: Exact) -> tuple[Exact, ...]:
     return value, -target * value, value
 
 
-# Of a logit. A part is what a yes costs: the value, minus the derivative, and the two terms of the second derivative, of which the
-# second is negative. A no at a logit costs what a yes costs at minus that logit.
+# Of a logit. A part is what a yes costs: the value, minus the derivative, and the two terms of the second derivative, of which
+# the second is negative. A no at a logit costs what a yes costs at minus that logit.
 
 Part = tuple[Exact, Exact, Exact, Exact]
 

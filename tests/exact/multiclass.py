@@ -32,19 +32,19 @@ def cross_entropy(logits: tuple[Exact, ...], target: Sequence[Exact]) -> tuple[E
 # From probabilities. A target is a label or a row.
 
 
-def shares(target: Any, classes: int) -> list[Exact]:
+def targets(target: Any, classes: int) -> list[Exact]:
     """Give the target of each class."""
     return list(target) if isinstance(target, tuple) else [mpf(int(k == target)) for k in range(classes)]
 
 
 def nll_loss(log_prob: tuple[Exact, ...], target: Any) -> tuple[Any, ...]:
-    target = shares(target, len(log_prob))
+    target = targets(target, len(log_prob))
     value = -sum(product(y, x) for y, x in zip(target, log_prob, strict=True))
     return value, [-y for y in target], [mpf(0)] * len(target)
 
 
 def categorical_cross_entropy(prob: tuple[Exact, ...], target: Any, eps: Exact) -> tuple[Any, ...]:
-    target, floored = shares(target, len(prob)), [max(p, eps) for p in prob]
+    target, floored = targets(target, len(prob)), [max(p, eps) for p in prob]
     pairs = list(zip(target, floored, strict=True))
     value = -sum(product(y, mp.log(p)) for y, p in pairs)
     return value, [-ratio(y, p) for y, p in pairs], [ratio(y, p**2) for y, p in pairs]
@@ -69,7 +69,7 @@ def _probability(other: Exact) -> tuple[Exact, Exact]:
 
 
 def _of_surprise(logits: tuple[Exact, ...], target: Any, curve: Curve) -> tuple[Any, ...]:
-    target, others = shares(target, len(logits)), odds(logits)
+    target, others = targets(target, len(logits)), odds(logits)
     found = [[product(y, x) for x in curve(other)] if y else [mpf(0)] * 6 for y, other in zip(target, others, strict=True)]
     values, slopes, own, own_less, bends, bends_less = map(list, zip(*found, strict=True))
     first, second = [], []
@@ -126,20 +126,20 @@ def poly_cross_entropy(logits: tuple[Exact, ...], target: Any, epsilon: Exact) -
         return slope + max(level, 0), max(-level, 0)
 
     value, first, _ = _of_surprise(logits, target, curve)
+    shares = targets(target, len(logits))
     seen = [_probability(other) for other in odds(logits)]
+    mass = _sums_of_others(shares)
+    likely = _sums_of_others([y * p for y, (p, _) in zip(shares, seen, strict=True)])
+    third = _sums_of_others([p if y == 0 else mpf(0) for y, (p, _) in zip(shares, seen, strict=True)])
     second = []
     for j, (p, rest) in enumerate(seen):
-        more, less = mpf(0), mpf(0)
-        for k, y in enumerate(shares(target, len(logits))):
-            if y == 0:
-                continue
-            plus, minus = turn(p, rest) if k == j else turn(rest, p)
-            share = rest if k == j else seen[k][0]
-            more, less = more + y * share * plus, less + y * share * minus
-            if k != j and isinstance(target, tuple):
-                more, less = more + y * rest, less + y * share
-            elif k != j:  # a label: all that is neither it nor the class
-                more += y * sum(seen[i][0] for i in range(len(seen)) if i not in (j, k))
+        own, cross = turn(p, rest), turn(rest, p)
+        more = shares[j] * rest * own[0] + likely[j] * cross[0]
+        less = shares[j] * rest * own[1] + likely[j] * cross[1]
+        if isinstance(target, tuple):
+            more, less = more + rest * mass[j], less + likely[j]
+        elif shares[j] == 0:  # of a label there remains what is neither it nor the class
+            more += third[j]
         second.append(difference(p * more, p * less) if less else p * more)
     return value, first, second
 

@@ -95,14 +95,15 @@ def sigmoid_focal_loss(
         + (1 - \alpha)(1 - y)\, \sigma(z)^\gamma \mathrm{softplus}(z),
 
     which for a target of 0 or 1 is :math:`-\alpha_t (1 - p_t)^\gamma \log p_t`. With :math:`s = |z|` and
-    :math:`t = \mathrm{log1p}(e^{-s})` the powers are :math:`e^{-\gamma t}` and :math:`e^{-\gamma (s + t)}`, where the rounding error of the
-    product is put back in. There is no probability to clamp, and no power of 0: value and derivative are right for every
-    `gamma` at every logit, -inf and inf included. The error of the exponential itself is multiplied by `gamma` near 0, and comes
-    to more than 4 ulp from about 4 on.
+    :math:`t = \mathrm{log1p}(e^{-s})` the powers are :math:`e^{-\gamma t}` and :math:`e^{-\gamma (s + t)}`, where the rounding
+    error of the product is put back in. There is no probability to clamp, and no power of 0: value and derivative are right for
+    every `gamma` at every logit, -inf and inf included. The error of the exponential itself is multiplied by `gamma` near 0, and
+    comes to more than 4 ulp from about 4 on.
 
     On the wrong side, where :math:`z` and the target disagree, the derivative with respect to `s` is
-    :math:`\sigma(s)^{\gamma + 1} (1 + \gamma e^{-s} (s + t))`, on the right side :math:`-\sigma(s) \sigma(-s)^\gamma (e^{-s} + \gamma t)`; the target
-    mixes them. The second derivative is negative where a logit is far on the wrong side: the loss is not convex.
+    :math:`\sigma(s)^{\gamma + 1} (1 + \gamma e^{-s} (s + t))`, on the right side
+    :math:`-\sigma(s) \sigma(-s)^\gamma (e^{-s} + \gamma t)`; the target mixes them. The second derivative is negative where a
+    logit is far on the wrong side: the loss is not convex.
 
     `alpha` is 1/4 by default in torchvision and kornia, and left out in optax and Keras. For soft targets others raise the
     mixture :math:`y\,(1 - p) + (1 - y)\,p`, or :math:`|y - p|`, to the power, each with another result.
@@ -121,8 +122,7 @@ def sigmoid_focal_loss(
     array([-0.59862...,  1.        ])
     """
     size = size_of(xp, pred)
-    near, far = powers(xp, size, gamma)
-    return mixed(xp, pred, target, alpha, *focal_value(size, near, far))
+    return mixed(xp, pred, target, alpha, *focal_value(size, *powers(xp, size, gamma)))
 
 
 def powers(xp: Namespace, size: Size, gamma: float) -> tuple[Array, Array]:
@@ -132,11 +132,13 @@ def powers(xp: Namespace, size: Size, gamma: float) -> tuple[Array, Array]:
 
 
 def focal_value(size: Size, near: Array, far: Array) -> tuple[Array, Array]:
+    """Give the loss on the wrong and on the right side."""
     """Give the loss on the wrong and on the right side, from the powers of the two sigmoids."""
     return near * (size.bounded + size.tail) + size.beyond, far * size.tail
 
 
 def focal_slope(size: Size, near: Array, far: Array, gamma: float) -> tuple[Array, Array]:
+    """Give the derivative with respect to the size, on the wrong and on the right side."""
     """Give the derivative with respect to the size on the wrong and on the right side."""
     opposite = 1 + size.decay
     wrong = near / opposite * (1 + gamma * size.decay * (size.bounded + size.tail))
@@ -207,7 +209,8 @@ def poly_binary_cross_entropy(
     Cross-entropy is the series :math:`\sum_k (1 - p_t)^k / k` in the probability :math:`p_t` of what was observed. This loss adds
     :math:`\varepsilon` to its first coefficient:
 
-    .. math:: \ell = y\, (\mathrm{softplus}(-z) + \varepsilon \sigma(-z)) + (1 - y) (\mathrm{softplus}(z) + \varepsilon \sigma(z)),
+    .. math:: \ell = y\, (\mathrm{softplus}(-z) + \varepsilon \sigma(-z))
+        + (1 - y) (\mathrm{softplus}(z) + \varepsilon \sigma(z)),
 
     so that :math:`p_t = y p + (1 - y)(1 - p)`, which is linear in a soft target. On the right side, where `z` and the target
     agree, the two terms are computed as :math:`(1 + \varepsilon) q + (-\log(1 - q) - q)` with :math:`q = \sigma(-|z|)`: at
@@ -215,7 +218,8 @@ def poly_binary_cross_entropy(
     where the target agrees, inf where it does not.
 
     With :math:`\kappa = 1 + \varepsilon` and :math:`e = \exp(-|z|)` the derivative with respect to :math:`|z|` is
-    :math:`(1 + \kappa e) / (1 + e)^2` on the wrong side and :math:`-e (\kappa + e) / (1 + e)^2` on the right one; the target mixes them.
+    :math:`(1 + \kappa e) / (1 + e)^2` on the wrong side and :math:`-e (\kappa + e) / (1 + e)^2` on the right one; the target
+    mixes them.
 
     The default of `epsilon` is 2 in optax and timm.
 

@@ -114,8 +114,8 @@ def hinge_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Op
 
     Notes
     -----
-    The loss of an element is :math:`\max(0, 1 - y z)`: 0 for a score with the right sign and a size of at least 1. Its derivative is
-    :math:`-y` up to :math:`y z = 1`, and 0 beyond. At 1 itself, where any number between the two is a subgradient, it is
+    The loss of an element is :math:`\max(0, 1 - y z)`: 0 for a score with the right sign and a size of at least 1. Its derivative
+    is :math:`-y` up to :math:`y z = 1`, and 0 beyond. At 1 itself, where any number between the two is a subgradient, it is
     :math:`-y`, as in torch and scikit-learn; JAX says half of it. The second derivative is 0: the kink is not in it.
 
     Targets 0 and 1 are outside the domain. For a target 0 optax, MLX and torch give a constant 1 without a gradient, Keras and
@@ -233,8 +233,8 @@ def perceptron_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unpa
 
     Notes
     -----
-    The loss of an element is :math:`\max(0, -y z)`. Its derivative is :math:`-y` on the wrong side, and 0 on the right one. At a score
-    of 0 it is :math:`-y` as well: a perceptron that starts with weights of 0 would otherwise never move. So it is in
+    The loss of an element is :math:`\max(0, -y z)`. Its derivative is :math:`-y` on the wrong side, and 0 on the right one. At
+    a score of 0 it is :math:`-y` as well: a perceptron that starts with weights of 0 would otherwise never move. So it is in
     Rosenblatt's rule and in scikit-learn; JAX says half of it. The second derivative is 0: the kink is not in it.
 
     References

@@ -1,6 +1,6 @@
 """How far a ratio is from 1: what deviances are made of."""
 
-from .._elementary import atanh_series, excess_near_zero, product
+from .._elementary import atanh_series, excess_near_zero, product, quotient
 from ..typing import Array, Namespace
 
 
@@ -10,10 +10,10 @@ def excess_of_ratio(xp: Namespace, x: Array, y: Array) -> Array:
     Up to a factor of 2 it is a series in t = (x - y) / (x + y), where the difference is exact: the logarithm is 2 * atanh(t), and
     (x - y) / y - 2 * t is (x - y) / y * t.
     """
-    ratio = x / y
+    ratio = quotient(xp, x, y)
     near = (ratio > 0.5) & (ratio < 2)
     difference = xp.where(near, x - y, 0.0)
-    relative, t = difference / y, 0.5 * difference / (y + 0.5 * difference)
+    relative, t = quotient(xp, difference, y), 0.5 * difference / (y + 0.5 * difference)
     square = t * t
     series = t * (relative - 2 * square * atanh_series(xp, square))
     tiny = ratio < float(xp.finfo(x.dtype).smallest_normal)
@@ -43,6 +43,6 @@ def rest_of_log_ratio(xp: Namespace, x: Array, y: Array) -> Array:
     x, y = x * scale, xp.where(moderate, y * scale, 1.0)
     near = (ratio > 0.5) & (ratio < 2)
     numerator = xp.where(near, x - y, x)
-    quotient = numerator / y
-    whole, error = product(xp, quotient, y)
-    return ((numerator - whole) - error) / (y * xp.where(near, 1 + quotient, xp.where(moderate, quotient, 1.0)))
+    rounded = numerator / y
+    whole, error = product(xp, rounded, y)
+    return ((numerator - whole) - error) / (y * xp.where(near, 1 + rounded, xp.where(moderate, rounded, 1.0)))

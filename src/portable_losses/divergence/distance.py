@@ -103,9 +103,9 @@ def hellinger_loss(
     the distance and not its square. The difference of the roots is :math:`(p - y) / (\sqrt p + \sqrt y)`, in which nothing
     cancels; probabilities are multiplied by a power of 2 before, so that no square underflows.
 
-    The derivative is :math:`(1 - \sqrt{y_k / p_k}) / (4 \ell)`. Where the distributions are equal, which is the tip of a cone, it is
-    0, and so is the second derivative. For a target of 0 it is :math:`1 / (4 \ell)`, at `p` = 0 too; for any other target it is
-    -inf at `p` = 0, where autodiff of the formula is finite. With :math:`d = \sqrt{p_k} - \sqrt{y_k}` the second derivative is
+    The derivative is :math:`(1 - \sqrt{y_k / p_k}) / (4 \ell)`. Where the distributions are equal, which is the tip of a cone, it
+    is 0, and so is the second derivative. For a target of 0 it is :math:`1 / (4 \ell)`, at `p` = 0 too; for any other target it
+    is -inf at `p` = 0, where autodiff of the formula is finite. With :math:`d = \sqrt{p_k} - \sqrt{y_k}` the second derivative is
 
     .. math:: \frac{1}{8 p_k \ell} \left( 1 - \frac{d^2}{2 \ell^2} - \frac{d}{\sqrt{p_k}} \right).
 
@@ -222,8 +222,9 @@ def wasserstein_loss(
     count: they are equal where both rows sum to 1 exactly, and after rounding their difference would have a sign, and a
     derivative, that mean nothing. So a row that sums to less is not penalised for what is missing in the last class.
 
-    What is added up is :math:`p - y`, and beside it what rounding takes away, so that the signs are right. The derivative is the sum of the signs of :math:`F_j - G_j` for :math:`k \le j < K`, where the sign
-    of 0 is 0, a subgradient; the second derivative is 0.
+    What is added up is :math:`p - y`, and beside it what rounding takes from that, so that the signs are right. The derivative
+    is the sum of the signs of :math:`F_j - G_j` for :math:`k \le j < K`, where the sign of 0 is 0, a subgradient; the second
+    derivative is 0.
 
     It is ``scipy.stats.wasserstein_distance`` of the values 0 to K - 1 with these weights, which SciPy divides by their sums.
 

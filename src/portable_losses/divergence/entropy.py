@@ -73,14 +73,14 @@ def kl_div(
     .. math:: \ell = \sum_k y_k (\log y_k - \log q_k).
 
     A class whose target is 0 costs nothing, whatever is predicted, -inf included; a class that is predicted to be impossible
-    and has a target costs inf. torch and optax say NaN where both are 0. The derivative with respect to
-    :math:`\log q_k` is :math:`-y_k`, and the second derivative 0. That with respect to the target is finite where the target is 0,
-    as autodiff needs it to learn from both sides; it is NaN in torch and optax.
+    and has a target costs inf. torch and optax say NaN where both are 0. The derivative with respect to :math:`\log q_k` is
+    :math:`-y_k`, and the second derivative 0. Autodiff with respect to the target is finite where the target is 0, so that one
+    can learn from both sides; it is NaN in torch and optax.
 
     Rows need not sum to 1; if they do not, the loss may be negative. The logarithms of `y` and `q` are rounded before they are
     subtracted: where the two distributions are nearly the same the loss is as precise as the entropies that cancel. With
-    `log_target` only the difference is rounded. :math:`y = \exp(\log y)` is multiplied in two halves, since the product with a large
-    difference may be an ordinary number where `y` has become subnormal.
+    `log_target` only the difference is rounded. It is multiplied twice by :math:`\exp(\frac{1}{2} \log y)`, because the product
+    with a large difference may be an ordinary number where `y` is subnormal.
 
     The mean is over rows, which torch calls "batchmean"; its "mean" divides by the number of classes as well. The order of the
     arguments is that of torch and optax. Keras and SciPy's ``rel_entr`` have the target first and take probabilities, MLX two
@@ -116,7 +116,7 @@ def _of_probabilities(xp: Namespace, log_pred: Array, target: Array) -> Array:
 
 def _of_logarithms(xp: Namespace, log_pred: Array, target: Array) -> Array:
     nothing = (target == -inf) & (log_pred == log_pred)
-    gap = xp.where(nothing, 0.0, target - log_pred)
+    gap = xp.where(nothing, 0.0, target) - xp.where(nothing, 0.0, log_pred)
     root = xp.exp(0.5 * target)
     infinite = (root == 0) & xp.isinf(gap)
     return xp.where(infinite, gap, root * (root * xp.where(infinite, 0.0, gap)))
@@ -162,15 +162,15 @@ def generalized_kl_loss(xp: Namespace, axis: Axis, pred: Amount, target: Amount,
     .. math:: \ell = \sum_k \left( y_k \log \frac{y_k}{q_k} - y_k + q_k \right).
 
     Each term is at least 0, and 0 only where the two amounts are equal; where both rows sum to 1 it is the Kullback-Leibler
-    divergence. With :math:`x = (q - y) / y` a term is :math:`y (x - \log(1 + x))`, for which there is a series near :math:`x = 0`: the loss
-    keeps its digits where the rows are nearly the same. Further away the logarithm is taken of the quotient, or, where that
-    overflows, is a difference of two.
+    divergence. With :math:`x = (q - y) / y` a term is :math:`y (x - \log(1 + x))`, for which there is a series near
+    :math:`x = 0`: the loss keeps its digits where the rows are nearly the same. Further away the logarithm is taken of the
+    quotient, or, where that overflows, is a difference of two.
 
     A target of 0 costs `q`, a prediction of 0 inf, unless the target is 0 as well. The derivative is :math:`(q - y) / q`, the
     second :math:`y / q^2`. At `q` = 0 these are -inf and inf, and for a target of 0, where the term is `q` itself, 1 and 0.
 
-    It is ``scipy.special.kl_div`` with the arguments exchanged, summed over the row. ``optax.generalized_kl_divergence`` takes the
-    logarithm of the predictions.
+    It is ``scipy.special.kl_div`` with the arguments exchanged, summed over the row. ``optax.generalized_kl_divergence`` takes
+    the logarithm of the predictions.
 
     References
     ----------

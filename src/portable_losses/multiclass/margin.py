@@ -80,9 +80,19 @@ def multi_margin_loss(
     >>> pl.multi_margin_loss.grad([1.0, 0.5, -0.5, 0.75], 0)
     array([-0.5 ,  0.25,  0.  ,  0.25])
     """
-    missing = _missing(xp, axis, logits, target, margin)
-    powered = missing / logits.shape[axis]
+    return _margin_value(xp, axis, _missing(xp, axis, logits, target, margin), p)
+
+
+def _margin_value(xp: Namespace, axis: Axis, missing: Array, p: int) -> Array:
+    powered = missing / missing.shape[axis]
     return xp.squeeze(row_sum(xp, axis, powered if p == 1 else powered * missing), axis=axis)
+
+
+def _margin_derivative(xp: Namespace, axis: Axis, target: Array, missing: Array, p: int) -> Array:
+    classes = missing.shape[axis]
+    if p == 1:
+        return _against_label(xp, axis, target, step(xp, missing)) / classes
+    return 2 * _against_label(xp, axis, target, missing / classes)
 
 
 def _missing(xp: Namespace, axis: Axis, logits: Array, target: Array, margin: float) -> Array:
@@ -104,12 +114,17 @@ def _against_label(xp: Namespace, axis: Axis, target: Array, x: Array) -> Array:
     return xp.where(one_hot(xp, target, x, axis), 0.0 - row_sum(xp, axis, x), x)
 
 
+@multi_margin_loss.value_and_derivative
+def _(
+    xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /, *, p: Literal[1, 2], margin: NonNegative
+) -> tuple[Array, Array]:
+    missing = _missing(xp, axis, logits, target, margin)
+    return _margin_value(xp, axis, missing, p), _margin_derivative(xp, axis, target, missing, p)
+
+
 @multi_margin_loss.derivative
 def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /, *, p: Literal[1, 2], margin: NonNegative) -> Array:
-    missing, classes = _missing(xp, axis, logits, target, margin), logits.shape[axis]
-    if p == 1:
-        return _against_label(xp, axis, target, step(xp, missing)) / classes
-    return 2 * _against_label(xp, axis, target, missing / classes)
+    return _margin_derivative(xp, axis, target, _missing(xp, axis, logits, target, margin), p)
 
 
 @multi_margin_loss.second_derivative
@@ -192,9 +207,9 @@ def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> Array
 
 
 def _shared(xp: Namespace, axis: Axis, chosen: Array, dtype: Any) -> Array:
-    """Give each of those that are chosen in a row an equal share of 1; NaN where none is, as in a row with NaN."""
+    """Give each of those that are chosen in a row an equal share of 1."""
     share = xp.astype(chosen, dtype)
-    return share / xp.sum(share, axis=axis, keepdims=True)
+    return share / xp.maximum(xp.sum(share, axis=axis, keepdims=True), 1)  # in a row with NaN none is
 
 
 @crammer_singer_loss.second_derivative
@@ -256,8 +271,9 @@ def multiclass_perceptron_loss(
 
 @multiclass_perceptron_loss.derivative
 def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> Array:
-    share = _shared(xp, axis, logits == xp.max(logits, axis=axis, keepdims=True), logits.dtype)
-    return xp.where(one_hot(xp, target, logits, axis), share - 1, share)
+    top = xp.max(logits, axis=axis, keepdims=True)
+    share = _shared(xp, axis, logits == top, logits.dtype)
+    return xp.where(top == top, xp.where(one_hot(xp, target, logits, axis), share - 1, share), top)
 
 
 @multiclass_perceptron_loss.second_derivative

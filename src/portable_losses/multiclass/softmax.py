@@ -54,9 +54,10 @@ def near(xp: Namespace, nats: Array) -> Array:
 
 
 def odds(xp: Namespace, nats: Array) -> Array:
-    """Give p * s / (1 - p), that is s / (exp(s) - 1), which is 1 at 0."""
+    """Give p * s / (1 - p), that is s / (exp(s) - 1), which is 1 at 0, and too small to count from 80 on."""
     nothing = nats == 0
-    return xp.where(nothing, 1.0, near(xp, nats) / xp.expm1(xp.where(nothing, 1.0, near(xp, nats))))
+    bounded = xp.where(nothing, 1.0, xp.where(nats < 80, nats, 80.0))
+    return xp.where(nothing, 1.0, bounded / xp.expm1(bounded))
 
 
 @loss("(class),()->()", "(class),(class)->()")

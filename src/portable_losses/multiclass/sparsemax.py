@@ -5,7 +5,7 @@ from typing import NamedTuple, Unpack
 
 from .._elementary import difference, row_sum, widened
 from .._loss import loss
-from .._namespace import one_hot
+from .._namespace import device_of, one_hot
 from ..typing import Array, Axis, ClassLogit, ClassOptions, Labels, Namespace
 from ._rows import of_label, step
 
@@ -68,12 +68,7 @@ def sparsemax_loss(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels
     >>> pl.sparsemax_loss.grad([1.0, 0.5, -3.0], 1)
     array([ 0.75, -0.75,  0.  ])
     """
-    near = _projection(xp, axis, logits)
-    others = xp.where(one_hot(xp, target, logits, axis), 0.0, near.prob)
-    mass = row_sum(xp, axis, others)
-    shifted, height = (of_label(xp, x, target, axis) for x in (near.shifted, near.height))
-    below = xp.where(shifted <= OUTSIDE, near.threshold - shifted, xp.where(height < 0, -height, 0.0))
-    return xp.squeeze(0.5 * (row_sum(xp, axis, others * others) + mass * mass) + below, axis=axis)
+    return _value_and_derivative(xp, axis, logits, target)[0]
 
 
 class Projection(NamedTuple):
@@ -97,16 +92,25 @@ def _projection(xp: Namespace, axis: Axis, logits: Array) -> Projection:
     top = xp.max(logits, axis=axis, keepdims=True)
     falling = xp.sort(-logits, axis=axis)
     upper, lower = _digits(xp, *difference(xp, -falling, top))
-    place = xp.cumulative_sum(xp.ones_like(falling), axis=axis)
-    heights = _raised(place, upper, xp.cumulative_sum(upper, axis=axis), lower, xp.cumulative_sum(lower, axis=axis))
+    heights = _raised(
+        _places(xp, axis, falling), upper, xp.cumulative_sum(upper, axis=axis), lower, xp.cumulative_sum(lower, axis=axis)
+    )
     last = xp.max(xp.where(heights > 0, falling, -inf), axis=axis, keepdims=True)
     chosen = -logits <= last
-    count = xp.sum(xp.astype(chosen, logits.dtype), axis=axis, keepdims=True)
+    count = xp.maximum(xp.sum(xp.astype(chosen, logits.dtype), axis=axis, keepdims=True), 1)  # in a row with NaN none is
     shifted, error = difference(xp, logits, top)
     upper, lower = _digits(xp, shifted, error)
     whole, rest = (xp.sum(xp.where(chosen, x, 0.0), axis=axis, keepdims=True) for x in (upper, lower))
     height = _raised(count, upper, whole, lower, rest) / count
     return Projection(xp.where(height <= 0, 0.0, height), count, height, (whole - 1 + rest) / count, shifted)
+
+
+def _places(xp: Namespace, axis: Axis, rows: Array) -> Array:
+    """Count the entries of rows from 1, in a shape that broadcasts with them."""
+    place = xp.arange(1, rows.shape[axis] + 1, dtype=rows.dtype, device=device_of(rows))
+    shape = [1] * rows.ndim
+    shape[axis] = -1
+    return xp.reshape(place, tuple(shape))
 
 
 def _digits(xp: Namespace, shifted: Array, error: Array) -> tuple[Array, Array]:
@@ -123,11 +127,24 @@ def _raised(count: Array, upper: Array, uppers: Array, lower: Array, lowers: Arr
     return ((count * upper - uppers) + 1) + (count * lower - lowers)
 
 
+def _value_and_derivative(xp: Namespace, axis: Axis, logits: Array, target: Array) -> tuple[Array, Array]:
+    near, hit = _projection(xp, axis, logits), one_hot(xp, target, logits, axis)
+    others = xp.where(hit, 0.0, near.prob)
+    mass = row_sum(xp, axis, others)
+    shifted, height = (of_label(xp, x, target, axis) for x in (near.shifted, near.height))
+    below = xp.where(shifted <= OUTSIDE, near.threshold - shifted, xp.where(height < 0, -height, 0.0))
+    value = 0.5 * (row_sum(xp, axis, others * others) + mass * mass) + below
+    return xp.squeeze(value, axis=axis), xp.where(hit, 0.0 - mass, near.prob)
+
+
+@sparsemax_loss.value_and_derivative
+def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> tuple[Array, Array]:
+    return _value_and_derivative(xp, axis, logits, target)
+
+
 @sparsemax_loss.derivative
 def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> Array:
-    prob = _projection(xp, axis, logits).prob
-    hit = one_hot(xp, target, logits, axis)
-    return xp.where(hit, 0.0 - row_sum(xp, axis, xp.where(hit, 0.0, prob)), prob)
+    return _value_and_derivative(xp, axis, logits, target)[1]
 
 
 @sparsemax_loss.second_derivative

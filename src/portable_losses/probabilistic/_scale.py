@@ -32,25 +32,24 @@ def difference(xp: Namespace, left: Array, right: Array) -> tuple[Array, Array]:
     return result, xp.where(xp.isnan(error), 0.0, error)  # NaN where the result is infinite
 
 
-def product(xp: Namespace, left: Array, right: Array) -> tuple[Array, Array]:
-    """Give left * right, rounded, and what rounding took from it (Dekker's product); not for the largest numbers."""
-    result = left * right
-    left_high, left_low = _halves(xp, left)
-    right_high, right_low = _halves(xp, right)
-    error = ((left_high * right_high - result) + left_high * right_low + left_low * right_high) + left_low * right_low
-    return result, error
+Halves = tuple[Array, Array]
 
 
-def _halves(xp: Namespace, x: Array) -> tuple[Array, Array]:
-    """Split numbers into two of half as many digits (Veltkamp)."""
+def halves(xp: Namespace, x: Array) -> Halves:
+    """Split numbers into two of half as many digits, whose products are exact (Veltkamp); not for the largest numbers."""
     scaled = x * (2.0**12 + 1 if x.dtype == xp.float32 else 2.0**27 + 1)
     high = scaled - (scaled - x)
     return high, x - high
 
 
-def unit_of(xp: Namespace, scale: Array) -> Array:
-    """Give for each scale a power of two that brings it to where products of its size do neither over- nor underflow."""
-    turn, large = (2.0**40, 2.0**60) if scale.dtype == xp.float32 else (2.0**400, 2.0**500)
+def lost(result: Array, left: Halves, right: Halves) -> Array:
+    """Give what rounding took from a product, of the halves of its factors (Dekker)."""
+    return ((left[0] * right[0] - result) + left[0] * right[1] + left[1] * right[0]) + left[1] * right[1]
+
+
+def unit_of(xp: Namespace, scale: Array, power: int = 1) -> Array:
+    """Give a power of two for each scale, or square of one, so that products of their size do neither over- nor underflow."""
+    turn, large = (2.0 ** (40 * power), 2.0**60) if scale.dtype == xp.float32 else (2.0 ** (400 * power), 2.0**500)
     return xp.where(scale < 1 / turn, large, xp.where(scale > turn, 1 / large, xp.ones_like(scale)))
 
 

@@ -8,7 +8,7 @@ from annotated_types import Interval
 from .._elementary import widened
 from .._loss import loss
 from ..typing import Array, Domain, Namespace, NonNegative, Options, Positive, Real
-from ._scale import Scale, difference, measured, product, quotient, unit_of
+from ._scale import Scale, difference, halves, lost, measured, quotient, unit_of
 
 __all__ = ["gaussian_nll_loss", "laplace_nll_loss", "student_t_nll_loss"]
 
@@ -133,13 +133,12 @@ def _(xp: Namespace, mean: Real, variance: Variance, target: Real, /, *, full: b
 
 def _excess(xp: Namespace, mean: Array, variance: Array, target: Array, times: int) -> tuple[Array, Array]:
     """Give 1 - times * (mean - target)^2 / variance, also where these nearly cancel; and where the 1 is out of sight."""
-    deviation = xp.sqrt(variance)
-    far = xp.abs(quotient(xp, mean, target, deviation)) > 2.0**30
-    unit = unit_of(xp, deviation)
+    unit = unit_of(xp, variance, 2)
     residual, error = (unit * part for part in difference(xp, mean, target))
-    square, lost = product(xp, residual, residual)
+    square, parts = residual * residual, halves(xp, residual)
     scaled = variance * unit * unit
-    return far, ((scaled - times * square) - times * (lost + 2 * residual * error)) / scaled
+    rest = lost(square, parts, parts) + 2 * residual * error
+    return square > 2.0**60 * scaled, ((scaled - times * square) - times * rest) / scaled
 
 
 @loss(predicted=2)

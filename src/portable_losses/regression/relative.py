@@ -50,8 +50,8 @@ def mape_loss(xp: Namespace, pred: Real, target: Real, /, *, eps: NonNegative = 
 
     .. math:: \ell = \frac{|r|}{\max(|y|, \varepsilon)},
 
-    with 0 / 0 = 0: without a floor, the loss of a target that is 0 is 0 if it is predicted exactly, and otherwise inf. The residual
-    may overflow where the loss does not.
+    with 0 / 0 = 0: without a floor, the loss of a target that is 0 is 0 if it is predicted exactly, and otherwise inf. The
+    residual may overflow where the loss does not.
 
     The derivative is the sign of the residual over the same denominator, 0 for a residual of 0. The second derivative is 0: the
     kink is not in it.
@@ -121,8 +121,8 @@ def smape_loss(xp: Namespace, pred: Real, target: Real, /, *, eps: NonNegative =
     with 0 / 0 = 0. It is 2, whatever their sizes, where prediction and target have different signs, or one of them is 0. Residual
     and sum may overflow where the loss does not.
 
-    With :math:`s = |\hat y| + |y|` the derivative is :math:`4 |y| \operatorname{sign}(r) / s^2` for a prediction of the sign of the
-    target, 0 for one of the other sign, and the mean of the two for a prediction of 0. The second derivative is
+    With :math:`s = |\hat y| + |y|` the derivative is :math:`4 |y| \operatorname{sign}(r) / s^2` for a prediction of the sign of
+    the target, 0 for one of the other sign, and the mean of the two for a prediction of 0. The second derivative is
     :math:`-8 |y| \operatorname{sign}(r) \operatorname{sign}(\hat y) / s^3`, or 0. Both are 0 where the residual is 0. Where the
     denominator is the floor the derivative is :math:`2 \operatorname{sign}(r) / \varepsilon`, and the second 0.
 
@@ -136,9 +136,9 @@ def smape_loss(xp: Namespace, pred: Real, target: Real, /, *, eps: NonNegative =
     Examples
     --------
     >>> import portable_losses as pl
-    >>> pl.smape_loss([1.0, 3.0, -2.0, 0.0], [3.0, 1.0, 1.0, 0.0], reduction="none")
+    >>> pl.smape_loss([1.0, 3.0, 2.0, 0.0], [3.0, 1.0, -1.0, 0.0], reduction="none")
     array([1., 1., 2., 0.])
-    >>> pl.smape_loss.grad([1.0, 3.0, -2.0, 0.0], [3.0, 1.0, 1.0, 0.0], reduction="sum")
+    >>> pl.smape_loss.grad([1.0, 3.0, 2.0, 0.0], [3.0, 1.0, -1.0, 0.0], reduction="sum")
     array([-0.75,  0.25,  0.  ,  0.  ])
     """
     total, unit = _sum_of_sizes(xp, pred, target)
@@ -160,9 +160,9 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, eps: NonNegative) -> Array:
     pred, target = widened(xp, pred), widened(xp, target)
     total, unit = _sum_of_sizes(xp, pred, target)
     first, back = _smape_slope(xp, pred, target, total, unit)
-    large = xp.abs(first) > 1
-    first = -2 * xp.sign(pred) * unit * xp.where(pred == 0, 0.0, first) * xp.where(large, back, 1.0)
-    return _but_below(xp, total, eps, 0 * total, first / _nonzero(xp, first, total) * xp.where(large, 1.0, back))
+    ones, large = xp.ones_like(back), xp.abs(first) > 1
+    first = -2 * xp.sign(pred) * unit * xp.where(pred == 0, 0.0, first) * xp.where(large, back, ones)
+    return _but_below(xp, total, eps, 0 * total, first / _nonzero(xp, first, total) * xp.where(large, ones, back))
 
 
 def _sum_of_sizes(xp: Namespace, pred: Array, target: Array) -> tuple[Array, Array]:
@@ -178,7 +178,9 @@ def _smape_slope(xp: Namespace, pred: Array, target: Array, total: Array, unit: 
     small = size < 2.0**-64 * total
     side = 2 * xp.sign(pred - target) * (1 + xp.sign(pred) * xp.sign(target))  # 0 for different signs, half where one is 0
     nonzero = _nonzero(xp, size, total)
-    return side * unit * (xp.where(small, 2.0**64, 1.0) * size / nonzero) / nonzero, xp.where(small, 2.0**-64, 1.0)
+    ones = xp.ones_like(size)
+    first = side * unit * (xp.where(small, 2.0**64, ones) * size / nonzero) / nonzero
+    return first, xp.where(small, 2.0**-64, ones)
 
 
 def _but_below(xp: Namespace, total: Array, eps: float, slope: Array, above: Array) -> Array:
@@ -214,8 +216,8 @@ def msle_loss(xp: Namespace, pred: AboveMinusOne, target: AboveMinusOne, /, **op
     .. math:: L = \log(1 + \hat y) - \log(1 + y).
 
     The difference of the logarithms cancels where prediction and target are close: with their maximum :math:`M` and minimum
-    :math:`m` the size of :math:`L` is computed as :math:`\mathrm{log1p}((M - m) / (1 + m))`. Where one of them is negative and the
-    other positive nothing cancels, and the quotient may overflow: there it is the difference.
+    :math:`m` the size of :math:`L` is computed as :math:`\mathrm{log1p}((M - m) / (1 + m))`. Where :math:`m < 0 < M` the
+    quotient may overflow: there it is the sum of that of 0 and :math:`m` and that of :math:`M` and 0.
 
     The derivative is :math:`2 L / (1 + \hat y)`, the second :math:`2 (1 - L) / (1 + \hat y)^2`, which is negative for predictions
     that are high by more than a factor of `e`. On NumPy a value of -1 or less raises an error; elsewhere it gives NaN below
@@ -256,14 +258,15 @@ def _(xp: Namespace, pred: AboveMinusOne, target: AboveMinusOne, /) -> Array:
 
 def _log_of_ratio(xp: Namespace, pred: Array, target: Array) -> tuple[Array, Array, Array]:
     """Give the size of log((1 + pred) / (1 + target)), what rounding in difference and denominator took from it, and its sign."""
-    above = pred > target
+    above = pred >= target
     high, low = xp.where(above, pred, target), xp.where(above, target, pred)
     across = (low < 0) & (high > 0)
-    residual, residual_lack = difference(xp, xp.where(across, 0.0, high), xp.where(across, 0.0, low))
+    middle = xp.where(across, 0.0, high)
+    residual, residual_lack = difference(xp, middle, low)
     denominator, denominator_lack = difference(xp, low, -1.0)
     ratio = residual / xp.where(low < -1, nan, denominator)
-    lack = (residual_lack - ratio * denominator_lack) / (1 + high)
-    size = xp.log1p(xp.where(across, high, ratio)) - xp.log1p(xp.where(across, low, 0.0))
+    lack = (residual_lack - ratio * denominator_lack) / (1 + middle)
+    size = xp.log1p(ratio) + xp.log1p(xp.where(across, high, 0.0))
     return size, xp.where(xp.isnan(lack), 0.0, lack), xp.where(above, 1.0, -xp.ones_like(size))
 
 

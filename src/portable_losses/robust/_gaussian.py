@@ -41,4 +41,4 @@ def gaussian(xp: Namespace, pred: Array, target: Array, scale: float, rate: floa
     main, rest = upper * upper, lower * (2 * upper + lower)
     tail = rate * main < -45
     first = xp.exp(xp.where(tail, 45 + rate * main, rate * main))
-    return Gaussian(residual, main + rest, (first, xp.exp(rate * rest), xp.where(tail, exp(-45), 1.0)))
+    return Gaussian(residual, main + rest, (first, xp.exp(rate * rest), xp.where(tail, exp(-45), xp.ones_like(first))))

@@ -7,11 +7,11 @@ from ..typing import Array, Namespace
 from ._scaled import SHRINK, Scaled, one_plus
 
 
-def times_power(xp: Namespace, amount: Array, change: Array | float, x: Scaled, unit: float, alpha: float, order: int) -> Array:
+def times_power(xp: Namespace, amount: Array, change: Array | float, x: Scaled, alpha: float, order: int) -> Array:
     """Give (amount + change) * (1 + x**2) ** (alpha / 2 - order), and beyond this times x ** order.
 
     The change is as small as a rounding error. With t, the smaller of x**2 and 1 / x**2, the power is one of 1 + t, beyond times
-    one of 1 / x. What was rounded in them and in their exponents is known, and added to the amount.
+    one of x. What was rounded in them and in their exponents is known, and added to the amount.
     """
     whole, lack = one_plus(x.square)
     inner = x.square / whole * x.error
@@ -28,23 +28,36 @@ def times_power(xp: Namespace, amount: Array, change: Array | float, x: Scaled, 
         if order:
             amount = amount / (bound if order == 2 else xp.sqrt(bound))
         return _times(xp, amount, base, exponent / 2)
-    inverse = xp.where(x.beyond, xp.abs(x.ratio), 1.0)
-    outer, outer_lost = _minus(alpha, order)
-    ratio_error, boost = x.ratio_error, 1.0
     share = exponent * (0.5 * lack + xp.where(x.beyond, -inner, inner))
     if lost:
         share = share + 0.5 * lost * xp.log1p(x.square)
+    outer, outer_lost = _minus(alpha, order)
+    size, size_error, enlarge = _beyond(xp, x, outer)
+    share = share + outer * size_error
     if outer_lost:
-        share = share - outer_lost * xp.log(inverse)
-    if unit < 16 and abs(outer) < 16:  # where 1 / x may underflow it is enlarged
-        huge = x.huge(xp) & x.beyond
-        enlarged = 2.0**32 * SHRINK * unit / xp.where(huge, xp.abs(x.shrunk), 1.0)
-        ratio_error = xp.where(huge & (enlarged != 2.0**32 * inverse), 0.0, ratio_error)
-        inverse = xp.where(huge, enlarged, inverse)
-        boost = xp.where(huge, 2.0 ** (32 * outer), 1.0)
-    share = share + xp.where(x.beyond, outer * ratio_error, 0.0)
-    result = _times(xp, (amount + (amount * share + change)) * boost, whole, exponent / 2)
-    return _times(xp, result, inverse, -outer)
+        share = share + outer_lost * x.logarithm(xp)
+    result = _times(xp, enlarge * (amount + (amount * share + change)), whole, exponent / 2)
+    return _times(xp, result, size, outer)
+
+
+def _beyond(xp: Namespace, x: Scaled, exponent: float) -> tuple[Array, Array | float, Array | float]:
+    """Give x beyond, 1 elsewhere; by how much the exact one is larger, as a share of it; and a factor for its power.
+
+    The factor makes up for a power of 2 that is missing where r is so large that x might overflow.
+    """
+    unit, factor = SHRINK * x.scale, 2.0**32
+    outer = xp.where(x.beyond, xp.abs(x.shrunk), unit)
+    huge = x.huge(xp) & x.beyond
+    if x.scale >= 16 or abs(exponent) > 16:  # it does not overflow, or its power does anyway
+        huge = huge & ~huge
+    divisor = xp.where(huge, factor * unit, xp.full_like(outer, unit))
+    size = outer / divisor
+    error: Array | float = 0.0
+    if x.recovered:
+        back, back_lack = product(xp, size, divisor)
+        lack = outer - back - back_lack + xp.sign(x.shrunk) * x.lack
+        error = xp.where(x.beyond, lack / outer - x.scale_error, 0.0)
+    return size, error, xp.where(huge, factor**exponent, xp.ones_like(outer)) if abs(exponent) <= 16 else 1.0
 
 
 def _minus(alpha: float, order: int) -> tuple[float, float]:
@@ -59,5 +72,5 @@ def _times(xp: Namespace, amount: Array, base: Array, exponent: float) -> Array:
     reach = -0.99 * log(float(xp.finfo(base.dtype).smallest_normal)) / abs(exponent)
     if reach > 700:
         return amount * base**exponent
-    safe = (base < exp(reach)) & (base > exp(-reach))
-    return amount * base ** xp.where(safe, exponent, exponent / 2) * base ** xp.where(safe, 0.0, exponent / 2)
+    rest = xp.where((base < exp(reach)) & (base > exp(-reach)), 0.0, xp.full_like(base, 0.5 * exponent))
+    return amount * base ** (exponent - rest) * base**rest

@@ -14,6 +14,9 @@ SHRINK = 2.0**-32
 class Scaled(NamedTuple):
     """A residual r, whose size in units of a scale c is x = abs(r) / c."""
 
+    scale: float
+    scale_error: float
+    """By how much the exact scale is larger than that, as a share of it."""
     residual: Array
     """The residual. It may overflow, where it is `beyond`."""
     shrunk: Array
@@ -24,37 +27,46 @@ class Scaled(NamedTuple):
     """r / c, or c / r beyond: from -1 to 1."""
     square: Array
     """Its square: x**2, or 1 / x**2 beyond."""
-    lack: Array | float
-    """What rounding took from `shrunk`. This and the next two are recovered on NumPy, if wanted; elsewhere they are 0."""
-    ratio_error: Array | float
+    recovered: bool = False
+    """Whether the next three are known; else they are 0."""
+    lack: Array | float = 0.0
+    """What rounding took from `shrunk`."""
+    ratio_error: Array | float = 0.0
     """By how much the exact x is larger than that of `ratio`, as a share of it."""
-    error: Array | float
+    error: Array | float = 0.0
     """By how much the exact x is larger than that of `square`, as a share of it."""
 
-    def size(self, xp: Namespace, scale: float) -> Array:
+    def size(self, xp: Namespace) -> Array:
         """Give the smaller of abs(r) and c."""
-        return xp.where(self.beyond, scale, xp.abs(xp.where(self.beyond, 0.0, self.residual)))
+        return xp.where(self.beyond, self.scale, xp.abs(self.inside(xp)))
 
     def inside(self, xp: Namespace) -> Array:
         """Give r, and 0 beyond, where a formula for small residuals is not used but must not overflow."""
         return xp.where(self.beyond, 0.0, self.residual)
 
-    def folded(self, xp: Namespace, scale: float) -> Array:
+    def folded(self, xp: Namespace) -> Array:
         """Give r, but c**2 / r beyond: this over 1 + `square` is r / (1 + x**2)."""
-        return xp.where(self.beyond, scale * self.ratio, self.residual)
+        return xp.where(self.beyond, self.scale * self.ratio, self.residual)
 
     def square_shares(self, xp: Namespace, whole: Array) -> tuple[Array, Array]:
         """Give 1 / (1 + x**2) and x**2 / (1 + x**2), from 1 + `square`."""
         return xp.where(self.beyond, self.square, 1.0) / whole, xp.where(self.beyond, 1.0, self.square) / whole
 
-    def logarithm(self, xp: Namespace, scale: float) -> Array:
-        """Give log(x), and 0 where x < 1."""
-        inverse = xp.where(self.beyond, xp.abs(self.ratio), 1.0)
-        if scale >= 2:
-            return -xp.log(inverse)
-        huge = self.huge(xp)  # there c / r may underflow, but log(r) and log(1 / c) add up
-        size = xp.log(xp.where(huge, xp.abs(self.shrunk), inverse))
-        return xp.where(huge, size - log(SHRINK * scale), -size)
+    def logarithm(self, xp: Namespace) -> Array:
+        """Give log(x), and 0 where x < 1.
+
+        On NumPy it is that of `ratio`, so that a formula of both has one rounding error; where c / r may underflow it is the
+        sum of log(r) and log(1 / c), then of one sign. Autodiff would have the square of r underflow in the derivative of c / r.
+        """
+        if xp.__name__ == "numpy" and self.scale >= 2:
+            return -xp.log(xp.where(self.beyond, xp.abs(self.ratio), 1.0))
+        unit = SHRINK * self.scale
+        outer = xp.where(self.beyond, xp.abs(self.shrunk), unit)
+        huge = self.huge(xp)
+        if xp.__name__ != "numpy":
+            return xp.log(outer / xp.where(huge, 1.0, xp.full_like(outer, unit))) - xp.where(huge, log(unit), 0.0 * outer)
+        size = xp.log(xp.where(huge, outer, xp.where(self.beyond, xp.abs(self.ratio), 1.0)))
+        return xp.where(huge, size - log(unit), -size)
 
     def huge(self, xp: Namespace) -> Array:
         """Say where abs(r) > 2**100."""
@@ -64,10 +76,9 @@ class Scaled(NamedTuple):
 def scaled(
     xp: Namespace, pred: Array, target: Array, scale: float, *, precisely: bool = False, scale_error: float = 0.0
 ) -> Scaled:
-    """Measure residuals by a scale, and recover what was rounded if a formula would multiply it.
+    """Measure residuals by a scale, and recover, on NumPy, what was rounded if a formula would multiply it.
 
-    In NumPy's float32, which is widened, nothing is rounded that would matter. `scale_error` is by how much the exact scale is
-    larger than the given, as a share of it.
+    In NumPy's float32, which is widened, nothing is rounded that would matter.
     """
     precisely = precisely and xp.__name__ == "numpy" and pred.dtype == xp.float64
     pred, target = widened(xp, pred), widened(xp, target)
@@ -77,14 +88,14 @@ def scaled(
     numerator, denominator = xp.where(beyond, unit, shrunk), xp.where(beyond, shrunk, unit)
     ratio = numerator / denominator
     if not precisely:
-        return Scaled(pred - target, shrunk, beyond, ratio, ratio * ratio, 0.0, 0.0, 0.0)
-    sign = xp.where(beyond, -1.0, 1.0)
+        return Scaled(scale, scale_error, pred - target, shrunk, beyond, ratio, ratio * ratio)
+    sign = xp.where(beyond, -1.0, xp.ones_like(ratio))
     back, back_lack = product(xp, ratio, denominator)
     ratio_lack = (numerator - back - back_lack + lack * xp.where(beyond, -ratio, 1.0)) / denominator
     ratio_error = sign * _share(xp, ratio_lack, ratio) - scale_error
     square, square_lack = product(xp, ratio, ratio)
     error = ratio_error + 0.5 * sign * _share(xp, square_lack, square)
-    return Scaled(pred - target, shrunk, beyond, ratio, square, lack, ratio_error, error)
+    return Scaled(scale, scale_error, pred - target, shrunk, beyond, ratio, square, True, lack, ratio_error, error)
 
 
 def _share(xp: Namespace, part: Array, whole: Array) -> Array:

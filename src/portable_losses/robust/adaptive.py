@@ -3,7 +3,7 @@
 from math import inf, sqrt
 from typing import Annotated, Unpack
 
-from annotated_types import Ge, Lt
+from annotated_types import Lt
 
 from .._elementary import difference, excess_near_zero, widened
 from .._loss import loss
@@ -14,7 +14,7 @@ from ._scaled import Scaled, per_argument, scaled
 
 __all__ = ["barron_loss"]
 
-Shape = Annotated[float, Ge(-inf), Lt(inf)]
+Shape = Annotated[float, Lt(inf)]
 
 _FLAT = 1e6
 """Shapes that are further than this from 2 differ so little from the Gaussian shape, -inf, that a factor does for it."""
@@ -92,9 +92,9 @@ def barron_loss(
         return 0.5 * x * x
     if width > _FLAT:
         return _flat_value(xp, pred, target, alpha, scale)
-    x, unit, _ = _in_units(xp, pred, target, alpha, scale)
+    x = _in_units(xp, pred, target, alpha, scale)
     inner = x.square / (1 + x.square) * x.error
-    log, lack = difference(xp, 2 * x.logarithm(xp, unit), -xp.log1p(x.square))
+    log, lack = difference(xp, 2 * x.logarithm(xp), -xp.log1p(x.square))
     lack = lack + 2 * xp.where(x.beyond, x.ratio_error - inner, inner)
     exponent = 0.5 * alpha * log
     growing = exponent > 1.5
@@ -105,7 +105,7 @@ def barron_loss(
         value = width / alpha * xp.expm1(moderate)
     value = value + (alpha * value + width) * (0.5 * lack)
     if alpha > 0:
-        power = times_power(xp, xp.full_like(value, width / alpha), 0.0, x, unit, alpha, 0)
+        power = times_power(xp, xp.full_like(value, width / alpha), 0.0, x, alpha, 0)
         value = xp.where(growing, power - width / alpha, value)
     # Where x**2 is so small that nothing else counts, its quotient by the width may underflow.
     small = ~x.beyond & (x.square < 2.0**-80)
@@ -121,11 +121,11 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, alpha: Shape, scale: Positi
     if width > _FLAT:
         curve, rest = _flat(xp, pred, target, alpha, scale)
         return curve.times(_inverse_square(scale)[0] * curve.residual * rest)
-    x, unit, unit_error = _in_units(xp, pred, target, alpha, scale)
+    x = _in_units(xp, pred, target, alpha, scale)
     inverse, inverse_error = _inverse_square(scale)
-    slope = inverse * xp.clip(x.residual, -unit, unit)
-    change = slope * (inverse_error + xp.where(x.beyond, unit_error, 0.0))
-    return times_power(xp, slope, change, x, unit, alpha, 1)
+    slope = inverse * xp.clip(x.residual, -x.scale, x.scale)
+    change = slope * (inverse_error + x.scale_error * xp.astype(x.beyond, slope.dtype))
+    return times_power(xp, slope, change, x, alpha, 1)
 
 
 @barron_loss.second_derivative
@@ -137,12 +137,12 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, alpha: Shape, scale: Positi
         curve, rest = _flat(xp, pred, target, alpha, scale)
         side = 1.0 if alpha > 2 else -1.0
         return curve.times(_inverse_square(scale)[0] * (1 + side * curve.square / (1 + curve.square / width)) * rest)
-    x, unit, _ = _in_units(xp, pred, target, alpha, scale)
+    x = _in_units(xp, pred, target, alpha, scale)
     inverse, inverse_error = _inverse_square(scale)
     one, square = xp.where(x.beyond, x.square, 1.0), xp.where(x.beyond, 1.0, x.square)  # of which the larger is 1
     factor, lack = difference(xp, one, (1 - alpha) * square)
     change = inverse * (lack + factor * inverse_error + 2 * (alpha - 2) * x.error * (x.square / (1 + x.square)))
-    return times_power(xp, inverse * factor, change, x, unit, alpha, 2)
+    return times_power(xp, inverse * factor, change, x, alpha, 2)
 
 
 def _quotient(xp: Namespace, pred: Array, target: Array, scale: float) -> Array:
@@ -151,13 +151,13 @@ def _quotient(xp: Namespace, pred: Array, target: Array, scale: float) -> Array:
     return (pred - target) / scale if scale < 1 else (0.5 * pred - 0.5 * target) / scale * 2
 
 
-def _in_units(xp: Namespace, pred: Array, target: Array, alpha: float, scale: float) -> tuple[Scaled, float, float]:
-    """Measure the residual so that x**2 is what is added to 1; give the unit too, and by which share the exact one is larger."""
+def _in_units(xp: Namespace, pred: Array, target: Array, alpha: float, scale: float) -> Scaled:
+    """Measure the residual so that x**2 is what is added to 1."""
     unit = scale * sqrt(abs(alpha - 2))
     (a, b), (c, d), (e, f) = scale.as_integer_ratio(), alpha.as_integer_ratio(), unit.as_integer_ratio()
     given = (b * e) ** 2 * d
     error = ((a * f) ** 2 * abs(c - 2 * d) - given) / (2 * given)
-    return scaled(xp, pred, target, unit, precisely=True, scale_error=error), unit, error
+    return scaled(xp, pred, target, unit, precisely=True, scale_error=error)
 
 
 def _inverse_square(scale: float) -> tuple[float, float]:

@@ -196,7 +196,7 @@ def pseudo_huber_loss(xp: Namespace, pred: Real, target: Real, /, *, delta: Posi
     """
     x = scaled(xp, pred, target, delta)
     divisor = xp.where(x.beyond, xp.abs(x.ratio), 1.0) + xp.sqrt(1 + x.square)
-    return x.size(xp, delta) / divisor / SHRINK * xp.abs(x.shrunk)
+    return x.size(xp) / divisor / SHRINK * xp.abs(x.shrunk)
 
 
 @pseudo_huber_loss.derivative
