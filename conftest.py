@@ -174,7 +174,9 @@ def chosen(config: pytest.Config) -> list[Backend]:
 def pytest_configure(config: pytest.Config) -> None:
     """Fail at once where a backend that was asked for is missing: a skip would look like a pass."""
     config.addinivalue_line("markers", "backends(*names): the only libraries that a test is about")
-    config.addinivalue_line("markers", "engine: a test of the engine, which all but numpy and strict run on one loss of each kind")
+    config.addinivalue_line(
+        "markers", "engine: a test of the engine, which all but numpy and strict run on one loss of each kind"
+    )
     config.addinivalue_line("markers", "kinds: a test of the engine, which compiled backends run on one loss of each kind")
     config.addinivalue_line("markers", "eager: a test that compilation adds nothing to, and which compiled backends leave out")
     for backend in chosen(config):

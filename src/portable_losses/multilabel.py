@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from math import inf, nan
-from typing import Annotated, Unpack
+from typing import Annotated, NamedTuple, Unpack
 
 from annotated_types import Interval
 
-from ._elementary import difference, magnitude, row_sum, weighted
+from ._elementary import difference, magnitude, precise_exp, row_sum, weighted
 from ._loss import loss
-from .special.rows import Exponentials, exponentials
 from .typing import Array, Axis, Domain, Logit, Namespace, Options, Probability, Real
 
 __all__ = ["multilabel_margin_loss", "multilabel_soft_margin_loss", "zlpr_loss"]
@@ -173,10 +172,14 @@ def multilabel_margin_loss(xp: Namespace, axis: Axis, pred: Real, target: ClassS
     array([-0.5,  0.5,  0.5, -0.5])
     """
     classes = pred.shape[axis]
+    half = 0.5 * pred  # a whole difference might overflow
     total = xp.where(pred == pred, 0.0, pred)  # a NaN counts even where there is no pair
     for piece in _pieces(classes):
-        counts, half = _pairs(xp, axis, 0.5 * pred, target, 0.5, piece)  # a whole difference might overflow
-        total = total + xp.sum(weighted(xp, counts * (2 / classes), half), axis=_piece_axis(axis))
+        right, other = _against(axis, target, piece)
+        gap, error = difference(xp, *_against(axis, half, piece))
+        lacking = (0.5 - gap) - error
+        count = right * (1 - other) * (2 / classes)
+        total = total + xp.sum(weighted(xp, count, xp.where(lacking <= 0, 0.0, lacking)), axis=_piece_axis(axis))
     return xp.squeeze(row_sum(xp, axis, total), axis=axis)
 
 
@@ -197,24 +200,16 @@ def _against(axis: Axis, rows: Array, piece: slice) -> tuple[Array, Array]:
     return rows[..., piece, None], rows[..., None, :]
 
 
-def _pairs(xp: Namespace, axis: Axis, pred: Array, target: Array, margin: float, piece: slice) -> tuple[Array, Array]:
-    """Say which pairs of a class of the piece and any class are of a right one and another, and what they lack of the margin."""
-    right, other = _against(axis, target, piece)
-    gap, error = difference(xp, *_against(axis, pred, piece))
-    shortfall = (margin - gap) - error
-    return right * (1 - other), xp.where(shortfall <= 0, 0.0, shortfall)
-
-
 @multilabel_margin_loss.derivative
 def _(xp: Namespace, axis: Axis, pred: Real, target: ClassSet, /) -> Array:
-    of_right, of_other = [], xp.zeros_like(pred)
+    slope = xp.where(pred == pred, 0.0, pred)
     for piece in _pieces(pred.shape[axis]):
-        counts, shortfall = _pairs(xp, axis, pred, target, 1.0, piece)
-        counts = xp.where(shortfall == 0, 0.0, counts)
-        of_right.append(xp.sum(counts, axis=_piece_axis(axis) + 1))
-        of_other = of_other + xp.sum(counts, axis=_piece_axis(axis))
-    slope = (of_other - xp.concat(of_right, axis=axis)) / pred.shape[axis]
-    return xp.where(pred == pred, slope, nan)
+        here, there = _against(axis, target, piece)
+        gap, error = difference(xp, *_against(axis, pred, piece))
+        to_other = xp.where((1 - gap) - error > 0, here * (1 - there), 0.0)
+        to_right = xp.where((1 + gap) + error > 0, (1 - here) * there, 0.0)
+        slope = slope + xp.sum(to_other - to_right, axis=_piece_axis(axis))
+    return slope / pred.shape[axis]
 
 
 @multilabel_margin_loss.second_derivative
@@ -272,8 +267,27 @@ def zlpr_loss(xp: Namespace, axis: Axis, pred: Logit, target: ClassSet, /, **opt
     >>> pl.zlpr_loss.grad([0.0, 0.0, 0.0], [1.0, 0.0, 0.0])
     array([-0.5       ,  0.33333333,  0.33333333])
     """
-    wrong, right = (_side(xp, axis, scores)[0] for scores in _sides(xp, pred, target))
-    return wrong + right
+    wrong, right = (_parts(xp, axis, scores) for scores in _sides(xp, pred, target))
+    return xp.squeeze((wrong.top + xp.log1p(wrong.rest)) + (right.top + xp.log1p(right.rest)), axis=axis)
+
+
+class Parts(NamedTuple):
+    """The parts of a softmax of the scores of a row and 0, as those of `special.rows.exponentials`."""
+
+    top: Array
+    """The largest score of each row, or 0."""
+    exponential: Array
+    """The exponentials of the scores minus that."""
+    is_top: Array
+    """Which scores are the largest, and above 0."""
+    rest: Array
+    """The sum of the exponentials, that of 0 included, but for the 1 of a largest."""
+
+    def shares(self, xp: Namespace) -> tuple[Array, Array]:
+        """Give for each score its share in the sum, and that of all others."""
+        total = 1 + self.rest
+        share = self.exponential / total
+        return share, xp.where(self.is_top, self.rest / total, 1 - share)
 
 
 def _sides(xp: Namespace, pred: Array, target: Array) -> tuple[Array, Array]:
@@ -282,35 +296,30 @@ def _sides(xp: Namespace, pred: Array, target: Array) -> tuple[Array, Array]:
     return xp.where(target == 1, MASKED, pred), xp.where(target == 0, MASKED, -pred)
 
 
-def _side(xp: Namespace, axis: Axis, scores: Array) -> tuple[Array, Exponentials]:
-    """Give log(1 + sum(exp(scores))) and the parts of the softmax of the scores and 0, which comes last."""
-    zero = xp.zeros_like(scores[:1, ...] if axis == 0 else scores[..., :1])
-    scores = xp.concat((xp.where(scores < MASKED, MASKED, scores), zero), axis=axis)
-    top = xp.max(scores, axis=axis, keepdims=True)
-    infinite = top == inf
+def _parts(xp: Namespace, axis: Axis, scores: Array) -> Parts:
+    scores = xp.where(scores < MASKED, MASKED, scores)
+    largest = xp.max(scores, axis=axis, keepdims=True)
+    positive, infinite = largest > 0, largest == inf
+    top = xp.where(positive, largest, 0.0)
+    is_top = positive & (scores == largest)
     # Beside infinite scores all others are nothing, and one of them is as good as another.
-    chosen = xp.where(scores == top, xp.zeros_like(scores), MASKED)
-    parts = exponentials(xp, axis, xp.where(infinite, chosen, scores))
-    value = xp.where(infinite, top, parts.top + xp.log1p(parts.rest))
-    return xp.squeeze(value, axis=axis), parts
-
-
-def _shares(xp: Namespace, axis: Axis, scores: Array) -> tuple[Array, Array]:
-    """Give for each class its share in the softmax of the scores and 0, and that of all others."""
-    _, parts = _side(xp, axis, scores)
-    total = 1 + parts.rest
-    share = parts.exponential / total
-    others = xp.where(parts.is_top, parts.rest / total, 1 - share)
-    return (share[:-1, ...], others[:-1, ...]) if axis == 0 else (share[..., :-1], others[..., :-1])
+    scores = xp.where(infinite, xp.where(is_top, xp.zeros_like(scores), MASKED), scores)
+    shifted, error = difference(xp, scores, xp.where(infinite, 0.0, top))
+    exponential = precise_exp(xp, shifted)
+    exponential = exponential + exponential * error
+    ties = xp.sum(xp.astype(is_top, scores.dtype), axis=axis, keepdims=True) - 1
+    beside_top = xp.where(positive, ties + precise_exp(xp, -top), 0.0)
+    rest = row_sum(xp, axis, xp.where(is_top, 0.0, exponential)) + beside_top
+    return Parts(xp.where(positive | (largest == largest), top, largest), exponential, is_top, rest)
 
 
 @zlpr_loss.derivative
 def _(xp: Namespace, axis: Axis, pred: Logit, target: ClassSet, /) -> Array:
-    (wrong, _), (right, _) = (_shares(xp, axis, scores) for scores in _sides(xp, pred, target))
-    return wrong - right
+    wrong, right = (_parts(xp, axis, scores).shares(xp) for scores in _sides(xp, pred, target))
+    return wrong[0] - right[0]
 
 
 @zlpr_loss.second_derivative
 def _(xp: Namespace, axis: Axis, pred: Logit, target: ClassSet, /) -> Array:
-    (wrong, beside_wrong), (right, beside_right) = (_shares(xp, axis, scores) for scores in _sides(xp, pred, target))
-    return wrong * beside_wrong + right * beside_right
+    wrong, right = (_parts(xp, axis, scores).shares(xp) for scores in _sides(xp, pred, target))
+    return wrong[0] * wrong[1] + right[0] * right[1]

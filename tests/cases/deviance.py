@@ -25,7 +25,10 @@ def _counts(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:
     return positive(rng, shape), np.asarray(rng.poisson(2 * positive(rng, shape)), dtype=np.float64)
 
 
-LOG_RATES = ([0.0, 1.0, -2.0, 0.0, 3.0, -INF, -INF, INF, INF, -100.0, 5.0], [0.0, 2.0, 1.0, 1.0, 20.0, 0.0, 1.0, 0.0, 2.0, 3.0, 0.5])
+LOG_RATES = (
+    [0.0, 1.0, -2.0, 0.0, 3.0, -INF, -INF, INF, INF, -100.0, 5.0],
+    [0.0, 2.0, 1.0, 1.0, 20.0, 0.0, 1.0, 0.0, 2.0, 3.0, 0.5],
+)
 RATES = ([1.0, 2.0, 0.5, 3.0, 0.0, 0.0, 2.0, 4.0, 0.25, 1e6, 1.0], [1.0, 2.0, 0.0, 1.5, 0.0, 1.0, 1.0, 1.0, 1.0, 0.125, 4.0])
 COUNTS = ([1.0, 2.0, 0.5, 3.0, 1e-6, 1e6, 2.0, 8.0, 1e-3, 1e3], [1.0, 2.0, 0.0, 1.0, 0.0, 3.0, 100.0, 2.0, 4.0, 0.0])
 POSITIVE = ([1.0, 2.0, 0.5, 3.0, 1.0, 1e6, 1e-6, 0.25], [1.0, 1.0, 1.0, 3.0, 64.0, 2.0, 2.0, 0.25])
@@ -82,7 +85,7 @@ def means(dtype: np.dtype, **_: object) -> Batch:
 
 
 def amounts(dtype: np.dtype, power: float = 2.0) -> Batch:
-    """Give means and targets of every size, those next to each other as well; targets of 0 and below where the power admits them."""
+    """Give means and targets of every size, and next to each other; targets of 0 and below where the power admits them."""
     pred, target = rates(dtype)
     good = (pred > 0) & (target > 0)
     pred, target = np.append(pred[good], pred[good][::7]), np.append(target[good], target[good][::7] * (-1 if power <= 0 else 0))

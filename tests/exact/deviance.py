@@ -58,7 +58,7 @@ def gamma_deviance_loss(pred: Exact, target: Exact) -> tuple[Any, ...]:
 
 
 def tweedie_deviance_loss(pred: Exact, target: Exact, power: Exact) -> tuple[Any, ...]:
-    """Give the loss by its three terms; they may be 1e17 times as large as their sum, twice, and next to the powers 1 and 2 more."""
+    """Give the loss by its three terms; they may be 1e17 times as large as their sum, and next to the powers 1 and 2 more."""
     if power == 1:
         return poisson_deviance_loss(pred, target)
     if power == 2:

@@ -1,11 +1,12 @@
-"""The asymmetric loss of logits, in which a no that is nearly certain costs nothing."""
+"""Losses that treat yes and no differently, as where many labels are asked for and few are right."""
 
-from math import frexp, ldexp
+from decimal import Decimal, localcontext
+from functools import cache
 from typing import Annotated, NamedTuple, Unpack
 
 from annotated_types import Ge, Lt
 
-from .._elementary import difference, product, weighted, widened
+from .._elementary import weighted, widened
 from .._loss import loss
 from ..typing import Array, Logit, Namespace, NonNegative, Options, Probability
 from .focal import Size, focal_curvature, focal_slope, focal_value, powers, size_of
@@ -27,7 +28,7 @@ def asymmetric_loss(
     clip: Clip = 0.05,
     **options: Unpack[Options],
 ) -> Array:
-    r"""Asymmetric loss of logits: a focal loss with a power of its own for no, and a probability below which a no costs nothing.
+    r"""Asymmetric loss of logits: focal loss with a power each for yes and no, and nothing for a no that is clear enough.
 
     Parameters
     ----------
@@ -36,11 +37,11 @@ def asymmetric_loss(
     target : array or number
         What was observed, of the shape of `pred`: 1 for yes, 0 for no, or probabilities in [0, 1].
     gamma_negative : float, default 4.0
-        How fast the weight of a no falls with the probability of no: not negative.
+        How fast the weight of a no falls with its probability: not negative.
     gamma_positive : float, default 1.0
-        How fast the weight of a yes falls with the probability of yes: not negative.
+        The same of a yes.
     clip : float, default 0.05
-        What is subtracted from the probability of yes where no was observed, in [0, 1): up to it a no costs nothing.
+        How much is taken from the probability of yes where no was observed, in [0, 1): a no costs nothing below it.
 
     Returns
     -------
@@ -49,124 +50,164 @@ def asymmetric_loss(
 
     See Also
     --------
-    sigmoid_focal_loss : One power for both, and nothing subtracted.
-    multilabel_soft_margin_loss : Of several labels, without these weights.
+    sigmoid_focal_loss : This loss with one power, and a `clip` of 0.
 
     Notes
     -----
-    With :math:`p = \sigma(z)` and :math:`p_m = \max(p - m, 0)`, where `m` is `clip`, the loss of an element is
+    With :math:`p = \sigma(z)` and :math:`p_m = \max(p - m, 0)`, in which `m` is `clip`, the loss of an element is
 
     .. math:: \ell = -y\, (1 - p)^{\gamma_+} \log p - (1 - y)\, p_m^{\gamma_-} \log(1 - p_m).
 
-    The first term is that of `sigmoid_focal_loss`. In the second the difference :math:`p - m` would cancel. With
-    :math:`x = \mathrm{expm1}(z - \mathrm{logit}(m))` it is :math:`m (1 - m) x / (1 + m x)`, with more digits of
-    :math:`\mathrm{logit}(m)` than a number holds; what rounding takes from this quotient is put back into the power. The error of the
-    exponential itself is multiplied by the power, and comes to up to 8 ulp in float64 for a power of 4.
+    The first part is that of the focal loss. In the second the difference would lose its digits next to `clip`; with the logit
+    :math:`z_m` of `clip` it is :math:`p - m = -p\, (1 - m)\, \mathrm{expm1}(z_m - z)`, which loses none. The logarithm is
+    :math:`\mathrm{log1p}(-p_m)` for small, :math:`\log(1 - p + m)` for large :math:`p_m`. The errors of :math:`p_m`, of an ulp or
+    two, are multiplied by the power: in float64 by 4 as a default.
 
-    Where :math:`p \le m` a no has loss and derivatives 0. For a `gamma_negative` of 0 the derivative jumps from 0 to
-    :math:`m (1 - m)` there, and is 0 at the jump itself. With `clip` 0 and equal powers this is `sigmoid_focal_loss`. At infinite logits
-    a wrong yes costs inf, and a wrong no :math:`-(1 - m)^{\gamma_-} \log m`.
+    With a `gamma_negative` of 0 the derivative of the second part jumps where :math:`p = m`; there it is 0. Otherwise it is
+    smooth, and the second derivative jumps where `gamma_negative` is 1, and is 0 up to :math:`m`. A no of an infinite logit costs
+    :math:`-(1 - m)^{\gamma_-} \log m`, which is finite for every `clip` but 0.
 
-    The published code, and timm's, adds up the classes instead of averaging them, keeps the logarithms above log(1e-8), and can leave
-    the weights out of the gradient.
+    The authors of the loss, and timm with them, add 1e-8 under the logarithms, add up the labels of a sample, and stop the
+    gradient of the powers; here nothing is added, all losses count alike, and the gradient is that of the loss.
 
     References
     ----------
-    .. [1] T. Ridnik, E. Ben-Baruch, N. Zamir, A. Noy, I. Friedman, M. Protter and L. Zelnik-Manor, "Asymmetric Loss for Multi-Label
-       Classification", ICCV 2021. :doi:`10.1109/ICCV48922.2021.00015`
+    .. [1] T. Ridnik, E. Ben-Baruch, N. Zamir, A. Noy, I. Friedman, M. Protter and L. Zelnik-Manor, "Asymmetric Loss For
+       Multi-Label Classification", ICCV, 2021. :doi:`10.1109/ICCV48922.2021.00015`
 
     Examples
     --------
     >>> import portable_losses as pl
-    >>> pl.asymmetric_loss([2.0, -4.0, 2.0], [1.0, 0.0, 0.0], reduction="none")
-    array([0.01512999, 0.        , 0.85...])
-    >>> pl.asymmetric_loss.grad([2.0, -4.0, 2.0], [1.0, 0.0, 0.0], reduction="sum")
-    array([-0.02..., 0.        , 0.9...])
+    >>> pl.asymmetric_loss([2.0, 2.0, -4.0], [1.0, 0.0, 0.0], reduction="none")
+    array([0.01513..., 0.82866..., 0.        ])
+    >>> pl.asymmetric_loss.grad([2.0, 2.0, -4.0], [1.0, 0.0, 0.0], reduction="sum")
+    array([-0.02725...,  0.88497...,  0.        ])
     """
     size = size_of(xp, pred)
-    wrong, right = focal_value(size, *powers(xp, size, gamma_positive))
-    yes = xp.where(pred < 0, wrong, right)
-    if clip:
-        no = _shifted(xp, pred, size, gamma_negative, clip).value(xp)
-    else:
-        wrong, right = focal_value(size, *powers(xp, size, gamma_negative))
-        no = xp.where(pred < 0, right, wrong)
-    return _mixed(xp, pred, target, yes, no)
+    yes = _of_yes(xp, pred, *focal_value(size, *powers(xp, size, gamma_positive)))
+    if clip == 0:
+        return _mixed(xp, pred, target, yes, _of_no(xp, pred, *focal_value(size, *powers(xp, size, gamma_negative))))
+    shifted = _shift(xp, pred, clip)
+    return _mixed(xp, pred, target, yes, shifted.power(xp, gamma_negative) * shifted.surprise)
+
+
+def _of_yes(xp: Namespace, pred: Array, wrong: Array, right: Array) -> Array:
+    """Choose what a yes costs: a negative logit is on the wrong side."""
+    return xp.where(pred >= 0, right, wrong)
+
+
+def _of_no(xp: Namespace, pred: Array, wrong: Array, right: Array) -> Array:
+    return xp.where(pred >= 0, wrong, right)
 
 
 def _mixed(xp: Namespace, pred: Array, target: Array, yes: Array, no: Array) -> Array:
-    """Mix what a yes costs and what a no costs, each of which may be inf."""
     yes, no = xp.astype(yes, pred.dtype, copy=False), xp.astype(no, pred.dtype, copy=False)
     return weighted(xp, target, yes) + weighted(xp, 1 - target, no)
 
 
 class Shifted(NamedTuple):
-    """What a no costs, from the probability of yes minus `clip`."""
+    """A probability of yes from which a part is taken."""
 
-    inside: Array
-    """Where that is positive; elsewhere the others have no meaning."""
-    share: Array
-    """The probability minus `clip`."""
     rest: Array
-    """One minus that."""
-    weight: Array
-    """The share to the power of gamma."""
-    entropy: Array
-    """Minus the logarithm of the rest."""
-    slope: Array
-    """The derivative of the probability."""
-    bend: Array
-    """The derivative of the logarithm of the slope."""
-    gamma: float
+    """What is left of it, 1 where nothing is."""
+    nothing: Array
+    """Where nothing is left."""
+    surprise: Array
+    """-log(1 - rest), 0 where nothing is left."""
+    opposite: Array
+    """1 - rest"""
+    slope: tuple[Array, Array, Array]
+    """The derivative of the probability with respect to the logit is the product of these: none of them is subnormal."""
+    balance: Array
+    """The probability of no minus that of yes, by which the slope is multiplied when it is differentiated."""
 
-    def value(self, xp: Namespace) -> Array:
-        return xp.where(self.inside, self.weight * self.entropy, 0.0)
+    def sloped(self, amount: Array) -> Array:
+        """Multiply by the slope; the result is rounded to a subnormal number at the end only."""
+        first, second, third = self.slope
+        return amount * first * second * third
 
-    def derivative(self, xp: Namespace) -> Array:
-        derivative = self.weight * self.slope * (self.gamma * (self.entropy / self.share) + 1 / self.rest)
-        return xp.where(self.inside, derivative, 0.0)
-
-    def second_derivative(self, xp: Namespace) -> Array:
-        entropy, inverse = self.entropy / self.share, 1 / self.rest
-        growth = self.gamma * ((self.gamma - 1) * entropy + 2 * inverse) / self.share + inverse * inverse
-        second = self.weight * self.slope * (self.slope * growth + self.bend * (self.gamma * entropy + inverse))
-        return xp.where(self.inside, second, 0.0)
+    def power(self, xp: Namespace, gamma: float) -> Array:
+        """Give a power of what is left, 0 where nothing is."""
+        return xp.where(self.nothing, 0.0, self.rest**gamma)
 
 
-def _shifted(xp: Namespace, pred: Array, size: Size, gamma: float, clip: float) -> Shifted:
-    """Give the parts of what a no costs.
+def _shift(xp: Namespace, pred: Array, clip: float) -> Shifted:
+    size = size_of(xp, pred)
+    high, low = _logit(clip)
+    gap = (widened(xp, pred) - high) - low
+    nothing = gap <= 0
+    total = 1 + size.decay
+    positive = pred >= 0
+    yes, no = xp.where(positive, 1.0, size.decay) / total, xp.where(positive, size.decay, 1.0) / total
+    near = -xp.expm1(-xp.where(nothing, 1.0, gap)) * (1 - clip) * yes
+    rest = xp.where(nothing, 1.0, xp.where(no < 0.5 * (1 - clip), (1 - clip) - no, near))
+    small = rest < 0.5
+    opposite = xp.where(nothing, 1.0, xp.where(small, 1 - rest, no + clip))
+    surprise = -xp.where(small, xp.log1p(-xp.where(small, rest, 0.0)), xp.log(xp.where(small, 1.0, opposite)))
+    head = xp.minimum(size.bounded, 80.0)
+    slope = (1 / (total * total), xp.exp(-head), xp.exp(head - size.bounded))
+    balance = xp.where(positive, -1.0, xp.ones_like(total)) * (1 - size.decay) / total
+    return Shifted(rest, nothing, xp.where(nothing, 0.0, surprise), opposite, slope, balance)
 
-    With x = expm1(z - logit(clip)) the share is clip * (1 - clip) * x / (1 + clip * x).
-    """
-    logit = widened(xp, pred)
-    first, second, third = _logit_in_parts(clip)
-    bounded = xp.where(logit >= 0, size.bounded, -size.bounded)
-    start, error = difference(xp, bounded, xp.full_like(bounded, first))
-    distance, other = difference(xp, start, xp.full_like(bounded, second))
-    correction = (error + other) - third
-    inside = distance + correction > 0
-    limit = 700.0 if logit.dtype == xp.float64 else 85.0  # where the exponential is finite, and the share is 1 - clip
-    total = xp.minimum(xp.where(inside, distance + correction, 1.0), limit)
-    growth = xp.expm1(total)
-    growth_error = (growth + 1) * xp.where(inside & (total < limit), (distance - total) + correction, 0.0)
-    # The quotient, and what rounding takes from it
-    scale, scale_error = _square_root_free_variance(clip)
-    top, top_error = product(xp, xp.full_like(growth, scale), growth)
-    part, part_error = product(xp, xp.full_like(growth, clip), growth)
-    bottom = 1 + part
-    bottom_error = xp.where(part < 1, (1 - bottom) + part, (part - bottom) + 1) + part_error + clip * growth_error
-    share = top / bottom
-    back, back_error = product(xp, share, bottom)
-    missing = ((top - back) - back_error + (top_error + scale_error * growth + scale * growth_error) - share * bottom_error) / top
-    rest = (1 + clip * clip * growth) / bottom
-    weight = share**gamma
-    return Shifted(
-        inside=inside,
-        share=share,
-        rest=rest,
-        weight=weight + weight * (gamma * missing),
-        entropy=xp.log1p(top / (1 + clip * clip * growth)),
-        slope=size.decay / (1 + size.decay * (2 + size.decay)),
-        bend=xp.where(logit >= 0, size.decay - 1, 1 - size.decay) / (1 + size.decay),
-        gamma=gamma,
-    )
+
+@cache
+def _logit(clip: float) -> tuple[float, float]:
+    """Give log(clip / (1 - clip)) in two parts: next to it the rounding error of one would be all that is left."""
+    with localcontext() as context:
+        context.prec = 60
+        exact = (Decimal(clip) / (1 - Decimal(clip))).ln()
+        high = float(exact)
+        return high, float(exact - Decimal(high))
+
+
+def _slope(
+    xp: Namespace, pred: Array, size: Size, gamma_negative: float, gamma_positive: float, clip: float
+) -> tuple[Array, Array]:
+    """Give the derivatives of what a yes and what a no cost."""
+    wrong, right = focal_slope(size, *powers(xp, size, gamma_positive), gamma_positive)
+    yes = _of_yes(xp, pred, -wrong, right)
+    if clip == 0:
+        wrong, right = focal_slope(size, *powers(xp, size, gamma_negative), gamma_negative)
+        return yes, _of_no(xp, pred, wrong, -right)
+    shifted = _shift(xp, pred, clip)
+    ratio = shifted.surprise / shifted.rest
+    return yes, shifted.sloped(shifted.power(xp, gamma_negative) * (gamma_negative * ratio + 1 / shifted.opposite))
+
+
+@asymmetric_loss.derivative
+def _(
+    xp: Namespace,
+    pred: Logit,
+    target: Probability,
+    /,
+    *,
+    gamma_negative: NonNegative,
+    gamma_positive: NonNegative,
+    clip: Clip,
+) -> Array:
+    slopes = _slope(xp, pred, size_of(xp, pred), gamma_negative, gamma_positive, clip)
+    return _mixed(xp, pred, target, *slopes)
+
+
+@asymmetric_loss.second_derivative
+def _(
+    xp: Namespace,
+    pred: Logit,
+    target: Probability,
+    /,
+    *,
+    gamma_negative: NonNegative,
+    gamma_positive: NonNegative,
+    clip: Clip,
+) -> Array:
+    size = size_of(xp, pred)
+    yes = _of_yes(xp, pred, *focal_curvature(xp, size, *powers(xp, size, gamma_positive), gamma_positive))
+    if clip == 0:
+        no = _of_no(xp, pred, *focal_curvature(xp, size, *powers(xp, size, gamma_negative), gamma_negative))
+        return _mixed(xp, pred, target, yes, no)
+    shifted = _shift(xp, pred, clip)
+    gamma, ratio, opposite = gamma_negative, shifted.surprise / shifted.rest, shifted.opposite
+    first = gamma * ratio + 1 / opposite
+    second = (gamma * (gamma - 1) * ratio + 2 * gamma / opposite) / shifted.rest + 1 / opposite / opposite
+    no = shifted.sloped(shifted.power(xp, gamma) * (shifted.balance * first + shifted.sloped(second)))
+    return _mixed(xp, pred, target, yes, no)

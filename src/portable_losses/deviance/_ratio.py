@@ -5,7 +5,7 @@ from ..typing import Array, Namespace
 
 
 def excess_of_ratio(xp: Namespace, x: Array, y: Array) -> Array:
-    """Give x / y - 1 - log(x / y) of positive numbers, to the last digits: next to its minimum 0, and where the quotient underflows.
+    """Give x / y - 1 - log(x / y) of positive numbers, to the last digits: next to its minimum 0, and where x / y underflows.
 
     Up to a factor of 2 it is a series in t = (x - y) / (x + y), where the difference is exact: the logarithm is 2 * atanh(t), and
     (x - y) / y - 2 * t is (x - y) / y * t.
@@ -23,7 +23,7 @@ def excess_of_ratio(xp: Namespace, x: Array, y: Array) -> Array:
 
 
 def excess_of_known_ratio(xp: Namespace, relative: Array, ratio: Array, log_ratio: Array) -> Array:
-    """Give relative - log(ratio), where `ratio` is 1 + `relative`, and each is known to its last digits, the logarithm far from 0."""
+    """Give relative - log(ratio), where `ratio` is 1 + `relative`, and each is known to its last digits."""
     near = (relative > -0.5) & (relative < 1)
     far = _far(xp, xp.where(near, 1.0, ratio), xp.where(near, 0.0, log_ratio))
     return excess_near_zero(xp, xp.where(near, relative, 0.0)) + far
@@ -35,11 +35,12 @@ def _far(xp: Namespace, ratio: Array, log: Array) -> Array:
 
 
 def rest_of_log_ratio(xp: Namespace, x: Array, y: Array) -> Array:
-    """Give what the rounding of the quotient takes from log(x / y), where that is computed as `special` does; 0 for ratios over 100."""
+    """Give what the rounding of the quotient takes from log(x / y), computed as in `special`; 0 for ratios over 100."""
     ratio = x / y
     moderate = (ratio > 0.01) & (ratio < 100)
     tiny = float(xp.finfo(x.dtype).smallest_normal) ** 0.5
-    scale = xp.where(moderate, xp.where(y > 1, tiny, xp.full_like(y, 1 / tiny)), 0.0)  # products must not overflow, nor be subnormal
+    # Products must not overflow, nor be subnormal.
+    scale = xp.where(moderate, xp.where(y > 1, tiny, xp.full_like(y, 1 / tiny)), 0.0)
     x, y = x * scale, xp.where(moderate, y * scale, 1.0)
     near = (ratio > 0.5) & (ratio < 2)
     numerator = xp.where(near, x - y, x)

@@ -86,8 +86,8 @@ def poisson_nll_loss(
     With `full` the sum would cancel for large counts. What is added up is then half the deviance and
     :math:`\log y! - y \log y + y`, neither of which is negative.
 
-    In torch `full` adds Stirling's approximation, which is 0.34 instead of 0 at 1, and nothing up to 1; without `log_input` it adds 1e-8
-    to the rate. Keras takes rates, and adds 1e-7.
+    In torch `full` adds Stirling's approximation, which is 0.34 instead of 0 at 1, and nothing up to 1; without `log_input` it
+    adds 1e-8 to the rate. Keras takes rates, and adds 1e-7.
 
     References
     ----------
@@ -187,9 +187,10 @@ def poisson_deviance_loss(xp: Namespace, pred: Rate, target: Amount, /, **option
 
     .. math:: \ell = 2 \left( y \log \frac{y}{\mu} - y + \mu \right).
 
-    Its three terms cancel where :math:`\mu` is near `y`. Up to a factor of 2 it is computed as :math:`2 y (\delta - \mathrm{log1p}(\delta))`
-    with :math:`\delta = (\mu - y) / y`, by a series in :math:`(\mu - y) / (\mu + y)` that has no such terms. The derivative is
-    :math:`2 (\mu - y) / \mu`, the second one :math:`2 y / \mu^2`.
+    Its three terms cancel where :math:`\mu` is near `y`. Up to a factor of 2 it is computed as
+    :math:`2 y (\delta - \mathrm{log1p}(\delta))` with :math:`\delta = (\mu - y) / y`, by a series in
+    :math:`(\mu - y) / (\mu + y)` that has no such terms. The derivative is :math:`2 (\mu - y) / \mu`, the second one
+    :math:`2 y / \mu^2`.
 
     A target of 0 has the loss :math:`2 \mu`; a positive target has the loss inf at the rate 0. scikit-learn's
     ``mean_poisson_deviance`` is the mean of this loss, and refuses a rate of 0. ``scipy.special.kl_div(y, mu)`` is half of it.
@@ -245,12 +246,13 @@ def negative_binomial_nll_loss(
 
     Notes
     -----
-    With the mean :math:`\mu`, the dispersion :math:`\alpha` and :math:`r = 1 / \alpha` the loss of an element is minus the logarithm of
+    With the mean :math:`\mu`, the dispersion :math:`\alpha` and :math:`r = 1 / \alpha` the loss of an element is minus the
+    logarithm of
 
     .. math:: \frac{\Gamma(y + r)}{\Gamma(r)\, y!} \left( \frac{r}{r + \mu} \right)^r \left( \frac{\mu}{r + \mu} \right)^y,
 
-    whose gamma functions cancel for large counts and for a small dispersion. Instead the loss is a sum of terms that are not negative
-    [2]_: with Stirling's remainder :math:`S(x) = \log x! - (x + \frac12) \log x + x - \frac12 \log 2\pi` and
+    whose gamma functions cancel for large counts and for a small dispersion. Instead the loss is a sum of terms that are not
+    negative [2]_: with Stirling's remainder :math:`S(x) = \log x! - (x + \frac12) \log x + x - \frac12 \log 2\pi` and
     :math:`\psi(\delta) = \delta - \mathrm{log1p}(\delta)` it is
 
     .. math:: S(y) + \tfrac12 \log(2 \pi y) + \tfrac12 \mathrm{log1p}(\alpha y) + (S(r) - S(r + y))

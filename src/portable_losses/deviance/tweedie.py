@@ -72,8 +72,8 @@ def gamma_deviance_loss(xp: Namespace, pred: Positive, target: Positive, /, **op
     .. math:: \ell = 2 \left( \frac{y}{\mu} - 1 - \log \frac{y}{\mu} \right).
 
     It depends on the ratio alone. Its three terms cancel where :math:`\mu` is near `y`: up to a factor of 2 it is computed by a
-    series in :math:`(y - \mu) / (y + \mu)`, which has no such terms. The derivative is :math:`2 (\mu - y) / \mu^2`, the second one
-    :math:`2 (2 y - \mu) / \mu^3`, negative for means above twice the target: the loss is not convex.
+    series in :math:`(y - \mu) / (y + \mu)`, which has no such terms. The derivative is :math:`2 (\mu - y) / \mu^2`, the second
+    one :math:`2 (2 y - \mu) / \mu^3`, negative for means above twice the target: the loss is not convex.
 
     scikit-learn's ``mean_gamma_deviance`` is the mean of this loss. The negative log-likelihood of a gamma distribution of known
     shape is proportional to half of it, but for what depends on the target alone.
@@ -143,13 +143,13 @@ def tweedie_deviance_loss(
     cancel where :math:`\mu` is near `y`, and where `p` is near 1 or 2. With :math:`w = \log(\mu / y)` the integral is
     :math:`y^{2 - p}` times the difference of :math:`\mathrm{expm1}((2 - p) w) / (2 - p)` and
     :math:`\mathrm{expm1}((1 - p) w) / (1 - p)`, which is right next to the powers 1 and 2. For small `w` it is a second divided
-    difference of the exponential: the smallest of the three terms, times :math:`w^2`, times a series whose terms are all positive. The
-    powers 3/2 and 3 have closed forms without cancelling terms, :math:`4 (\sqrt\mu - \sqrt{y})^2 / \sqrt\mu` and
+    difference of the exponential: the smallest of the three terms, times :math:`w^2`, times a series whose terms are all
+    positive. The powers 3/2 and 3 have closed forms without cancelling terms, :math:`4 (\sqrt\mu - \sqrt{y})^2 / \sqrt\mu` and
     :math:`(\mu - y)^2 / (\mu^2 y)`.
 
-    The derivative is :math:`2 (\mu - y) / \mu^p`, the second one :math:`2 ((1 - p) \mu + p y) / \mu^{p + 1}`. Between the powers 1 and
-    2 a target of 0 has the loss :math:`2 \mu^{2 - p} / (2 - p)`. For negative powers the loss of a target of 0 or below lacks its
-    first term: it is that of 0 in the limit, and grows with the size of a negative target.
+    The derivative is :math:`2 (\mu - y) / \mu^p`, the second one :math:`2 ((1 - p) \mu + p y) / \mu^{p + 1}`. Between the powers
+    1 and 2 a target of 0 has the loss :math:`2 \mu^{2 - p} / (2 - p)`. For negative powers the loss of a target of 0 or below
+    lacks its first term: it is that of 0 in the limit, and grows with the size of a negative target.
 
     scikit-learn's ``mean_tweedie_deviance`` is the mean of this loss, with 0 for its default power; next to the powers 1 and 2 it
     loses all digits, 0.5000 instead of 0.4328 at 1 + 1e-14.
@@ -295,16 +295,14 @@ def _from_the_smallest(xp: Namespace, size: Array, exponents: Sequence[float]) -
 
 
 def _sum(xp: Namespace, mean: Array, target: Array, terms: Terms, power: float) -> Array:
-    """Give the half deviance where its terms hardly cancel, from the difference of mean and target: for powers not next to 1 and 2."""
+    """Give the half deviance from the difference of mean and target, for powers not next to 1 and 2: its terms hardly cancel."""
     scale = (1 - power) * (2 - power)
     of_target = terms.of_target[0] * (terms.of_target[1] / scale)
     rest = (mean - target) / (2 - power) - target / scale
     return xp.where(of_target == inf, inf, of_target + terms.slope[0] * (terms.slope[1] * rest))
 
 
-def _sum_next_to_one_and_two(
-    xp: Namespace, target: Array, terms: Terms, log_ratio: Array, power: float, scale: Any
-) -> Array:
+def _sum_next_to_one_and_two(xp: Namespace, target: Array, terms: Terms, log_ratio: Array, power: float, scale: Any) -> Array:
     """Give a multiple of the half deviance where its terms hardly cancel, as two quotients that are right next to 1 and 2."""
     of_target, of_mean = (first * scale * second for first, second in (terms.of_target, terms.of_mean))
     mixed = scale * terms.slope[0] * target * terms.slope[1]

@@ -1,5 +1,7 @@
 """The terms of a relative entropy, none of them negative: what is lost where one number stands for another."""
 
+from math import inf
+
 from .._elementary import atanh_series, excess_near_zero, quotient
 from ..typing import Array, Namespace
 
@@ -24,10 +26,13 @@ def surplus(xp: Namespace, true: Array, given: Array, step: Array) -> Array:
 
 
 def log_of_quotient(xp: Namespace, larger: Array, smaller: Array) -> Array:
-    """Give log(larger / smaller), where the quotient may overflow; inf where the smaller is 0."""
-    beyond = xp.isinf(larger / smaller)
+    """Give log(larger / smaller), where the quotient may overflow; where the smaller is 0, inf with the derivative -inf."""
+    gone = smaller == 0
+    infinite = (1 - xp.where(gone, smaller, 0.5)) * inf
+    smaller = xp.where(gone, 1.0, smaller)
+    beyond = smaller < larger * (2.0**-120 if larger.dtype == xp.float32 else 2.0**-1000)
     ratio = quotient(xp, xp.where(beyond, 1.0, larger), xp.where(beyond, 1.0, smaller))
-    return xp.where(beyond, xp.log(larger) - xp.log(smaller), xp.log(ratio))
+    return xp.where(gone, infinite, xp.where(beyond, xp.log(larger) - xp.log(smaller), xp.log(ratio)))
 
 
 def log1p_near_zero(xp: Namespace, x: Array) -> Array:

@@ -1,10 +1,11 @@
 """Distances between two distributions."""
 
-from math import sqrt
+from math import inf, sqrt
 from typing import Unpack
 
 from .._elementary import difference, row_sum, widened
 from .._loss import loss
+from .._namespace import device_of
 from ..typing import Array, Axis, Namespace
 from ._row import Distribution, RowOptions, enlarged, unit_of
 
@@ -151,8 +152,9 @@ def _length(xp: Namespace, total: Array) -> Array:
 
 def _slope(xp: Namespace, pred: Array, target: Array) -> Array:
     """Give 1 - sqrt(target / pred), which is 1 for a target of 0."""
-    absent = target == 0
-    return xp.where(absent, 1.0, _gap(xp, pred, target)) / xp.where(absent, 1.0, xp.sqrt(pred))
+    gone = pred == 0
+    slope = _gap(xp, pred, target) / xp.where(gone, 1.0, xp.sqrt(pred))
+    return xp.where(target == 0, 1.0, xp.where(gone, -inf, slope))
 
 
 @hellinger_loss.derivative
@@ -180,7 +182,7 @@ def _(xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /) ->
     beside_top = row_sum(xp, axis, xp.where(is_top, 0.0, squares)) + ties * top
     others = xp.where(is_top, beside_top, total - squares) / total
     absent = target == 0
-    scale = xp.where(absent, 1.0, pred)
+    scale = xp.where(pred == 0, 1.0, pred)
     # The same difference twice: in the first, for small targets, nothing is near 1.
     ratio = xp.sqrt(target) / xp.sqrt(scale)
     curvature = xp.where(4 * target < pred, ratio - squares / total, others - _slope(xp, pred, target))
@@ -243,31 +245,29 @@ def wasserstein_loss(
     >>> pl.wasserstein_loss.grad([0.0, 0.5, 0.5], [0.5, 0.5, 0.0])
     array([-2., -1.,  0.])
     """
-    moved = _moved(xp, axis, pred, target)
-    return xp.squeeze(row_sum(xp, axis, xp.abs(_parts(axis, moved)[0])), axis=axis)
+    moved, is_last = _moved(xp, axis, pred, target)
+    return xp.squeeze(row_sum(xp, axis, xp.abs(xp.where(is_last, 0.0, moved))), axis=axis)
 
 
-def _moved(xp: Namespace, axis: Axis, pred: Array, target: Array) -> Array:
-    """Give what has to move from each class, and those before it, to those after it: a cumulative sum whose signs are right.
+def _moved(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Array, Array]:
+    """Give what has to move from each class, and those before it, to those after it, and say which class is the last.
 
-    What rounding takes from each difference and from each step of the sum is added up as well.
+    It is a cumulative sum, beside which what rounding takes from each difference and from each step is added up as well.
     """
     gap, lack = difference(xp, widened(xp, pred), widened(xp, target))
     total = xp.cumulative_sum(gap, axis=axis)
-    before, last = _parts(axis, total)
-    step, error = difference(xp, xp.concat((xp.zeros_like(last), before), axis=axis), -gap)
-    return total + xp.cumulative_sum(lack + error + (step - total), axis=axis)
-
-
-def _parts(axis: Axis, rows: Array) -> tuple[Array, Array]:
-    """Give all classes but the last, and the last."""
-    return (rows[:-1, ...], rows[-1:, ...]) if axis == 0 else (rows[..., :-1], rows[..., -1:])
+    classes = gap.shape[axis]
+    place = xp.arange(classes, device=device_of(gap))
+    along = xp.reshape(place, tuple(classes if i == axis % gap.ndim else 1 for i in range(gap.ndim)))
+    before = xp.where(along == 0, 0.0, xp.take(total, xp.where(place == 0, place, place - 1), axis=axis))
+    step, error = difference(xp, before, -gap)
+    return total + xp.cumulative_sum(lack + error + (step - total), axis=axis), along == classes - 1
 
 
 @wasserstein_loss.derivative
 def _(xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /) -> Array:
-    steps, last = _parts(axis, _moved(xp, axis, pred, target))
-    signs = xp.concat((xp.sign(steps), 0 * last), axis=axis)
+    moved, is_last = _moved(xp, axis, pred, target)
+    signs = xp.where(is_last, 0 * moved, xp.sign(moved))
     return xp.flip(xp.cumulative_sum(xp.flip(signs, axis=axis), axis=axis), axis=axis)
 
 

@@ -192,15 +192,17 @@ def generalized_kl_loss(xp: Namespace, axis: Axis, pred: Amount, target: Amount,
 
 @generalized_kl_loss.derivative
 def _(xp: Namespace, axis: Axis, pred: Amount, target: Amount, /) -> Array:
-    neither = (pred == 0) & (target == 0)
-    return xp.where(neither, 1.0, pred - target) / xp.where(neither, 1.0, pred)
+    gone = pred == 0
+    slope = (pred - target) / xp.where(gone, 1.0, pred)
+    return xp.where(gone, xp.where(target > 0, -inf, 1 - target), slope)
 
 
 @generalized_kl_loss.second_derivative
 def _(xp: Namespace, axis: Axis, pred: Amount, target: Amount, /) -> Array:
     pred, target = widened(xp, pred), widened(xp, target)
-    ratio = xp.sqrt(target) / xp.where((pred == 0) & (target == 0), 1.0, pred)  # of which no part underflows
-    return ratio * ratio
+    gone = pred == 0
+    ratio = xp.sqrt(target) / xp.where(gone, 1.0, pred)  # the root, because parts of the whole may underflow
+    return xp.where(gone & (target > 0), inf, ratio * ratio)
 
 
 @loss("(class),(class)->()")
@@ -297,6 +299,8 @@ def _(xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /, *,
 def _(xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /, *, beta: Share) -> Array:
     scale = unit_of(xp)
     pred, target = widened(xp, pred), widened(xp, target)
-    q, root = xp.where(target == 0, 1.0, pred), xp.sqrt(target)  # the root, because parts of the whole may underflow
+    gone = pred == 0
+    q, root = xp.where(gone, 1.0, pred), xp.sqrt(target)  # the root, because parts of the whole may underflow
     mixture = beta * (scale * target) + (1 - beta) * (scale * q)
-    return (beta * (1 - beta) * root / q) * (scale * root / mixture)
+    second = (beta * (1 - beta) * root / q) * (scale * root / mixture)
+    return xp.where(gone & (target > 0), inf, second)

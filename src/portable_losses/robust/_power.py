@@ -24,10 +24,12 @@ def times_power(xp: Namespace, amount: Array, change: Array | float, x: Scaled, 
         share = exponent * (xp.where(x.beyond, x.error - inner, inner) + 0.5 * lack)
         if lost:
             share = share + 0.5 * lost * xp.log(base)
-        amount = amount + (amount * share + change)
         if order:
-            amount = amount / (bound if order == 2 else xp.sqrt(bound))
-        return _times(xp, amount, base, exponent / 2)
+            divisor = bound if order == 2 else xp.sqrt(bound)
+            quotient = amount / divisor
+            back, back_lack = product(xp, quotient, divisor)
+            amount, change = quotient, (change + (amount - back - back_lack)) / divisor
+        return _times(xp, amount + (amount * share + change), base, exponent / 2)
     share = exponent * (0.5 * lack + xp.where(x.beyond, -inner, inner))
     if lost:
         share = share + 0.5 * lost * xp.log1p(x.square)
@@ -43,21 +45,24 @@ def times_power(xp: Namespace, amount: Array, change: Array | float, x: Scaled, 
 def _beyond(xp: Namespace, x: Scaled, exponent: float) -> tuple[Array, Array | float, Array | float]:
     """Give x beyond, 1 elsewhere; by how much the exact one is larger, as a share of it; and a factor for its power.
 
-    The factor makes up for a power of 2 that is missing where r is so large that x might overflow.
+    The factor makes up for a power of 2 that is missing where the residual is huge, and x might overflow. A high power of such
+    an x overflows anyway, or is 0.
     """
-    unit, factor = SHRINK * x.scale, 2.0**32
+    unit, factor, enlarge = SHRINK * x.scale, 2.0**64, 1.0
     outer = xp.where(x.beyond, xp.abs(x.shrunk), unit)
-    huge = x.huge(xp) & x.beyond
-    if x.scale >= 16 or abs(exponent) > 16:  # it does not overflow, or its power does anyway
-        huge = huge & ~huge
-    divisor = xp.where(huge, factor * unit, xp.full_like(outer, unit))
+    divisor = xp.full_like(outer, unit)
+    if abs(exponent) > 15:
+        outer = xp.minimum(outer, 2.0**512 * unit)
+    else:
+        huge = x.huge(xp) & x.beyond
+        divisor = xp.where(huge, factor * unit, divisor)
+        enlarge = xp.where(huge, factor**exponent, xp.ones_like(outer))
     size = outer / divisor
-    error: Array | float = 0.0
-    if x.recovered:
-        back, back_lack = product(xp, size, divisor)
-        lack = outer - back - back_lack + xp.sign(x.shrunk) * x.lack
-        error = xp.where(x.beyond, lack / outer - x.scale_error, 0.0)
-    return size, error, xp.where(huge, factor**exponent, xp.ones_like(outer)) if abs(exponent) <= 16 else 1.0
+    if not x.recovered:
+        return size, 0.0, enlarge
+    back, back_lack = product(xp, size, divisor)
+    lack = outer - back - back_lack + xp.sign(x.shrunk) * x.lack
+    return size, xp.where(x.beyond, lack / outer - x.scale_error, 0.0), enlarge
 
 
 def _minus(alpha: float, order: int) -> tuple[float, float]:

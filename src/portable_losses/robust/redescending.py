@@ -62,7 +62,7 @@ def cauchy_loss(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive =
     >>> pl.cauchy_loss([0.5, 3.0, -100.0], [0.0, 0.0, 0.0], reduction="none")
     array([0.11157178, 1.15129255, 4.60522018])
     >>> pl.cauchy_loss.grad([0.5, 3.0, -100.0], [0.0, 0.0, 0.0], reduction="sum")
-    array([ 0.4      ,  0.3      , -0.009999 ])
+    array([ 0.4     ,  0.3     , -0.009999])
     """
     x = scaled(xp, pred, target, scale)
     inside = x.inside(xp)
@@ -137,7 +137,7 @@ def geman_mcclure_loss(xp: Namespace, pred: Real, target: Real, /, *, scale: Pos
     >>> pl.geman_mcclure_loss([0.5, 3.0, -100.0], [0.0, 0.0, 0.0], reduction="none")
     array([0.1    , 0.45   , 0.49995])
     >>> pl.geman_mcclure_loss.grad([0.5, 3.0, -100.0], [0.0, 0.0, 0.0], reduction="sum")
-    array([ 3.2000e-01,  3.0000e-02, -9.9980e-07])
+    array([ 3.2000000e-01,  3.0000000e-02, -9.9980003e-07])
     """
     x = scaled(xp, pred, target, scale)
     size = x.size(xp)
