@@ -14,6 +14,9 @@ LOSSES = [found for name in pl.__all__ if isinstance(found := getattr(pl, name),
 WAYS = [(loss, way) for loss in LOSSES for way, cores in enumerate(loss.signature.ways) if cores[0] == loss.signature.core]
 """Each loss with each of its ways to be called, but for vectors that are read as such only where there is nothing else."""
 
+ROWS = [(loss, way) for loss, way in WAYS if not (way and loss.signature.options.get("class_axis", -1) is None)]
+"""Those that mean the same with and without loops: vectors may be read as many losses, or as one row."""
+
 CORE_SIZE = 4
 LOOP = (2, 3)
 METHODS = ("__call__", "value_and_grad", "grad", "grad_and_hess")

@@ -8,10 +8,10 @@ import array_api_strict as strict
 import numpy as np
 import pytest
 from annotated_types import Ge, Gt, Le, Lt
-from arguments import CORE_SIZE, LOSSES, WAYS, arguments, has, labels, parts, refused
+from arguments import CORE_SIZE, LOSSES, ROWS, WAYS, arguments, has, labels, parts, refused
 
 import portable_losses as pl
-from portable_losses.typing import Reduction
+from portable_losses.typing import Gap, Reduction
 
 Loss = pl.Loss[...]
 NUMBERS = [
@@ -46,7 +46,9 @@ def test_a_misspelt_option(loss: Loss) -> None:
     names = [name for name, shown in loss.signature.public.parameters.items() if shown.kind is shown.KEYWORD_ONLY]
     assert {"reduction", "weights", "where", "axis"} <= set(names)
     for name in names:
-        misspelt = name[:-2] + name[-1] + name[-2]
+        misspelt = name[0] + name[2] + name[1] + name[3:] if len(name) > 2 else f"{name}{name}"
+        if misspelt == name:
+            misspelt = f"{name}{name[-1]}"
         refused(loss, arguments(loss, 0), TypeError, repr(misspelt), f"did you mean {name}?", **{misspelt: 1})
 
 
@@ -97,7 +99,7 @@ def test_an_axis_named_twice(loss: Loss, way: int, axis: tuple[int, ...]) -> Non
     refused(loss, arguments(loss, way), ValueError, "axis", "twice", str(axis), axis=axis)
 
 
-@pytest.mark.parametrize(("loss", "way"), WAYS)
+@pytest.mark.parametrize(("loss", "way"), ROWS)
 def test_an_axis_of_one_loss(loss: Loss, way: int) -> None:
     """A single loss has no axes."""
     for axis in (0, -1, (0,)):
@@ -108,6 +110,8 @@ def test_an_axis_of_one_loss(loss: Loss, way: int) -> None:
 @pytest.mark.parametrize("class_axis", [3, -4, 1.0, "last", None, (0,), (0, 1), [1], np.ones(2)])
 def test_a_class_axis_that_is_none(loss: Loss, way: int, class_axis: Any) -> None:
     """The logits have three axes, and one of them is that of the classes."""
+    if class_axis is None and loss.signature.options["class_axis"] is None:
+        return  # which is the default where vectors are no rows
     refused(loss, arguments(loss, way), ValueError, "class_axis", "(2, 3, 4)", class_axis=class_axis)
 
 
@@ -191,11 +195,14 @@ def test_every_kind_of_number_is_the_same_parameter(loss: Loss, name: str, param
     """A NumPy scalar or a fraction gives the number that a Python float gives, in the same dtype, on every library."""
     if parameter.kind is not float:
         kind = np.int16
-    value = parameter.kind(kind(1) / 4 if parameter.kind is float else 1)
+    gap = any(isinstance(constraint, Gap) for constraint in parameter.constraints)
+    same = kind(1) if parameter.kind is int or gap else kind(1) / 4
+    value = parameter.kind(same)
     given = [x.astype(np.float32) if x.dtype == np.float64 else x for x in arguments(loss, 0)]
     for arrays in (given, [strict.asarray(x) for x in given]):
-        wanted, wanted_gradient = loss.value_and_grad(*arrays, **{name: value})
-        found, gradient = loss.value_and_grad(*arrays, **{name: kind(1) / 4 if parameter.kind is float else kind(1)})
+        with np.errstate(all="ignore"):
+            wanted, wanted_gradient = loss.value_and_grad(*arrays, **{name: value})
+            found, gradient = loss.value_and_grad(*arrays, **{name: same})
         assert str(found.dtype) == str(wanted.dtype)
         assert {str(x.dtype) for x in parts(gradient)} == {str(arrays[0].dtype)}
         assert float(found) == float(wanted)

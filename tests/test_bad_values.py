@@ -19,7 +19,6 @@ BOUNDED = [
     (loss, way, i) for loss, way in WAYS for i, domain in enumerate(loss.signature.domains[way]) if domain.interval is not None
 ]
 """Each loss and way with each of its arguments that has bounds."""
-ADVICE = {"probabilities": "_with_logits", "signs": "2 * target - 1", "counts": "fractional"}
 
 
 def offences(domain: Domain) -> list[float]:
@@ -28,7 +27,7 @@ def offences(domain: Domain) -> list[float]:
     ends = [(bounds.ge, -1), (bounds.gt, -1), (bounds.le, 1), (bounds.lt, 1)]
     found = [end + sign * size for end, sign in ends if end is not None for size in (0.0078125, 3.0, inf)]
     found += [end for end in (bounds.gt, bounds.lt) if end is not None]
-    return found + ([0.0] if domain.members else []) + ([0.5] if domain.whole else [])
+    return found + ([0.5 if 0.0 in domain.members else 0.0] if domain.members else []) + ([0.5] if domain.whole else [])
 
 
 # Labels
@@ -114,7 +113,7 @@ def test_a_label_out_of_range_elsewhere_is_nan(loss: Loss, way: int) -> None:
 def test_a_value_outside_its_domain(loss: Loss, way: int, i: int) -> None:
     """The message has the argument, the domain, the first offending value, its index, and what probably went wrong."""
     domain, name = loss.signature.domains[way][i], loss.signature.arguments[i]
-    advice = ADVICE.get(domain.description.split()[0].strip(","), domain.hint)
+    advice = domain.hint
     assert advice
     for bad in offences(domain):
         given = arguments(loss, way)

@@ -8,7 +8,7 @@ from typing import Any
 import array_api_strict as strict
 import numpy as np
 import pytest
-from arguments import WAYS, arguments, has, labels, methods, parts
+from arguments import ROWS, WAYS, arguments, has, labels, methods, parts
 
 import portable_losses as pl
 
@@ -151,7 +151,7 @@ def test_empty_input(loss: Loss, way: int, loop: tuple[int, ...]) -> None:
         assert np.isnan(mean).all()
 
 
-@pytest.mark.parametrize(("loss", "way"), WAYS)
+@pytest.mark.parametrize(("loss", "way"), ROWS)
 def test_one_element(loss: Loss, way: int) -> None:
     """As an array of one, as a 0-d array, and without a loop: the same number, and a gradient of that shape."""
     one = arguments(loss, way, (1,))
@@ -192,7 +192,8 @@ def test_a_number_for_a_target(loss: Loss, number: Any) -> None:
         values = [pred.astype(dtype) for pred in preds]
         wanted = loss.value_and_grad(*values, np.ones_like(target))
         assert_same(loss.value_and_grad(*values, number), wanted)
-        found = loss.value_and_grad(*map(strict.asarray, values), number)
+        with np.errstate(all="ignore"):
+            found = loss.value_and_grad(*map(strict.asarray, values), number)
         assert {str(x.dtype) for x in parts(found)} == {f"array_api_strict.{np.dtype(dtype).name}"}
         np.testing.assert_allclose(float(found[0]), float(wanted[0]), rtol=1e-6)
     halves = [0.5] * len(preds)
@@ -225,10 +226,12 @@ def test_predictions_that_are_integers(loss: Loss, way: int, dtype: type) -> Non
     given = arguments(loss, way)
     number = loss.signature.predicted
     positive = [getattr(domain.interval, "gt", None) == 0 for domain in loss.signature.domains[way]]
-    whole = [np.asarray((x > 0.3) | ones, dtype) for x, ones in zip(given[:number], positive, strict=False)]
+    none = getattr(loss.signature.domains[way][0].interval, "le", None) == 0  # logarithms of probabilities
+    whole = [np.asarray(((x > 0.3) | ones) & (not none), dtype) for x, ones in zip(given[:number], positive, strict=False)]
     wanted = loss.value_and_grad(*(x.astype(np.float64) for x in whole), *given[number:])
     assert_same(loss.value_and_grad(*whole, *given[number:]), wanted)
-    found = loss.value_and_grad(*(strict.asarray(x) for x in (*whole, *given[number:])))
+    with np.errstate(all="ignore"):
+        found = loss.value_and_grad(*(strict.asarray(x) for x in (*whole, *given[number:])))
     assert {x.dtype for x in parts(found)} == {strict.float64}
 
 

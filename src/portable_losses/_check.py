@@ -313,7 +313,7 @@ def _plain_python() -> Any:
     """
     own = {name: _one_by_one(name) for name in dir(math) if isinstance(getattr(np, name, None), np.ufunc)}
     del own["remainder"]  # that of `math` is another function, with another sign
-    return SimpleNamespace(**(vars(np) | own))
+    return SimpleNamespace(**(vars(np) | own | {"finfo": lambda _: np.finfo(np.float64)}))  # the numbers are Python's floats
 
 
 def _one_by_one(name: str) -> Callable[..., Array]:

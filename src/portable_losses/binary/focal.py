@@ -4,13 +4,18 @@ Each is a mixture of two functions of the size of the logit: the loss on the wro
 says how much of each.
 """
 
-from typing import NamedTuple, Unpack
+from math import inf
+from typing import Annotated, NamedTuple, Unpack
+
+from annotated_types import Gt, Lt
 
 from .._elementary import atanh_series, exp_of_product, magnitude, weighted, widened
 from .._loss import loss
 from ..typing import Array, Logit, Namespace, NonNegative, Options, Probability, UnitInterval
 
 __all__ = ["poly_binary_cross_entropy", "sigmoid_focal_loss"]
+
+Finite = Annotated[float, Gt(-inf), Lt(inf)]
 
 SATURATED = 1000.0
 """Logits of this size have a sigmoid of 0 or 1 in every dtype."""
@@ -179,7 +184,7 @@ def _(xp: Namespace, pred: Logit, target: Probability, /, *, gamma: NonNegative,
 
 @loss
 def poly_binary_cross_entropy(
-    xp: Namespace, pred: Logit, target: Probability, /, *, epsilon: float = 1.0, **options: Unpack[Options]
+    xp: Namespace, pred: Logit, target: Probability, /, *, epsilon: Finite = 1.0, **options: Unpack[Options]
 ) -> Array:
     r"""Poly-1 loss of logits: binary cross-entropy and a multiple of the probability of what was not observed.
 
@@ -240,7 +245,7 @@ def poly_binary_cross_entropy(
     return mixed(xp, pred, target, None, *_poly_value(xp, size, epsilon))
 
 
-def _poly_value(xp: Namespace, size: Size, epsilon: float) -> tuple[Array, Array]:
+def _poly_value(xp: Namespace, size: Size, epsilon: Finite) -> tuple[Array, Array]:
     opposite, rest = 1 + size.decay, _after_the_first(xp, size)
     wrong = size.bounded + (rest + (epsilon + size.decay) / opposite) + size.beyond
     return wrong, (1 + epsilon) * size.decay / opposite + rest
@@ -256,25 +261,25 @@ def _after_the_first(xp: Namespace, size: Size) -> Array:
     return xp.exp(-2 * size.bounded) / (first * second) * (1 + 2 * size.decay * first / (second * second) * series)
 
 
-def _poly_slope(size: Size, epsilon: float) -> tuple[Array, Array]:
+def _poly_slope(size: Size, epsilon: Finite) -> tuple[Array, Array]:
     square = 1 + size.decay * (2 + size.decay)
     return (1 + (1 + epsilon) * size.decay) / square, -size.decay * ((1 + epsilon) + size.decay) / square
 
 
 @poly_binary_cross_entropy.value_and_derivative
-def _(xp: Namespace, pred: Logit, target: Probability, /, *, epsilon: float) -> tuple[Array, Array]:
+def _(xp: Namespace, pred: Logit, target: Probability, /, *, epsilon: Finite) -> tuple[Array, Array]:
     size = size_of(xp, pred)
     value = mixed(xp, pred, target, None, *_poly_value(xp, size, epsilon))
     return value, slope(xp, pred, target, None, *_poly_slope(size, epsilon))
 
 
 @poly_binary_cross_entropy.derivative
-def _(xp: Namespace, pred: Logit, target: Probability, /, *, epsilon: float) -> Array:
+def _(xp: Namespace, pred: Logit, target: Probability, /, *, epsilon: Finite) -> Array:
     return slope(xp, pred, target, None, *_poly_slope(size_of(xp, pred), epsilon))
 
 
 @poly_binary_cross_entropy.second_derivative
-def _(xp: Namespace, pred: Logit, target: Probability, /, *, epsilon: float) -> Array:
+def _(xp: Namespace, pred: Logit, target: Probability, /, *, epsilon: Finite) -> Array:
     decay = size_of(xp, pred).decay
     ratio = decay / (1 + decay * (2 + decay)) / (1 + decay)
     wrong = ratio * ((1 - epsilon) + (1 + epsilon) * decay)

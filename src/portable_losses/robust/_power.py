@@ -74,8 +74,9 @@ def _times(xp: Namespace, amount: Array, base: Array, exponent: float) -> Array:
     """Give amount * base ** exponent, where the power may be subnormal, or overflow, and the product not: in two halves."""
     if exponent == 0:
         return amount
-    reach = -0.99 * log(float(xp.finfo(base.dtype).smallest_normal)) / abs(exponent)
-    if reach > 700:
+    largest = -log(max(float(xp.finfo(base.dtype).smallest_normal), 2.0**-1022))
+    reach = 0.99 * largest / abs(exponent)
+    if reach > largest:
         return amount * base**exponent
     rest = xp.where((base < exp(reach)) & (base > exp(-reach)), 0.0, xp.full_like(base, 0.5 * exponent))
     return amount * base ** (exponent - rest) * base**rest
