@@ -61,7 +61,7 @@ def log_rates(dtype: np.dtype, **_: object) -> Batch:
     spread = np.append(numbers(dtype, 130), np.asarray([np.inf, -np.inf], dtype))
     targets = (0.0, float(limits.smallest_subnormal), 1e-3, 0.3, 1.0, 1.5, 2.0, 2.5, 7.0, 300.0, float(limits.max) / 1e6)
     pred, target = together([(np.concatenate([spread, around(np.log(max(y, 1e-30)), dtype)]), y) for y in targets], dtype)
-    fair = (pred < np.log(float(limits.max))) | (target < 1e6) | np.isinf(pred)
+    fair = (pred < np.log(float(limits.max))) | (target.astype(np.float64) < 1e6) | np.isinf(pred)
     return pred[fair], target[fair]
 
 
