@@ -245,6 +245,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             return True
         if config.getoption("typical") or (item.get_closest_marker("engine") and backend.name not in ("numpy", "strict")):
             return False
+        if backend.name == "jax" and given.get("dtype", backend.dtypes[-1]) != backend.dtypes[-1]:
+            return False  # it compiles each operation, and float32 has a run of its own
         if not backend.compiled:
             return True
         # Compilation takes its time. Of a loss that does not stand for its kind one setting, in one dtype, is enough.

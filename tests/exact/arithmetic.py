@@ -41,7 +41,8 @@ def ulps(computed: Any, exact: Exact | Difference, dtype: np.dtype) -> float:
     rounded = nearest(exact, dtype)
     if mp.isinf(rounded) or np.isinf(computed):
         return 0.0 if rounded == mpf(float(computed)) else np.inf
-    return float(abs(mpf(float(computed)) - exact) / spacing(rounded if term is None else nearest(term, dtype), dtype))
+    largest = rounded if term is None else nearest(max(abs(exact), term), dtype)
+    return float(abs(mpf(float(computed)) - exact) / spacing(largest, dtype))
 
 
 def nearest(exact: Exact, dtype: np.dtype) -> Exact:

@@ -62,7 +62,8 @@ def _beyond(xp: Namespace, x: Scaled, exponent: float) -> tuple[Array, Array | f
         return size, 0.0, enlarge
     back, back_lack = product(xp, size, divisor)
     lack = outer - back - back_lack + xp.sign(x.shrunk) * x.lack
-    return size, xp.where(x.beyond, lack / outer - x.scale_error, 0.0), enlarge
+    error = xp.where(x.beyond, lack / outer - x.scale_error, 0.0)
+    return size, xp.where(error == error, error, 0.0), enlarge  # of an infinite residual nothing is lost
 
 
 def _minus(alpha: float, order: int) -> tuple[float, float]:

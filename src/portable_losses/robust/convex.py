@@ -270,7 +270,7 @@ def fair_loss(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1
     t = inside / whole
     near = small / whole * (small * (1 - 2 * (t / whole) * atanh_series(xp, t * t)))
     unit = SHRINK * scale
-    logarithm = xp.log1p(ratio) - xp.log(xp.where(x.beyond, ratio, 1.0))
+    logarithm = xp.log1p(ratio) - xp.log(xp.where(x.beyond & (ratio != 0), ratio, 1.0))
     change = xp.sign(x.shrunk) * x.lack - unit * (x.ratio_error / (1 + ratio))
     return xp.where(x.beyond, scale / SHRINK * (xp.abs(x.shrunk) - unit * logarithm + change), near)
 
