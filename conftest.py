@@ -245,13 +245,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             return True
         if config.getoption("typical") or (item.get_closest_marker("engine") and backend.name not in ("numpy", "strict")):
             return False
-        if backend.name == "jax" and given.get("dtype", backend.dtypes[-1]) != backend.dtypes[-1]:
-            return False  # it compiles each operation, and float32 has a run of its own
-        if not backend.compiled:
+        if not backend.compiled and backend.base != "jax":
             return True
-        # Compilation takes its time. Of a loss that does not stand for its kind one setting, in one dtype, is enough.
+        # Compilation takes its time, and JAX compiles each operation: of a loss that does not stand for its kind one setting, in
+        # one dtype, is enough.
         first = given.get("index", 0) == 0 and given.get("reduction", "sum") == "sum"
-        return first and given.get("dtype", "float32") == "float32" and item.get_closest_marker("kinds") is None
+        dtype = "float32" if backend.compiled else backend.dtypes[-1]
+        return first and given.get("dtype", dtype) == dtype and item.get_closest_marker("kinds") is None
 
     config.hook.pytest_deselected(items=[item for item in items if not meant(item)])
     items[:] = [item for item in items if meant(item)]

@@ -1,7 +1,6 @@
 """Losses that treat yes and no differently, as where many labels are asked for and few are right."""
 
-from decimal import Decimal, localcontext
-from functools import cache
+from math import log, log1p
 from typing import Annotated, NamedTuple, Unpack
 
 from annotated_types import Ge, Lt
@@ -150,14 +149,24 @@ def _shift(xp: Namespace, pred: Array, clip: float) -> Shifted:
     return Shifted(rest, nothing, xp.where(nothing, 0.0, surprise), opposite, slope, balance)
 
 
-@cache
 def _logit(clip: float) -> tuple[float, float]:
-    """Give log(clip / (1 - clip)) in two parts: next to it the rounding error of one would be all that is left."""
-    with localcontext() as context:
-        context.prec = 60
-        exact = (Decimal(clip) / (1 - Decimal(clip))).ln()
-        high = float(exact)
-        return high, float(exact - Decimal(high))
+    """Give log(clip / (1 - clip)) in two parts: next to it the rounding error of one would be all that is left.
+
+    The second is what the first lacks: the exponential, of minus the first, times the odds is nearly 1. It is computed with
+    whole numbers of as many digits as it takes, which compilers trace.
+    """
+    yes, total = clip.as_integer_ratio()
+    high = log(clip) - log1p(-clip)
+    numerator, denominator = high.as_integer_ratio()
+    halvings, one = 12, 2**1400
+    part = -numerator * one // (denominator * 2**halvings)
+    term = exponential = one
+    for k in range(1, 40):
+        term = term * part // (one * k)
+        exponential += term
+    for _ in range(halvings):
+        exponential = exponential * exponential // one
+    return high, (yes * exponential // (total - yes) - one) / one
 
 
 def _slope(

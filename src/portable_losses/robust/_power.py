@@ -52,7 +52,7 @@ def _beyond(xp: Namespace, x: Scaled, exponent: float) -> tuple[Array, Array | f
     outer = xp.where(x.beyond, xp.abs(x.shrunk), unit)
     divisor = xp.full_like(outer, unit)
     if abs(exponent) > 15:
-        outer = xp.minimum(outer, 2.0**512 * unit)
+        outer = xp.minimum(outer, min(2.0**512 * unit, float(xp.finfo(outer.dtype).max)))
     else:
         huge = x.huge(xp) & x.beyond
         divisor = xp.where(huge, factor * unit, divisor)
