@@ -51,12 +51,13 @@ def _beyond(xp: Namespace, x: Scaled, exponent: float) -> tuple[Array, Array | f
     unit, factor, enlarge = SHRINK * x.scale, 2.0**64, 1.0
     outer = xp.where(x.beyond, xp.abs(x.shrunk), unit)
     divisor = xp.full_like(outer, unit)
+    largest = float(xp.finfo(outer.dtype).max)
     if abs(exponent) > 15:
-        outer = xp.minimum(outer, min(2.0**512 * unit, float(xp.finfo(outer.dtype).max)))
+        outer = xp.minimum(outer, min(2.0**512 * unit, largest))
     else:
         huge = x.huge(xp) & x.beyond
         divisor = xp.where(huge, factor * unit, divisor)
-        enlarge = xp.where(huge, factor**exponent, xp.ones_like(outer))
+        enlarge = xp.where(huge, min(factor**exponent, largest), xp.ones_like(outer))
     size = outer / divisor
     if not x.recovered:
         return size, 0.0, enlarge
