@@ -78,9 +78,9 @@ def asymmetric_loss(
     --------
     >>> import portable_losses as pl
     >>> pl.asymmetric_loss([2.0, 2.0, -4.0], [1.0, 0.0, 0.0], reduction="none")
-    array([0.01513..., 0.82866..., 0.        ])
+    array([0.01513..., 0.84641..., 0.        ])
     >>> pl.asymmetric_loss.grad([2.0, 2.0, -4.0], [1.0, 0.0, 0.0], reduction="sum")
-    array([-0.02725...,  0.88497...,  0.        ])
+    array([-0.02753596,  0.72348993,  0.        ])
     """
     size = size_of(xp, pred)
     yes = _of_yes(xp, pred, *focal_value(size, *powers(xp, size, gamma_positive)))

@@ -131,7 +131,7 @@ def hinge_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Op
     >>> pl.hinge_loss([0.25, 3.0, 0.5], [1.0, 1.0, -1.0], reduction="none")
     array([0.75, 0.  , 1.5 ])
     >>> pl.hinge_loss.grad([0.25, 3.0, 0.5], [1.0, 1.0, -1.0], reduction="sum")
-    array([-1.,  0.,  1.])
+    array([-1., -0.,  1.])
     """
     return _positive_part(xp, 1 - target * pred)
 
@@ -194,7 +194,7 @@ def squared_hinge_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: U
     >>> pl.squared_hinge_loss([0.5, 3.0, 0.5], [1.0, 1.0, -1.0], reduction="none")
     array([0.25, 0.  , 2.25])
     >>> pl.squared_hinge_loss.grad([0.5, 3.0, 0.5], [1.0, 1.0, -1.0], reduction="sum")
-    array([-1.,  0.,  3.])
+    array([-1., -0.,  3.])
     """
     excess = _positive_part(xp, 1 - target * pred)
     return excess * excess
@@ -248,7 +248,7 @@ def perceptron_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unpa
     >>> pl.perceptron_loss([0.25, 3.0, 0.5], [1.0, 1.0, -1.0], reduction="none")
     array([0. , 0. , 0.5])
     >>> pl.perceptron_loss.grad([0.0, 3.0, 0.5], [1.0, 1.0, -1.0], reduction="sum")
-    array([-1.,  0.,  1.])
+    array([-1., -0.,  1.])
     """
     return _positive_part(xp, -target * pred)
 

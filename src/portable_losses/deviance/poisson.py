@@ -274,7 +274,7 @@ def negative_binomial_nll_loss(
     --------
     >>> import portable_losses as pl
     >>> pl.negative_binomial_nll_loss([1.0, 2.0], [0.0, 3.0], reduction="none")
-    array([0.69314718, 2.31447761])
+    array([0.69314718, 2.31500761])
     >>> pl.negative_binomial_nll_loss.grad([1.0, 2.0], [0.0, 3.0], reduction="sum", dispersion=0.5)
     array([ 0.66666667, -0.25      ])
     """
