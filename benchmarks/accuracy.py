@@ -1,6 +1,6 @@
 """How many digits are right: the worst error of every loss over its whole domain, here and in other packages.
 
-``nox -s accuracy`` writes docs/accuracy.csv, which the documentation shows, and docs/accuracy.json, which also says where the
+``nox -s accuracy`` writes docs/accuracy.csv, a table for a page to show, and docs/accuracy.json, which also says where the
 worst errors are. The points, the exact results and the peers are those of the tests; each package is asked on the same points,
 those included where it is known to be wrong, but not what it gives another meaning. Errors are in units of the last place of
 the exact result (or, where it is the difference of two terms that cancel, of the larger term).
