@@ -245,13 +245,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             return True
         if config.getoption("typical") or (item.get_closest_marker("engine") and backend.name not in ("numpy", "strict")):
             return False
-        if not backend.compiled and backend.base != "jax":
+        if backend.name in ("numpy", "strict", "torch", "torch-cuda", "cupy"):
             return True
-        # Compilation takes its time, and JAX compiles each operation: of a loss that does not stand for its kind one setting, in
-        # one dtype, is enough.
+        # The others take their time, compile, or differ from one of these in what no setting changes: of a loss that does not
+        # stand for its kind one setting, in one dtype, is enough.
         first = given.get("index", 0) == 0 and given.get("reduction", "sum") == "sum"
-        dtype = "float32" if backend.compiled else backend.dtypes[-1]
-        return first and given.get("dtype", dtype) == dtype and item.get_closest_marker("kinds") is None
+        dtype = "float32" if backend.compiled or backend.base == "strict" else backend.dtypes[-1]
+        compiles = backend.compiled or backend.base == "jax"
+        return first and given.get("dtype", dtype) == dtype and not (compiles and item.get_closest_marker("kinds"))
 
     config.hook.pytest_deselected(items=[item for item in items if not meant(item)])
     items[:] = [item for item in items if meant(item)]

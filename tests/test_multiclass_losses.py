@@ -11,6 +11,8 @@ from test_multiclass import CLASSES, ROWS, close, data, log_probabilities
 import portable_losses as pl
 from portable_losses import special
 
+pytestmark = pytest.mark.eager
+
 OF_LOGITS = (
     (pl.softmax_focal_loss, {}),
     (pl.softmax_focal_loss, {"gamma": 0.5}),

@@ -9,6 +9,8 @@ from test_multiclass_losses import orders, same
 
 import portable_losses as pl
 
+pytestmark = pytest.mark.eager
+
 LOSSES = (pl.multi_margin_loss, pl.crammer_singer_loss, pl.multiclass_perceptron_loss, pl.sparsemax_loss)
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.__name__)
 

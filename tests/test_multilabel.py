@@ -7,6 +7,8 @@ import pytest
 
 import portable_losses as pl
 
+pytestmark = pytest.mark.eager
+
 RANDOM = np.random.default_rng(10)
 SCORES = RANDOM.normal(0, 2, (20, 6))
 SETS = (RANDOM.uniform(size=(20, 6)) < 0.4).astype(float)

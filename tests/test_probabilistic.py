@@ -13,6 +13,8 @@ import portable_losses as pl
 from portable_losses._error_function import erf
 from portable_losses._namespace import namespace_of
 
+pytestmark = pytest.mark.eager
+
 PRED, TARGET = np.random.default_rng(11).normal(0, 3, (2, 12))
 SCALE = np.random.default_rng(12).uniform(0.5, 2, 12)
 QUANTILES = (0.05, 0.5, 0.9)

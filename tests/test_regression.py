@@ -7,6 +7,8 @@ import pytest
 
 import portable_losses as pl
 
+pytestmark = pytest.mark.eager
+
 INF = np.inf
 
 
