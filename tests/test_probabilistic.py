@@ -343,3 +343,12 @@ def test_small_cumulative_errors_keep_their_digits(backend, dtype):
         pl.ranked_probability_loss.grad, backend.asarray([[small, 1.0]], dtype), backend.asarray([0]), reduction="none"
     )
     assert backend.to_numpy(gradient)[0, 1] == 2 * small
+
+
+@pytest.mark.parametrize("loss", [pl.brier_loss, pl.ranked_probability_loss], ids=lambda loss: loss.__name__)
+def test_vectors_have_no_class_weights(loss):
+    """Weights of as many classes as there are elements would count for something else; a row has them."""
+    pred, target = np.asarray([0.7, 0.2, 0.1]), np.asarray([1.0, 0.0, 0.0])
+    with pytest.raises(ValueError, match=rf"{loss.__name__}: class_weights goes with rows"):
+        loss(pred, target, class_weights=[1.0, 2.0, 3.0])
+    assert loss(pred, target, class_axis=-1, class_weights=[1.0, 2.0, 3.0]) >= 0

@@ -124,7 +124,7 @@ def prepare(signature: Signature, arguments: Sequence[Any], given: Mapping[str, 
         axis=loop_axes(name, options["axis"], len(loop)),
         weights=_modifier(name, "weights", extras, xp, dtype, pred, loop),
         where=_modifier(name, "where", extras, xp, xp.bool, pred, loop),
-        class_weights=_class_weights(name, extras, xp, pred),
+        class_weights=_class_weights(name, extras, xp, pred, core),
         ignore_index=options.get("ignore_index"),
     )
 
@@ -169,10 +169,14 @@ def _modifier(
     return given
 
 
-def _class_weights(name: str, extras: Mapping[str, Any], xp: Namespace, pred: Array) -> Array | None:
+def _class_weights(name: str, extras: Mapping[str, Any], xp: Namespace, pred: Array, core: int) -> Array | None:
     given = extras.get("class_weights")
     if given is None:
         return None
+    if not core:
+        raise ValueError(
+            f"{name}: class_weights goes with rows, and these are vectors, which have no classes: say class_axis, or weights"
+        )
     shape = () if isinstance(given, NUMBER) else tuple(given.shape)
     if shape != tuple(pred.shape[-1:]):
         raise ValueError(
