@@ -9,6 +9,8 @@ from mpmath import mp, mpf
 
 import portable_losses as pl
 
+pytestmark = pytest.mark.eager
+
 RANDOM = np.random.default_rng(8)
 FIRST, SECOND = RANDOM.dirichlet(np.ones(5), (2, 30))
 CLASSES = (2, 3, 99, 101, 300)
@@ -106,7 +108,6 @@ def test_kl_div_is_cross_entropy_without_the_entropy_of_the_target(backend, dtyp
 
 
 @pytest.mark.backends("torch", "jax")
-@pytest.mark.eager
 @pytest.mark.parametrize("loss", [pl.kl_div, *OF_PROBABILITIES], ids=lambda loss: loss.__name__)
 def test_gradients_with_respect_to_the_target(backend, dtype, loss):
     """Distillation learns from both sides; a target of 0 gives a finite gradient, where others have NaN."""
@@ -183,7 +184,6 @@ def test_a_prediction_of_0(backend, dtype, loss):
 
 
 @pytest.mark.backends("torch", "jax")
-@pytest.mark.eager
 @pytest.mark.parametrize("loss", [pl.js_divergence_loss, pl.hellinger_loss], ids=lambda x: x.__name__)
 def test_autodiff_at_a_prediction_of_0_is_finite(backend, dtype, loss):
     """There the derivative is infinite: autodiff of the formula, which others go on with, is not."""
@@ -307,7 +307,6 @@ def test_the_sign_of_what_rounding_hides():
 
 @pytest.mark.parametrize("class_axis", [0, 1, -1])
 @pytest.mark.parametrize("loss", [pl.kl_div, *OF_PROBABILITIES], ids=lambda loss: loss.__name__)
-@pytest.mark.eager
 def test_the_class_axis_may_be_anywhere(backend, dtype, loss, class_axis):
     pred, target = (x.reshape(6, 5, 5).astype(dtype) for x in (FIRST, SECOND))
     pred = np.log(pred) if loss is pl.kl_div else pred

@@ -1,5 +1,6 @@
 """Dask stays lazy: a loss is a graph, and nothing is computed while it is built, whatever Dask knows of the shapes."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -78,3 +79,15 @@ def test_shapes_that_nobody_knows(backend, dtype, case):
     expected, slopes = case.finished(np.mean(drawn.inner[keep]), derivatives)
     close(backend.to_numpy(value), expected, dtype)
     close(numpy_of(backend, gradient), slopes, dtype)
+
+
+@first_of_each
+def test_a_mean_over_nothing_does_not_warn(backend, case):
+    """Not when it is computed either, where NumPy would warn of 0 / 0."""
+    drawn = example(case, 0, "float64")
+    arrays = [backend.asarray(x) for x in drawn.arrays]
+    nothing = backend.asarray(np.zeros(drawn.inner.shape, dtype=bool))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(case.loss(*arrays, where=nothing).compute())
+        assert np.isnan(case.loss(*(x[:0] for x in arrays)).compute())

@@ -91,7 +91,6 @@ def test_an_interval_is_two_quantiles(alpha):
         close64(one, 2 / alpha * other)
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, when Dask computes: infinities, and what is not used
 def test_what_overflows_half_way(backend, dtype):
     """A residual may overflow where the loss does not."""
     large = float(np.finfo(dtype).max)
@@ -127,7 +126,6 @@ def test_the_floor_of_the_variance(backend, dtype):
     close(backend, expected[1][1], np.asarray([-6.0, 2.0, -6.0]) / 3, dtype)
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, when Dask computes: infinities, and what is not used
 def test_a_variance_of_zero_without_a_floor(backend, dtype):
     mean, target = backend.asarray([1.0, 2.0, 0.0], dtype), backend.asarray([1.0, 1.0, 1.0], dtype)
     arrays = mean, backend.asarray([0.0, 0.0, 0.0], dtype), target
@@ -139,7 +137,6 @@ def test_a_variance_of_zero_without_a_floor(backend, dtype):
     close(backend, second[1], [-INF, INF, INF], dtype)
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of NumPy, when Dask computes: infinities, and what is not used
 @pytest.mark.parametrize("name", ["gaussian_nll_loss", "laplace_nll_loss", "student_t_nll_loss", "crps_gaussian_loss"])
 def test_a_scale_out_of_range(backend, dtype, name):
     """On NumPy it is an error; elsewhere a negative variance is below the floor, and the likelihood of a negative scale NaN."""

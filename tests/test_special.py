@@ -151,7 +151,6 @@ def test_values_and_derivatives(backend, dtype, name):
 
 
 @by_name
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # Dask is NumPy, which warns of infinities when it is computed
 def test_singular_points(backend, dtype, name):
     function = getattr(special, name)
     arrays, value, derivatives, _ = singular(name, dtype)

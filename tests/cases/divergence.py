@@ -71,7 +71,7 @@ def _scattered(random: np.random.Generator, dtype: np.dtype, shape: tuple[int, .
 def distributions(dtype: np.dtype) -> Iterator[Batch]:
     """Give pairs of rows of 2 to 50 probabilities: ordinary, nearly the same, of every size, certain ones, and with zeros."""
     eps = float(finfo(dtype).eps)
-    for classes, count in ((2, 240), (3, 80), (10, 30), (50, 20)):
+    for classes, count in ((2, 120), (3, 60), (10, 16), (50, 8)):
         random = np.random.default_rng(classes)
         shape = (count, classes)
         ordinary = random.dirichlet(np.full(classes, 0.7), (2, count))
@@ -110,7 +110,7 @@ def amounts(dtype: np.dtype) -> Iterator[Batch]:
 def logarithms(dtype: np.dtype, *, log_target: bool) -> Iterator[Batch]:
     """Give rows of log-probabilities, with targets: ordinary, nearly the same, of every size, and impossible ones."""
     limits = finfo(dtype)
-    for classes, count in ((2, 300), (3, 100), (10, 40), (50, 25)):
+    for classes, count in ((2, 200), (3, 80), (10, 25), (50, 12)):
         random = np.random.default_rng(classes)
         shape = (count, classes)
         pairs = []

@@ -97,8 +97,7 @@ def _hellinger(pairs: list[tuple[Exact, Exact]]) -> Rows:
             slope, root, share, scale = gap / mp.sqrt(p), mp.sqrt(y / p), gap**2 / total, 8 * p * distance
             terms = (root, share) if 4 * y < p else ((total - gap**2) / total, slope)
             first.append(slope / (4 * distance))
-            left, right = (term / scale for term in terms)
-            second.append(Difference(left - right, max(left, abs(right), abs(left - right))))
+            second.append(difference(*(term / scale for term in terms)))
     return distance, first, second
 
 

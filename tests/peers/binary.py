@@ -55,6 +55,20 @@ def _optax_focal(pred: Any, target: Any, gamma: float, alpha: float | None) -> A
     return _optax().sigmoid_focal_loss(pred, target, alpha=alpha, gamma=gamma)
 
 
+def _scikit_learn_exponential(pred: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn._loss.loss import ExponentialLoss
+
+    return ExponentialLoss().loss_gradient((target + 1) / 2, np.ascontiguousarray(pred))
+
+
+def _optax_poly(pred: Any, target: Any, epsilon: float) -> Any:
+    """Give the loss of two classes, of which one has the logit 0."""
+    import jax.numpy as jnp
+
+    logits, labels = jnp.stack([0 * pred, pred], axis=-1), jnp.stack([1 - target, target], axis=-1)
+    return _optax().poly_loss_cross_entropy(logits, labels, epsilon=epsilon)
+
+
 PEERS = {
     "binary_cross_entropy": (
         Peer("torch", _torch_cross_entropy, _no_floor),
@@ -87,6 +101,14 @@ PEERS = {
         ),
     ),
     "hinge_loss": (Peer("optax", lambda pred, target: _optax().hinge_loss(pred, target)),),
+    "exponential_loss": (
+        Peer(
+            "scikit-learn",
+            lambda pred, target: _scikit_learn_exponential(pred, target)[0],
+            gradient=lambda pred, target: _scikit_learn_exponential(pred, target)[1],
+        ),
+    ),
+    "poly_binary_cross_entropy": (Peer("optax", _optax_poly, lambda pred, target, epsilon: np.isfinite(pred)),),
     "perceptron_loss": (Peer("optax", lambda pred, target: _optax().perceptron_loss(pred, target)),),
     "sigmoid_focal_loss": (Peer("optax", _optax_focal, lambda p, y, **settings: np.isfinite(p) & _hard(p, y, **settings)),),
 }

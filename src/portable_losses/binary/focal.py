@@ -32,6 +32,8 @@ class Size(NamedTuple):
     """exp(-size)"""
     tail: Array
     """log(1 + exp(-size)): the cross-entropy on the right side. On the wrong side it is that much more than the size."""
+    spare: bool
+    """Whether these have more digits than the result."""
 
 
 def size_of(xp: Namespace, pred: Array) -> Size:
@@ -39,15 +41,18 @@ def size_of(xp: Namespace, pred: Array) -> Size:
     size = widened(xp, magnitude(xp, pred))
     bounded = xp.minimum(size, SATURATED)
     decay = xp.exp(-bounded)
-    return Size(bounded, size - bounded, decay, xp.log1p(decay))
+    return Size(bounded, size - bounded, decay, xp.log1p(decay), spare=size.dtype != pred.dtype)
 
 
 def mixed(xp: Namespace, pred: Array, target: Array, alpha: float | None, wrong: Array, right: Array) -> Array:
-    """Mix what a logit costs on the wrong side, which may be inf, and on the right side."""
-    yes, no = (target, 1 - target) if alpha is None else (alpha * target, (1 - alpha) * (1 - target))
+    """Mix what a logit costs on the wrong side, which may be inf, and on the right side, which is less."""
     wrong, right = xp.astype(wrong, pred.dtype, copy=False), xp.astype(right, pred.dtype, copy=False)
-    positive = pred >= 0
-    return weighted(xp, xp.where(positive, no, yes), wrong) + xp.where(positive, yes, no) * right
+    if alpha is None:  # without selections
+        positive = xp.astype(pred >= 0, pred.dtype)
+        against = positive + (1 - 2 * positive) * target
+        return weighted(xp, against, wrong) + (1 - against) * right
+    yes, no = alpha * target, (1 - alpha) * (1 - target)
+    return weighted(xp, xp.where(pred >= 0, no, yes), wrong) + xp.where(pred >= 0, yes, no) * right
 
 
 def slope(xp: Namespace, pred: Array, target: Array, alpha: float | None, wrong: Array, right: Array) -> Array:
@@ -132,6 +137,9 @@ def sigmoid_focal_loss(
 
 def powers(xp: Namespace, size: Size, gamma: float) -> tuple[Array, Array]:
     """Give sigmoid(size)**gamma and sigmoid(-size)**gamma."""
+    if gamma == 2 and size.spare:  # without exponentials
+        near = 1 / (1 + size.decay * (2 + size.decay))
+        return near, size.decay * size.decay * near
     near = exp_of_product(xp, -gamma, size.tail)
     return near, near * exp_of_product(xp, -gamma, size.bounded)
 

@@ -131,7 +131,7 @@ def hinge_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Op
     >>> pl.hinge_loss([0.25, 3.0, 0.5], [1.0, 1.0, -1.0], reduction="none")
     array([0.75, 0.  , 1.5 ])
     >>> pl.hinge_loss.grad([0.25, 3.0, 0.5], [1.0, 1.0, -1.0], reduction="sum")
-    array([-1., -0.,  1.])
+    array([-1.,  0.,  1.])
     """
     return _positive_part(xp, 1 - target * pred)
 
@@ -141,14 +141,14 @@ def _positive_part(xp: Namespace, x: Array) -> Array:
     return xp.where(x < 0, 0.0, x)
 
 
-def _step(xp: Namespace, x: Array) -> Array:
-    """Give the derivative of the positive part; what is NaN stays NaN."""
-    return xp.where(x < 0, 0.0, xp.where(x >= 0, 1.0, x))
+def _where_positive(xp: Namespace, x: Array, slope: Array) -> Array:
+    """Give the derivative of the positive part, times a slope; what is NaN stays NaN."""
+    return xp.where(x < 0, 0.0, xp.where(x >= 0, slope, x))
 
 
 @hinge_loss.derivative
 def _(xp: Namespace, pred: Logit, target: Sign, /) -> Array:
-    return -target * _step(xp, 1 - target * pred)
+    return _where_positive(xp, 1 - target * pred, -target)
 
 
 @hinge_loss.second_derivative
@@ -194,7 +194,7 @@ def squared_hinge_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: U
     >>> pl.squared_hinge_loss([0.5, 3.0, 0.5], [1.0, 1.0, -1.0], reduction="none")
     array([0.25, 0.  , 2.25])
     >>> pl.squared_hinge_loss.grad([0.5, 3.0, 0.5], [1.0, 1.0, -1.0], reduction="sum")
-    array([-1., -0.,  3.])
+    array([-1.,  0.,  3.])
     """
     excess = _positive_part(xp, 1 - target * pred)
     return excess * excess
@@ -202,7 +202,8 @@ def squared_hinge_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: U
 
 @squared_hinge_loss.derivative
 def _(xp: Namespace, pred: Logit, target: Sign, /) -> Array:
-    return -2 * target * _positive_part(xp, 1 - target * pred)
+    slack = 1 - target * pred
+    return xp.where(slack < 0, 0.0, -2 * target * slack)
 
 
 @squared_hinge_loss.second_derivative
@@ -248,14 +249,14 @@ def perceptron_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unpa
     >>> pl.perceptron_loss([0.25, 3.0, 0.5], [1.0, 1.0, -1.0], reduction="none")
     array([0. , 0. , 0.5])
     >>> pl.perceptron_loss.grad([0.0, 3.0, 0.5], [1.0, 1.0, -1.0], reduction="sum")
-    array([-1., -0.,  1.])
+    array([-1.,  0.,  1.])
     """
     return _positive_part(xp, -target * pred)
 
 
 @perceptron_loss.derivative
 def _(xp: Namespace, pred: Logit, target: Sign, /) -> Array:
-    return -target * _step(xp, -target * pred)
+    return _where_positive(xp, -target * pred, -target)
 
 
 @perceptron_loss.second_derivative

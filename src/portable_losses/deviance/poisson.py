@@ -86,8 +86,8 @@ def poisson_nll_loss(
     With `full` the sum would cancel for large counts. What is added up is then half the deviance and
     :math:`\log y! - y \log y + y`, neither of which is negative.
 
-    In torch `full` adds Stirling's approximation, which is 0.34 instead of 0 at 1, and nothing up to 1; without `log_input` it
-    adds 1e-8 to the rate. Keras takes rates, and adds 1e-7.
+    In torch `full` adds Stirling's approximation, which is 0.652 instead of 0.693 for a count of 2, and nothing for counts up to
+    1; without `log_input` it adds 1e-8 to the rate. Keras takes rates, and adds 1e-7.
 
     References
     ----------

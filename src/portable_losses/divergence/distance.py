@@ -101,8 +101,8 @@ def hellinger_loss(
 
     .. math:: \ell = \frac{1}{\sqrt{2}} \sqrt{\sum_k (\sqrt{p_k} - \sqrt{y_k})^2},
 
-    the distance and not its square. The difference of the roots is :math:`(p - y) / (\sqrt p + \sqrt y)`, in which nothing
-    cancels; probabilities are multiplied by a power of 2 before, so that no square underflows.
+    the distance and not its square. The squares are :math:`(p - y)^2 / (p + y + 2 \sqrt{p y})`, in which nothing cancels;
+    probabilities are multiplied by a power of 2 before, so that none of them underflows.
 
     The derivative is :math:`(1 - \sqrt{y_k / p_k}) / (4 \ell)`. Where the distributions are equal, which is the tip of a cone, it
     is 0, and so is the second derivative. For a target of 0 it is :math:`1 / (4 \ell)`, at `p` = 0 too; for any other target it
@@ -129,20 +129,20 @@ def hellinger_loss(
     return xp.squeeze(_length(xp, row_sum(xp, axis, squares)), axis=axis) / root
 
 
-def _gap(xp: Namespace, pred: Array, target: Array) -> Array:
-    """Give sqrt(pred) - sqrt(target)."""
-    total = _root(xp, pred) + _root(xp, target)
-    return (pred - target) / xp.where(total == 0, 1.0, total)
+def _squares(xp: Namespace, pred: Array, target: Array) -> Array:
+    """Give (sqrt(pred) - sqrt(target))**2, which is (pred - target)**2 / (sqrt(pred) + sqrt(target))**2."""
+    gap, absent = pred - target, target == 0
+    total = pred + target + 2 * _mean(xp, pred, target)
+    return xp.where(absent, pred, gap * (gap / xp.where(absent, 1.0, total)))
+
+
+def _mean(xp: Namespace, pred: Array, target: Array) -> Array:
+    """Give sqrt(pred * target)."""
+    return _root(xp, pred) * _root(xp, target)
 
 
 def _root(xp: Namespace, x: Array) -> Array:
     return xp.where(x == 0, 0.0, xp.sqrt(xp.where(x == 0, 1.0, x)))  # autodiff of a root is inf at 0
-
-
-def _squares(xp: Namespace, pred: Array, target: Array) -> Array:
-    """Give the squares of the differences of roots."""
-    gap = _gap(xp, pred, target)
-    return xp.where(target == 0, pred, gap * gap)
 
 
 def _length(xp: Namespace, total: Array) -> Array:
@@ -153,7 +153,7 @@ def _length(xp: Namespace, total: Array) -> Array:
 def _slope(xp: Namespace, pred: Array, target: Array) -> Array:
     """Give 1 - sqrt(target / pred), which is 1 for a target of 0."""
     gone = pred == 0
-    slope = _gap(xp, pred, target) / xp.where(gone, 1.0, xp.sqrt(pred))
+    slope = (pred - target) / xp.where(gone, 1.0, pred + _mean(xp, pred, target))
     return xp.where(target == 0, 1.0, xp.where(gone, -inf, slope))
 
 

@@ -245,15 +245,13 @@ def msle_loss(xp: Namespace, pred: AboveMinusOne, target: AboveMinusOne, /, **op
 @msle_loss.derivative
 def _(xp: Namespace, pred: AboveMinusOne, target: AboveMinusOne, /) -> Array:
     pred, target = widened(xp, pred), widened(xp, target)
-    size, lack, sign = _log_of_ratio(xp, pred, target)
-    return sign * (2 * (size + lack)) / (1 + pred)
+    return 2 * _signed_log(xp, pred, target) / (1 + pred)
 
 
 @msle_loss.second_derivative
 def _(xp: Namespace, pred: AboveMinusOne, target: AboveMinusOne, /) -> Array:
     pred, target = widened(xp, pred), widened(xp, target)
-    size, lack, sign = _log_of_ratio(xp, pred, target)
-    return (2 - sign * (2 * (size + lack))) / (1 + pred) / (1 + pred)
+    return (2 - 2 * _signed_log(xp, pred, target)) / (1 + pred) / (1 + pred)
 
 
 def _log_of_ratio(xp: Namespace, pred: Array, target: Array) -> tuple[Array, Array, Array]:
@@ -268,6 +266,12 @@ def _log_of_ratio(xp: Namespace, pred: Array, target: Array) -> tuple[Array, Arr
     lack = (residual_lack - ratio * denominator_lack) / (1 + middle)
     size = xp.log1p(ratio) + xp.log1p(xp.where(across, high, 0.0))
     return size, xp.where(xp.isnan(lack), 0.0, lack), xp.where(above, 1.0, -xp.ones_like(size))
+
+
+def _signed_log(xp: Namespace, pred: Array, target: Array) -> Array:
+    """Give log((1 + pred) / (1 + target)), but 0 for infinite predictions: the derivatives divide it by them."""
+    size, lack, sign = _log_of_ratio(xp, pred, target)
+    return xp.where(xp.isinf(pred), 0.0, sign * (size + lack))
 
 
 def _at_least(xp: Namespace, x: Array, floor: float) -> Array:

@@ -17,7 +17,7 @@ def times_power(xp: Namespace, amount: Array, change: Array | float, x: Scaled, 
     inner = x.square / whole * x.error
     exponent, lost = _minus(alpha, 2 * order)
     if abs(alpha) > 32:  # such powers leave the range of numbers long before their base does
-        bound = xp.where(x.beyond, xp.maximum(x.square, 2.0**-120), 1.0)
+        bound = xp.where(x.beyond, xp.maximum(x.square, 2.0**-100), 1.0)
         base = whole / bound
         back, back_lack = product(xp, base, bound)
         lack = lack + (whole - back - back_lack) / whole
@@ -37,7 +37,7 @@ def times_power(xp: Namespace, amount: Array, change: Array | float, x: Scaled, 
     size, size_error, enlarge = _beyond(xp, x, outer)
     share = share + outer * size_error
     if outer_lost:
-        share = share + outer_lost * x.logarithm(xp)
+        share = share + outer_lost * xp.minimum(x.logarithm(xp), 2.0**20)  # inf of an infinite residual
     result = _times(xp, enlarge * (amount + (amount * share + change)), whole, exponent / 2)
     return _times(xp, result, size, outer)
 

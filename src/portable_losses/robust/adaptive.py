@@ -96,14 +96,19 @@ def barron_loss(
     inner = x.square / (1 + x.square) * x.error
     log, lack = difference(xp, 2 * x.logarithm(xp), -xp.log1p(x.square))
     lack = lack + 2 * xp.where(x.beyond, x.ratio_error - inner, inner)
+    if alpha < 0:
+        log = xp.minimum(log, 2.0**120)  # of an infinite residual: of it times 0 nothing would be left but NaN
     exponent = 0.5 * alpha * log
     growing = exponent > 1.5
     moderate = xp.where(growing, 1.0, exponent)
-    if abs(alpha) < 0.5:  # 0 included
+    if alpha == 0:
+        value = log + lack
+    elif abs(alpha) < 0.5:
         value = 0.5 * width * log * per_argument(xp, xp.expm1, moderate)
     else:
         value = width / alpha * xp.expm1(moderate)
-    value = value + (alpha * value + width) * (0.5 * lack)
+    if alpha != 0:
+        value = value + (alpha * value + width) * (0.5 * lack)
     if alpha > 0:
         power = times_power(xp, xp.full_like(value, width / alpha), 0.0, x, alpha, 0)
         value = xp.where(growing, power - width / alpha, value)
