@@ -5,7 +5,6 @@ and a selection costs there as much as a logarithm.
 """
 
 from collections.abc import Callable
-from math import frexp, ldexp
 
 from .typing import Array, Namespace
 
@@ -88,26 +87,6 @@ def tilted(xp: Namespace, x: Array, right: Array, left: Array) -> Array:
     return xp.where(x > 0, right * x, left * xp.abs(x))
 
 
-def exp_of_product(xp: Namespace, factor: float, x: Array) -> Array:
-    """Give exp(factor * x) without the rounding error of the product, which the exponential multiplies by its size.
-
-    The upper halves of the digits have an exact product, and what it lacks is known (Dekker's product and sum). `x` is finite and
-    far from the largest number.
-    """
-    if frexp(factor)[0] in (0.5, -0.5, 0.0):  # the product is exact
-        return xp.exp(factor * x)
-    half = 27 if x.dtype == xp.float64 else 12
-    mantissa, exponent = frexp(factor)
-    factor_upper = ldexp(round(ldexp(mantissa, half - 1)), exponent - half + 1)
-    scaled = (2.0**half + 1) * x
-    upper = scaled - (scaled - x)
-    product = factor_upper * upper
-    rest = factor_upper * (x - upper) + (factor - factor_upper) * x
-    total = product + rest
-    exponential = xp.exp(total)
-    return exponential + exponential * (rest - (total - product))
-
-
 def excess_near_zero(xp: Namespace, x: Array) -> Array:
     """Give x - log1p(x) for x from -1/2 to 1, by a series in which nothing cancels.
 
@@ -124,30 +103,6 @@ def atanh_series(xp: Namespace, square: Array) -> Array:
     for denominator in range(31, 1, -2):
         series = series * square + 1 / denominator
     return series
-
-
-def difference(xp: Namespace, left: Array, right: Array) -> tuple[Array, Array]:
-    """Give left - right, rounded, and what rounding took from it (Knuth's two-sum): nothing where it is infinite or NaN."""
-    result = left - right
-    virtual = result - left
-    error = (left - (result - virtual)) - (right + virtual)
-    return result, xp.where(xp.isnan(error), 0.0, error)
-
-
-def product(xp: Namespace, left: Array, right: Array) -> tuple[Array, Array]:
-    """Give left * right, rounded, and what rounding took from it (Dekker's product); not for the largest numbers."""
-    result = left * right
-    left_high, left_low = _halves(xp, left)
-    right_high, right_low = _halves(xp, right)
-    error = ((left_high * right_high - result) + left_high * right_low + left_low * right_high) + left_low * right_low
-    return result, error
-
-
-def _halves(xp: Namespace, x: Array) -> tuple[Array, Array]:
-    """Split numbers into two of half as many digits (Veltkamp)."""
-    scaled = x * (2.0**12 + 1 if x.dtype == xp.float32 else 2.0**27 + 1)
-    high = scaled - (scaled - x)
-    return high, x - high
 
 
 def quotient(xp: Namespace, x: Array, y: Array) -> Array:

@@ -94,10 +94,14 @@ def _with_axis(labels: Array, axis: int) -> Array:
 
 def one_hot(xp: Namespace, labels: Array, like: Array, axis: int) -> Array:
     """Say for each entry of the rows of `like`, which lie along `axis`, whether its label names it."""
-    place = xp.arange(like.shape[axis], dtype=labels.dtype, device=device_of(like))
+    return _with_axis(labels, axis) == places(xp, axis, like, labels.dtype)
+
+
+def places(xp: Namespace, axis: int, like: Array, dtype: Any = None) -> Array:
+    """Give the numbers from 0 along an axis of an array, in a shape that broadcasts with it."""
     shape = [1] * like.ndim
     shape[axis] = -1
-    return _with_axis(labels, axis) == xp.reshape(place, tuple(shape))
+    return xp.reshape(xp.arange(like.shape[axis], dtype=dtype, device=device_of(like)), tuple(shape))
 
 
 def _mended(library: Namespace) -> Namespace:

@@ -6,7 +6,8 @@ from typing import Annotated, NamedTuple, Unpack
 
 from annotated_types import Interval
 
-from ._elementary import difference, magnitude, precise_exp, row_sum, weighted
+from ._compensated import difference
+from ._elementary import magnitude, precise_exp, row_sum, weighted
 from ._loss import loss
 from .typing import Array, Axis, Domain, Logit, Namespace, Options, Probability, Real
 

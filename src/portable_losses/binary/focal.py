@@ -9,7 +9,8 @@ from typing import Annotated, NamedTuple, Unpack
 
 from annotated_types import Gt, Lt
 
-from .._elementary import atanh_series, exp_of_product, magnitude, weighted, widened
+from .._compensated import exp_of_product
+from .._elementary import atanh_series, magnitude, weighted, widened
 from .._loss import loss
 from ..typing import Array, Logit, Namespace, NonNegative, Options, Probability, UnitInterval
 

@@ -1,6 +1,7 @@
 """How far a ratio is from 1: what deviances are made of."""
 
-from .._elementary import atanh_series, excess_near_zero, product, quotient
+from .._compensated import product
+from .._elementary import atanh_series, excess_near_zero, quotient
 from ..typing import Array, Namespace
 
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any, NamedTuple, Unpack
 
 from annotated_types import Gt, Interval, Lt
 
-from .._elementary import difference, weighted, widened
+from .._compensated import difference
+from .._elementary import weighted, widened
 from .._loss import loss
 from ..special.logarithms import _log_ratio
 from ..typing import Array, DependentDomain, Domain, Gap, Namespace, Options

@@ -3,9 +3,10 @@
 from math import inf, sqrt
 from typing import Unpack
 
-from .._elementary import difference, row_sum, widened
+from .._compensated import difference, running_sum
+from .._elementary import row_sum, widened
 from .._loss import loss
-from .._namespace import device_of
+from .._namespace import places
 from ..typing import Array, Axis, Namespace
 from ._row import Distribution, RowOptions, enlarged, unit_of
 
@@ -254,14 +255,8 @@ def _moved(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Array
 
     It is a cumulative sum, beside which what rounding takes from each difference and from each step is added up as well.
     """
-    gap, lack = difference(xp, widened(xp, pred), widened(xp, target))
-    total = xp.cumulative_sum(gap, axis=axis)
-    classes = gap.shape[axis]
-    place = xp.arange(classes, device=device_of(gap))
-    along = xp.reshape(place, tuple(classes if i == axis % gap.ndim else 1 for i in range(gap.ndim)))
-    before = xp.where(along == 0, 0.0, xp.take(total, xp.where(place == 0, place, place - 1), axis=axis))
-    step, error = difference(xp, before, -gap)
-    return total + xp.cumulative_sum(lack + error + (step - total), axis=axis), along == classes - 1
+    total, rest = running_sum(xp, axis, *difference(xp, widened(xp, pred), widened(xp, target)))
+    return total + rest, places(xp, axis, total) == total.shape[axis] - 1
 
 
 @wasserstein_loss.derivative

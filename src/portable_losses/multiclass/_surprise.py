@@ -6,7 +6,8 @@ its own. With 1 - p from a sum of the other exponentials nothing here cancels bu
 
 from typing import NamedTuple, Protocol
 
-from .._elementary import difference, exp_of_product, row_sum, widened
+from .._compensated import difference, exp_of_product
+from .._elementary import row_sum, widened
 from .._namespace import one_hot, pick
 from ..special.rows import Exponentials, exponentials
 from ..typing import Array, Axis, Namespace

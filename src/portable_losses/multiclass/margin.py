@@ -3,7 +3,8 @@
 from math import inf
 from typing import Any, Literal, Unpack
 
-from .._elementary import difference, row_sum, widened
+from .._compensated import difference
+from .._elementary import row_sum, widened
 from .._loss import loss
 from .._namespace import one_hot
 from ..typing import Array, Axis, ClassLogit, ClassOptions, Labels, Namespace, NonNegative

@@ -3,9 +3,10 @@
 from math import inf
 from typing import NamedTuple, Unpack
 
-from .._elementary import difference, row_sum, widened
+from .._compensated import difference
+from .._elementary import row_sum, widened
 from .._loss import loss
-from .._namespace import device_of, one_hot
+from .._namespace import one_hot, places
 from ..typing import Array, Axis, ClassLogit, ClassOptions, Labels, Namespace
 from ._rows import of_label, step
 
@@ -92,25 +93,16 @@ def _projection(xp: Namespace, axis: Axis, logits: Array) -> Projection:
     top = xp.max(logits, axis=axis, keepdims=True)
     falling = xp.sort(-logits, axis=axis)
     upper, lower = _digits(xp, *difference(xp, -falling, top))
-    heights = _raised(
-        _places(xp, axis, falling), upper, xp.cumulative_sum(upper, axis=axis), lower, xp.cumulative_sum(lower, axis=axis)
-    )
+    sums = (xp.cumulative_sum(digits, axis=axis) for digits in (upper, lower))
+    heights = _raised(1 + places(xp, axis, falling, falling.dtype), upper, lower, *sums)
     last = xp.max(xp.where(heights > 0, falling, -inf), axis=axis, keepdims=True)
     chosen = -logits <= last
     count = xp.maximum(xp.sum(xp.astype(chosen, logits.dtype), axis=axis, keepdims=True), 1)  # in a row with NaN none is
     shifted, error = difference(xp, logits, top)
     upper, lower = _digits(xp, shifted, error)
     whole, rest = (xp.sum(xp.where(chosen, x, 0.0), axis=axis, keepdims=True) for x in (upper, lower))
-    height = _raised(count, upper, whole, lower, rest) / count
+    height = _raised(count, upper, lower, whole, rest) / count
     return Projection(xp.where(height <= 0, 0.0, height), count, height, (whole - 1 + rest) / count, shifted)
-
-
-def _places(xp: Namespace, axis: Axis, rows: Array) -> Array:
-    """Count the entries of rows from 1, in a shape that broadcasts with them."""
-    place = xp.arange(1, rows.shape[axis] + 1, dtype=rows.dtype, device=device_of(rows))
-    shape = [1] * rows.ndim
-    shape[axis] = -1
-    return xp.reshape(place, tuple(shape))
 
 
 def _digits(xp: Namespace, shifted: Array, error: Array) -> tuple[Array, Array]:
@@ -122,7 +114,7 @@ def _digits(xp: Namespace, shifted: Array, error: Array) -> tuple[Array, Array]:
     return upper, (shifted - upper) + error
 
 
-def _raised(count: Array, upper: Array, uppers: Array, lower: Array, lowers: Array) -> Array:
+def _raised(count: Array, upper: Array, lower: Array, uppers: Array, lowers: Array) -> Array:
     """Give 1 + count * x - the sum of count such numbers: the upper digits are exact."""
     return ((count * upper - uppers) + 1) + (count * lower - lowers)
 

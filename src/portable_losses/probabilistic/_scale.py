@@ -4,6 +4,7 @@ from typing import Annotated
 
 from annotated_types import Interval
 
+from .._compensated import difference
 from ..typing import Array, Domain, Namespace
 
 Scale = Annotated[
@@ -22,29 +23,6 @@ def quotient(xp: Namespace, pred: Array, target: Array, scale: Array) -> Array:
     """Give (pred - target) / scale; the residual may overflow where this does not."""
     residual = pred - target
     return xp.where(xp.isinf(residual), (0.5 * pred - 0.5 * target) / (0.5 * scale), residual / scale)
-
-
-def difference(xp: Namespace, left: Array, right: Array) -> tuple[Array, Array]:
-    """Give left - right, rounded, and what rounding took from it (Knuth's two-sum)."""
-    result = left - right
-    virtual = result - left
-    error = (left - (result - virtual)) - (right + virtual)
-    return result, xp.where(xp.isnan(error), 0.0, error)  # NaN where the result is infinite
-
-
-Halves = tuple[Array, Array]
-
-
-def halves(xp: Namespace, x: Array) -> Halves:
-    """Split numbers into two of half as many digits, whose products are exact (Veltkamp); not for the largest numbers."""
-    scaled = x * (2.0**12 + 1 if x.dtype == xp.float32 else 2.0**27 + 1)
-    high = scaled - (scaled - x)
-    return high, x - high
-
-
-def lost(result: Array, left: Halves, right: Halves) -> Array:
-    """Give what rounding took from a product, of the halves of its factors (Dekker)."""
-    return ((left[0] * right[0] - result) + left[0] * right[1] + left[1] * right[0]) + left[1] * right[1]
 
 
 def unit_of(xp: Namespace, scale: Array, power: int = 1) -> Array:

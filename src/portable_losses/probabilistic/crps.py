@@ -3,12 +3,13 @@
 from math import ceil, exp, log2, pi, sqrt
 from typing import Unpack
 
+from .._compensated import difference, halves, lost
 from .._elementary import row_sum, tilted, widened
 from .._error_function import erf
 from .._loss import loss
-from .._namespace import device_of
+from .._namespace import places
 from ..typing import Array, Axis, Namespace, Options, Real
-from ._scale import Scale, difference, halves, lost, quotient, unit_of
+from ._scale import Scale, quotient, unit_of
 
 __all__ = ["crps_ensemble_loss", "crps_gaussian_loss"]
 
@@ -212,7 +213,7 @@ def crps_ensemble_loss(
     array([-0.11111111,  0.11111111,  0.        ])
     """
     members, target = _sorted(xp, axis, members), _along(axis, target)
-    right, left, total = _slopes(xp, axis, members, _positions(xp, axis, members), fair)
+    right, left, total = _slopes(xp, axis, members, places(xp, axis, members, members.dtype), fair)
     # The sum is one of whole numbers of residuals, as a mean of small ones would lose digits. Large ones would overflow in it.
     lowest, highest = (members[:1, ...], members[-1:, ...]) if axis == 0 else (members[..., :1], members[..., -1:])
     large = xp.maximum(xp.maximum(-lowest, highest), xp.abs(target)) > float(xp.finfo(members.dtype).max) / (4 * total)
@@ -234,13 +235,6 @@ def _sorted(xp: Namespace, axis: Axis, x: Array) -> Array:
     if xp.__name__ == "numpy":
         return ascending
     return 0.5 * ascending + 0.5 * xp.sort(xp.flip(x, axis=axis), axis=axis)
-
-
-def _positions(xp: Namespace, axis: Axis, x: Array) -> Array:
-    """Give the numbers from 0 along an axis, in the dtype of x."""
-    shape = [1] * x.ndim
-    shape[axis] = -1
-    return xp.reshape(xp.arange(x.shape[axis], dtype=x.dtype, device=device_of(x)), tuple(shape))
 
 
 def _ranks(xp: Namespace, axis: Axis, x: Array) -> Array:

@@ -2,11 +2,11 @@
 
 from typing import Unpack
 
+from .._compensated import difference, running_sum
 from .._elementary import row_sum, widened
 from .._loss import loss
 from .._namespace import one_hot
 from ..typing import Array, Axis, ClassOptions, LabelsOrProbability, Namespace, Probability
-from ._scale import difference
 
 __all__ = ["brier_loss", "ranked_probability_loss"]
 
@@ -147,15 +147,7 @@ def ranked_probability_loss(
 
 def _cumulative_error(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Array, Array]:
     pred = widened(xp, pred)
-    return _running_sum(xp, axis, *difference(xp, pred, _as_rows(xp, axis, pred, target)))
-
-
-def _running_sum(xp: Namespace, axis: Axis, x: Array, rest: Array) -> tuple[Array, Array]:
-    """Add up x and the rests that rounding left of it: give the sums, rounded, and what rounding took from them."""
-    total = xp.cumulative_sum(x, axis=axis)
-    first, others = (x[:1, ...], total[:-1, ...]) if axis == 0 else (x[..., :1], total[..., :-1])
-    step, error = difference(xp, xp.concat((xp.zeros_like(first), others), axis=axis), total)
-    return total, xp.cumulative_sum((step + x) + (error + rest), axis=axis)
+    return running_sum(xp, axis, *difference(xp, pred, _as_rows(xp, axis, pred, target)))
 
 
 @ranked_probability_loss.derivative
@@ -163,7 +155,7 @@ def _(xp: Namespace, axis: Axis, pred: Probability, target: LabelsOrProbability,
     if axis is None:
         return 2 * (pred - target)
     error, rest = (xp.flip(part, axis=axis) for part in _cumulative_error(xp, axis, pred, target))
-    total, rest = _running_sum(xp, axis, error, rest)
+    total, rest = running_sum(xp, axis, error, rest)
     return 2 * xp.flip(total + rest, axis=axis)
 
 

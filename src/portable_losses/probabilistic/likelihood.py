@@ -5,10 +5,11 @@ from typing import Annotated, Unpack
 
 from annotated_types import Interval
 
+from .._compensated import difference, halves, lost
 from .._elementary import widened
 from .._loss import loss
 from ..typing import Array, Domain, Namespace, NonNegative, Options, Positive, Real
-from ._scale import Scale, difference, halves, lost, measured, quotient, unit_of
+from ._scale import Scale, measured, quotient, unit_of
 
 __all__ = ["gaussian_nll_loss", "laplace_nll_loss", "student_t_nll_loss"]
 

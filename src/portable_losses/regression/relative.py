@@ -5,7 +5,8 @@ from typing import Annotated, Unpack
 
 from annotated_types import Interval
 
-from .._elementary import difference, widened
+from .._compensated import difference
+from .._elementary import widened
 from .._loss import loss
 from ..typing import Array, Domain, Namespace, NonNegative, Options, Real
 

@@ -3,7 +3,8 @@
 from math import exp
 from typing import Unpack
 
-from .._elementary import difference, widened
+from .._compensated import difference
+from .._elementary import widened
 from .._loss import loss
 from ..typing import Array, Namespace, Options, Real
 

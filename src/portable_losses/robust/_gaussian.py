@@ -3,7 +3,8 @@
 from math import exp, frexp, ldexp
 from typing import NamedTuple
 
-from .._elementary import difference, widened
+from .._compensated import difference
+from .._elementary import widened
 from ..typing import Array, Namespace
 
 

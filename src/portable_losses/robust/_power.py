@@ -2,7 +2,7 @@
 
 from math import exp, fsum, log
 
-from .._elementary import product
+from .._compensated import product
 from ..typing import Array, Namespace
 from ._scaled import SHRINK, Scaled, one_plus
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from math import log
 from typing import NamedTuple
 
-from .._elementary import difference, product, widened
+from .._compensated import difference, product
+from .._elementary import widened
 from ..typing import Array, Namespace
 
 SHRINK = 2.0**-32

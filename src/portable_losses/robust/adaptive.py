@@ -5,7 +5,8 @@ from typing import Annotated, Unpack
 
 from annotated_types import Lt
 
-from .._elementary import difference, excess_near_zero, widened
+from .._compensated import difference
+from .._elementary import excess_near_zero, widened
 from .._loss import loss
 from ..typing import Array, Namespace, Options, Positive, Real
 from ._gaussian import Gaussian, gaussian
