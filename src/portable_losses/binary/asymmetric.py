@@ -5,6 +5,7 @@ from typing import Annotated, NamedTuple, Unpack
 
 from annotated_types import Ge, Lt
 
+from .._compensated import difference, exponential, over, plus, times
 from .._elementary import weighted, widened
 from .._loss import loss
 from ..typing import Array, Logit, Namespace, NonNegative, Options, Probability
@@ -13,6 +14,9 @@ from .focal import Size, focal_curvature, focal_slope, focal_value, powers, size
 __all__ = ["asymmetric_loss"]
 
 Clip = Annotated[float, Ge(0.0), Lt(1.0)]
+
+FAR = 800.0
+"""Where an exponential is 0 in every dtype."""
 
 
 @loss
@@ -58,9 +62,9 @@ def asymmetric_loss(
     .. math:: \ell = -y\, (1 - p)^{\gamma_+} \log p - (1 - y)\, p_m^{\gamma_-} \log(1 - p_m).
 
     The first part is that of the focal loss. In the second the difference would lose its digits next to `clip`; with the logit
-    :math:`z_m` of `clip` it is :math:`p - m = -p\, (1 - m)\, \mathrm{expm1}(z_m - z)`, which loses none. The logarithm is
-    :math:`\mathrm{log1p}(-p_m)` for small, :math:`\log(1 - p + m)` for large :math:`p_m`. The errors of :math:`p_m`, of an ulp or
-    two, are multiplied by the power: in float64 by 4 as a default.
+    :math:`z_m` of `clip` and :math:`e = \exp(z_m - z)` it is :math:`p - m = m (1 - m) (1 - e) / (m + (1 - m) e)`, which loses
+    none. The power would multiply its rounding error, so it is computed with twice the digits. The logarithm is
+    :math:`\mathrm{log1p}(-p_m)` for small, :math:`\log(1 - p + m)` for large :math:`p_m`.
 
     With a `gamma_negative` of 0 the derivative of the second part jumps where :math:`p = m`; there it is 0. Otherwise it is
     smooth, and the second derivative jumps where `gamma_negative` is 1, and is 0 up to :math:`m`. A no of an infinite logit costs
@@ -108,13 +112,15 @@ class Shifted(NamedTuple):
     """A probability of yes from which a part is taken."""
 
     rest: Array
-    """What is left of it, 1 where nothing is."""
+    """What is left of it, something where nothing is."""
+    error: Array
+    """What rounding took from that, as a share of it."""
     nothing: Array
     """Where nothing is left."""
     surprise: Array
-    """-log(1 - rest), 0 where nothing is left."""
-    opposite: Array
-    """1 - rest"""
+    """-log(1 - rest)"""
+    inverse: Array
+    """1 / (1 - rest), its derivative"""
     slope: tuple[Array, Array, Array]
     """The derivative of the probability with respect to the logit is the product of these: none of them is subnormal."""
     balance: Array
@@ -125,39 +131,59 @@ class Shifted(NamedTuple):
         first, second, third = self.slope
         return amount * first * second * third
 
+    def per_rest(self, amount: Array) -> Array:
+        """Divide by what is left."""
+        ratio = amount / self.rest
+        return ratio - ratio * self.error
+
     def power(self, xp: Namespace, gamma: float) -> Array:
         """Give a power of what is left, 0 where nothing is."""
-        return xp.where(self.nothing, 0.0, self.rest**gamma)
+        power = self.rest**gamma
+        return xp.where(self.nothing, 0.0, power + power * (gamma * self.error))
 
 
 def _shift(xp: Namespace, pred: Array, clip: float) -> Shifted:
-    size = size_of(xp, pred)
-    high, low = _logit(clip)
-    gap = (widened(xp, pred) - high) - low
-    nothing = gap <= 0
-    total = 1 + size.decay
-    positive = pred >= 0
-    yes, no = xp.where(positive, 1.0, size.decay) / total, xp.where(positive, size.decay, 1.0) / total
-    near = -xp.expm1(-xp.where(nothing, 1.0, gap)) * (1 - clip) * yes
-    rest = xp.where(nothing, 1.0, xp.where(no < 0.5 * (1 - clip), (1 - clip) - no, near))
-    small = rest < 0.5
-    opposite = xp.where(nothing, 1.0, xp.where(small, 1 - rest, no + clip))
-    surprise = -xp.where(small, xp.log1p(-xp.where(small, rest, 0.0)), xp.log(xp.where(small, 1.0, opposite)))
-    head = xp.minimum(size.bounded, 80.0)
-    slope = (1 / (total * total), xp.exp(-head), xp.exp(head - size.bounded))
-    balance = xp.where(positive, -1.0, xp.ones_like(total)) * (1 - size.decay) / total
-    return Shifted(rest, nothing, xp.where(nothing, 0.0, surprise), opposite, slope, balance)
+    """Take `clip` from the sigmoid, with twice the digits: errors of what is left are multiplied by the power."""
+    first, second, third = _logit(clip)
+    gap, lack = difference(xp, widened(xp, pred), first)
+    gap, error = difference(xp, gap, second)
+    nothing, far = gap <= 0, gap > FAR
+    gap = xp.where(far, FAR, xp.where(nothing, 1.0, gap))
+    near, scales = exponential(xp, (-gap, xp.where(nothing | far, 0.0, third - error - lack)))
+    scale = scales[0] * scales[1]
+    decay = near[0] * scale, near[1] * scale
+    grown = difference(xp, xp.ones_like(gap), decay[0])
+    grown = difference(xp, grown[0], decay[1] - grown[1])
+
+    taken = xp.full_like(gap, clip), 0.0
+    kept = xp.full_like(gap, 1 - clip), (1 - (1 - clip)) - clip
+    whole = plus(xp, taken, times(xp, kept, decay))
+    rest, error = over(xp, times(xp, times(xp, taken, kept), grown), whole)
+    no = over(xp, times(xp, kept, near), whole)
+    opposite, lack = plus(xp, taken, (no[0] * scale, no[1] * scale))
+    inverse, small = 1 / opposite, rest < 0.5
+    surprise = xp.where(small, xp.log1p(-xp.where(small, rest, 0.0)), xp.log(xp.where(small, 1.0, opposite)))
+    slope = sum(over(xp, times(xp, taken, no), whole))
+    return Shifted(
+        rest,
+        error / rest,
+        nothing,
+        xp.where(small, error, -lack) * inverse - surprise,
+        inverse - inverse * (lack * inverse),
+        (slope, *scales),
+        (no[0] * scale - clip / whole[0]) + no[1] * scale,
+    )
 
 
-def _logit(clip: float) -> tuple[float, float]:
-    """Give log(clip / (1 - clip)) in two parts: next to it the rounding error of one would be all that is left.
+def _logit(clip: float) -> tuple[float, float, float]:
+    """Give log(clip / (1 - clip)) in three parts: next to it the rounding error of the first would be all that is left.
 
-    The second is what the first lacks: the exponential, of minus the first, times the odds is nearly 1. It is computed with
-    whole numbers of as many digits as it takes, which compilers trace.
+    The others are what it lacks: the logarithm of the exponential, of minus the first, times the odds, which is nearly 1. That is
+    computed with whole numbers of as many digits as it takes, which compilers trace.
     """
     yes, total = clip.as_integer_ratio()
-    high = log(clip) - log1p(-clip)
-    numerator, denominator = high.as_integer_ratio()
+    first = log(clip) - log1p(-clip)
+    numerator, denominator = first.as_integer_ratio()
     halvings, one = 12, 2**1400
     part = -numerator * one // (denominator * 2**halvings)
     term = exponential = one
@@ -166,21 +192,28 @@ def _logit(clip: float) -> tuple[float, float]:
         exponential += term
     for _ in range(halvings):
         exponential = exponential * exponential // one
-    return high, (yes * exponential // (total - yes) - one) / one
+    excess = yes * exponential // (total - yes) - one
+    lack = excess - excess * excess // (2 * one)
+    second = lack / one
+    numerator, denominator = second.as_integer_ratio()
+    return first, second, (lack - numerator * one // denominator) / one
 
 
-def _slope(
-    xp: Namespace, pred: Array, size: Size, gamma_negative: float, gamma_positive: float, clip: float
-) -> tuple[Array, Array]:
-    """Give the derivatives of what a yes and what a no cost."""
-    wrong, right = focal_slope(size, *powers(xp, size, gamma_positive), gamma_positive)
-    yes = _of_yes(xp, pred, -wrong, right)
+def _slope_of_yes(xp: Namespace, pred: Array, size: Size, gamma: float) -> Array:
+    """Give the derivative of what a yes costs; with one power of a higher order it has fewer roundings than the focal loss's."""
+    near, far = powers(xp, size, gamma + 1)
+    gone = size.decay == 0
+    wrong = near * (1 + gamma * size.decay * (size.bounded + size.tail))
+    right = far * (1 + gamma * xp.where(gone, 1.0, size.tail / xp.where(gone, 1.0, size.decay)))
+    return -_of_yes(xp, pred, wrong, right)
+
+
+def _slope_of_no(xp: Namespace, pred: Array, size: Size, gamma: float, clip: float) -> Array:
     if clip == 0:
-        wrong, right = focal_slope(size, *powers(xp, size, gamma_negative), gamma_negative)
-        return yes, _of_no(xp, pred, wrong, -right)
+        wrong, right = focal_slope(size, *powers(xp, size, gamma), gamma)
+        return _of_no(xp, pred, wrong, -right)
     shifted = _shift(xp, pred, clip)
-    ratio = shifted.surprise / shifted.rest
-    return yes, shifted.sloped(shifted.power(xp, gamma_negative) * (gamma_negative * ratio + 1 / shifted.opposite))
+    return shifted.sloped(shifted.power(xp, gamma) * (gamma * shifted.per_rest(shifted.surprise) + shifted.inverse))
 
 
 @asymmetric_loss.derivative
@@ -194,8 +227,9 @@ def _(
     gamma_positive: NonNegative,
     clip: Clip,
 ) -> Array:
-    slopes = _slope(xp, pred, size_of(xp, pred), gamma_negative, gamma_positive, clip)
-    return _mixed(xp, pred, target, *slopes)
+    size = size_of(xp, pred)
+    yes, no = _slope_of_yes(xp, pred, size, gamma_positive), _slope_of_no(xp, pred, size, gamma_negative, clip)
+    return _mixed(xp, pred, target, yes, no)
 
 
 @asymmetric_loss.second_derivative
@@ -215,8 +249,8 @@ def _(
         no = _of_no(xp, pred, *focal_curvature(xp, size, *powers(xp, size, gamma_negative), gamma_negative))
         return _mixed(xp, pred, target, yes, no)
     shifted = _shift(xp, pred, clip)
-    gamma, ratio, opposite = gamma_negative, shifted.surprise / shifted.rest, shifted.opposite
-    first = gamma * ratio + 1 / opposite
-    second = (gamma * (gamma - 1) * ratio + 2 * gamma / opposite) / shifted.rest + 1 / opposite / opposite
+    gamma, ratio, inverse = gamma_negative, shifted.per_rest(shifted.surprise), shifted.inverse
+    first = gamma * ratio + inverse
+    second = shifted.per_rest(gamma * (gamma - 1) * ratio + 2 * gamma * inverse) + inverse * inverse
     no = shifted.sloped(shifted.power(xp, gamma) * (shifted.balance * first + shifted.sloped(second)))
     return _mixed(xp, pred, target, yes, no)
