@@ -73,6 +73,14 @@ def ratio(numerator: Exact, denominator: Exact) -> Exact:
     return numerator / denominator
 
 
+def surplus(q: Exact) -> Exact:
+    """Give -log(1 - q) - q, whose first terms cancel, for q up to 1/2."""
+    if q < mpf(2) ** -40:
+        return sum(q**k / k for k in range(2, 8))
+    with mp.extradps(30):
+        return -mp.log1p(-q) - q
+
+
 def odds(logits: tuple[Exact, ...]) -> list[Exact]:
     """Give for each entry of a row the sum of the exponentials of the others, divided by its own."""
     return _odds(logits, mp.prec)

@@ -4,7 +4,7 @@ from typing import Any
 
 from mpmath import mp, mpf
 
-from .arithmetic import Exact, difference, product, ratio
+from .arithmetic import Exact, difference, product, ratio, surplus
 
 
 def binary_cross_entropy(pred: Exact, target: Exact, eps: Exact) -> tuple[Exact, ...]:
@@ -81,12 +81,12 @@ def sigmoid_focal_loss(pred: Exact, target: Exact, gamma: Exact, alpha: Exact | 
 
 
 def _poly(pred: Exact, epsilon: Exact) -> Part:
-    with mp.extradps(700 if epsilon < 0 else 0):  # the first terms of all series cancel at -1
-        yes, no = 1 / (1 + mp.exp(-pred)), 1 / (1 + mp.exp(pred))
-        value, first = mp.log1p(mp.exp(-pred)) + epsilon * no, no * (1 + epsilon * yes)
-        if epsilon <= 0:
-            return value, first, yes * no * (1 + epsilon * (yes - no)), mpf(0)
-        return value, first, yes * no * (1 + epsilon * yes), yes * no * epsilon * no
+    yes, no = 1 / (1 + mp.exp(-pred)), 1 / (1 + mp.exp(pred))
+    value = (1 + epsilon) * no + surplus(no) if pred > 0 else mp.log1p(mp.exp(-pred)) + epsilon * no
+    if epsilon <= 0:
+        rest = 1 + epsilon  # at -1 there are no first terms: what is left is written without their difference
+        return value, no * (rest - epsilon * no), yes * no * (rest - 2 * epsilon * no), mpf(0)
+    return value, no * (1 + epsilon * yes), yes * no * (1 + epsilon * yes), yes * no * epsilon * no
 
 
 def poly_binary_cross_entropy(pred: Exact, target: Exact, epsilon: Exact) -> tuple[Any, ...]:

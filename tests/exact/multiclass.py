@@ -7,7 +7,7 @@ from typing import Any
 
 from mpmath import mp, mpf
 
-from .arithmetic import Exact, difference, odds, product, ratio
+from .arithmetic import Exact, difference, odds, product, ratio, surplus
 
 
 def cross_entropy(logits: tuple[Exact, ...], target: Sequence[Exact]) -> tuple[Exact, list[Exact], list[Exact]]:
@@ -115,8 +115,7 @@ def generalized_cross_entropy(logits: tuple[Exact, ...], target: Any, q: Exact) 
 def poly_cross_entropy(logits: tuple[Exact, ...], target: Any, epsilon: Exact) -> tuple[Any, ...]:
     def curve(other: Exact) -> tuple[Exact, ...]:
         _, rest = _probability(other)
-        with mp.extradps(700 if epsilon < 0 else 0):  # the first terms of all series cancel at -1
-            value = mp.log1p(other) + epsilon * other / (1 + other) if other < mp.inf else mp.inf
+        value = (1 + epsilon) * rest + surplus(rest) if other < 1 else mp.log1p(other) + epsilon * rest
         return (value, 1 + epsilon - epsilon * rest) + (mpf(0),) * 4
 
     def turn(p: Exact, rest: Exact) -> tuple[Exact, Exact]:
