@@ -56,11 +56,16 @@ def test_gradient_of_the_formula(backend, dtype, case, reduction):
         np.testing.assert_allclose(part, right, rtol=1e-4, atol=8 * np.finfo(dtype).eps)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.kinks], ids=str)
-def test_gradient_of_the_formula_at_kinks(backend, dtype, case):
+@pytest.mark.parametrize(
+    ("case", "index"),
+    [pytest.param(case, i, id=f"{case}-{i}") for case in CASES if case.kinks for i in range(len(case.parameters))],
+)
+def test_gradient_of_the_formula_at_kinks(backend, dtype, case, index):
+    """And at infinity: registered and differentiated, with each setting."""
+    parameters = case.parameters[index]
     arrays = [backend.asarray(x, dtype if np.asarray(x).dtype.kind == "f" else None) for x in case.kinks]
-    registered = numpy_of(backend, case.loss.grad(*arrays, reduction="sum"))
-    actual = gradient(backend, lambda *a: case.loss(*a, reduction="sum"), *arrays, number=case.predicted)
+    registered = numpy_of(backend, case.loss.grad(*arrays, reduction="sum", **parameters))
+    actual = gradient(backend, lambda *a: case.loss(*a, reduction="sum", **parameters), *arrays, number=case.predicted)
     for part, right in zip(numpy_of(backend, actual), registered, strict=True):
         np.testing.assert_allclose(part, right, rtol=1e-6, atol=4 * np.finfo(dtype).eps)
 

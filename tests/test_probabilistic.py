@@ -17,7 +17,7 @@ pytestmark = pytest.mark.eager
 
 PRED, TARGET = np.random.default_rng(11).normal(0, 3, (2, 12))
 SCALE = np.random.default_rng(12).uniform(0.5, 2, 12)
-QUANTILES = (0.05, 0.5, 0.9)
+QUANTILES = (0.05, 0.5, 0.999)
 INF = np.inf
 
 
@@ -61,6 +61,15 @@ def test_several_quantiles(backend, dtype, with_axis):
     alone = [pl.pinball_loss.value_and_grad(pred[:, i], target, quantile=q, reduction="none") for i, q in enumerate(QUANTILES)]
     close(backend, value, np.stack([loss for loss, _ in alone], axis=1), dtype)
     close(backend, gradient, np.stack([slope for _, slope in alone], axis=1), dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_several_quantiles_have_the_digits_of_one(dtype):
+    """1 - 0.999 would lose three of float32's."""
+    pred, quantile = np.linspace(-2, 2, 9, dtype=dtype), 0.999
+    for method in (pl.pinball_loss, pl.pinball_loss.grad):
+        several = method(np.stack([pred, pred], axis=1), 0.0, quantile=(quantile, 0.5), reduction="none")
+        np.testing.assert_array_equal(several[:, 0], method(pred, 0.0, quantile=quantile, reduction="none"))
 
 
 @pytest.mark.parametrize("quantile", [0.0, 1.0, -0.5, np.nan, (0.5, 1.0), (0.1, 0.5), [0.1] * 13])

@@ -66,6 +66,13 @@ def test_the_largest_numbers_do_not_overflow_a_ratio(backend, dtype):
     np.testing.assert_array_equal(derivatives(backend, dtype, pl.smape_loss, [largest, largest], [-largest, largest])[0], [2, 0])
 
 
+def test_infinite_predictions(backend, dtype):
+    """All that a symmetric ratio can say is that they are as far off as can be."""
+    value, gradient, _ = derivatives(backend, dtype, pl.smape_loss, [INF, -INF, INF], [1.0, 1.0, 0.0])
+    np.testing.assert_array_equal(value, [2, 2, 2])
+    np.testing.assert_array_equal(gradient, [0, 0, 0])
+
+
 @pytest.mark.parametrize("value", [-1.0, -1.5, -INF])
 def test_logarithms_of_what_has_none(backend, dtype, value):
     """On NumPy it is an error; elsewhere, and where nothing is looked at, NaN, or inf at the end of the domain."""

@@ -106,7 +106,12 @@ def places(xp: Namespace, axis: int, like: Array, dtype: Any = None) -> Array:
 
 def _mended(library: Namespace) -> Namespace:
     if array_api_compat.is_jax_namespace(library):
-        return _with(library, abs=partial(_jax_abs, library))
+        return _with(
+            library,
+            abs=partial(_jax_abs, library),
+            minimum=partial(_jax_minimum, library),
+            maximum=partial(_jax_maximum, library),
+        )
     if array_api_compat.is_dask_namespace(library):
         return _with(
             library,
@@ -163,7 +168,17 @@ def _numpy_maximum(x1: Array, x2: Array, /) -> Array:
 
 def _jax_abs(library: Namespace, x: Array, /) -> Array:
     """Have derivative 0 at 0, as the registered derivatives and torch do: JAX says 1 (jax-ml/jax#37820)."""
-    return x * library.sign(x)
+    return library.where(x == 0, library.zeros_like(x), library.abs(x))
+
+
+def _jax_minimum(library: Namespace, x1: Array, x2: Array, /) -> Array:
+    """Have derivative 0 where a number is chosen, as torch has: JAX multiplies by 0, which is NaN where it multiplies inf."""
+    return library.minimum(x1, x2) if hasattr(x2, "dtype") else library.where(x1 > x2, x2, x1)
+
+
+def _jax_maximum(library: Namespace, x1: Array, x2: Array, /) -> Array:
+    """Have derivative 0 where a number is chosen; see `_jax_minimum`."""
+    return library.maximum(x1, x2) if hasattr(x2, "dtype") else library.where(x1 < x2, x2, x1)
 
 
 def _dask_clip(library: Namespace, x: Array, low: Any, high: Any, /) -> Array:

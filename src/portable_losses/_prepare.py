@@ -11,7 +11,7 @@ import numpy as np
 
 from ._arrays import NUMBER, check_kind, check_real, filled, floating, is_kind, read_arrays
 from ._domains import check_parameter
-from ._namespace import device_of, numpy, scalar
+from ._namespace import device_of, numpy, scalar, wide_dtype
 from ._shapes import check_agreement, check_broadcast, known, loop_axes, places_of, spread, way_of
 from ._signature import Signature
 from .typing import Array, Domain, Namespace, Reduction
@@ -112,7 +112,7 @@ def prepare(signature: Signature, arguments: Sequence[Any], given: Mapping[str, 
         arrays=arrays,
         domains=domains,
         parameters=parameters,
-        sequences={key: _along_last(name, key, value, xp, dtype, pred) for key, value in sequences.items()},
+        sequences={key: _along_last(name, key, value, xp, pred) for key, value in sequences.items()},
         dtype=dtype,
         results=[result for _, result in kinds],
         result=result,
@@ -139,14 +139,19 @@ def _shares(signature: Signature, arrays: list[Array], i: int, sequences: Mappin
     return signature.domains[0][i].shared
 
 
-def _along_last(name: str, key: str, numbers: tuple[float, ...], xp: Namespace, dtype: Any, pred: Array) -> Array:
-    """Make an array of a sequence of parameters, one for each entry of the last axis of the predictions."""
+def _along_last(name: str, key: str, numbers: tuple[float, ...], xp: Namespace, pred: Array) -> Array:
+    """Make an array of a sequence of parameters, one for each entry of the last axis of the predictions.
+
+    It has the digits of Python's numbers where the device has them: 1 - 0.999 loses three of those of float32.
+    """
     if pred.ndim == 0 or (known(pred.shape[-1]) and pred.shape[-1] != len(numbers)):
         raise ValueError(
             f"{name}: {key} holds {len(numbers)} numbers, one for each entry of the last axis of the predictions, whose shape is "
             f"{tuple(pred.shape)}"
         )
-    return np.asarray(numbers, dtype) if xp is numpy else xp.asarray(numbers, dtype=dtype, device=device_of(pred))
+    if xp is numpy:
+        return np.asarray(numbers, np.float64)
+    return xp.asarray(numbers, dtype=wide_dtype(xp, pred), device=device_of(pred))
 
 
 def _modifier(

@@ -8,29 +8,31 @@ from .case import Batch, Case, Outer, pointwise
 from .draws import pair, real
 from .points import around, numbers, residuals, together
 
+INF = np.inf
+
 
 def _amounts(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:
     return np.abs(real(rng, shape)) - 0.5, np.abs(real(rng, shape)) - 0.5
 
 
 CASES = (
-    Case("mse_loss", pair, kinks=([0.0, 1.0, -2.0], [0.0, 1.0, -2.0])),
-    Case("l1_loss", pair, kinks=([0.0, 1.0, -2.0, 3.0], [0.0, 1.0, -2.0, 1.0])),
+    Case("mse_loss", pair, kinks=([0.0, 1.0, -2.0, INF, -INF], [0.0, 1.0, -2.0, 0.0, 0.0])),
+    Case("l1_loss", pair, kinks=([0.0, 1.0, -2.0, 3.0, INF, -INF], [0.0, 1.0, -2.0, 1.0, 0.0, 0.0])),
     Case(
         "rmse_loss",
         pair,
         kinks=([0.0, 1.0, -2.0], [0.0, 1.0, -2.0]),
         outer=Outer("mse_loss", np.sqrt, lambda reduced: 0.5 / np.sqrt(np.where(reduced == 0, np.inf, reduced))),
     ),
-    Case("log_cosh_loss", pair, kinks=([0.0, 1.0, 20.0, -20.0, 100.0, -100.0], [0.0, 1.0, 0.0, 0.0, 0.0, 0.0])),
-    Case("mape_loss", pair, ({}, {"eps": 0.5}), kinks=([0.0, 1.0, 3.0], [0.0, 1.0, -2.0])),
+    Case("log_cosh_loss", pair, kinks=([0.0, 1.0, 20.0, -20.0, 100.0, -100.0, INF, -INF], [0.0, 1.0, *[0.0] * 6])),
+    Case("mape_loss", pair, ({}, {"eps": 0.5}), kinks=([0.0, 1.0, 3.0, INF, -INF], [0.0, 1.0, -2.0, 1.0, 1.0])),
     Case(
         "smape_loss",
         pair,
         ({}, {"eps": 0.5}, {"eps": 100.0}),
-        kinks=([0.0, 1.0, 0.0, 0.0, 2.0, -2.0, 3.0], [0.0, 1.0, 2.0, -2.0, 0.0, 1.0, -2.0]),
+        kinks=([0.0, 1.0, 0.0, 0.0, 2.0, -2.0, 3.0, INF, -INF], [0.0, 1.0, 2.0, -2.0, 0.0, 1.0, -2.0, 1.0, 1.0]),
     ),
-    Case("msle_loss", _amounts, kinks=([0.0, 1.0, 3.0], [0.0, 1.0, 0.0])),
+    Case("msle_loss", _amounts, kinks=([0.0, 1.0, 3.0, INF], [0.0, 1.0, 0.0, 1.0])),
 )
 
 

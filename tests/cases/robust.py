@@ -11,25 +11,32 @@ from .points import around, numbers, residuals, together
 
 INF = np.inf
 SCALES = ({}, {"scale": 0.3}, {"scale": 12.5})
-PLACES = ([0.0, -0.0, 1.0, -1.0, 2.0, 0.5, 1e30, -1e30], [0.0, 0.0, 0.0, 0.0, 1.0, 0.5, 0.0, 1.0])
-ENDS = ([*PLACES[0], INF, -INF], [*PLACES[1], 0.0, 0.0])
+PLACES = ([0.0, -0.0, 1.0, -1.0, 2.0, 0.5, 1e30, -1e30, INF, -INF], [0.0, 0.0, 0.0, 0.0, 1.0, 0.5, 0.0, 1.0, 0.0, 0.0])
 
 CASES = (
-    Case("huber_loss", pair, ({}, {"delta": 0.3}), kinks=([0.0, 1.0, -1.0, 2.0, 0.5], [0.0, 0.0, 0.0, 1.0, 0.5])),
     Case(
-        "smooth_l1_loss", pair, ({}, {"beta": 0.3}, {"beta": 0.0}), kinks=([0.0, 2.0, -2.0, 2.0, 0.5], [0.0, 0.0, 0.0, 1.5, 0.5])
+        "huber_loss",
+        pair,
+        ({}, {"delta": 0.3}),
+        kinks=([0.0, 1.0, -1.0, 2.0, 0.5, INF, -INF], [0.0, 0.0, 0.0, 1.0, 0.5, 0.0, 0.0]),
+    ),
+    Case(
+        "smooth_l1_loss",
+        pair,
+        ({}, {"beta": 0.3}, {"beta": 0.0}),
+        kinks=([0.0, 2.0, -2.0, 2.0, 0.5, INF, -INF], [0.0, 0.0, 0.0, 1.5, 0.5, 0.0, 0.0]),
     ),
     Case("pseudo_huber_loss", pair, ({}, {"delta": 0.3}, {"delta": 12.5}), kinks=PLACES),
     Case("fair_loss", pair, SCALES, kinks=PLACES),
-    Case("cauchy_loss", pair, SCALES, kinks=ENDS),
-    Case("geman_mcclure_loss", pair, SCALES, kinks=ENDS),
-    Case("welsch_loss", pair, SCALES, kinks=ENDS),
-    Case("arctan_loss", pair, SCALES, kinks=ENDS),
+    Case("cauchy_loss", pair, SCALES, kinks=PLACES),
+    Case("geman_mcclure_loss", pair, SCALES, kinks=PLACES),
+    Case("welsch_loss", pair, SCALES, kinks=PLACES),
+    Case("arctan_loss", pair, SCALES, kinks=PLACES),
     Case(
         "tukey_biweight_loss",
         pair,
         ({}, {"scale": 0.3}, {"scale": 12.5}),
-        kinks=([*ENDS[0], 4.685, -4.685, 4.75], [*ENDS[1], 0.0, 0.0, 0.0]),
+        kinks=([*PLACES[0], 4.685, -4.685, 4.75], [*PLACES[1], 0.0, 0.0, 0.0]),
     ),
     Case(
         "barron_loss",
@@ -46,7 +53,7 @@ CASES = (
             {"alpha": -40.5, "scale": 2.0},
             {"alpha": -1e7},
         ),
-        kinks=PLACES,
+        kinks=([0.0, -0.0, 1.0, -1.0, 2.0, 0.5, INF, -INF], [0.0, 0.0, 0.0, 0.0, 1.0, 0.5, 0.0, 0.0]),
     ),
 )
 

@@ -121,14 +121,16 @@ def _full(xp: Namespace, pred: Array, target: Array, log_input: bool) -> Array:
     # A rate that might underflow stays a logarithm.
     low = pred < -80
     rest = xp.where(low & (target > 0), target, 1.0)
-    below = xp.exp(pred) + rest * ((xp.log(rest) - 1) - xp.where(low, pred, 0.0))
+    logarithm = xp.where(low, pred, 0.0)
+    rate = xp.exp(logarithm)
+    below = rate + rest * ((xp.log(rest) - 1) - logarithm)
     above = _half_deviance(xp, xp.exp(xp.where(low, 0.0, pred)), target)
-    return excess + xp.where(low, xp.where(target > 0, below, xp.exp(pred)), above)
+    return excess + xp.where(low, xp.where(target > 0, below, rate), above)
 
 
 @poisson_nll_loss.derivative
 def _(xp: Namespace, pred: RateOrLogRate, target: Amount, /, *, log_input: bool, full: bool) -> Array:
-    return xp.exp(pred) - target if log_input else _relative(xp, pred, target)
+    return xp.exp(pred) - target if log_input else relative(xp, pred, target)
 
 
 @poisson_nll_loss.second_derivative
@@ -136,9 +138,9 @@ def _(xp: Namespace, pred: RateOrLogRate, target: Amount, /, *, log_input: bool,
     return xp.exp(pred) if log_input else over_square(xp, widened(xp, target), widened(xp, pred))
 
 
-def _relative(xp: Namespace, rate: Array, target: Array) -> Array:
-    """Give (rate - target) / rate, 1 for a target of 0 and for a rate of inf."""
-    one = (target == 0) | (rate == inf)
+def relative(xp: Namespace, rate: Array, target: Array) -> Array:
+    """Give (rate - target) / rate, 1 for a target of 0 and for an infinite rate."""
+    one = (target == 0) | xp.isinf(rate)
     return xp.where(one, 1.0, rate - target) / xp.where(one, 1.0, rate)
 
 
@@ -212,7 +214,7 @@ def poisson_deviance_loss(xp: Namespace, pred: Rate, target: Amount, /, **option
 
 @poisson_deviance_loss.derivative
 def _(xp: Namespace, pred: Rate, target: Amount, /) -> Array:
-    return 2 * _relative(xp, pred, target)
+    return 2 * relative(xp, pred, target)
 
 
 @poisson_deviance_loss.second_derivative

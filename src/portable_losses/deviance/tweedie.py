@@ -96,7 +96,7 @@ def gamma_deviance_loss(xp: Namespace, pred: Positive, target: Positive, /, **op
 
 @gamma_deviance_loss.derivative
 def _(xp: Namespace, pred: Positive, target: Positive, /) -> Array:
-    return 2 * ((pred - target) / pred / pred)
+    return 2 * (poisson.relative(xp, pred, target) / pred)
 
 
 @gamma_deviance_loss.second_derivative
@@ -326,7 +326,7 @@ def _(xp: Namespace, pred: Mean, target: Amount, /, *, power: Power) -> Array:
     if power < 0:
         gap, root = mean - target, mean ** (-0.5 * power)
     else:
-        gap, root = (mean - target) / mean, mean ** (0.5 - 0.5 * power)
+        gap, root = poisson.relative(xp, mean, target), mean ** (0.5 - 0.5 * power)
     root = xp.where((gap == 0) & (root == inf), 1.0, root)
     return 2 * (gap * root * root)
 

@@ -22,7 +22,8 @@ Scale = Annotated[
 def quotient(xp: Namespace, pred: Array, target: Array, scale: Array) -> Array:
     """Give (pred - target) / scale; the residual may overflow where this does not."""
     residual = pred - target
-    return xp.where(xp.isinf(residual), (0.5 * pred - 0.5 * target) / (0.5 * scale), residual / scale)
+    over = xp.isinf(residual)
+    return xp.where(over, 0.5 * pred - 0.5 * target, residual) / xp.where(over, 0.5 * scale, scale)
 
 
 def unit_of(xp: Namespace, scale: Array, power: int = 1) -> Array:

@@ -1,6 +1,6 @@
 """Negative log-likelihoods of a location and a scale: both are predicted."""
 
-from math import inf, log, log1p
+from math import inf, log, log1p, sqrt
 from typing import Annotated, Unpack
 
 from annotated_types import Interval
@@ -96,13 +96,15 @@ def gaussian_nll_loss(
     (array([-2.5e-01, -1.0e+06]), array([0.09375, 0.     ]))
     """
     mean, variance, target = widened(xp, mean), _floored(xp, variance, eps), widened(xp, target)
+    logarithm = 0.5 * xp.log(variance)
     if eps == 0:
         certain = variance == 0
         variance = xp.where(certain, 1.0, variance)
     ratio = quotient(xp, mean, target, xp.sqrt(variance))
-    value = 0.5 * xp.log(variance) + 0.5 * ratio * ratio
-    if eps == 0:
-        value = xp.where(certain, xp.where(ratio == 0, -inf, xp.where(ratio == ratio, inf, ratio)), value)
+    if eps == 0:  # inf where the mean is wrong; where it is right the logarithm is -inf, and has an infinite derivative
+        wrong = certain & (ratio != 0)
+        logarithm = xp.where(wrong, xp.where(ratio == ratio, inf, ratio), logarithm)
+    value = logarithm + 0.5 * ratio * ratio
     return value + _HALF_LOG_TWO_PI if full else value
 
 
@@ -246,8 +248,8 @@ def student_t_nll_loss(
         + \log\Gamma\left(\frac{\nu}{2}\right) - \log\Gamma\left(\frac{\nu + 1}{2}\right) + \frac{1}{2} \log \nu \pi.
 
     The last three terms cancel for large :math:`\nu`: there their sum, which goes to :math:`\frac{1}{2} \log 2 \pi`, is taken
-    from its asymptotic series, and is right to the last digits for any :math:`\nu`. Where :math:`z^2 / \nu` overflows, its
-    logarithm is taken in parts.
+    from its asymptotic series, and is right to the last digits for any :math:`\nu`. Where :math:`z^2 / \nu` is
+    huge, its logarithm is taken in parts.
 
     The derivatives are :math:`(\nu + 1) z / s (\nu + z^2)` with respect to the location, and
     :math:`\nu (1 - z^2) / s (\nu + z^2)` with respect to the scale, in which :math:`s - |r|` has the rounding error of the
@@ -271,10 +273,13 @@ def student_t_nll_loss(
     (array([ 0.   , -0.625]), array([ 1.  , -0.75]))
     """
     loc, scale, target = widened(xp, loc), widened(xp, scale), widened(xp, target)
-    ratio = quotient(xp, loc, target, scale)
-    square = (ratio / df) * ratio
+    infinite = xp.isinf(0.5 * loc - 0.5 * target)
+    ratio = quotient(xp, xp.where(infinite, 0.0, loc), xp.where(infinite, 0.0, target), scale)
     log_scale = xp.log(scale)
-    huge = xp.isinf(square)
+    largest = (2.0**500 if ratio.dtype == xp.float64 else 2.0**60) * sqrt(df)
+    huge = infinite | (xp.abs(ratio) > largest)  # the 1 is out of sight
+    ratio = xp.where(huge, 0.0, ratio)
+    square = (ratio / df) * ratio
     half = xp.abs(xp.where(huge, 0.5 * loc - 0.5 * target, 1.0))
     in_parts = (xp.log(half) - log_scale) + (log(2) - 0.5 * log(df))
     return (log_scale + _log_constant(df)) + xp.where(huge, (df + 1) * in_parts, (0.5 * df + 0.5) * xp.log1p(square))
@@ -308,6 +313,7 @@ def _shares(xp: Namespace, loc: Array, scale: Array, target: Array, df: float) -
     to be finite; 1 - z^2 or, where the residual is the larger, 1 / z^2 - 1; and the denominator, which is `weights` of 1 and q^2.
     """
     size, error, scale, unit = measured(xp, loc, target, scale)
+    size = xp.minimum(size, float(xp.finfo(size.dtype).max))
     inside = size <= scale
     largest = xp.where(inside, scale, size)
     share = xp.where(inside, size, scale) / largest

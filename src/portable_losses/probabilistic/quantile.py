@@ -71,18 +71,20 @@ def pinball_loss(xp: Namespace, pred: Real, target: Real, /, *, quantile: Quanti
     array([[0.25, 0.5 , 1.  ]])
     """
     half = 0.5 * pred - 0.5 * target
-    above, below = _weights(quantile)
+    above, below = _weights(xp, pred, quantile)
     return tilted(xp, half, 2 * above, 2 * below)
 
 
-def _weights(quantile: Any) -> tuple[Any, Any]:
+def _weights(xp: Namespace, pred: Array, quantile: Any) -> tuple[Any, Any]:
     """Give the weights of what is too high and too low: numbers, or arrays where there are several quantiles."""
-    return 1 - quantile, quantile
+    if isinstance(quantile, float):
+        return 1 - quantile, quantile
+    return xp.astype(1 - quantile, pred.dtype), xp.astype(quantile, pred.dtype)
 
 
 @pinball_loss.derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, quantile: Quantile) -> Array:
-    above, below = _weights(quantile)
+    above, below = _weights(xp, pred, quantile)
     return xp.clip(xp.sign(pred - target), -below, above)
 
 

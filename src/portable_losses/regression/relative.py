@@ -1,6 +1,6 @@
 """Losses of a residual relative to the size of the target, or of a ratio."""
 
-from math import nan
+from math import inf, nan
 from typing import Annotated, Unpack
 
 from annotated_types import Interval
@@ -119,8 +119,8 @@ def smape_loss(xp: Namespace, pred: Real, target: Real, /, *, eps: NonNegative =
 
     .. math:: \ell = \frac{2 |r|}{\max(|\hat y| + |y|, \varepsilon)},
 
-    with 0 / 0 = 0. It is 2, whatever their sizes, where prediction and target have different signs, or one of them is 0. Residual
-    and sum may overflow where the loss does not.
+    with 0 / 0 = 0. It is 2, whatever their sizes, where prediction and target have different signs, or one of them is 0, or
+    infinite. Residual and sum may overflow where the loss does not.
 
     With :math:`s = |\hat y| + |y|` the derivative is :math:`4 |y| \operatorname{sign}(r) / s^2` for a prediction of the sign of
     the target, 0 for one of the other sign, and the mean of the two for a prediction of 0. The second derivative is
@@ -144,8 +144,9 @@ def smape_loss(xp: Namespace, pred: Real, target: Real, /, *, eps: NonNegative =
     """
     total, unit = _sum_of_sizes(xp, pred, target)
     size = xp.abs(unit * pred - unit * target)
-    denominator = _at_least(xp, total, eps)
-    return 2 * (size / _nonzero(xp, size, denominator))
+    denominator = _nonzero(xp, size, _at_least(xp, total, eps))
+    infinite = xp.isinf(size)
+    return 2 * (xp.where(infinite, 1.0, size) / xp.where(infinite, 1.0, denominator))
 
 
 @smape_loss.derivative
@@ -239,8 +240,9 @@ def msle_loss(xp: Namespace, pred: AboveMinusOne, target: AboveMinusOne, /, **op
     >>> pl.msle_loss.grad([0.0, 1.0, 99.0], [0.0, 3.0, 9.0], reduction="sum")
     array([ 0.        , -0.69314718,  0.0460517 ])
     """
-    size, lack, _ = _log_of_ratio(xp, widened(xp, pred), widened(xp, target))
-    return size * (size + 2 * lack)
+    infinite = pred == inf  # where autodiff would multiply it by 0
+    size, lack, _ = _log_of_ratio(xp, widened(xp, xp.where(infinite, 0.0, pred)), widened(xp, target))
+    return xp.where(infinite, inf, size * (size + 2 * lack))
 
 
 @msle_loss.derivative

@@ -1,6 +1,6 @@
 """Powers of 1 + x**2 for a residual in units of a scale, to the last digits: a power multiplies the errors of its base."""
 
-from math import exp, fsum, log
+from math import exp, fsum, inf, log
 
 from .._compensated import product
 from ..typing import Array, Namespace
@@ -80,5 +80,6 @@ def _times(xp: Namespace, amount: Array, base: Array, exponent: float) -> Array:
     reach = 0.99 * largest / abs(exponent)
     if reach > largest:
         return amount * base**exponent
-    rest = xp.where((base < exp(reach)) & (base > exp(-reach)), 0.0, xp.full_like(base, 0.5 * exponent))
-    return amount * base ** (exponent - rest) * base**rest
+    halved = ((base >= exp(reach)) & (base < inf)) | (base <= exp(-reach))  # autodiff of two roots of inf is NaN
+    half = xp.full_like(base, 0.5 * exponent)
+    return amount * base ** xp.where(halved, half, exponent) * xp.where(halved, base, 1.0) ** half

@@ -87,7 +87,7 @@ def scaled(
     shrunk, lack = difference(xp, SHRINK * pred, SHRINK * target) if precisely else (SHRINK * pred - SHRINK * target, 0.0)
     beyond = xp.abs(shrunk) > unit
     numerator, denominator = xp.where(beyond, unit, shrunk), xp.where(beyond, shrunk, unit)
-    ratio = numerator / denominator
+    ratio = _bounded(xp, numerator, denominator)
     if not precisely:
         return Scaled(scale, scale_error, pred - target, shrunk, beyond, ratio, ratio * ratio)
     sign = xp.where(beyond, -1.0, xp.ones_like(ratio))
@@ -97,6 +97,14 @@ def scaled(
     square, square_lack = product(xp, ratio, ratio)
     error = ratio_error + 0.5 * sign * _share(xp, square_lack, square)
     return Scaled(scale, scale_error, pred - target, shrunk, beyond, ratio, square, True, lack, ratio_error, error)
+
+
+def _bounded(xp: Namespace, numerator: Array, denominator: Array) -> Array:
+    """Divide by what may be infinite, where autodiff has derivative 0. NumPy, which has no autodiff, is spared the selections."""
+    if xp.__name__ == "numpy":
+        return numerator / denominator
+    infinite = xp.isinf(denominator)
+    return xp.where(infinite, 0.0, numerator / xp.where(infinite, 1.0, denominator))
 
 
 def _share(xp: Namespace, part: Array, whole: Array) -> Array:
