@@ -5,7 +5,7 @@ from typing import Annotated, NamedTuple, Unpack
 
 from annotated_types import Ge, Lt
 
-from .._compensated import difference, exponential, over, plus, times
+from .._compensated import Pair, difference, exponential, over, plus, times
 from .._elementary import weighted, widened
 from .._loss import loss
 from ..typing import Array, Logit, Namespace, NonNegative, Options, Probability
@@ -86,12 +86,8 @@ def asymmetric_loss(
     >>> pl.asymmetric_loss.grad([2.0, 2.0, -4.0], [1.0, 0.0, 0.0], reduction="sum")
     array([-0.02753596,  0.72348993,  0.        ])
     """
-    size = size_of(xp, pred)
-    yes = _of_yes(xp, pred, *focal_value(size, *powers(xp, size, gamma_positive)))
-    if clip == 0:
-        return _mixed(xp, pred, target, yes, _of_no(xp, pred, *focal_value(size, *powers(xp, size, gamma_negative))))
-    shifted = _shift(xp, pred, clip)
-    return _mixed(xp, pred, target, yes, shifted.power(xp, gamma_negative) * shifted.surprise)
+    size, shifted = size_of(xp, pred), _shift(xp, pred, clip)
+    return _value(xp, pred, target, size, shifted, (gamma_negative, gamma_positive))
 
 
 def _of_yes(xp: Namespace, pred: Array, wrong: Array, right: Array) -> Array:
@@ -109,70 +105,100 @@ def _mixed(xp: Namespace, pred: Array, target: Array, yes: Array, no: Array) -> 
 
 
 class Shifted(NamedTuple):
-    """A probability of yes from which a part is taken."""
+    """A probability of yes, the sigmoid of a logit, from which a part is taken."""
 
-    rest: Array
-    """What is left of it, something where nothing is."""
-    error: Array
-    """What rounding took from that, as a share of it."""
     nothing: Array
-    """Where nothing is left."""
-    surprise: Array
-    """-log(1 - rest)"""
-    inverse: Array
-    """1 / (1 - rest), its derivative"""
-    slope: tuple[Array, Array, Array]
-    """The derivative of the probability with respect to the logit is the product of these: none of them is subnormal."""
+    """Where nothing is left: there the others are those of some larger logit."""
+    rest: Array
+    """What is left."""
+    error: Array | float
+    """What rounding took from that."""
+    opposite: Array
+    """1 - rest"""
+    lack: Array | float
+    """What rounding took from that."""
+    slope: tuple[Array | float, ...]
+    """The derivative of the sigmoid is the product of these: none of them is subnormal."""
     balance: Array
     """The probability of no minus that of yes, by which the slope is multiplied when it is differentiated."""
 
     def sloped(self, amount: Array) -> Array:
         """Multiply by the slope; the result is rounded to a subnormal number at the end only."""
-        first, second, third = self.slope
-        return amount * first * second * third
+        for factor in self.slope:
+            amount = amount * factor
+        return amount
 
     def per_rest(self, amount: Array) -> Array:
         """Divide by what is left."""
         ratio = amount / self.rest
-        return ratio - ratio * self.error
+        return ratio - ratio * (self.error / self.rest)
 
     def power(self, xp: Namespace, gamma: float) -> Array:
         """Give a power of what is left, 0 where nothing is."""
         power = self.rest**gamma
-        return xp.where(self.nothing, 0.0, power + power * (gamma * self.error))
+        return xp.where(self.nothing, 0.0, power + power * (gamma * (self.error / self.rest)))
+
+    def inverse(self) -> Array:
+        """Give 1 / (1 - rest)."""
+        inverse = 1 / self.opposite
+        return inverse - inverse * (self.lack * inverse)
+
+    def surprise(self, xp: Namespace) -> Array:
+        """Give -log(1 - rest), of which `inverse` is the derivative."""
+        small = self.rest < 0.5
+        surprise = xp.where(small, xp.log1p(-xp.where(small, self.rest, 0.0)), xp.log(xp.where(small, 1.0, self.opposite)))
+        return xp.where(small, self.error, -self.lack) / self.opposite - surprise
+
+    def value(self, xp: Namespace, gamma: float) -> Array:
+        """Give the loss of a no."""
+        return self.power(xp, gamma) * self.surprise(xp)
+
+    def derivative(self, xp: Namespace, gamma: float) -> Array:
+        """Give its derivative with respect to the logit."""
+        return self.sloped(self.power(xp, gamma) * (gamma * self.per_rest(self.surprise(xp)) + self.inverse()))
+
+    def second_derivative(self, xp: Namespace, gamma: float) -> Array:
+        """Give its second derivative."""
+        ratio, inverse = self.per_rest(self.surprise(xp)), self.inverse()
+        first = gamma * ratio + inverse
+        second = self.per_rest(gamma * (gamma - 1) * ratio + 2 * gamma * inverse) + inverse * inverse
+        return self.sloped(self.power(xp, gamma) * (self.balance * first + self.sloped(second)))
 
 
-def _shift(xp: Namespace, pred: Array, clip: float) -> Shifted:
-    """Take `clip` from the sigmoid, with twice the digits: errors of what is left are multiplied by the power."""
+def _shift(xp: Namespace, pred: Array, clip: float) -> Shifted | None:
+    """Take `clip`, if it is anything, from the sigmoid: a function of how far the logit is beyond that of `clip`."""
+    if clip == 0:
+        return None
     first, second, third = _logit(clip)
-    gap, lack = difference(xp, widened(xp, pred), first)
+    logit = widened(xp, pred)
+    gap, lack = difference(xp, logit, first)
     gap, error = difference(xp, gap, second)
     nothing, far = gap <= 0, gap > FAR
     gap = xp.where(far, FAR, xp.where(nothing, 1.0, gap))
-    near, scales = exponential(xp, (-gap, xp.where(nothing | far, 0.0, third - error - lack)))
+    if logit.dtype != pred.dtype:  # which has digits to spare
+        decay = xp.exp(-gap)
+        whole = clip + (1 - clip) * decay
+        yes, no = clip / whole, (1 - clip) * decay / whole
+        return Shifted(nothing, yes * (1 - clip) * -xp.expm1(-gap), 0.0, clip + no, 0.0, (yes, no), no - yes)
+    return _shift_precisely(xp, nothing, (gap, xp.where(nothing | far, 0.0, lack + error - third)), clip)
+
+
+def _shift_precisely(xp: Namespace, nothing: Array, gap: Pair, clip: float) -> Shifted:
+    """Do so with twice the digits: the power multiplies the error of what is left."""
+    near, scales = exponential(xp, (-gap[0], -gap[1]))
     scale = scales[0] * scales[1]
     decay = near[0] * scale, near[1] * scale
-    grown = difference(xp, xp.ones_like(gap), decay[0])
+    grown = difference(xp, xp.ones_like(scale), decay[0])
     grown = difference(xp, grown[0], decay[1] - grown[1])
-
-    taken = xp.full_like(gap, clip), 0.0
-    kept = xp.full_like(gap, 1 - clip), (1 - (1 - clip)) - clip
+    taken = xp.full_like(scale, clip), 0.0
+    kept = xp.full_like(scale, 1 - clip), (1 - (1 - clip)) - clip
     whole = plus(xp, taken, times(xp, kept, decay))
-    rest, error = over(xp, times(xp, times(xp, taken, kept), grown), whole)
+    rest = over(xp, times(xp, times(xp, taken, kept), grown), whole)
     no = over(xp, times(xp, kept, near), whole)
-    opposite, lack = plus(xp, taken, (no[0] * scale, no[1] * scale))
-    inverse, small = 1 / opposite, rest < 0.5
-    surprise = xp.where(small, xp.log1p(-xp.where(small, rest, 0.0)), xp.log(xp.where(small, 1.0, opposite)))
+    opposite = plus(xp, taken, (no[0] * scale, no[1] * scale))
     slope = sum(over(xp, times(xp, taken, no), whole))
-    return Shifted(
-        rest,
-        error / rest,
-        nothing,
-        xp.where(small, error, -lack) * inverse - surprise,
-        inverse - inverse * (lack * inverse),
-        (slope, *scales),
-        (no[0] * scale - clip / whole[0]) + no[1] * scale,
-    )
+    balance = (no[0] * scale - clip / whole[0]) + no[1] * scale
+    return Shifted(nothing, *rest, *opposite, (slope, *scales), balance)
 
 
 def _logit(clip: float) -> tuple[float, float, float]:
@@ -199,6 +225,25 @@ def _logit(clip: float) -> tuple[float, float, float]:
     return first, second, (lack - numerator * one // denominator) / one
 
 
+Powers = tuple[float, float]
+"""`gamma_negative` and `gamma_positive`."""
+
+
+def _value(xp: Namespace, pred: Array, target: Array, size: Size, shifted: Shifted | None, gamma: Powers) -> Array:
+    yes = _of_yes(xp, pred, *focal_value(size, *powers(xp, size, gamma[1])))
+    if shifted is None:
+        return _mixed(xp, pred, target, yes, _of_no(xp, pred, *focal_value(size, *powers(xp, size, gamma[0]))))
+    return _mixed(xp, pred, target, yes, shifted.value(xp, gamma[0]))
+
+
+def _slope(xp: Namespace, pred: Array, target: Array, size: Size, shifted: Shifted | None, gamma: Powers) -> Array:
+    yes = _slope_of_yes(xp, pred, size, gamma[1])
+    if shifted is None:
+        wrong, right = focal_slope(size, *powers(xp, size, gamma[0]), gamma[0])
+        return _mixed(xp, pred, target, yes, _of_no(xp, pred, wrong, -right))
+    return _mixed(xp, pred, target, yes, shifted.derivative(xp, gamma[0]))
+
+
 def _slope_of_yes(xp: Namespace, pred: Array, size: Size, gamma: float) -> Array:
     """Give the derivative of what a yes costs; with one power of a higher order it has fewer roundings than the focal loss's."""
     near, far = powers(xp, size, gamma + 1)
@@ -208,12 +253,19 @@ def _slope_of_yes(xp: Namespace, pred: Array, size: Size, gamma: float) -> Array
     return -_of_yes(xp, pred, wrong, right)
 
 
-def _slope_of_no(xp: Namespace, pred: Array, size: Size, gamma: float, clip: float) -> Array:
-    if clip == 0:
-        wrong, right = focal_slope(size, *powers(xp, size, gamma), gamma)
-        return _of_no(xp, pred, wrong, -right)
-    shifted = _shift(xp, pred, clip)
-    return shifted.sloped(shifted.power(xp, gamma) * (gamma * shifted.per_rest(shifted.surprise) + shifted.inverse))
+@asymmetric_loss.value_and_derivative
+def _(
+    xp: Namespace,
+    pred: Logit,
+    target: Probability,
+    /,
+    *,
+    gamma_negative: NonNegative,
+    gamma_positive: NonNegative,
+    clip: Clip,
+) -> tuple[Array, Array]:
+    shared = xp, pred, target, size_of(xp, pred), _shift(xp, pred, clip), (gamma_negative, gamma_positive)
+    return _value(*shared), _slope(*shared)
 
 
 @asymmetric_loss.derivative
@@ -227,9 +279,7 @@ def _(
     gamma_positive: NonNegative,
     clip: Clip,
 ) -> Array:
-    size = size_of(xp, pred)
-    yes, no = _slope_of_yes(xp, pred, size, gamma_positive), _slope_of_no(xp, pred, size, gamma_negative, clip)
-    return _mixed(xp, pred, target, yes, no)
+    return _slope(xp, pred, target, size_of(xp, pred), _shift(xp, pred, clip), (gamma_negative, gamma_positive))
 
 
 @asymmetric_loss.second_derivative
@@ -243,14 +293,9 @@ def _(
     gamma_positive: NonNegative,
     clip: Clip,
 ) -> Array:
-    size = size_of(xp, pred)
+    size, shifted = size_of(xp, pred), _shift(xp, pred, clip)
     yes = _of_yes(xp, pred, *focal_curvature(xp, size, *powers(xp, size, gamma_positive), gamma_positive))
-    if clip == 0:
+    if shifted is None:
         no = _of_no(xp, pred, *focal_curvature(xp, size, *powers(xp, size, gamma_negative), gamma_negative))
         return _mixed(xp, pred, target, yes, no)
-    shifted = _shift(xp, pred, clip)
-    gamma, ratio, inverse = gamma_negative, shifted.per_rest(shifted.surprise), shifted.inverse
-    first = gamma * ratio + inverse
-    second = shifted.per_rest(gamma * (gamma - 1) * ratio + 2 * gamma * inverse) + inverse * inverse
-    no = shifted.sloped(shifted.power(xp, gamma) * (shifted.balance * first + shifted.sloped(second)))
-    return _mixed(xp, pred, target, yes, no)
+    return _mixed(xp, pred, target, yes, shifted.second_derivative(xp, gamma_negative))
