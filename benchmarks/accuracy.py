@@ -1,6 +1,6 @@
 """How many digits are right: the worst error of every loss over its whole domain, here and in other packages.
 
-``nox -s accuracy`` writes docs/accuracy.csv, a table for a page to show, and docs/accuracy.json, which also says where the
+``nox -s accuracy`` writes docs/accuracy.csv, which the documentation shows, and docs/accuracy.json, which also says where the
 worst errors are. The points, the exact results and the peers are those of the tests; each package is asked on the same points,
 those included where it is known to be wrong, but not what it gives another meaning. Errors are in units of the last place of
 the exact result (or, where it is the difference of two terms that cancel, of the larger term).
@@ -43,11 +43,10 @@ def rows(pattern: str) -> Iterator[dict[str, Any]]:
             right = list(exactly(sweep, batches))
             for order in range(sweep.orders):
                 computed = [sweep.compute(order, *batch) for batch in batches]
-                yield row(sweep, dtype, order, "portable_losses", *worst(batches, computed, right, order, dtype))
+                yield row(sweep, dtype, order, "portable_losses", *worst(batches, computed, right[order], dtype))
             name, _, settings = sweep.name.partition(" ")
-            if len(batches) == 1 and name in PEERS:
-                for peer in PEERS[name]:
-                    yield from of_peer(sweep, peer, settings, dtype, batches, right)
+            for peer in PEERS.get(name, ()):
+                yield from of_peer(sweep, peer, settings, dtype, batches, right)
 
 
 def of_peer(
@@ -55,21 +54,24 @@ def of_peer(
 ) -> Iterator[dict[str, Any]]:
     """Measure the same loss in another package; its errors are its own affair, as are warnings."""
     loss = getattr(pl, sweep.name.partition(" ")[0])
-    parameters = {**loss.signature.defaults, **dict(map(setting, settings.split()))}
-    mask = peer.right(batches[0], parameters)
-    if not mask.any():
-        return
+    parameters = {**loss.signature.defaults, **dict(setting(text) for text in settings.split() if "=" in text)}
     for order in range(min(sweep.orders, 2)):
-        found = answered(peer, batches[0], parameters, order, loss)
-        chosen = np.ones_like(mask)
-        if found is None:  # it refuses some of the points
-            chosen = mask
-            found = answered(peer, tuple(x[mask] for x in batches[0]), parameters, order, loss)
-        if found is None:
-            continue
-        batch = [tuple(x[chosen] for x in batches[0])]
-        kept = [[result for result, keep in zip(of_order, chosen, strict=True) if keep] for of_order in right]
-        yield row(sweep, dtype, order, peer.library, *worst(batch, [found], kept, order, dtype))
+        rest = iter(right[order])
+        met, found, kept = [], [], []
+        for batch in batches:
+            results = [result for _, result in zip(batch[0], rest, strict=False)]
+            mask = peer.right(batch, parameters)
+            # Where it refuses some of the points it is asked the others.
+            for chosen in (np.ones_like(mask), mask) if mask.any() else ():
+                points = tuple(x[chosen] for x in batch)
+                answer = answered(peer, points, parameters, order, loss)
+                if answer is not None:
+                    met.append(points)
+                    found.append(answer)
+                    kept += [result for result, keep in zip(results, chosen, strict=True) if keep]
+                    break
+        if met:
+            yield row(sweep, dtype, order, peer.library, *worst(met, found, kept, dtype))
 
 
 def answered(peer: Peer, batch: Any, parameters: dict[str, Any], order: int, loss: Any) -> Any:
@@ -93,9 +95,9 @@ def exactly(sweep: Sweep, batches: list[Any]) -> Iterator[list[Any]]:
         yield [as_tuple(results[order]) for results in found]
 
 
-def worst(batches: list[Any], computed: list[Any], right: list[Any], order: int, dtype: str) -> tuple[float, float, int, str]:
+def worst(batches: list[Any], computed: list[Any], right: list[Any], dtype: str) -> tuple[float, float, int, str]:
     """Give the worst error, the share of results within 4 ulp, how many there are, and where the worst is."""
-    rest = iter(right[order])
+    rest = iter(right)
     error, where, good, count = -1.0, "", 0, 0
     with mp.workdps(exact.DIGITS):
         for batch, of_batch in zip(batches, computed, strict=True):
@@ -105,7 +107,7 @@ def worst(batches: list[Any], computed: list[Any], right: list[Any], order: int,
                         off = exact.ulps(here, there, np.dtype(dtype))
                         good, count = good + (off <= 4), count + 1
                         if off > error:
-                            error, where = off, ", ".join(str(x[i].tolist()) for x in batch)
+                            error, where = off, ", ".join(str(x[i].tolist())[:200] for x in batch)
     return error, good / max(count, 1), count, where
 
 

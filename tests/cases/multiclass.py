@@ -123,7 +123,7 @@ def spread_out(dtype: np.dtype) -> Iterator[Batch]:
 def _sweep(kind: str, batches: Any, **parameters: float) -> Sweep:
     smoothing = mpf(parameters.get("label_smoothing", 0))
     return Sweep(
-        f"cross_entropy {kind}",
+        " ".join(("cross_entropy", kind, *(f"{key}={value}" for key, value in parameters.items()))),
         of_loss(pl.cross_entropy, **parameters),
         lambda row, target: _exactly(row, target, smoothing),
         batches,
@@ -183,7 +183,7 @@ def logarithms(batches: Callable[[np.dtype], Iterator[Batch]]) -> Callable[[np.d
 SWEEPS = (
     _sweep("labels", labelled),
     _sweep("probabilities", spread_out),
-    _sweep("smoothed", spread_out, label_smoothing=0.1),
+    _sweep("probabilities", spread_out, label_smoothing=0.1),
     *(
         of_row(getattr(pl, name), "labels", surprising, **parameters)
         for name, settings in CURVES.items()

@@ -148,7 +148,7 @@ PEERS: dict[str, tuple[Peer, ...]] = {
         Peer(
             "scikit-learn",
             scikit_learn_brier,
-            where=lambda pred, target: _labels(pred, target) & (np.abs(pred.sum(axis=1) - 1) < 1e-6) & (pred.shape[1] > 1),
+            where=lambda pred, target: _labels(pred, target) and (np.abs(pred.sum(axis=1) - 1) < 1e-6) & (pred.shape[1] > 1),
         ),
         Peer("scoringrules", scoringrules_brier, where=_labels),
     ),
