@@ -1,110 +1,22 @@
 """The logarithm of the gamma function and its derivative, in the functions of the array API standard."""
 
-from collections.abc import Sequence
 from math import nan, pi
 
 from .._elementary import widened
 from ..typing import Array, Namespace
 from ._function import Special
+from ._stirling import (
+    DIGAMMA,
+    DIGAMMA_STIRLING,
+    DIGAMMA_ZERO,
+    STIRLING,
+    STIRLING_CONSTANT,
+    UP_TO,
+    ZEROS,
+    polynomial_quotient,
+)
 
 __all__ = ["lgamma"]
-
-# The quotients of polynomials, highest power first, were fitted with mpmath at 50 digits: least squares at 150 Chebyshev nodes,
-# linearised in the denominator, and reweighted (Lawson) until the largest errors are alike. Relative to the result they are at
-# most 3.1e-17, 3.5e-18, 1.8e-18 and 2e-17, in the order of this file. That of a float64 is up to 1.1e-16.
-
-_UP_TO = 2.25
-"""From here on the asymptotic series, below the quotients between the zeros."""
-
-_ZEROS = (
-    (
-        1.0943413140642157e-06,
-        0.0005269965938394532,
-        0.01729412944383198,
-        0.17712983313852707,
-        0.7746979976123708,
-        1.6116718461059008,
-        1.5720202299986479,
-        0.5772156649015329,
-    ),
-    (
-        0.00013471730612492377,
-        0.007224634463700888,
-        0.11140573766783396,
-        0.7272760323914244,
-        2.3341202111726966,
-        3.8605543697158238,
-        3.1483407485679202,
-        1.0,
-    ),
-)
-"""lgamma(1 + w) / (w * (w - 1)) for w in [0, 2.25]."""
-
-_STIRLING = (
-    (
-        -0.0016564361891399672,
-        0.17397122101049922,
-        1.2718515642820059,
-        1.8194496618718043,
-        0.7523582399188294,
-        0.08333333333332689,
-    ),
-    (2.4622469124879625, 15.920591132850667, 22.125926542257233, 9.061632212337539, 1.0),
-)
-"""What Stirling's formula for lgamma(1 + w) lacks, times w, of 1 / w**2 for w from 2.25."""
-
-_STIRLING_CONSTANT = 1.4189385332046727
-"""(1 + log(2 * pi)) / 2"""
-
-_DIGAMMA = (
-    (
-        1.2718696315653692e-05,
-        0.0012156977088863365,
-        0.02852362168471655,
-        0.25975693883662726,
-        1.0610187648549452,
-        1.9304761320894437,
-        1.2503801375034054,
-    ),
-    (
-        2.0573708905176994e-06,
-        0.00029706629579160076,
-        0.009480910466549409,
-        0.11546718708091415,
-        0.6481603896725052,
-        1.769337309777827,
-        2.227458201833157,
-        1.0,
-    ),
-)
-"""digamma(1 + w) / (w - zero) for w in [0, 2.25]."""
-
-_DIGAMMA_ZERO = (0.4616321325302124, 1.2438149938918909e-08, 4.341643069426251e-25)
-"""The zero, in parts: the first has 24 bits, so that it is subtracted exactly in float32 as well."""
-
-_DIGAMMA_STIRLING = (
-    (
-        -0.007050005819121078,
-        0.3157762349596023,
-        2.0111253113045886,
-        2.432591722581847,
-        0.8629999308580346,
-        0.08333333333327637,
-    ),
-    (5.454129064035842, 26.70450582628479, 30.189081563589777, 10.455999170087072, 1.0),
-)
-"""(log(w) + 1 / (2 * w) - digamma(1 + w)) * w**2, of 1 / w**2 for w from 2.25."""
-
-
-def _quotient(x: Array, polynomials: tuple[Sequence[float], Sequence[float]]) -> Array:
-    """Give the quotient of two polynomials by Horner's rule."""
-    values = []
-    for first, second, *rest in polynomials:
-        value = first * x + second
-        for coefficient in rest:
-            value = value * x + coefficient
-        values.append(value)
-    return values[0] / values[1]
 
 
 @Special
@@ -163,10 +75,10 @@ def lgamma(xp: Namespace, x: Array, /) -> Array:
     x = xp.where(xp.isinf(x) | (x < -(2.0**60)), -1.0, x)
     large, w = _shifted(xp, x)
     near = xp.where(large, 1.0, w)
-    far = xp.where(large, w, _UP_TO)
+    far = xp.where(large, w, UP_TO)
     inverse = 1 / far
-    stirling = (far + 0.5) * (xp.log(far) - 1) + (_STIRLING_CONSTANT + inverse * _quotient(inverse * inverse, _STIRLING))
-    value = xp.where(large, stirling, near * (near - 1) * _quotient(near, _ZEROS))
+    stirling = (far + 0.5) * (xp.log(far) - 1) + (STIRLING_CONSTANT + inverse * polynomial_quotient(inverse * inverse, STIRLING))
+    value = xp.where(large, stirling, near * (near - 1) * polynomial_quotient(near, ZEROS))
     fraction = x - xp.round(x)
     sine = xp.abs(xp.sin(pi * fraction)) / pi
     factor = xp.where(x < 0, sine, xp.where(x < 1, x, 1.0))
@@ -178,12 +90,12 @@ def _(xp: Namespace, x: Array, /) -> Array:
     x = widened(xp, x)
     large, w = _shifted(xp, x)
     near = xp.where(large, 1.0, w)
-    far = xp.where(large, w, _UP_TO)
+    far = xp.where(large, w, UP_TO)
     inverse = 1 / far
     square = inverse * inverse
-    stirling = xp.log(far) + (0.5 * inverse - square * _quotient(square, _DIGAMMA_STIRLING))
-    first, second, third = _DIGAMMA_ZERO
-    value = xp.where(large, stirling, (near - first - second - third) * _quotient(near, _DIGAMMA))
+    stirling = xp.log(far) + (0.5 * inverse - square * polynomial_quotient(square, DIGAMMA_STIRLING))
+    first, second, third = DIGAMMA_ZERO
+    value = xp.where(large, stirling, (near - first - second - third) * polynomial_quotient(near, DIGAMMA))
     fraction = x - xp.round(x)
     fraction = xp.where(fraction == 0, nan, fraction)
     # The cotangent by two sines, of which neither is near pi: both keep their digits.
@@ -194,4 +106,4 @@ def _(xp: Namespace, x: Array, /) -> Array:
 def _shifted(xp: Namespace, x: Array) -> tuple[Array, Array]:
     """Give the argument of L, and whether it is large: without rounding, for x - 1 is exact from 1 on."""
     w = xp.where(x >= 1, x - 1, xp.abs(x))
-    return w > _UP_TO, w
+    return w > UP_TO, w

@@ -2,7 +2,7 @@
 
 from math import inf, log, nan
 
-from .._elementary import widened
+from .._elementary import quotient, widened
 from ..typing import Array, Namespace
 from ._function import Special
 
@@ -160,38 +160,26 @@ def rel_entr(xp: Namespace, x: Array, y: Array, /) -> Array:
     """
     x, y = widened(xp, x), widened(xp, y)
     outside = (x <= 0) & (y == y) | (y <= 0) & (x == x)
-    log_ratio = _log_ratio(xp, xp.where(outside, 1.0, x), xp.where(outside, 1.0, y))
+    log_ratio = log_of_ratio(xp, xp.where(outside, 1.0, x), xp.where(outside, 1.0, y))
     return xp.where((x == 0) & (y >= 0), 0.0, xp.where(outside, inf, x * log_ratio))
 
 
 @rel_entr.derivative
 def _(xp: Namespace, x: Array, y: Array, /) -> tuple[Array, Array]:
     x, y = (xp.where(value < 0, nan, xp.abs(value)) for value in (widened(xp, x), widened(xp, y)))
-    return xp.where((y == 0) & (x == x), inf, _log_ratio(xp, x, y) + 1), -x / xp.where((x == 0) & (y == 0), 1.0, y)
+    return xp.where((y == 0) & (x == x), inf, log_of_ratio(xp, x, y) + 1), -x / xp.where((x == 0) & (y == 0), 1.0, y)
 
 
-def _log_ratio(xp: Namespace, x: Array, y: Array) -> Array:
+def log_of_ratio(xp: Namespace, x: Array, y: Array) -> Array:
     """Give log(x / y) of numbers that are not negative, to the last digits whatever their sizes."""
     less = x < y
     small, large = xp.where(less, x, y), xp.where(less, y, x)
     close = large - small < small
     whole = large * (4 / float(xp.finfo(x.dtype).max)) < small  # the quotient does not overflow
-    quotient = _quotient(xp, xp.where(close, large - small, xp.where(whole, large, 1.0)), xp.where(whole, small, 1.0))
-    near = xp.log1p(xp.where(close, quotient, 0.0))
-    far = xp.log(xp.where(close, 1.0, xp.where(whole, quotient, large))) - xp.log(xp.where(whole, 1.0, small))
+    ratio = quotient(xp, xp.where(close, large - small, xp.where(whole, large, 1.0)), xp.where(whole, small, 1.0))
+    near = xp.log1p(xp.where(close, ratio, 0.0))
+    far = xp.log(xp.where(close, 1.0, xp.where(whole, ratio, large))) - xp.log(xp.where(whole, 1.0, small))
     return xp.where(less, -(near + far), near + far)
-
-
-def _quotient(xp: Namespace, x: Array, y: Array) -> Array:
-    """Give x / y with a derivative that is right for small y.
-
-    JAX divides by the square of y, which in float32 underflows for y below 1e-19. NumPy, which has no autodiff, is spared the
-    root, whose rounding counts twice.
-    """
-    if xp.__name__ == "numpy":
-        return x / y
-    root = xp.sqrt(y)
-    return x / root / root
 
 
 @Special
