@@ -28,11 +28,14 @@ ORDERS = ("value", "derivative", "second_derivative")
 def exactly(sweep: Sweep, dtype: np.dtype) -> tuple[list[Batch], list[list[tuple[Any, ...]]]]:
     """Give the numbers of a sweep, and for each order the exact results of each point or row, one for each prediction."""
     thinned = slice(None, None, 4 if dtype.itemsize == 2 else 1)  # 16 bits make few numbers, and float32 has been seen already
-    batches = [tuple(x[thinned] for x in batch) for batch in sweep.batches(dtype)]
+    batches = [
+        # Older versions of NumPy make float32 of bfloat16 and a Python number.
+        tuple(x[thinned] if x.dtype.kind == "i" else x[thinned].astype(dtype) for x in batch)
+        for batch in sweep.batches(dtype)
+    ]
     results: list[list[tuple[Any, ...]]] = [[] for _ in range(sweep.orders)]
     with mp.workdps(exact.DIGITS):
         for batch in batches:
-            assert all(x.dtype == dtype or x.dtype.kind == "i" for x in batch)
             for point in zip(*map(as_exact, batch), strict=True):
                 for order, result in zip(results, sweep.exact(*point), strict=False):
                     order.append(as_tuple(result))

@@ -21,7 +21,7 @@ def numbers(dtype: np.dtype, count: int) -> np.ndarray:
     # Where exp(-x) becomes subnormal, and 0, and where 1 + exp(-x) becomes 1
     turns = [log * np.log(2) for log in (-limits.minexp, limits.nmant - limits.minexp, limits.nmant, limits.maxexp)]
     return np.concatenate(
-        [spread, corners, -corners, ordinary, *(sign * around(turn, dtype) for turn in turns for sign in (-1, 1))]
+        [spread, corners, -corners, ordinary, *(around(sign * turn, dtype) for turn in turns for sign in (-1, 1))]
     )
 
 
@@ -35,9 +35,8 @@ def around(centre: float, dtype: np.dtype) -> np.ndarray:
 
 
 def together(batches: Sequence[tuple[np.ndarray, float]], dtype: np.dtype) -> Batch:
-    pred = np.concatenate([x for x, _ in batches])
+    pred = np.concatenate([x for x, _ in batches]).astype(dtype)
     target = np.concatenate([np.full(x.size, target) for x, target in batches]).astype(dtype)
-    assert pred.dtype == target.dtype == dtype
     assert pred.size >= POINTS
     return pred, target
 
