@@ -44,9 +44,9 @@ def meetings(*libraries: str) -> list[Any]:
     ]
 
 
-def agree(case: Any, index: int, peer: Peer, dtype: str) -> None:
+def agree(case: Any, setting: int, peer: Peer, dtype: str) -> None:
     """Compare values, and gradients where there are any, as far as the peer is right."""
-    drawn = example(case, index, dtype, (40,))
+    drawn = example(case, setting, dtype, (40,))
     parameters = {**case.loss.signature.defaults, **drawn.parameters}
     right = peer.right(drawn.arrays, parameters)
     arrays = tuple(x[right] for x in drawn.arrays)
@@ -63,23 +63,23 @@ def agree(case: Any, index: int, peer: Peer, dtype: str) -> None:
             np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance * float(np.max(np.abs(one))))
 
 
-@pytest.mark.parametrize(("case", "index", "peer"), meetings())
-def test_peers_of_numpy(case: Any, index: int, peer: Peer) -> None:
-    agree(case, index, peer, "float64")
+@pytest.mark.parametrize(("case", "setting", "peer"), meetings())
+def test_peers_of_numpy(case: Any, setting: int, peer: Peer) -> None:
+    agree(case, setting, peer, "float64")
 
 
 @pytest.mark.backends("torch")
 @pytest.mark.eager
-@pytest.mark.parametrize(("case", "index", "peer"), meetings("torch"))
-def test_peers_of_torch(backend: Any, case: Any, index: int, peer: Peer) -> None:
-    agree(case, index, peer, "float64")
+@pytest.mark.parametrize(("case", "setting", "peer"), meetings("torch"))
+def test_peers_of_torch(backend: Any, case: Any, setting: int, peer: Peer) -> None:
+    agree(case, setting, peer, "float64")
 
 
 @pytest.mark.backends("jax")
 @pytest.mark.eager
-@pytest.mark.parametrize(("case", "index", "peer"), meetings("optax"))
-def test_peers_of_optax(backend: Any, case: Any, index: int, peer: Peer) -> None:
-    agree(case, index, peer, backend.dtypes[-1])
+@pytest.mark.parametrize(("case", "setting", "peer"), meetings("optax"))
+def test_peers_of_optax(backend: Any, case: Any, setting: int, peer: Peer) -> None:
+    agree(case, setting, peer, backend.dtypes[-1])
 
 
 def test_every_peer_is_met() -> None:

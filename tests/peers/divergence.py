@@ -19,7 +19,7 @@ def _torch_kl_div(log_pred: Any, target: Any, log_target: bool) -> Any:
 def _optax_kl_divergence(log_pred: Any, target: Any, log_target: bool) -> Any:
     import optax
 
-    return (optax.kl_divergence_with_log_targets if log_target else optax.kl_divergence)(log_pred, target)
+    return (optax.losses.kl_divergence_with_log_targets if log_target else optax.losses.kl_divergence)(log_pred, target)
 
 
 def _scipy_rel_entr(log_pred: Any, target: Any, log_target: bool) -> Any:
