@@ -4,6 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from cases import CASES
 
 import portable_losses as pl
 from portable_losses._blocks import blocks
@@ -78,6 +79,37 @@ def test_memory_does_not_grow_with_the_data(name):
     pred, target = rng.random(10**7, dtype=np.float32), rng.random(10**7, dtype=np.float32)
     loss(pred[:10], target[:10])
     for function, allowed in ((loss, 8 * 2**20), (loss.value_and_grad, 8 * 2**20 + pred.nbytes)):
+        tracemalloc.start()
+        try:
+            function(pred, target)
+            assert tracemalloc.get_traced_memory()[1] < allowed
+        finally:
+            tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("case", "shape"),
+    [
+        pytest.param(case, shape, id=f"{case}-{shape[1]}")
+        for case in CASES
+        for shape in ((120_000, 10), (24, 32_000))
+        if case.row
+        and (case.name != "multilabel_margin_loss" or shape[1] == 10)  # which takes time with the square of the classes
+    ],
+)
+def test_memory_of_rows_does_not_grow_with_the_data(case, shape):
+    """Under 16 MiB, for few classes and for many; a block is at least a row."""
+    rng, (first, second) = np.random.default_rng(3), case.loss.signature.domains[0]
+    rows = rng.random(shape, dtype=np.float32)
+    pred = np.log(rows) if first.interval and first.interval.le == 0 else rows
+    if case.kind == "labels" or second.labels:
+        target = rng.integers(0, shape[1], shape[0])
+    elif not any(case.loss.signature.ways[0][1:]):
+        target = rows[:, 0]
+    else:
+        target = (rows[:, ::-1] > 0.5).astype(np.float32) if second.members else rows[:, ::-1]
+    case.loss(pred[:2], target[:2])
+    for function, allowed in ((case.loss, 2**24), (case.loss.value_and_grad, 2**24 + pred.nbytes)):
         tracemalloc.start()
         try:
             function(pred, target)

@@ -206,7 +206,8 @@ class _Views:
         return total.reshape(-1 if flat else (1,) * (len(self.loop) - total.ndim) + total.shape)
 
     def blocks(self) -> Iterator[Index]:
-        return blocks(self.loop, block_size(np.dtype(self.call.dtype), self.call.entries))
+        rows = max(1, sum(map(bool, self.call.places)))  # losses of two rows have more temporaries
+        return blocks(self.loop, block_size(np.dtype(self.call.dtype), self.call.entries * rows))
 
     def sequences_of(self, index: Index) -> dict[str, Array]:
         return {key: values[index] for key, values in self.sequences.items()}

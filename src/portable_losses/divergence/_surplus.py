@@ -12,17 +12,22 @@ def surplus(xp: Namespace, true: Array, given: Array, step: Array) -> Array:
     `step` is given - true, which the caller may know to more digits than `given` has. With x = step / true the surplus is
     true * (x - log1p(x)), for which there is a series near 0.
     """
-    nothing = true == 0
     near = (step > -0.5 * true) & (step < true)
-    base = xp.where(near, true, 1.0)
-    close = base * excess_near_zero(xp, xp.where(near, step, 0.0) / base)
-    far = ~(near | nothing)
-    true, other = xp.where(far, true, 1.0), xp.where(far, given, 2.0)
-    fewer = other < true
-    logarithm = log_of_quotient(xp, xp.where(fewer, true, other), xp.where(fewer, other, true))
-    # To take 1 from the logarithm first keeps the larger terms from an overflow that the result has not.
-    away = xp.where(fewer, true * (logarithm - 1) + other, xp.where(far, step, 0.0) - true * logarithm)
+    far = ~(near | (true == 0))
+    close = _close(xp, xp.where(near, true, 1.0), xp.where(near, step, 0.0))
+    away = _away(xp, xp.where(far, true, 1.0), xp.where(far, given, 2.0), xp.where(far, step, 0.0))
     return xp.where(near, close, xp.where(far, away, given))
+
+
+def _close(xp: Namespace, true: Array, step: Array) -> Array:
+    return true * excess_near_zero(xp, step / true)
+
+
+def _away(xp: Namespace, true: Array, given: Array, step: Array) -> Array:
+    fewer = given < true
+    logarithm = log_of_quotient(xp, xp.maximum(true, given), xp.minimum(true, given))
+    # To take 1 from the logarithm first keeps the larger terms from an overflow that the result has not.
+    return xp.where(fewer, true * (logarithm - 1) + given, step - true * logarithm)
 
 
 def log_of_quotient(xp: Namespace, larger: Array, smaller: Array) -> Array:

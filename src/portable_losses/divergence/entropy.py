@@ -272,9 +272,8 @@ def js_divergence_loss(
     absent = target == 0
     q, y = xp.where(absent, 1.0, pred), xp.where(absent, 1.0, target)
     mixture, step = beta * y + (1 - beta) * q, q - y
-    of_target = surplus(xp, y, mixture, (1 - beta) * step)
-    of_pred = surplus(xp, q, mixture, -beta * step)
-    terms = xp.where(absent, _slope_without_target(beta) * pred, beta * of_target + (1 - beta) * of_pred)
+    terms = beta * surplus(xp, y, mixture, (1 - beta) * step) + (1 - beta) * surplus(xp, q, mixture, -beta * step)
+    terms = xp.where(absent, _slope_without_target(beta) * pred, terms)
     return xp.squeeze(row_sum(xp, axis, terms), axis=axis) / scale
 
 
