@@ -1,5 +1,7 @@
 """Losses of quantiles and distributions."""
 
+from functools import cache
+
 from mpmath import mp, mpf
 
 from .arithmetic import Exact, difference, ratio
@@ -23,35 +25,41 @@ def interval_loss(lower: Exact, upper: Exact, target: Exact, alpha: Exact) -> tu
 
 def gaussian_nll_loss(mean: Exact, variance: Exact, target: Exact, full: bool, eps: Exact) -> tuple[Exact, ...]:
     v, below = max(variance, eps), variance < eps
-    with mp.workdps(150):  # of a residual, of its square, and of what that leaves of the variance
+    with mp.workdps(1400):  # of a residual, of its square, and of what that leaves of the variance
         residual = mean - target
-        if v == 0:
-            sign = mp.inf if residual else -mp.inf
-            return sign, (ratio(residual, v), -sign), (mp.inf, sign)
-        value = difference(residual**2 / (2 * v) + (mp.log(2 * mp.pi) / 2 if full else 0), -mp.log(v) / 2)
-        first = residual / v, mpf(0) if below else (v - residual**2) / (2 * v**2)
-        return value, first, (1 / v, mpf(0) if below else (2 * residual**2 - v) / (2 * v**3))
+        square = residual**2
+        rest, bend = v - square, 2 * square - v
+    if v == 0:
+        sign = mp.inf if residual else -mp.inf
+        return sign, (ratio(residual, v), -sign), (mp.inf, sign)
+    value = difference(square / (2 * v) + (mp.log(2 * mp.pi) / 2 if full else 0), -mp.log(v) / 2)
+    first = residual / v, mpf(0) if below else rest / (2 * v**2)
+    return value, first, (1 / v, mpf(0) if below else bend / (2 * v**3))
 
 
 def laplace_nll_loss(loc: Exact, scale: Exact, target: Exact) -> tuple[Exact, ...]:
-    with mp.workdps(150):
+    with mp.workdps(700):  # of what a residual leaves of the scale
         size, sign = abs(loc - target), mp.sign(loc - target)
-        value = difference(size / scale, -mp.log(2 * scale))
-        return value, (sign / scale, (scale - size) / scale**2), (mpf(0), (2 * size - scale) / scale**3)
+        rest, bend = scale - size, 2 * size - scale
+    return difference(size / scale, -mp.log(2 * scale)), (sign / scale, rest / scale**2), (mpf(0), bend / scale**3)
 
 
 def student_t_nll_loss(loc: Exact, scale: Exact, target: Exact, df: Exact) -> tuple[Exact, ...]:
-    with mp.workdps(150):
-        residual = loc - target
-        z = residual / scale
-        with mp.extradps(max(0, int(mp.log10(df)))):  # lgamma grows with df, the difference does not
-            constant = mp.loggamma(df / 2) - mp.loggamma((df + 1) / 2) + mp.log(df * mp.pi) / 2
-        value = difference((df + 1) / 2 * mp.log1p(z**2 / df) + constant, -mp.log(scale))
-        total = df + z**2
-        first = (df + 1) * z / (scale * total), df * (1 - z**2) / (scale * total)
-        location = difference((df + 1) * df / (scale * total) ** 2, (df + 1) * z**2 / (scale * total) ** 2)
-        spread = difference(df * (z**4 + (1 + 3 * df) * z**2) / (scale * total) ** 2, (df / (scale * total)) ** 2)
-        return value, first, (location, spread)
+    with mp.workdps(700):  # of what a residual leaves of the scale
+        z = (loc - target) / scale
+        rest = 1 - z**2
+    value = difference((df + 1) / 2 * mp.log1p(z**2 / df) + _student_t_constant(df), -mp.log(scale))
+    total = df + z**2
+    first = (df + 1) * z / (scale * total), df * rest / (scale * total)
+    location = difference((df + 1) * df / (scale * total) ** 2, (df + 1) * z**2 / (scale * total) ** 2)
+    spread = difference(df * (z**4 + (1 + 3 * df) * z**2) / (scale * total) ** 2, (df / (scale * total)) ** 2)
+    return value, first, (location, spread)
+
+
+@cache
+def _student_t_constant(df: Exact) -> Exact:
+    with mp.workdps(100 + max(0, int(mp.log10(df)))):  # lgamma grows with df, the difference does not
+        return mp.loggamma(df / 2) - mp.loggamma((df + 1) / 2) + mp.log(df * mp.pi) / 2
 
 
 def crps_gaussian_loss(mean: Exact, scale: Exact, target: Exact) -> tuple[Exact, ...]:
