@@ -121,6 +121,124 @@ def test_the_labels_of_a_set_are_no_classes() -> None:
         np.testing.assert_array_equal(np.asarray(spread_loss(*arrays, reduction="none")), np.full(3, 2.0))
 
 
+def test_the_last_axis_is_the_last_where_another_is_said() -> None:
+    """-1 is the last but one only where no option says anything else."""
+    rng = np.random.default_rng(1)
+    embedding, label = rng.normal(size=(3, 5, 2)), rng.integers(0, 2, (3, 5))
+    wanted = spread_loss(embedding, label, reduction="none")
+    for d_axis in (0, 1):
+        found = spread_loss(np.moveaxis(embedding, -1, d_axis), label, d_axis=d_axis, reduction="none")
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+class ImageOptions(Options, total=False):
+    """The options of a loss over images of several classes."""
+
+    class_axis: int
+    region_axis: int | tuple[int, ...]
+
+
+@loss("(class,region),(class,region)->()")
+def image_loss(xp: Namespace, axis: Axis, pred: Probability, target: Real, /, **options: Unpack[ImageOptions]) -> Array:
+    """Give the classes weights by their number."""
+    return xp.sum(_number(xp, pred) * pred * target, axis=axis)
+
+
+@image_loss.derivative
+def _(xp: Namespace, axis: Axis, pred: Probability, target: Real, /) -> Array:
+    return _number(xp, pred) * target
+
+
+def _number(xp: Namespace, pred: Array) -> Array:
+    return xp.reshape(xp.arange(pred.shape[-2], dtype=pred.dtype), (-1, 1))
+
+
+IMAGES = np.random.default_rng(2).uniform(0, 1, (2, 5, 3, 4, 2))
+"""Predictions and targets of 5 images, 3 classes, 4 rows and 2 columns."""
+
+
+@pytest.mark.parametrize("library", [np, strict])
+@pytest.mark.parametrize(
+    ("order", "options"),
+    [
+        ("nchw", {"class_axis": 1, "region_axis": (2, 3)}),
+        ("nchw", {"class_axis": -3, "region_axis": (-2, -1)}),
+        ("nhwc", {"region_axis": (1, 2)}),
+        ("nhwc", {"class_axis": -1, "region_axis": (-3, -2)}),
+        ("hwcn", {"class_axis": 2, "region_axis": (0, 1)}),
+        ("cnhw", {"class_axis": 0, "region_axis": (2, 3)}),
+        ("hcnw", {"class_axis": 1, "region_axis": (0, 3)}),
+    ],
+)
+def test_a_dimension_of_several_axes(library: Any, order: str, options: Any) -> None:
+    """They are read as one, wherever they are; the gradient has the axes of the predictions."""
+    pred, target = IMAGES
+    weights = np.asarray([1.0, 2.0, 0.0, 0.5, 1.0])
+    slopes = np.arange(3)[:, None, None] * target * (weights / weights.sum())[:, None, None, None]
+    losses = (np.arange(3)[:, None, None] * pred * target).sum(axis=(1, 2, 3))
+    arrays = [library.asarray(np.einsum(f"nchw->{order}", x).copy()) for x in IMAGES]
+    value, gradient = image_loss.value_and_grad(*arrays, weights=library.asarray(weights), **options)
+    np.testing.assert_allclose(float(value), np.average(losses, weights=weights), rtol=1e-12)
+    np.testing.assert_allclose(np.asarray(gradient), np.einsum(f"nchw->{order}", slopes), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(np.asarray(image_loss(*arrays, reduction="none", **options)), losses, rtol=1e-12)
+
+
+def test_several_axes_that_are_the_loops_as_well() -> None:
+    """Pixels of all images, in one region; and of each row, of which there are many."""
+    pred, target = IMAGES
+    wanted = (np.arange(3)[:, None, None] * pred * target).sum()
+    np.testing.assert_allclose(image_loss(pred, target, class_axis=1, region_axis=(0, 2, 3)), wanted, rtol=1e-12)
+    found = image_loss(pred, target, class_axis=1, region_axis=(3,), axis=0)
+    one = image_loss(pred, target, class_axis=1, region_axis=3, axis=0)
+    np.testing.assert_array_equal(found, one)
+    assert found.shape == (4,)
+
+
+def test_several_axes_that_do_not_fit() -> None:
+    pred, target = IMAGES
+    for axes, fault in (((2, 4), "are not all axes"), ((), "is no axis"), ((2, 0.5), "are not all axes"), ([2, 3], "is no axis")):
+        with pytest.raises(ValueError, match=rf"image_loss: (region_axis=.*{fault}|the shapes do not fit)"):
+            image_loss(pred, target, class_axis=1, region_axis=axes)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="image_loss: class_axis, region_axis name one axis twice"):
+        image_loss(pred, target, class_axis=1, region_axis=(1, 2))
+    with pytest.raises(ValueError, match="image_loss: class_axis, region_axis name one axis twice"):
+        image_loss(pred, target, class_axis=1, region_axis=(2, -2))
+    with pytest.raises(ValueError, match=r"image_loss: .*\(5, 3, 4, 2\).*\(5, 3, 2, 4\)"):  # as many pixels all the same
+        image_loss(pred, np.swapaxes(target, 2, 3), class_axis=1, region_axis=(2, 3))
+    with pytest.raises(ValueError, match="image_loss: class_axis="):
+        image_loss(pred, target, class_axis=(1, 2), region_axis=3)  # type: ignore[arg-type]
+
+
+def test_a_bad_value_of_several_axes_is_named_by_its_place() -> None:
+    pred, target = IMAGES.copy()
+    pred[3, 1, 2, 0] = 1.5
+    with pytest.raises(ValueError, match=r"pred\[3, 1, 2, 0\] is 1.5"):
+        image_loss(pred, target, class_axis=1, region_axis=(2, 3))
+
+
+def test_the_docstring_says_which_dimension_may_have_several_axes() -> None:
+    @loss("(class,region),(class,region)->()")
+    def documented(xp: Namespace, axis: Axis, pred: Real, target: Real, /, **options: Unpack[ImageOptions]) -> Array:
+        """Do nothing.
+
+        Parameters
+        ----------
+        pred : array
+            Predictions.
+        target : array
+            Targets.
+
+        Returns
+        -------
+        array
+            Zeros.
+        """
+        return xp.zeros_like(pred)
+
+    assert "region_axis : int or tuple of int, default -1" in str(documented.__doc__)
+    assert "class_axis : int, default -1" in str(documented.__doc__)
+
+
 class SequenceOptions(Options, total=False):
     """The options of a loss over sequences."""
 

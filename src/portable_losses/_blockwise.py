@@ -253,6 +253,9 @@ class _Views:
         if own is not None:
             self._refuse_shared(call.signature.arguments[i], domain, values, good, own)
         values, good = (_as_given(x, call.places[i]) for x in (values, good))
+        merge = call.merges[i]
+        if merge is not None:
+            values, good = (merge.undone(numpy, x) for x in (values, good))
         refuse(call.signature.name, call.signature.arguments[i], domain, values, good)
 
     def _refuse_shared(self, key: str, domain: Domain, values: Array, good: Array, own: tuple[int, ...]) -> NoReturn:

@@ -50,7 +50,7 @@ def with_options(docstring: str | None, signature: Signature) -> str | None:
     text = inspect.cleandoc(docstring)
     if "\nRaises\n" not in text:
         text = _after("Returns", f"\n{_raises(signature)}", text)
-    return _after("Parameters", "\n".join(map(_option, signature.options.items())), text)
+    return _after("Parameters", "\n".join(_option(signature, *option) for option in signature.options.items()), text)
 
 
 def _after(title: str, insertion: str, text: str) -> str:
@@ -61,8 +61,7 @@ def _after(title: str, insertion: str, text: str) -> str:
     return text
 
 
-def _option(option: tuple[str, Any]) -> str:
-    name, default = option
+def _option(signature: Signature, name: str, default: Any) -> str:
     if name in _OPTIONS:
         return _OPTIONS[name]
     dimension = name.removesuffix("_axis")
@@ -71,6 +70,11 @@ def _option(option: tuple[str, Any]) -> str:
             f"{name} : int, optional\n"
             f"    The axis of the {dimension} dimension: the last by default. Vectors have none, unless it is said: each\n"
             "    element is one loss."
+        )
+    if dimension in signature.several:
+        return (
+            f"{name} : int or tuple of int, default {default}\n"
+            f"    The axis of the {dimension} dimension, or its axes, as the height and the width of an image."
         )
     return f"{name} : int, default {default}\n    The axis of the {dimension} dimension."
 

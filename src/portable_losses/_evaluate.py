@@ -39,7 +39,15 @@ def evaluate(
     wanted = len(orders)
     if finish is not None and 0 not in orders:
         orders = (0, *orders)  # which the derivative of the function is taken at
-    return (in_blocks if call.xp is numpy else _at_once)(call, compute, orders, finish)[-wanted:]
+    results = (in_blocks if call.xp is numpy else _at_once)(call, compute, orders, finish)[-wanted:]
+    if any(call.merges):
+        for order, result in zip(orders[-wanted:], results, strict=True):
+            if order:
+                result[:] = [
+                    gradient if merge is None else merge.undone(call.xp, gradient)
+                    for gradient, merge in zip(result, call.merges, strict=False)
+                ]
+    return results
 
 
 def _at_once(call: Call, compute: Compute, orders: Orders, finish: Finish | None) -> list[Any]:

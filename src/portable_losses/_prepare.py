@@ -12,7 +12,7 @@ import numpy as np
 from ._arrays import NUMBER, check_kind, check_real, filled, floating, is_kind, read_arrays
 from ._domains import check_parameter
 from ._namespace import device_of, numpy, scalar, wide_dtype
-from ._shapes import check_agreement, check_broadcast, known, loop_axes, places_of, spread, way_of
+from ._shapes import Merge, check_agreement, check_broadcast, known, loop_axes, merged, places_of, spread, way_of
 from ._signature import Signature
 from .typing import Array, Domain, Namespace, Reduction
 
@@ -43,7 +43,9 @@ class Call:
     core: int
     """How many core dimensions the first argument has."""
     places: list[tuple[int, ...]]
-    """Where the core axes of each argument were."""
+    """Where the core axes of each argument were, once each dimension had one."""
+    merges: list[Merge | None]
+    """How the axes of each argument became one for each core dimension, if there were more."""
     reduction: str
     axis: tuple[int, ...] | None
     """The loop axes to reduce, None for all."""
@@ -81,12 +83,19 @@ def prepare(signature: Signature, arguments: Sequence[Any], given: Mapping[str, 
     sharing = [_shares(signature, arrays, i, sequences) for i in range(len(arrays))]
     way = way_of(signature, arrays, sharing, options)
     core = len(signature.ways[way][0])
-    places = []
+    places: list[tuple[int, ...]] = []
+    merges: list[Merge | None] = []
+    sizes: dict[str, tuple[int, ...]] = {}
     for i, cores in enumerate(signature.ways[way]):
         place = () if isinstance(arrays[i], NUMBER) else places_of(signature, cores, arrays[i], options)
         if place and place != tuple(range(arrays[i].ndim - len(place), arrays[i].ndim)):
             arrays[i] = xp.moveaxis(arrays[i], place, tuple(range(-len(place), 0)))
+        merge = None
+        if len(place) > len(cores):
+            arrays[i], merge = merged(signature, i, cores, xp, arrays[i], place, options, sizes, arguments)
+            place = tuple(range(arrays[i].ndim - len(cores), arrays[i].ndim))
         places.append(place)
+        merges.append(merge)
     pred = arrays[0]
     loop = tuple(pred.shape[: pred.ndim - core])
     check_agreement(signature, way, arrays, sharing, places, arguments)
@@ -120,6 +129,7 @@ def prepare(signature: Signature, arguments: Sequence[Any], given: Mapping[str, 
         loop=loop,
         core=core,
         places=places,
+        merges=merges,
         reduction=options["reduction"],
         axis=loop_axes(name, options["axis"], len(loop)),
         weights=_modifier(name, "weights", extras, xp, dtype, pred, loop),

@@ -1,8 +1,9 @@
 """The shapes of a call: which way it is meant, where the core axes are, and whether all arrays agree."""
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,12 +26,13 @@ def way_of(signature: Signature, arrays: Sequence[Array], sharing: Sequence[bool
     rows = any(options[f"{core}_axis"] is not None for core in signature.core)
     fitting = []
     for way, cores in enumerate(signature.ways):
-        loops = arrays[0].ndim - len(cores[0])
+        numbers = [sum(_number_of_axes(signature, core, options) for core in of_array) for of_array in cores]
+        loops = arrays[0].ndim - numbers[0]
         if signature.core and not any(cores) and (rows or not vectors):
             continue
         if loops >= 0 and all(
-            not core if isinstance(array, NUMBER) else shared or array.ndim == loops + len(core)
-            for array, core, shared in zip(arrays, cores, sharing, strict=True)
+            not number if isinstance(array, NUMBER) else shared or array.ndim == loops + number
+            for array, number, shared in zip(arrays, numbers, sharing, strict=True)
         ):
             fitting.append((any(cores), way))
     if fitting:
@@ -51,20 +53,73 @@ def way_of(signature: Signature, arrays: Sequence[Array], sharing: Sequence[bool
     raise ValueError(f"{signature.name}: the shapes do not fit: {shapes}; it takes {wanted}, where ... are the same axes for all")
 
 
+def _number_of_axes(signature: Signature, core: str, options: Mapping[str, Any]) -> int:
+    axis = options[f"{core}_axis"]
+    return len(axis) if core in signature.several and isinstance(axis, tuple) else 1
+
+
 def places_of(signature: Signature, cores: tuple[str, ...], array: Array, options: Mapping[str, Any]) -> tuple[int, ...]:
-    """Give where an array has its core axes: last, in their order, unless an option says otherwise."""
+    """Give where an array has its core axes, of which one dimension may have several.
+
+    They are last, in their order, unless an option says otherwise; then -1 is the last axis and no other.
+    """
+    said = [options[f"{core}_axis"] for core in cores]
+    unsaid = [axis is None and signature.options[f"{core}_axis"] is None for core, axis in zip(cores, said, strict=True)]
+    if all(none or (isinstance(axis, Integral) and axis == -1) for none, axis in zip(unsaid, said, strict=True)):
+        said = [i - len(cores) for i in range(len(cores))]
+    else:
+        said = [-1 if none else axis for none, axis in zip(unsaid, said, strict=True)]
     places = []
-    for i, core in enumerate(cores):
-        place = options[f"{core}_axis"]
-        unsaid = place is None and signature.options[f"{core}_axis"] is None
-        if unsaid or (isinstance(place, Integral) and place == -1):
-            place = i - len(cores)
-        if not isinstance(place, Integral) or not -array.ndim <= place < array.ndim:
-            raise ValueError(f"{signature.name}: {core}_axis={place!r} is no axis of an array of shape {tuple(array.shape)}")
-        places.append(int(place) % array.ndim)
+    for core, axis in zip(cores, said, strict=True):
+        axes = axis if core in signature.several and isinstance(axis, tuple) and axis else (axis,)
+        for place in axes:
+            if not isinstance(place, Integral) or not -array.ndim <= place < array.ndim:
+                fault = "is no axis" if axes == (axis,) else "are not all axes"
+                raise ValueError(f"{signature.name}: {core}_axis={axis!r} {fault} of an array of shape {tuple(array.shape)}")
+            places.append(int(place) % array.ndim)
     if len(set(places)) != len(places):
         raise ValueError(f"{signature.name}: {', '.join(f'{core}_axis' for core in cores)} name one axis twice")
     return tuple(places)
+
+
+class Merge(NamedTuple):
+    """How several axes of an array became one."""
+
+    places: tuple[int, ...]
+    """Where the core axes were."""
+    sizes: tuple[int, ...]
+    """Their sizes."""
+    cores: int
+    """How many axes they became."""
+
+    def undone(self, xp: Namespace, array: Array) -> Array:
+        """Give an array of that kind the axes that the array had."""
+        split = xp.reshape(array, (*array.shape[: array.ndim - self.cores], *self.sizes))
+        return xp.moveaxis(split, tuple(range(-len(self.places), 0)), self.places)
+
+
+def merged(
+    signature: Signature,
+    i: int,
+    cores: tuple[str, ...],
+    xp: Namespace,
+    array: Array,
+    place: tuple[int, ...],
+    options: Mapping[str, Any],
+    sizes: dict[str, tuple[int, ...]],
+    given: Sequence[Any],
+) -> tuple[Array, Merge]:
+    """Make one axis of the axes of each core dimension, which are last; `sizes` holds those of the arrays before."""
+    loops = array.ndim - len(place)
+    shape, start = list(array.shape[:loops]), loops
+    for core in cores:
+        end = start + _number_of_axes(signature, core, options)
+        own = tuple(array.shape[start:end])
+        if any(known(a) and known(b) and a != b for a, b in zip(own, sizes.setdefault(core, own), strict=True)):
+            _differ(signature, i, tuple(np.shape(given[0])), tuple(np.shape(given[i])), True)
+        shape.append(prod(own))
+        start = end
+    return xp.reshape(array, tuple(shape)), Merge(place, tuple(array.shape[loops:]), len(cores))
 
 
 def check_agreement(

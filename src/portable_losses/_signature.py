@@ -47,6 +47,8 @@ class Signature:
     """How many of the arguments, from the first, are predicted: a derivative is taken with respect to each."""
     public: inspect.Signature
 
+    several: frozenset[str]
+    """The core dimensions that may have several axes: those whose option is said to be an int or a tuple."""
     core: tuple[str, ...]
     """The core dimensions of the first argument, in the first way to call the loss: none for a pointwise loss."""
     small: tuple[tuple[bool, bool], ...]
@@ -83,7 +85,8 @@ def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int) 
             f"{name}: predicted counts the arguments that are predicted, from 1 to {len(arguments)}, not {predicted!r}"
         )
     own = {p.name: _parameter(name, p, hints.get(p.name, Any)) for p in keywords}
-    options = {name: DEFAULTS[name] for name in _option_names(hints.get(rest[0].name) if rest else None)}
+    kinds = _option_kinds(hints.get(rest[0].name) if rest else None)
+    options = {name: default for name, default in DEFAULTS.items() if name in kinds}
     everywhere = -1 if all(map(any, ways)) else None  # where there is a way without core axes, an axis has to be said
     options |= {f"{core}_axis": everywhere for way in ways for cores in way for core in cores}
     if taken := own.keys() & options.keys():
@@ -105,6 +108,7 @@ def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int) 
         defaults=defaults,
         options=options,
         predicted=predicted,
+        several=frozenset(core for way in ways for cores in way for core in cores if _admits_tuple(kinds.get(f"{core}_axis"))),
         core=ways[0][0],
         small=_small(ways, domains[0]) if len(defaults) == len(own) else (),
         public=inspect.Signature(positional + keywords + shown, return_annotation=hints.get("return", Any)),
@@ -131,11 +135,16 @@ def _small(ways: tuple[tuple[tuple[str, ...], ...], ...], domains: Domains) -> t
     return tuple((bool(cores), domain.labels) for cores, domain in zip(ways[0], domains, strict=True))
 
 
-def _option_names(annotation: Any) -> list[str]:
+def _option_kinds(annotation: Any) -> dict[str, Any]:
+    """Give the options that a loss says it has, and those that every loss has, with their types."""
     if get_origin(annotation) is Unpack:
         (annotation,) = get_args(annotation)
-    known = {**Options.__annotations__, **getattr(annotation, "__annotations__", {})}
-    return [name for name in DEFAULTS if name in known]
+    own = get_type_hints(annotation) if hasattr(annotation, "__annotations__") else {}
+    return {**get_type_hints(Options), **own}
+
+
+def _admits_tuple(kind: Any) -> bool:
+    return any(get_origin(alternative) is tuple for alternative in _alternatives(kind))
 
 
 def _domain(annotation: Any, way: int) -> Domain | DependentDomain:
