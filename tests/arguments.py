@@ -17,14 +17,17 @@ WAYS = [(loss, way) for loss in LOSSES for way, cores in enumerate(loss.signatur
 ROWS = [(loss, way) for loss, way in WAYS if not (way and loss.signature.options.get("class_axis", -1) is None)]
 """Those that mean the same with and without loops: vectors may be read as many losses, or as one row."""
 
+CLASS_WAYS = [(loss, way) for loss, way in WAYS if loss.signature.core == ("class",)]
+"""Those of one row of classes."""
+
 CORE_SIZE = 4
 LOOP = (2, 3)
 METHODS = ("__call__", "value_and_grad", "grad", "grad_and_hess")
 
 
 def methods(loss: pl.Loss[...]) -> tuple[str, ...]:
-    """Give the methods of a loss, without the second derivative of one that is a function of the reduced loss."""
-    return METHODS[:-1] if loss is pl.rmse_loss else METHODS
+    """Give the methods of a loss, without the second derivative of one that has none."""
+    return METHODS[:-1] if loss in (pl.lovasz_hinge_loss, pl.lovasz_softmax_loss, pl.rmse_loss) else METHODS
 
 
 def parts(result: Any) -> list[Any]:

@@ -5,6 +5,7 @@ is a difference that cancels, it is that around the larger of the two terms. flo
 rounded once: 1 ulp of their own. What is swept is in `cases`.
 """
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -42,6 +43,15 @@ def exactly(sweep: Sweep, dtype: np.dtype) -> tuple[list[Batch], list[list[tuple
     return batches, results
 
 
+def flat(expected: Any) -> Iterator[Any]:
+    """Give the numbers of a row, or of rows, one after the other."""
+    if not isinstance(expected, list):
+        yield expected
+        return
+    for part in expected:
+        yield from flat(part)
+
+
 def worst(sweep: Sweep, dtype: np.dtype, order: int) -> tuple[float, str]:
     """Give the worst error in ulp, and where it is."""
     batches, results = exactly(sweep, dtype)
@@ -53,9 +63,7 @@ def worst(sweep: Sweep, dtype: np.dtype, order: int) -> tuple[float, str]:
             assert all(x.dtype == dtype for x in computed)
             for i, right in zip(range(len(batch[0])), rest, strict=False):
                 for part, (found, expected) in enumerate(zip(computed, right, strict=True)):
-                    for here, there in zip(
-                        np.ravel(found[i]), expected if isinstance(expected, list) else [expected], strict=True
-                    ):
+                    for here, there in zip(np.ravel(found[i]), flat(expected), strict=True):
                         off = exact.ulps(here, there, dtype)
                         if off > error:
                             point = ", ".join(repr(x[i]) for x in batch)

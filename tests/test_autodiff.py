@@ -127,11 +127,12 @@ def test_second_derivative_is_that_of_the_first(backend, dtype, case):
         def first(entry: Any, *given: Any, i: int = i) -> Any:
             return backend.xp.sum(as_tuple(case.loss.grad(*given, reduction="sum"))[i][entry])
 
-        entries = [(..., k) for k in range(drawn.arrays[i].shape[-1])] if case.row else [...]  # the diagonal, a class at a time
+        core = tuple(drawn.arrays[i].shape[1:])
+        entries = [(..., *k) for k in np.ndindex(core)] if case.row else [...]  # the diagonal, an entry at a time
         columns = [
             gradient(backend, lambda *a, entry=entry: first(entry, *a), *arrays, number=i + 1)[i][entry] for entry in entries
         ]
-        actual = backend.xp.stack(columns, axis=-1) if case.row else columns[0]
+        actual = backend.xp.reshape(backend.xp.stack(columns, axis=-1), (-1, *core)) if case.row else columns[0]
         np.testing.assert_allclose(backend.to_numpy(actual), right, rtol=1e-4, atol=32 * np.finfo(dtype).eps)
 
 

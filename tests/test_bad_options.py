@@ -8,7 +8,7 @@ import array_api_strict as strict
 import numpy as np
 import pytest
 from annotated_types import Ge, Gt, Le, Lt
-from arguments import CORE_SIZE, LOSSES, ROWS, WAYS, arguments, has, labels, parts, refused
+from arguments import CLASS_WAYS, CORE_SIZE, LOSSES, ROWS, WAYS, arguments, has, labels, parts, refused
 
 import portable_losses as pl
 from portable_losses.typing import Gap, Reduction
@@ -106,7 +106,7 @@ def test_an_axis_of_one_loss(loss: Loss, way: int) -> None:
         refused(loss, arguments(loss, way, ()), ValueError, "axis", axis=axis)
 
 
-@pytest.mark.parametrize(("loss", "way"), [case for case in WAYS if has(case[0], "class_axis")])
+@pytest.mark.parametrize(("loss", "way"), CLASS_WAYS)
 @pytest.mark.parametrize("class_axis", [3, -4, 1.0, "last", None, (0,), (0, 1), [1], np.ones(2)])
 def test_a_class_axis_that_is_none(loss: Loss, way: int, class_axis: Any) -> None:
     """The logits have three axes, and one of them is that of the classes."""

@@ -1,6 +1,18 @@
 """The cases of all losses, for the tests that ask the same of each, and the sweeps of `test_accuracy`."""
 
-from . import binary, deviance, divergence, multiclass, multiclass_margin, multilabel, probabilistic, regression, robust, special
+from . import (
+    binary,
+    deviance,
+    divergence,
+    multiclass,
+    multiclass_margin,
+    multilabel,
+    probabilistic,
+    regression,
+    robust,
+    segmentation,
+    special,
+)
 from .case import CLASSES, ROWS, Batch, Case, Example, Sweep, as_exact, as_tuple, example
 
 __all__ = [
@@ -19,7 +31,18 @@ __all__ = [
     "example",
 ]
 
-FAMILIES = (regression, robust, probabilistic, deviance, binary, multiclass, multiclass_margin, divergence, multilabel)
+FAMILIES = (
+    regression,
+    robust,
+    probabilistic,
+    deviance,
+    binary,
+    multiclass,
+    multiclass_margin,
+    divergence,
+    multilabel,
+    segmentation,
+)
 
 CASES = tuple(case for family in FAMILIES for case in family.CASES)
 SWEEPS = tuple(sweep for family in (*FAMILIES, special) for sweep in family.SWEEPS)

@@ -75,7 +75,7 @@ class Case:
     @property
     def inner(self) -> tuple[Any, ...]:
         """An index that lays what there is of each loss along the predictions."""
-        return (..., None) if self.row else (...,)
+        return (..., *(None,) * len(self.loss.signature.core)) if self.row else (...,)
 
     def finished(self, reduced: Any, gradient: tuple[Any, ...], along: Any = None) -> tuple[Any, tuple[Any, ...]]:
         """Apply the outer function to the reduced loss, and the chain rule to the gradient.
@@ -100,8 +100,8 @@ def with_parameters(function: Callable[..., Any], parameters: Mapping[str, Any])
 
 
 def as_exact(value: Any) -> Any:
-    """Bring a number, or a row of numbers, to mpmath; True, False and None stay."""
-    if value is None or isinstance(value, (bool, np.bool_)):
+    """Bring a number, or a row of numbers, to mpmath; True, False, None and words stay."""
+    if value is None or isinstance(value, (bool, np.bool_, str)):
         return value
     return tuple(map(as_exact, value)) if np.ndim(value) else mpf(float(value))
 

@@ -1,0 +1,16 @@
+"""Losses that compare regions: the pixels of an image that belong to something, as predicted and as observed."""
+
+from .generalized import generalized_dice_loss
+from .lovasz import lovasz_hinge_loss, lovasz_softmax_loss
+from .matthews import matthews_loss
+from .overlap import dice_loss, jaccard_loss, tversky_loss
+
+__all__ = [
+    "dice_loss",
+    "generalized_dice_loss",
+    "jaccard_loss",
+    "lovasz_hinge_loss",
+    "lovasz_softmax_loss",
+    "matthews_loss",
+    "tversky_loss",
+]

@@ -1,0 +1,221 @@
+"""The Jaccard index of two sets made a loss of numbers, by Lovász' extension."""
+
+from typing import Literal, NamedTuple, Unpack
+
+from .._elementary import weighted, widened
+from .._loss import loss
+from .._namespace import places, wide_dtype
+from ..typing import Array, Axis, Logit, Namespace
+from ._region import ClassRegionOptions, Mask, Membership, RegionOptions, total
+
+__all__ = ["lovasz_hinge_loss", "lovasz_softmax_loss"]
+
+
+@loss("(region),(region)->()")
+def lovasz_hinge_loss(xp: Namespace, axis: Axis, pred: Logit, target: Mask, /, **options: Unpack[RegionOptions]) -> Array:
+    r"""Lovász hinge of a region: the Jaccard loss of the hinge losses of its elements.
+
+    Parameters
+    ----------
+    pred : array
+        Predicted scores of the elements along `region_axis`: real numbers, -inf and inf included. Those above 0 are predicted to
+        belong to the region.
+    target : array
+        What was observed, of the shape of `pred`: 1 for the elements of the region, 0 for the others.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `pred`, without a unit.
+
+    See Also
+    --------
+    lovasz_softmax_loss : Of the probabilities of several classes.
+    jaccard_loss : Of probabilities, without a sort.
+    hinge_loss : Of each element by itself.
+
+    Notes
+    -----
+    With the sign :math:`s_i = 2 y_i - 1` the margin of an element is :math:`s_i z_i`, and its error
+    :math:`m_i = \max(0, 1 - s_i z_i)`. With the errors in descending order, :math:`m_{(1)} \ge m_{(2)} \ge \dots`, the loss is
+
+    .. math:: \ell = \sum_k m_{(k)} \bigl( J_k - J_{k-1} \bigr),
+
+    where :math:`J_k` is 1 minus the intersection over the union if just the first `k` elements are wrong. With `G` elements in
+    the region, of which `c` are among the first `k`, and :math:`f = k - c` others the difference is :math:`1 / (G + f)` for an
+    element of the region and :math:`(G - c) / ((G + f) (G + f - 1))` for another; it is computed so, as the :math:`J_k` nearly
+    cancel. All of it takes one sort, of the margins, since small scores are lost in an error. If the region is empty, the loss is
+    the largest error, which is 0 where all scores are -1 at most.
+
+    The derivative with respect to :math:`z_i` is :math:`-s_i` times that difference, 0 from a margin of 1 on. Equal errors are
+    taken in the order of the elements, which is one of the subgradients. There is no second derivative.
+
+    Where the errors are 0 or 1 the loss is the Jaccard loss of the sets. The authors' own program flattens a batch unless it is
+    told `per_image`; here the batch is a region if its axis is in `region_axis`. Segmentation Models takes the same errors.
+
+    References
+    ----------
+    .. [1] J. Yu and M. B. Blaschko, "The Lovász Hinge: A Novel Convex Surrogate for Submodular Losses", IEEE Transactions on
+       Pattern Analysis and Machine Intelligence 42, 2020. :doi:`10.1109/TPAMI.2018.2883039`
+    .. [2] M. Berman, A. R. Triki and M. B. Blaschko, "The Lovász-Softmax Loss: A Tractable Surrogate for the Optimization of the
+       Intersection-over-Union Measure in Neural Networks", CVPR 2018. :doi:`10.1109/CVPR.2018.00464`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> float(pl.lovasz_hinge_loss([2.0, 0.5, -0.5, 0.0], [1.0, 1.0, 0.0, 0.0]))
+    0.5416666...
+    >>> pl.lovasz_hinge_loss.grad([2.0, 0.5, -0.5, 0.0], [1.0, 1.0, 0.0, 0.0])
+    array([ 0.        , -0.33333333,  0.08333333,  0.33333333])
+    """
+    return _hinge(xp, axis, pred, target)[0]
+
+
+class Order(NamedTuple):
+    """The elements of a region in the order of their errors, the largest first."""
+
+    places: Array
+    """Where the elements are."""
+    steps: Array
+    """How much of the Jaccard loss each adds if it is wrong, as those before it are."""
+
+    def sorted(self, xp: Namespace, axis: Axis, x: Array) -> Array:
+        """Give the numbers of the elements in this order."""
+        return xp.take_along_axis(x, self.places, axis=axis)
+
+    def restored(self, xp: Namespace, axis: Axis, x: Array) -> Array:
+        """Give numbers in this order in that of the elements; the order is a permutation, whose own order is its inverse."""
+        if xp.__name__ == "numpy":
+            result = xp.empty_like(x)
+            xp.put_along_axis(result, self.places, x, axis=axis)
+            return result
+        return xp.take_along_axis(x, xp.argsort(self.places, axis=axis, stable=True), axis=axis)
+
+
+def _ordered(xp: Namespace, axis: Axis, rising: Array, target: Array) -> Order:
+    """Sort elements by numbers that rise as the errors fall.
+
+    What is counted is whole, so that no difference is rounded, up to the largest number of the widest dtype.
+    """
+    place = xp.argsort(rising, axis=axis, stable=True)
+    inside = xp.astype(xp.take_along_axis(target, place, axis=axis), wide_dtype(xp, rising))
+    size = xp.sum(inside, axis=axis, keepdims=True)
+    found = xp.cumulative_sum(inside, axis=axis)
+    rank = xp.astype(places(xp, axis, inside), inside.dtype) + 1
+    union = size + (rank - found)
+    of_others = (size - found) / union / xp.where(union > 1, union - 1, 1.0)
+    of_others = xp.where(size == 0, xp.astype(rank == 1, inside.dtype), of_others)
+    return Order(place, xp.astype(xp.where(inside == 1, 1 / union, of_others), rising.dtype))
+
+
+def _missing(xp: Namespace, axis: Axis, x: Array) -> Array:
+    """Give NaN for a region that has one, which may have come where a step is 0, and 0 for all others."""
+    return xp.sum(xp.where(x == x, 0.0, x), axis=axis, keepdims=True)
+
+
+def _hinge(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Array, Array]:
+    """Give the loss, and minus its derivative with respect to the margins."""
+    margin = xp.where(target == 1, pred, -pred)
+    order = _ordered(xp, axis, widened(xp, margin), target)
+    error = 1 - order.sorted(xp, axis, widened(xp, margin))
+    wrong = error > 0
+    value = total(xp, axis, weighted(xp, order.steps, xp.where(wrong, error, 0.0)))
+    slope = order.restored(xp, axis, xp.where(wrong, order.steps, 0.0))
+    missing = _missing(xp, axis, margin)
+    return xp.squeeze(value + missing, axis=axis), slope + missing
+
+
+@lovasz_hinge_loss.value_and_derivative
+def _(xp: Namespace, axis: Axis, pred: Logit, target: Mask, /) -> tuple[Array, Array]:
+    value, slope = _hinge(xp, axis, pred, target)
+    return value, xp.where(target == 1, 0 - slope, slope)
+
+
+@loss("(class,region),(class,region)->()")
+def lovasz_softmax_loss(
+    xp: Namespace,
+    axis: Axis,
+    pred: Membership,
+    target: Mask,
+    /,
+    *,
+    classes: Literal["present", "all"] = "present",
+    **options: Unpack[ClassRegionOptions],
+) -> Array:
+    r"""Lovász-softmax loss: the mean over the classes of the Jaccard loss of the errors of their probabilities.
+
+    Parameters
+    ----------
+    pred : array
+        Predicted probabilities, as a softmax gives them, that the elements along `region_axis` belong to the classes along
+        `class_axis`: in [0, 1].
+    target : array
+        What was observed, of the shape of `pred`: 1 for the class of each element, 0 for the others.
+    classes : {"present", "all"}, default "present"
+        Which classes count: those that have an element in the region, or all.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `pred`, without a unit: from 0 to 1. All classes together have one loss.
+
+    See Also
+    --------
+    lovasz_hinge_loss : Of scores of one class.
+    generalized_dice_loss : Of several classes as well, without a sort.
+    jaccard_loss : One loss for each class.
+
+    Notes
+    -----
+    The error of an element in a class is :math:`1 - p` if it belongs to the class and :math:`p` if it does not. The loss of a
+    class is the sum of its errors, in descending order, times the differences of the Jaccard loss that are given in
+    `lovasz_hinge_loss`, with one sort for each class; that of a class that is not there is its largest probability. No two
+    terms cancel. If only present classes count and none is there, the loss is 0, and so is the derivative.
+
+    The derivative is the difference divided by the number of classes that count, negative in the class of the element. Equal
+    errors are taken in the order of the elements, which is one of the subgradients. There is no second derivative. With one class
+    the loss is that of its probabilities against the rest, if there is such an element.
+
+    The classes that count are by default those of the authors' own program and of Segmentation Models; kornia has all.
+    Labels become a target by a comparison, ``labels[:, None] == np.arange(K)[:, None, None]`` for images. A pixel is ignored if
+    all its probabilities and targets are 0.
+
+    References
+    ----------
+    .. [1] M. Berman, A. R. Triki and M. B. Blaschko, "The Lovász-Softmax Loss: A Tractable Surrogate for the Optimization of the
+       Intersection-over-Union Measure in Neural Networks", CVPR 2018. :doi:`10.1109/CVPR.2018.00464`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> pred = [[0.75, 0.75, 0.5, 0.5], [0.25, 0.25, 0.5, 0.5]]
+    >>> target = [[1.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
+    >>> float(pl.lovasz_softmax_loss(pred, target))
+    0.4375
+    >>> pl.lovasz_softmax_loss.grad(pred, target)
+    array([[-0.125     , -0.125     , -0.16666667,  0.08333333],
+           [ 0.        ,  0.        ,  0.25      , -0.25      ]])
+    """
+    return _softmax(xp, axis, pred, target, classes)[0]
+
+
+def _softmax(xp: Namespace, axis: Axis, pred: Array, target: Array, classes: str) -> tuple[Array, Array]:
+    """Give the loss, and its derivative with respect to the errors."""
+    class_axis, region_axis = axis
+    given = widened(xp, pred)
+    error = xp.where(target == 1, 1 - given, given)
+    order = _ordered(xp, region_axis, -error, target)
+    counts = xp.max(target, axis=region_axis, keepdims=True)
+    if classes == "all":
+        counts = xp.ones_like(counts)
+    number = xp.sum(counts, axis=class_axis, keepdims=True)
+    counts = xp.astype(counts, error.dtype) / xp.where(number == 0, 1.0, number)
+    value = total(xp, region_axis, order.steps * order.sorted(xp, region_axis, error))
+    slope = order.restored(xp, region_axis, order.steps) + _missing(xp, region_axis, error)
+    return xp.squeeze(xp.sum(value * counts, axis=class_axis, keepdims=True), axis=axis), slope * counts
+
+
+@lovasz_softmax_loss.value_and_derivative
+def _(xp: Namespace, axis: Axis, pred: Membership, target: Mask, /, *, classes: Literal["present", "all"]) -> tuple[Array, Array]:
+    value, slope = _softmax(xp, axis, pred, target, classes)
+    return value, xp.where(target == 1, 0 - slope, slope)
