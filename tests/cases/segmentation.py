@@ -169,9 +169,8 @@ def scores(dtype: np.dtype) -> Iterator[Batch]:
         shape = (count, size)
         target = random.integers(0, 2, shape).astype(float)
         right = np.where(target == 1, 1.0, -1.0) * random.choice([1, 1, -1], shape)
-        every_size = np.ldexp(
-            random.uniform(1, 2, shape), random.integers(limits.minexp - limits.nmant, limits.maxexp - 1, shape)
-        )
+        exponents = random.integers(limits.minexp - limits.nmant, limits.maxexp - 1, shape)
+        every_size = np.ldexp(random.uniform(1, 2, shape), exponents)
         near = 1 + random.normal(0, 1, shape) * np.geomspace(float(limits.eps), 1, count)[:, None]
         for x in (random.normal(0, 2, shape), right * every_size, right * near, right * random.choice([0, INF, 2], shape)):
             x = x.astype(dtype)

@@ -113,15 +113,10 @@ def matthews_loss(pred: Row, target: Row) -> Rows:
         slope, curvature = (left - predicted) * observed * other, -2 * observed * other
         root = mp.sqrt(product)
         slope, curvature = slope / (2 * root), curvature / (2 * root) - slope**2 / (4 * root**3)
-        excess, lacking = predicted - common, observed - common
-        outside = other - excess
         scale = size / (4 * root)
-        above = scale * max(
-            (3 * lacking / left + common / predicted) / left, (3 * common / predicted + lacking / left) / predicted
-        )
-        below = scale * max(
-            (3 * excess / predicted + outside / left) / predicted, (3 * outside / left + excess / predicted) / left
-        )
+        precision, omission = common / predicted, (observed - common) / left
+        above = scale * max((3 * omission + precision) / left, (3 * precision + omission) / predicted)
+        below = scale * max((4 - 3 * precision - omission) / predicted, (4 - 3 * omission - precision) / left)
 
         def first_of(rate: Exact) -> Any:
             rising = rate * size - observed

@@ -3,6 +3,7 @@
 from math import inf
 from typing import Unpack
 
+from .._elementary import widened
 from .._loss import loss
 from ..typing import Array, Axis, Namespace
 from ._fraction import Fraction, by_side, enlargement
@@ -78,7 +79,7 @@ def generalized_dice_loss(
 def _weights(xp: Namespace, axis: Axis, target: Array) -> Array:
     """Give the weights of the classes, 1 for the rarest."""
     class_axis, region_axis = axis
-    size = total(xp, region_axis, target)
+    size = total(xp, region_axis, widened(xp, target))
     absent = size == 0
     rarest = -xp.max(xp.where(absent, -inf, -size), axis=class_axis, keepdims=True)
     share = xp.where(absent, 1.0, rarest / xp.where(absent, 1.0, size))

@@ -102,9 +102,10 @@ class Table(NamedTuple):
         more = xp.where(outnumbered, self.outside, self.inside)
         right, wrong = self.inside + self.outside, self.excess + self.lacking
         # Quotients first: the products of small sums would underflow.
-        crossed = right * (self.excess / root) * (self.lacking / sum_of_both)
-        along = more * (fewer / root) * (wrong / sum_of_both)
-        value = xp.where(positive, (right + wrong) * (crossed + along), 1 - covariance / root)
+        unit = self.unit
+        crossed = right / unit * (self.excess * unit / root) * (self.lacking * unit / sum_of_both)
+        along = more / unit * (fewer * unit / root) * (wrong * unit / sum_of_both)
+        value = xp.where(positive, (right + wrong) / unit * (crossed + along), 1 - covariance / root)
         return xp.where(self.degenerate, self.chance, value)
 
     def slopes(self, xp: Namespace) -> tuple[Array, Array, Array]:
@@ -117,10 +118,9 @@ class Table(NamedTuple):
         """Give the second derivatives."""
         inside, lacking, excess, outside = self._shares()
         predicted, left = self._margins()
-        above = (3 * lacking + inside) / left - (3 * inside + lacking) / predicted
-        below = (3 * excess + outside) / predicted - (3 * outside + excess) / left
-        above, at, below = self._scaled(xp, 0.25, above, 0.5 * (above + below), below)
-        return self.unit * above, self.unit * at, self.unit * below
+        above = (3 * lacking + inside) * self.unit / left - (3 * inside + lacking) * self.unit / predicted
+        below = (3 * excess + outside) * self.unit / predicted - (3 * outside + excess) * self.unit / left
+        return self._scaled(xp, 0.25, above, 0.5 * (above + below), below)
 
     def _margins(self) -> tuple[Array, Array]:
         """Give how much is predicted to be inside, and outside."""
@@ -140,7 +140,7 @@ class Table(NamedTuple):
     def _scaled(self, xp: Namespace, factor: float, *numbers: Array) -> tuple[Array, Array, Array]:
         size = (self.inside + self.outside) + (self.excess + self.lacking)
         scale = factor * (size / self._root(xp))
-        above, at, below = (xp.where(self.degenerate, 0 * self.chance, scale * x * self.unit) for x in numbers)
+        above, at, below = (xp.where(self.degenerate, 0 * self.chance, x * self.unit * scale) for x in numbers)
         return above, at, below
 
 

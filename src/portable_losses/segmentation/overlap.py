@@ -265,30 +265,14 @@ def tversky_loss(
     >>> pl.tversky_loss.grad([0.5, 1.0, 0.0, 0.5], [1.0, 1.0, 0.0, 0.0], alpha=0.25, beta=0.75)
     array([-0.40625, -0.40625,  0.09375,  0.09375])
     """
-    value = _tversky(xp, compared(xp, axis, pred, target), alpha, beta).value(xp)
-    return xp.squeeze(_power(xp, value, gamma), axis=axis)
+    value = _tversky(xp, compared(xp, axis, pred, target), alpha, beta).power(xp, gamma)
+    return xp.squeeze(value, axis=axis)
 
 
 def _tversky(xp: Namespace, parts: Parts, alpha: float, beta: float) -> Fraction:
     unit = enlargement(xp)
     wrong = alpha * (parts.excess * unit) + beta * (parts.lacking * unit)
     return Fraction(wrong, parts.common * unit, alpha, beta, 1.0, unit)
-
-
-def _power(xp: Namespace, x: Array, exponent: float) -> Array:
-    """Raise to a power; 0 stays 0, whatever the power, and autodiff says 0 there as well."""
-    if exponent == 1:
-        return x
-    nothing = x == 0
-    return xp.where(nothing, 0.0, xp.where(nothing, 1.0, x) ** exponent)
-
-
-def _raised_slopes(xp: Namespace, fraction: Fraction, gamma: float) -> tuple[Array, ...]:
-    if gamma == 1:
-        return fraction.slopes(xp)
-    value = fraction.value(xp)
-    factor = gamma * _power(xp, value, gamma - 1)
-    return tuple(factor * slope for slope in fraction.slopes(xp))
 
 
 @tversky_loss.value_and_derivative
@@ -305,8 +289,8 @@ def _(
 ) -> tuple[Array, Array]:
     parts = compared(xp, axis, pred, target)
     fraction = _tversky(xp, parts, alpha, beta)
-    value = xp.squeeze(_power(xp, fraction.value(xp), gamma), axis=axis)
-    return value, by_side(xp, parts, *_raised_slopes(xp, fraction, gamma))
+    value = xp.squeeze(fraction.power(xp, gamma), axis=axis)
+    return value, by_side(xp, parts, *fraction.slopes(xp, gamma))
 
 
 @tversky_loss.second_derivative
@@ -322,11 +306,4 @@ def _(
     gamma: Positive,
 ) -> Array:
     parts = compared(xp, axis, pred, target)
-    fraction = _tversky(xp, parts, alpha, beta)
-    curvatures = fraction.curvatures(xp)
-    if gamma != 1:
-        value = fraction.value(xp)
-        factor = gamma * _power(xp, value, gamma - 2)
-        pairs = zip(fraction.slopes(xp), curvatures, strict=True)
-        curvatures = tuple(factor * ((gamma - 1) * slope * slope + value * curvature) for slope, curvature in pairs)
-    return by_side(xp, parts, *curvatures)
+    return by_side(xp, parts, *_tversky(xp, parts, alpha, beta).curvatures(xp, gamma))
