@@ -13,7 +13,7 @@ __all__ = ["matthews_loss"]
 
 @loss("(region),(region)->()")
 def matthews_loss(xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, **options: Unpack[RegionOptions]) -> Array:
-    r"""Matthews loss: 1 minus the correlation of two regions, in which what is right outside of them counts too.
+    r"""Loss of Matthews: 1 minus the correlation of two regions, in which what is right outside of them counts too.
 
     Parameters
     ----------
