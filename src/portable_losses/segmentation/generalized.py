@@ -50,8 +50,8 @@ def generalized_dice_loss(
     `dice_loss`, where it is said what it is at the target; the weights do not change with the prediction. The second derivative
     is minus twice the first, times :math:`w_k`, divided by :math:`S`.
 
-    MONAI adds 1e-5 to the numerator and the denominator, and has the product for the intersection. optax weighs the Dice losses
-    of the classes, with weights of the whole batch; this is not the same.
+    It is equal to that of MONAI, but for the 1e-5 that MONAI adds to the numerator and the denominator, and its weights in
+    float32. optax weighs the Dice losses of the classes, with weights of the whole batch; this is not the same.
 
     References
     ----------

@@ -51,7 +51,7 @@ def lovasz_hinge_loss(xp: Namespace, axis: Axis, pred: Logit, target: Mask, /, *
     taken in the order of the elements, which is one of the subgradients. There is no second derivative.
 
     Where the errors are 0 or 1 the loss is the Jaccard loss of the sets. The authors' own program flattens a batch unless it is
-    told `per_image`; here the batch is a region if its axis is in `region_axis`. Segmentation Models takes the same errors.
+    told `per_image`; here the batch is a region if its axis is in `region_axis`. The losses of Segmentation Models are equal.
 
     References
     ----------

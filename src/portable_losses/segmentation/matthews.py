@@ -53,8 +53,9 @@ def matthews_loss(xp: Namespace, axis: Axis, pred: Membership, target: Membershi
     .. math:: \frac{n}{4 Q} \left( \frac{3 c}{N^2} - \frac{3 a}{P^2} + \frac{a - c}{P N} \right), \quad
               \frac{n}{4 Q} \left( \frac{3 b}{P^2} - \frac{3 d}{N^2} + \frac{d - b}{P N} \right).
 
-    MONAI and Segmentation Models add 1e-5 to the denominator, so that a perfect prediction of a small region has a loss, as has
-    an empty region that is predicted to be empty.
+    It is equal to that of Segmentation Models and MONAI for targets of 0 and 1, but for the 1e-5 that the one adds to each sum and
+    the other under the root; with soft targets both have the product for :math:`\min`. scikit-learn's coefficient is 0 for an
+    empty region that is predicted to be empty.
 
     References
     ----------

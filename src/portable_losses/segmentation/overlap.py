@@ -62,9 +62,10 @@ def dice_loss(
     With `region_axis` the pixels of an image are a region, and each class of each image is a loss; with the axis of the batch
     among them there is one region for each class.
 
-    Other libraries have the product for the intersection, with which soft targets that are predicted perfectly have a loss.
-    optax and MONAI smooth by 1 and 1e-5 if nothing is said, Segmentation Models leaves regions out that are empty, and Keras
-    scores one that is predicted to be empty as wrong.
+    Segmentation Models 0.6 has this intersection, and MONAI 1.6 with ``soft_label=True``: without smoothing their losses are
+    equal to the last digits. With the product, as in optax, Keras, and MONAI otherwise, soft targets that are predicted perfectly
+    have a loss. optax adds 1 and MONAI 1e-5 if nothing is said, Segmentation Models leaves out regions whose target is empty, and
+    Keras scores an empty prediction of them as wrong.
 
     References
     ----------
@@ -153,7 +154,7 @@ def jaccard_loss(
     :math:`-1 / U` below it; what it is at the target is said in `dice_loss`. The second derivative is
     :math:`-2 (1 - \ell) / U^2` above and 0 below.
 
-    Segmentation Models and MONAI have the product for the intersection, and smooth by 0 and 1e-5.
+    It is equal to the losses of Segmentation Models 0.6 and MONAI 1.6 with the exceptions that are said in `dice_loss`.
 
     References
     ----------
@@ -247,7 +248,7 @@ def tversky_loss(
     not 1.
 
     The power is that of Segmentation Models, which raises the mean of the losses to it; in the paper on the focal loss it is
-    :math:`1 / \gamma`. Keras 3.15 has `alpha` and `beta` the other way round. The others have the product for the intersection.
+    :math:`1 / \gamma`. Keras 3.15 has `alpha` and `beta` the other way round; Segmentation Models, MONAI and optax as here.
 
     References
     ----------

@@ -1,0 +1,46 @@
+"""Peers of the losses of this family."""
+
+from typing import Any
+
+import numpy as np
+
+from .peer import Peer
+
+
+def _optax_dice(pred: Any, target: Any, **parameters: Any) -> Any:
+    """Take the one dice loss of optax that can be called with probabilities of a single class: as logits."""
+    import jax.numpy as jnp
+    import optax.losses
+
+    logits = jnp.log(pred) - jnp.log1p(-pred)
+    return optax.losses.dice_loss(logits[..., None], target[..., None], reduction="none", **parameters)[..., 0]
+
+
+def _is_hard(target: Any) -> Any:
+    return np.all((target == 0) | (target == 1), axis=-1)
+
+
+PEERS: dict[str, tuple[Peer, ...]] = {
+    # optax has the product for the intersection, which is another for soft targets. It adds `smooth` to the intersection alone.
+    "dice_loss": (
+        Peer(
+            "optax",
+            lambda pred, target, smooth: _optax_dice(pred, target, smooth=smooth / 2),
+            where=lambda pred, target, smooth: _is_hard(target),
+        ),
+    ),
+    "jaccard_loss": (
+        Peer(
+            "optax",
+            lambda pred, target, smooth: _optax_dice(pred, target, smooth=smooth, alpha=1.0, beta=1.0),
+            where=lambda pred, target, smooth: _is_hard(target),
+        ),
+    ),
+    "tversky_loss": (
+        Peer(
+            "optax",
+            lambda pred, target, alpha, beta, gamma: _optax_dice(pred, target, smooth=0.0, alpha=alpha, beta=beta) ** gamma,
+            where=lambda pred, target, alpha, beta, gamma: _is_hard(target),
+        ),
+    ),
+}
