@@ -117,7 +117,7 @@ def _mended(library: Namespace) -> Namespace:
             library,
             clip=partial(_dask_clip, library),
             max=partial(_dask_max, library),
-            take_along_axis=partial(_dask_take_along_axis, library),
+            take_along_axis=_dask_take_along_axis,
         )
     if array_api_compat.is_array_api_strict_namespace(library):
         return _with(library, argsort=partial(_strict_argsort, library))
@@ -193,13 +193,18 @@ def _dask_max(library: Namespace, x: Array, /, *, axis: int | None = None, keepd
     return library.sum(x, axis=axis, keepdims=keepdims)  # nothing at all, of the right shape
 
 
-def _dask_take_along_axis(library: Namespace, x: Array, indices: Array, /, *, axis: int = -1) -> Array:
-    """Pick by comparison with a range: there is no take_along_axis for Dask (dask/dask#3663)."""
-    indices = library.moveaxis(indices, axis, -1)[..., None]
-    entries = library.moveaxis(x, axis, -1)[..., None, :]
-    position = library.arange(x.shape[axis], dtype=indices.dtype)
-    picked = library.sum(library.where(indices == position, entries, library.zeros_like(entries)), axis=-1)
-    return library.moveaxis(picked, -1, axis)
+def _dask_take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
+    """Pick block by block, each of whole rows: there is no take_along_axis for Dask (dask/dask#3663)."""
+    import dask.array
+
+    loops = [*range(x.ndim)]
+    row, chosen = x.ndim, x.ndim + 1
+    rows, result = ([*loops], [*loops])
+    rows[axis], result[axis] = row, chosen
+    # Of the arrays in the blocks, which need not be NumPy's, NumPy calls their own function.
+    return dask.array.blockwise(
+        np.take_along_axis, result, x, rows, indices, result, axis=axis, dtype=x.dtype, concatenate=True, meta=x._meta
+    )
 
 
 def _strict_argsort(library: Namespace, x: Array, /, *, axis: int = -1, stable: bool = True) -> Array:
