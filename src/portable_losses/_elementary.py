@@ -62,15 +62,15 @@ def widened(xp: Namespace, x: Array) -> Array:
 def row_sum(xp: Namespace, axis: int, x: Array) -> Array:
     """Add up along an axis, which stays with size 1, without the errors that NumPy piles up.
 
-    Along the last axis it adds in pairs, but along the first one after the other. There float32 is added in float64, and of
-    float64 halves are added to each other, which rounds as often as the number of classes can be halved.
+    Along the axis that is last in memory it adds in pairs, but along another one after the other. Along the first axis float32 is
+    added in float64, and of float64 halves are added to each other, which rounds as often as the number of classes can be halved.
     """
     if xp.__name__ != "numpy":
         return xp.sum(x, axis=axis, keepdims=True)
     if x.dtype == xp.float32:
         return xp.astype(xp.sum(x, axis=axis, keepdims=True, dtype=xp.float64), x.dtype)
     if axis != 0:
-        return xp.sum(x, axis=axis, keepdims=True)
+        return xp.sum(xp.ascontiguousarray(x), axis=axis, keepdims=True)
     while len(x) > 4:
         half = len(x) // 2
         x = xp.concat((x[:half] + x[half : 2 * half], x[2 * half :]))
