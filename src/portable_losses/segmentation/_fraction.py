@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 from ..typing import Array, Namespace
-from ._region import Parts
 
 
 class Fraction(NamedTuple):
@@ -97,11 +96,6 @@ class Fraction(NamedTuple):
         whole = self.right + self.wrong
         nothing = whole == 0
         return nothing, xp.where(nothing, 1.0, whole)
-
-
-def by_side(xp: Namespace, parts: Parts, above: Array, at: Array, below: Array) -> Array:
-    """Give each element of a region the number of its side."""
-    return xp.where(parts.share == 1, above, xp.where(parts.share == 0, below, at))
 
 
 def enlargement(xp: Namespace) -> float:

@@ -4,7 +4,7 @@ from typing import Annotated, NamedTuple
 
 from annotated_types import Interval
 
-from .._elementary import row_sum, widened
+from .._elementary import row_sum
 from .._namespace import wide_dtype
 from ..typing import Array, Axis, Domain, Namespace, Options
 
@@ -45,41 +45,56 @@ class ClassRegionOptions(RegionOptions, total=False):
 
 
 class Parts(NamedTuple):
-    """The sums over a region, none of them of terms of both signs, and how they change."""
+    """Sums over a region, none of them of terms of both signs; they keep its axis, with size 1, and on NumPy are float64."""
 
     common: Array
-    """Of what belongs to both: the smaller of the two."""
+    """What belongs to both: the smaller of the two."""
     excess: Array
-    """Of what is predicted and not observed."""
+    """What is predicted and not observed."""
     lacking: Array
-    """Of what is observed and not predicted."""
-    share: Array
-    """For each element the derivative of its excess: 1 above the target, 0 below, 1/2 where they are equal."""
-
-
-def share_of(xp: Namespace, pred: Array, target: Array) -> Array:
-    """Say how much of a change of the prediction is excess.
-
-    Above a target of 0, and below one of 1, is all of the domain; so the derivative is that inside of it there.
-    """
-    side = 0.5 * (xp.astype(pred > target, pred.dtype) + xp.astype(pred >= target, pred.dtype))
-    return xp.where(target == 0, 1.0, xp.where(target == 1, 0.0, side))
+    """What is observed and not predicted."""
 
 
 def compared(xp: Namespace, axis: Axis, pred: Array, target: Array) -> Parts:
-    """Compare two regions; the sums keep their axis, with size 1, and on NumPy are at least float64."""
-    pred, target = widened(xp, pred), widened(xp, target)
-    share, gap = share_of(xp, pred, target), pred - target
-    return Parts(
-        total(xp, axis, xp.where(share == 1, target, pred - share * gap)),
-        total(xp, axis, share * gap),
-        total(xp, axis, (share - 1) * gap),
-        share,
-    )
+    """Compare two regions.
+
+    Under autodiff half of a change of a prediction that is equal to its target is excess, half what is lacking no longer.
+    """
+    gap = pred - target
+    if xp.__name__ == "numpy":
+        excess = xp.maximum(gap, 0.0)
+        return Parts(
+            total(xp, axis, xp.minimum(pred, target)), total(xp, axis, excess), total(xp, axis, xp.subtract(excess, gap, out=gap))
+        )
+    share = share_of(xp, pred, target)
+    common = xp.where(share == 1, target, pred - share * gap)
+    return Parts(total(xp, axis, common), total(xp, axis, share * gap), total(xp, axis, (share - 1) * gap))
+
+
+def share_of(xp: Namespace, pred: Array, target: Array) -> Array:
+    """Say how much of a change of the predictions is excess: 1 above the target, 0 below, 1/2 where they are equal.
+
+    Above a target of 0, and below one of 1, is all of the domain: what counts at such a target is the side that is inside.
+    """
+    above, below = _sides(pred, target)
+    share = xp.astype(above, pred.dtype)
+    return xp.where(above | below, share, xp.where(pred == pred, 0.5, pred))
+
+
+def by_side(xp: Namespace, pred: Array, target: Array, above: Array, at: Array, below: Array) -> Array:
+    """Give each element of a region the number of its side; that `at` the target is for those that are equal."""
+    is_above, is_below = _sides(pred, target)
+    above, at, below = (xp.astype(x, pred.dtype, copy=False) for x in (above, at, below))
+    return xp.where(is_above, above, xp.where(is_below, below, at))
+
+
+def _sides(pred: Array, target: Array) -> tuple[Array, Array]:
+    below = ((pred < target) & (target != 0)) | (target == 1)
+    return ((pred > target) & (target != 1)) | (target == 0), below
 
 
 def total(xp: Namespace, axis: Axis, x: Array) -> Array:
     """Add up a region, float32 in float64 where the device has it: a region may have more elements than float32 can count."""
     if xp.__name__ == "numpy":
-        return row_sum(xp, axis, x)
+        return row_sum(xp, axis, x) if x.dtype != xp.float32 else xp.sum(x, axis=axis, keepdims=True, dtype=xp.float64)
     return xp.astype(xp.sum(x, axis=axis, keepdims=True, dtype=wide_dtype(xp, x)), x.dtype)

@@ -3,11 +3,10 @@
 from math import inf
 from typing import Unpack
 
-from .._elementary import widened
 from .._loss import loss
 from ..typing import Array, Axis, Namespace
-from ._fraction import Fraction, by_side, enlargement
-from ._region import ClassRegionOptions, Membership, Parts, compared, total
+from ._fraction import Fraction, enlargement
+from ._region import ClassRegionOptions, Membership, Parts, by_side, compared, total
 
 __all__ = ["generalized_dice_loss"]
 
@@ -79,7 +78,7 @@ def generalized_dice_loss(
 def _weights(xp: Namespace, axis: Axis, target: Array) -> Array:
     """Give the weights of the classes, 1 for the rarest."""
     class_axis, region_axis = axis
-    size = total(xp, region_axis, widened(xp, target))
+    size = total(xp, region_axis, target)
     absent = size == 0
     rarest = -xp.max(xp.where(absent, -inf, -size), axis=class_axis, keepdims=True)
     share = xp.where(absent, 1.0, rarest / xp.where(absent, 1.0, size))
@@ -98,11 +97,11 @@ def _(xp: Namespace, axis: Axis, pred: Membership, target: Membership, /) -> tup
     parts, weight = compared(xp, axis[1], pred, target), _weights(xp, axis, target)
     fraction = _generalized(xp, axis, parts, weight)
     slopes = (weight * slope for slope in fraction.slopes(xp))
-    return xp.squeeze(fraction.value(xp), axis=axis), by_side(xp, parts, *slopes)
+    return xp.squeeze(fraction.value(xp), axis=axis), by_side(xp, pred, target, *slopes)
 
 
 @generalized_dice_loss.second_derivative
 def _(xp: Namespace, axis: Axis, pred: Membership, target: Membership, /) -> Array:
     parts, weight = compared(xp, axis[1], pred, target), _weights(xp, axis, target)
     curvatures = _generalized(xp, axis, parts, weight).curvatures(xp)
-    return by_side(xp, parts, *(weight * weight * curvature for curvature in curvatures))
+    return by_side(xp, pred, target, *(weight * weight * curvature for curvature in curvatures))

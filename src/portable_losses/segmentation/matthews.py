@@ -2,11 +2,10 @@
 
 from typing import NamedTuple, Unpack
 
-from .._elementary import widened
 from .._loss import loss
 from ..typing import Array, Axis, Namespace
-from ._fraction import by_side, enlargement
-from ._region import Membership, Parts, RegionOptions, compared, total
+from ._fraction import enlargement
+from ._region import Membership, Parts, RegionOptions, by_side, compared, share_of, total
 
 __all__ = ["matthews_loss"]
 
@@ -53,7 +52,7 @@ def matthews_loss(xp: Namespace, axis: Axis, pred: Membership, target: Membershi
     .. math:: \frac{n}{4 Q} \left( \frac{3 c}{N^2} - \frac{3 a}{P^2} + \frac{a - c}{P N} \right), \quad
               \frac{n}{4 Q} \left( \frac{3 b}{P^2} - \frac{3 d}{N^2} + \frac{d - b}{P N} \right).
 
-    It is equal to that of Segmentation Models and MONAI for targets of 0 and 1, but for the 1e-5 that the one adds to each sum and
+    For targets of 0 and 1 it is equal to that of Segmentation Models and of MONAI, but for the 1e-5 that one adds to each sum and
     the other under the root; with soft targets both have the product for :math:`\min`. scikit-learn's coefficient is 0 for an
     empty region that is predicted to be empty.
 
@@ -146,9 +145,8 @@ class Table(NamedTuple):
 
 
 def _tabulated(xp: Namespace, axis: Axis, parts: Parts, pred: Array, target: Array) -> Table:
-    # 1 minus the larger of the two, which changes with the prediction as the excess does.
-    beyond = xp.where(parts.share == 1, 1 - pred, (1 - target) - parts.share * (pred - target))
-    inside, excess, lacking, outside = parts.common, parts.excess, parts.lacking, total(xp, axis, widened(xp, beyond))
+    outside = total(xp, axis, _beyond(xp, pred, target))
+    inside, excess, lacking = parts
     wrong = excess + lacking
     degenerate = (inside + xp.minimum(excess, lacking) == 0) | (outside + xp.minimum(excess, lacking) == 0)
     unit = enlargement(xp)
@@ -156,14 +154,22 @@ def _tabulated(xp: Namespace, axis: Axis, parts: Parts, pred: Array, target: Arr
     return Table(inside, excess, lacking, outside, degenerate, xp.where(wrong == 0, 0.0, 1 + 0 * wrong), unit)
 
 
+def _beyond(xp: Namespace, pred: Array, target: Array) -> Array:
+    """Give 1 minus the larger of the two, which changes with the prediction as the excess does."""
+    if xp.__name__ == "numpy":
+        return 1 - xp.maximum(pred, target)
+    share = share_of(xp, pred, target)
+    return xp.where(share == 1, 1 - pred, (1 - target) - share * (pred - target))
+
+
 @matthews_loss.value_and_derivative
 def _(xp: Namespace, axis: Axis, pred: Membership, target: Membership, /) -> tuple[Array, Array]:
     parts = compared(xp, axis, pred, target)
     table = _tabulated(xp, axis, parts, pred, target)
-    return xp.squeeze(table.value(xp), axis=axis), by_side(xp, parts, *table.slopes(xp))
+    return xp.squeeze(table.value(xp), axis=axis), by_side(xp, pred, target, *table.slopes(xp))
 
 
 @matthews_loss.second_derivative
 def _(xp: Namespace, axis: Axis, pred: Membership, target: Membership, /) -> Array:
     parts = compared(xp, axis, pred, target)
-    return by_side(xp, parts, *_tabulated(xp, axis, parts, pred, target).curvatures(xp))
+    return by_side(xp, pred, target, *_tabulated(xp, axis, parts, pred, target).curvatures(xp))

@@ -4,8 +4,8 @@ from typing import Unpack
 
 from .._loss import loss
 from ..typing import Array, Axis, Namespace, NonNegative, Positive
-from ._fraction import Fraction, by_side, enlargement
-from ._region import Membership, Parts, RegionOptions, compared
+from ._fraction import Fraction, enlargement
+from ._region import Membership, Parts, RegionOptions, by_side, compared
 
 __all__ = ["dice_loss", "jaccard_loss", "tversky_loss"]
 
@@ -99,13 +99,13 @@ def _dice(parts: Parts, smooth: float) -> Fraction:
 def _(xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative) -> tuple[Array, Array]:
     parts = compared(xp, axis, pred, target)
     fraction = _dice(parts, smooth)
-    return xp.squeeze(fraction.value(xp), axis=axis), by_side(xp, parts, *fraction.slopes(xp))
+    return xp.squeeze(fraction.value(xp), axis=axis), by_side(xp, pred, target, *fraction.slopes(xp))
 
 
 @dice_loss.second_derivative
 def _(xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative) -> Array:
     parts = compared(xp, axis, pred, target)
-    return by_side(xp, parts, *_dice(parts, smooth).curvatures(xp))
+    return by_side(xp, pred, target, *_dice(parts, smooth).curvatures(xp))
 
 
 @loss("(region),(region)->()")
@@ -182,13 +182,13 @@ def _jaccard(parts: Parts, smooth: float) -> Fraction:
 def _(xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative) -> tuple[Array, Array]:
     parts = compared(xp, axis, pred, target)
     fraction = _jaccard(parts, smooth)
-    return xp.squeeze(fraction.value(xp), axis=axis), by_side(xp, parts, *fraction.slopes(xp))
+    return xp.squeeze(fraction.value(xp), axis=axis), by_side(xp, pred, target, *fraction.slopes(xp))
 
 
 @jaccard_loss.second_derivative
 def _(xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative) -> Array:
     parts = compared(xp, axis, pred, target)
-    return by_side(xp, parts, *_jaccard(parts, smooth).curvatures(xp))
+    return by_side(xp, pred, target, *_jaccard(parts, smooth).curvatures(xp))
 
 
 @loss("(region),(region)->()")
@@ -291,7 +291,7 @@ def _(
     parts = compared(xp, axis, pred, target)
     fraction = _tversky(xp, parts, alpha, beta)
     value = xp.squeeze(fraction.power(xp, gamma), axis=axis)
-    return value, by_side(xp, parts, *fraction.slopes(xp, gamma))
+    return value, by_side(xp, pred, target, *fraction.slopes(xp, gamma))
 
 
 @tversky_loss.second_derivative
@@ -307,4 +307,4 @@ def _(
     gamma: Positive,
 ) -> Array:
     parts = compared(xp, axis, pred, target)
-    return by_side(xp, parts, *_tversky(xp, parts, alpha, beta).curvatures(xp, gamma))
+    return by_side(xp, pred, target, *_tversky(xp, parts, alpha, beta).curvatures(xp, gamma))
