@@ -77,6 +77,15 @@ def row_sum(xp: Namespace, axis: int, x: Array) -> Array:
     return xp.sum(x, axis=0, keepdims=True)
 
 
+def sum_of_others(xp: Namespace, axis: int, x: Array) -> Array:
+    """Give for each entry of rows that are not negative the sum of the others: the largest is kept out, and never subtracted."""
+    top = xp.max(x, axis=axis, keepdims=True)
+    is_top = x == top
+    ties = xp.sum(xp.astype(is_top, x.dtype), axis=axis, keepdims=True) - 1
+    rest = row_sum(xp, axis, xp.where(is_top, 0.0, x)) + ties * top
+    return xp.where(is_top, rest, (rest - x) + top)
+
+
 def tilted(xp: Namespace, x: Array, right: Array, left: Array) -> Array:
     """Give right * x for positive, left * abs(x) for negative x; autodiff says 0 at 0. The slopes are not negative.
 

@@ -1,6 +1,5 @@
 """Losses of several classes of which any number may be right at once."""
 
-from collections.abc import Iterator
 from math import inf, nan
 from typing import Annotated, NamedTuple, Unpack
 
@@ -9,6 +8,7 @@ from annotated_types import Interval
 from ._compensated import difference
 from ._elementary import magnitude, precise_exp, row_sum, weighted
 from ._loss import loss
+from ._pairs import against, piece_axis, pieces
 from .typing import Array, Axis, Domain, Logit, Namespace, Options, Probability, Real
 
 __all__ = ["multilabel_margin_loss", "multilabel_soft_margin_loss", "zlpr_loss"]
@@ -152,7 +152,7 @@ def multilabel_margin_loss(xp: Namespace, axis: Axis, pred: Real, target: ClassS
     .. math:: \ell = \frac{1}{K} \sum_{i \in P} \sum_{j \notin P} \max(0, 1 - (z_i - z_j)),
 
     0 where all classes are right, or none. What rounding takes from a difference of scores is put back, so that the smallest
-    shortfall counts. Of many classes only about a sixteenth of the pairs is held in memory at a time.
+    shortfall counts. Of many classes only some of the pairs are held in memory at a time.
 
     The derivative is, divided by K, minus the number of other classes that are less than 1 below, for a right class, and the
     number of right classes that are less than 1 above, for another. A pair that is exactly 1 apart does not count, as in torch.
@@ -175,41 +175,24 @@ def multilabel_margin_loss(xp: Namespace, axis: Axis, pred: Real, target: ClassS
     classes = pred.shape[axis]
     half = 0.5 * pred  # a whole difference might overflow
     total = xp.where(pred == pred, 0.0, pred)  # a NaN counts even where there is no pair
-    for piece in _pieces(classes):
-        right, other = _against(axis, target, piece)
-        gap, error = difference(xp, *_against(axis, half, piece))
+    for piece in pieces(xp, axis, pred):
+        right, other = against(axis, target, piece)
+        gap, error = difference(xp, *against(axis, half, piece))
         lacking = (0.5 - gap) - error
         count = right * (1 - other) * (2 / classes)
-        total = total + xp.sum(weighted(xp, count, xp.where(lacking <= 0, 0.0, lacking)), axis=_piece_axis(axis))
+        total = total + xp.sum(weighted(xp, count, xp.where(lacking <= 0, 0.0, lacking)), axis=piece_axis(axis))
     return xp.squeeze(row_sum(xp, axis, total), axis=axis)
-
-
-def _pieces(classes: int) -> Iterator[slice]:
-    """Cut the classes into at most 16 pieces: few enough to be traced, and small enough for all pairs of each to be held."""
-    size = -(-classes // 16)
-    return (slice(start, min(start + size, classes)) for start in range(0, classes, size))
-
-
-def _piece_axis(axis: Axis) -> int:
-    return 0 if axis == 0 else -2
-
-
-def _against(axis: Axis, rows: Array, piece: slice) -> tuple[Array, Array]:
-    """Give a piece of the classes on an axis of its own, before that of the classes, and all of them, so that they broadcast."""
-    if axis == 0:
-        return rows[piece, None, ...], rows[None, ...]
-    return rows[..., piece, None], rows[..., None, :]
 
 
 @multilabel_margin_loss.derivative
 def _(xp: Namespace, axis: Axis, pred: Real, target: ClassSet, /) -> Array:
     slope = xp.where(pred == pred, 0.0, pred)
-    for piece in _pieces(pred.shape[axis]):
-        here, there = _against(axis, target, piece)
-        gap, error = difference(xp, *_against(axis, pred, piece))
+    for piece in pieces(xp, axis, pred):
+        here, there = against(axis, target, piece)
+        gap, error = difference(xp, *against(axis, pred, piece))
         to_other = xp.where((1 - gap) - error > 0, here * (1 - there), 0.0)
         to_right = xp.where((1 + gap) + error > 0, (1 - here) * there, 0.0)
-        slope = slope + xp.sum(to_other - to_right, axis=_piece_axis(axis))
+        slope = slope + xp.sum(to_other - to_right, axis=piece_axis(axis))
     return slope / pred.shape[axis]
 
 

@@ -7,7 +7,7 @@ its own. With 1 - p from a sum of the other exponentials nothing here cancels bu
 from typing import NamedTuple, Protocol
 
 from .._compensated import difference, exp_of_product
-from .._elementary import row_sum, widened
+from .._elementary import row_sum, sum_of_others, widened
 from .._namespace import one_hot, pick
 from ..special.rows import Exponentials, exponentials
 from ..typing import Array, Axis, Namespace
@@ -122,12 +122,3 @@ def surprise(xp: Namespace, logits: Array, parts: Exponentials, others: Array) -
 def surprise_of_label(xp: Namespace, axis: Axis, logits: Array, parts: Exponentials, others: Array, labels: Array) -> Surprise:
     """Give the surprise of the label of each row."""
     return surprise(xp, of_label(xp, logits, labels, axis), parts, of_label(xp, others, labels, axis))
-
-
-def sum_of_others(xp: Namespace, axis: Axis, x: Array) -> Array:
-    """Give for each entry of rows that are not negative the sum of the others: the largest is kept out, and never subtracted."""
-    top = xp.max(x, axis=axis, keepdims=True)
-    is_top = x == top
-    ties = xp.sum(xp.astype(is_top, x.dtype), axis=axis, keepdims=True) - 1
-    rest = row_sum(xp, axis, xp.where(is_top, 0.0, x)) + ties * top
-    return xp.where(is_top, rest, (rest - x) + top)

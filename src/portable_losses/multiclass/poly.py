@@ -6,12 +6,12 @@ from typing import Annotated, Unpack
 
 from annotated_types import Gt, Lt
 
-from .._elementary import excess_near_zero, widened
+from .._elementary import excess_near_zero, sum_of_others, widened
 from .._loss import loss
 from .._namespace import one_hot
 from ..special.rows import exponentials
 from ..typing import Array, Axis, ClassLogit, ClassOptions, LabelsOrProbability, Namespace
-from ._surprise import Surprise, gradient, mixture, sum_of_others, surprise, surprise_of_label
+from ._surprise import Surprise, gradient, mixture, surprise, surprise_of_label
 
 __all__ = ["poly_cross_entropy"]
 
