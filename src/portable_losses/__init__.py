@@ -56,6 +56,7 @@ from .probabilistic import (
     ranked_probability_loss,
     student_t_nll_loss,
 )
+from .ranking import approx_ndcg_loss, lambdarank_loss, listmle_loss, listnet_loss, ranknet_loss
 from .regression import l1_loss, log_cosh_loss, mape_loss, mse_loss, msle_loss, rmse_loss, smape_loss
 from .robust import (
     arctan_loss,
@@ -81,6 +82,7 @@ from .segmentation import (
 
 __all__ = [
     "Loss",
+    "approx_ndcg_loss",
     "arctan_loss",
     "asymmetric_loss",
     "barron_loss",
@@ -112,7 +114,10 @@ __all__ = [
     "js_divergence_loss",
     "kl_div",
     "l1_loss",
+    "lambdarank_loss",
     "laplace_nll_loss",
+    "listmle_loss",
+    "listnet_loss",
     "log_cosh_loss",
     "loss",
     "lovasz_hinge_loss",
@@ -135,6 +140,7 @@ __all__ = [
     "poly_cross_entropy",
     "pseudo_huber_loss",
     "ranked_probability_loss",
+    "ranknet_loss",
     "rmse_loss",
     "set_workers",
     "sigmoid_focal_loss",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ._elementary import row_sum
 from .typing import Array, Axis, Namespace
 
 _TOGETHER = 2**16
@@ -28,3 +29,10 @@ def against(axis: Axis, rows: Array, piece: slice) -> tuple[Array, Array]:
 def piece_axis(axis: Axis) -> int:
     """Give the axis along which a piece lies."""
     return 0 if axis == 0 else -2
+
+
+def piece_sum(xp: Namespace, axis: Axis, pairs: Array) -> Array:
+    """Add up, for each entry, its pairs with the entries of a piece, as `row_sum` does."""
+    if xp.__name__ != "numpy":
+        return xp.sum(pairs, axis=piece_axis(axis))
+    return row_sum(xp, 0, xp.moveaxis(pairs, piece_axis(axis), 0))[0]

@@ -8,6 +8,7 @@ from . import (
     multiclass_margin,
     multilabel,
     probabilistic,
+    ranking,
     regression,
     robust,
     segmentation,
@@ -42,6 +43,7 @@ FAMILIES = (
     divergence,
     multilabel,
     segmentation,
+    ranking,
 )
 
 CASES = tuple(case for family in FAMILIES for case in family.CASES)

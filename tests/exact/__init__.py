@@ -9,12 +9,36 @@ know the result more precisely than the terms it is made of. `test_exact` holds 
 from collections.abc import Callable
 from typing import Any
 
-from . import binary, deviance, divergence, multiclass, multilabel, probabilistic, regression, robust, segmentation, special
+from . import (
+    binary,
+    deviance,
+    divergence,
+    multiclass,
+    multilabel,
+    probabilistic,
+    ranking,
+    regression,
+    robust,
+    segmentation,
+    special,
+)
 from .arithmetic import DIGITS, Difference, ulps
 
 __all__ = ["DIGITS", "Difference", "of", "ulps"]
 
-FAMILIES = (regression, robust, probabilistic, deviance, binary, multiclass, divergence, multilabel, segmentation, special)
+FAMILIES = (
+    regression,
+    robust,
+    probabilistic,
+    deviance,
+    binary,
+    multiclass,
+    divergence,
+    multilabel,
+    segmentation,
+    special,
+    ranking,
+)
 
 
 def of(name: str) -> Callable[..., Any]:

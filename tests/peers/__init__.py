@@ -1,12 +1,23 @@
 """The losses of other packages that should be equal to ours, for the test of that and for the table of errors."""
 
-from . import binary, deviance, divergence, multiclass, multilabel, probabilistic, regression, robust, segmentation
+from . import (
+    binary,
+    deviance,
+    divergence,
+    multiclass,
+    multilabel,
+    probabilistic,
+    ranking,
+    regression,
+    robust,
+    segmentation,
+)
 from .peer import Peer
 
 __all__ = ["PEERS", "Peer"]
 
 PEERS = {
     name: peers
-    for family in (regression, robust, probabilistic, deviance, binary, multiclass, divergence, multilabel, segmentation)
+    for family in (regression, robust, probabilistic, deviance, binary, multiclass, divergence, multilabel, segmentation, ranking)
     for name, peers in family.PEERS.items()
 }

@@ -1,0 +1,7 @@
+"""Losses of the order of a list: scores that should sort items by their relevance."""
+
+from .listwise import listmle_loss, listnet_loss
+from .ndcg import approx_ndcg_loss
+from .pairwise import lambdarank_loss, ranknet_loss
+
+__all__ = ["approx_ndcg_loss", "lambdarank_loss", "listmle_loss", "listnet_loss", "ranknet_loss"]

@@ -1,0 +1,118 @@
+"""The Plackett-Luce model: items are chosen one after the other, each from those that are left, by a softmax of their scores.
+
+What depends on all items after one, or on all before, is found by doubling: from what is known of k neighbours comes what
+there is to know of 2 k. That takes log2(n) steps over whole arrays, on every library.
+"""
+
+from collections.abc import Callable
+from math import inf
+from typing import NamedTuple
+
+from .._compensated import difference
+from .._elementary import magnitude
+from ..typing import Array, Axis, Namespace
+
+State = tuple[Array, ...]
+
+
+class Choices(NamedTuple):
+    """What there is to say of the choice of each item from those after it and itself."""
+
+    surprise: Array
+    """-log(p)"""
+    prob: Array
+    """p"""
+    complement: Array
+    """1 - p"""
+
+
+def _doubled(
+    xp: Namespace, axis: Axis, state: State, nothing: tuple[float, ...], join: Callable[[State, State], State], *, after: bool
+) -> State:
+    """Join each entry with all after it, or all before it; `nothing` joins with anything without a trace."""
+    size, step = state[0].shape[axis], 1
+    while step < size:
+        shifted = []
+        for x, fill in zip(state, nothing, strict=True):
+            kept = _part(axis, x, slice(step, None) if after else slice(None, -step))
+            ends = xp.full_like(_part(axis, x, slice(None, step)), fill)
+            shifted.append(xp.concat((kept, ends) if after else (ends, kept), axis=axis))
+        state = join(state, tuple(shifted))
+        step *= 2
+    return state
+
+
+def _part(axis: Axis, x: Array, part: slice) -> Array:
+    return x[part, ...] if axis == 0 else x[..., part]
+
+
+def choices(xp: Namespace, axis: Axis, scores: Array) -> Choices:
+    """Describe the choices that lead to the order of a list of scores.
+
+    The sum of the exponentials of scores is kept as (1 + rest) * exp(top), with the largest of them.
+    """
+
+    def join(here: State, after: State) -> State:
+        (top, rest), (other, beside) = here, after
+        decay = _decay(xp, top, other)
+        above = other > top
+        return xp.where(above, other, top), xp.where(above, beside + (1 + rest) * decay, rest + (1 + beside) * decay)
+
+    first = xp.where(scores == scores, 0.0, scores)
+    # The fill is -1 + 1 = 0 times exp(top): nothing, whatever the top.
+    top, rest = _doubled(xp, axis, (scores, first), (-inf, -1.0), join, after=True)
+    total = 1 + rest
+    empty = top == -inf  # there is nothing left to choose
+    is_top = scores == top
+    below = xp.where(is_top, 0.0, top - scores)
+    prob = xp.where(empty, 0.0, xp.where(is_top, 1.0, _decay(xp, top, scores)) / total)
+    complement = xp.where(is_top, rest / total, 1 - prob)
+    surprise = below + xp.log1p(xp.where(empty, 0.0, rest))
+    return Choices(surprise, prob, xp.where(empty, 0.0, complement))
+
+
+def _decay(xp: Namespace, left: Array, right: Array) -> Array:
+    """Give exp(-abs(left - right)), 1 for equal infinities, without the rounding error of the difference."""
+    same = left == right
+    gap, error = difference(xp, left, xp.where(same, xp.zeros_like(right), right))
+    gap = xp.where(same, 0.0, gap)
+    decay = xp.exp(-magnitude(xp, gap))
+    return decay - decay * xp.where(same, 0.0, xp.where(gap >= 0, error, -error))
+
+
+def slope(xp: Namespace, axis: Axis, drawn: Choices) -> Array:
+    """Give the derivative of the sum of the surprises with respect to each score: p_k * b_k - (1 - p_k).
+
+    The probability of item k at an earlier draw i is p_k times the product of 1 - p from i to k - 1. The sum b of these products
+    obeys b_{k + 1} = (1 - p_k) * (1 + b_k).
+    """
+
+    def join(here: State, before: State) -> State:
+        (factor, total), (earlier, others) = here, before
+        return factor * earlier, total + factor * others
+
+    q = _of_the_one_before(xp, axis, drawn.complement)
+    _, total = _doubled(xp, axis, (q, q), (1.0, 0.0), join, after=False)
+    return drawn.prob * total - drawn.complement
+
+
+def curvature(xp: Namespace, axis: Axis, drawn: Choices) -> Array:
+    """Give the diagonal of the second derivative: p_k * (x_k + (1 - p_k) * w_k).
+
+    Of the products of `slope`, and 1 for the draw k itself, w is the sum of the squares and x the sum of the products times
+    1 minus them. They obey x_{k + 1} = (1 - p_k) * (x_k + p_k * w_k) and w_{k + 1} = 1 + (1 - p_k)**2 * w_k. A state (a, b, c, d)
+    stands for the map to a * x + b * w + c and a**2 * w + d.
+    """
+
+    def join(here: State, before: State) -> State:
+        (a, b, c, d), (e, f, g, h) = here, before
+        return a * e, a * f + b * (e * e), a * g + b * h + c, (a * a) * h + d
+
+    p, q = (_of_the_one_before(xp, axis, x) for x in (drawn.prob, drawn.complement))
+    state = (q, q * p, xp.zeros_like(q), xp.ones_like(q))
+    _, _, x, w = _doubled(xp, axis, state, (1.0, 0.0, 0.0, 0.0), join, after=False)
+    return drawn.prob * (x + drawn.complement * w)
+
+
+def _of_the_one_before(xp: Namespace, axis: Axis, x: Array) -> Array:
+    return xp.concat((xp.zeros_like(_part(axis, x, slice(None, 1))), _part(axis, x, slice(None, -1))), axis=axis)

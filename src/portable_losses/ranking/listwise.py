@@ -1,0 +1,184 @@
+"""Losses of the order of a list as a whole."""
+
+from typing import Unpack
+
+from .._elementary import row_sum, sum_of_others, weighted, widened
+from .._loss import loss
+from ..special.rows import Exponentials, exponentials
+from ..typing import Array, Axis, Namespace
+from ._choices import Choices, choices, curvature, slope
+from ._list import Gain, ListOptions, Relevance, Score, back, falling_order, read
+
+__all__ = ["listmle_loss", "listnet_loss"]
+
+
+@loss("(item),(item)->()")
+def listnet_loss(xp: Namespace, axis: Axis, pred: Score, target: Gain, /, **options: Unpack[ListOptions]) -> Array:
+    r"""ListNet: cross-entropy of the softmax of the scores of a list.
+
+    Parameters
+    ----------
+    pred : array
+        Predicted scores of the items of a list, which lie along `item_axis`: real numbers; -inf marks a place that holds no
+        item.
+    target : array
+        Relevances of the shape of `pred`: from 0 upwards, not necessarily probabilities.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `pred`: nats times the relevance of a list.
+
+    See Also
+    --------
+    listmle_loss : Looks at all places of the order, not only the first.
+    ranknet_loss : Compares items in pairs.
+    approx_ndcg_loss : Comes close to the measure that is reported.
+    cross_entropy : The same for targets that are probabilities.
+
+    Notes
+    -----
+    With relevances :math:`y` and scores :math:`s` the loss of a list is
+
+    .. math:: \ell = -\sum_i y_i \log \frac{e^{s_i}}{\sum_j e^{s_j}},
+
+    which compares the probability of each item to be the first with its share of the relevance. It is computed as in
+    `cross_entropy`: where one score dominates, the loss keeps its digits.
+
+    The derivative is :math:`Y p_i - y_i` with the softmax :math:`p` and the sum :math:`Y` of the relevances, computed as
+    :math:`p_i \sum_{j \ne i} y_j - y_i \sum_{j \ne i} p_j`; the second is :math:`Y p_i (1 - p_i)`.
+
+    Ties need no rule: equal scores and equal relevances are treated alike, and the order of the list does not matter. A score of
+    -inf costs nothing while its relevance is 0, so that lists of several lengths can be filled up, and inf otherwise. A list
+    without a relevant item costs 0. `weights` and `where` speak of lists, not of items.
+
+    This is the loss that optax calls ``ranking_softmax_loss`` and rax ``softmax_loss``; both leave out lists without an item from
+    the mean. The paper makes probabilities of the relevances by another softmax: for that pass
+    ``special.softmax(target)``.
+
+    References
+    ----------
+    .. [1] Z. Cao, T. Qin, T.-Y. Liu, M.-F. Tsai and H. Li, "Learning to Rank: From Pairwise Approach to Listwise Approach", ICML
+       2007. :doi:`10.1145/1273496.1273513`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> float(pl.listnet_loss([2.0, 1.0, 3.0], [1.0, 0.0, 0.0]))
+    1.40760596...
+    >>> pl.listnet_loss.grad([0.0, 0.0, 0.0, -float("inf")], [2.0, 1.0, 0.0, 0.0])
+    array([-1.,  0.,  1.,  0.])
+    """
+    return _surprise(xp, axis, exponentials(xp, axis, widened(xp, pred)), target)
+
+
+def _surprise(xp: Namespace, axis: Axis, parts: Exponentials, target: Array) -> Array:
+    nats = xp.log1p(parts.rest) - parts.shifted
+    return xp.squeeze(row_sum(xp, axis, weighted(xp, target, nats)), axis=axis)
+
+
+def _pull(xp: Namespace, axis: Axis, parts: Exponentials, target: Array) -> Array:
+    total = 1 + parts.rest
+    return (parts.exponential / total) * sum_of_others(xp, axis, target) - target * (parts.others(xp) / total)
+
+
+@listnet_loss.value_and_derivative
+def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /) -> tuple[Array, Array]:
+    parts = exponentials(xp, axis, widened(xp, pred))
+    return _surprise(xp, axis, parts, target), _pull(xp, axis, parts, target)
+
+
+@listnet_loss.derivative
+def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /) -> Array:
+    return _pull(xp, axis, exponentials(xp, axis, widened(xp, pred)), target)
+
+
+@listnet_loss.second_derivative
+def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /) -> Array:
+    parts = exponentials(xp, axis, widened(xp, pred))
+    total = 1 + parts.rest
+    prob = parts.exponential / total
+    return prob * xp.where(parts.is_top, parts.rest / total, 1 - prob) * row_sum(xp, axis, target)
+
+
+@loss("(item),(item)->()")
+def listmle_loss(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /, **options: Unpack[ListOptions]) -> Array:
+    r"""ListMLE: minus the log-likelihood of the right order under the Plackett-Luce model.
+
+    Parameters
+    ----------
+    pred : array
+        Predicted scores of the items of a list, which lie along `item_axis`: real numbers; -inf marks a place that holds no
+        item.
+    target : array
+        Relevances of the shape of `pred`: real numbers, of which only the order counts.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `pred`, in nats.
+
+    See Also
+    --------
+    listnet_loss : Looks at the first place of the order alone.
+    ranknet_loss : Treats equal relevances alike.
+
+    Notes
+    -----
+    With scores :math:`s_1, \dots, s_n` in the falling order of their relevances the loss of a list is
+
+    .. math:: \ell = \sum_{i=1}^n \Bigl( \log \sum_{j=i}^n e^{s_j} - s_i \Bigr):
+
+    the right order is drawn item by item, each time from those that are left with the probabilities of a softmax. The sums of
+    exponentials are added up in pairs, each relative to the largest score in it, so that nothing overflows, the rounding error
+    of differences is put back, and a choice that is nearly sure keeps its digits.
+
+    Ties: of equal relevances the order of the list is taken to be the right one, as in rax without a key. So the loss does not
+    change if equal scores are exchanged, but it does if items of equal relevance are: shuffle lists before each epoch if their
+    order means nothing, as TF-Ranking does, or use `ranknet_loss`, which leaves such pairs out.
+
+    With :math:`p_{ik}` for the probability of item k at the i-th draw the derivative is
+    :math:`\sum_{i \le k} p_{ik} - 1 = \sum_{i < k} p_{ik} - (1 - p_{kk})`, and the second
+    :math:`\sum_{i \le k} p_{ik} (1 - p_{ik})`; both come from recurrences along the list, of which no step subtracts.
+
+    A score of -inf at the end of a list, whose relevance is not above that of any item before, costs nothing, so that lists of
+    several lengths can be filled up; before a finite score it costs inf. `weights` and `where` speak of lists, not of items.
+
+    References
+    ----------
+    .. [1] F. Xia, T.-Y. Liu, J. Wang, W. Zhang and H. Li, "Listwise Approach to Learning to Rank: Theory and Algorithm", ICML
+       2008. :doi:`10.1145/1390156.1390306`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> pl.listmle_loss([[2.0, 1.0, 0.0], [0.0, 0.0, 0.0]], [[2.0, 1.0, 0.0], [5.0, 1.0, 3.0]], reduction="none")
+    array([0.72086765, 1.79175947])
+    >>> pl.listmle_loss.grad([0.0, 0.0, -float("inf")], [1.0, 2.0, 0.0])
+    array([ 0.5, -0.5,  0. ])
+    """
+    return xp.squeeze(row_sum(xp, axis, _drawn(xp, axis, pred, target)[1].surprise), axis=axis)
+
+
+def _drawn(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Array, Choices]:
+    pred, target = read(xp, pred, target)
+    order = falling_order(xp, axis, target)
+    return order, choices(xp, axis, xp.take_along_axis(pred, order, axis=axis))
+
+
+@listmle_loss.value_and_derivative
+def _(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /) -> tuple[Array, Array]:
+    order, drawn = _drawn(xp, axis, pred, target)
+    return xp.squeeze(row_sum(xp, axis, drawn.surprise), axis=axis), back(xp, axis, order, slope(xp, axis, drawn))
+
+
+@listmle_loss.derivative
+def _(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /) -> Array:
+    order, drawn = _drawn(xp, axis, pred, target)
+    return back(xp, axis, order, slope(xp, axis, drawn))
+
+
+@listmle_loss.second_derivative
+def _(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /) -> Array:
+    order, drawn = _drawn(xp, axis, pred, target)
+    return back(xp, axis, order, curvature(xp, axis, drawn))

@@ -1,0 +1,176 @@
+"""Smooth approximations of the measures of a ranking."""
+
+from collections.abc import Iterator
+from math import log
+from typing import NamedTuple, Unpack
+
+from .._compensated import Pair, difference, over
+from .._elementary import row_sum
+from .._loss import loss
+from .._namespace import places
+from .._pairs import against, piece_sum, pieces
+from ..special.sigmoids import sigmoid
+from ..typing import Array, Axis, Namespace, Positive
+from ._gain import discount, gains_of
+from ._list import Gain, ListOptions, Score, read
+
+__all__ = ["approx_ndcg_loss"]
+
+_LOG_TWO = log(2)
+_FAR = 2000.0
+"""So many temperatures apart the order of two items is certain, in every dtype."""
+
+
+@loss("(item),(item)->()")
+def approx_ndcg_loss(
+    xp: Namespace, axis: Axis, pred: Score, target: Gain, /, *, temperature: Positive = 1.0, **options: Unpack[ListOptions]
+) -> Array:
+    r"""Minus the NDCG (normalised discounted cumulative gain) with smooth ranks.
+
+    Parameters
+    ----------
+    pred : array
+        Predicted scores of the items of a list, which lie along `item_axis`: real numbers; -inf marks a place that holds no
+        item.
+    target : array
+        Relevances of the shape of `pred`: from 0 upwards, often grades from 0 to 4.
+    temperature : float, default 1.0
+        How far apart scores have to be for their order to count: positive. The smaller, the closer to the true NDCG, and the
+        more scores have a gradient of 0.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `pred`, without a unit: from -1 for the best order to 0.
+
+    See Also
+    --------
+    lambdarank_loss : A convex bound of the pairs, with weights from the NDCG.
+    listnet_loss : Convex.
+
+    Notes
+    -----
+    With scores s, relevances y and the temperature T the loss of a list is
+
+    .. math::
+
+        \ell = -\frac{1}{\mathrm{IDCG}} \sum_i \frac{2^{y_i} - 1}{\log_2(1 + r_i)}, \qquad
+        r_i = 1 + \sum_{j \ne i} \sigma \left( \frac{s_j - s_i}{T} \right),
+
+    where IDCG is the same sum with the items in falling order of relevance, and ranks from 1. As T goes to 0 the smooth ranks
+    become the ranks, and the loss minus the NDCG. Of long lists only some of the pairs are held in memory at a time.
+
+    With :math:`c_i = -(2^{y_i} - 1)\, D'(r_i)`, the gain that an item loses per rank, where :math:`D(r) = 1 / \log_2(1 + r)`,
+    and :math:`\sigma'_{ik} = \sigma'((s_i - s_k) / T)` the derivative is
+
+    .. math:: \frac{1}{T\, \mathrm{IDCG}} \sum_i (c_i - c_k)\, \sigma'_{ik}.
+
+    In the second derivative, too, the pairs stay in pieces; the loss is not convex.
+
+    Ties: equal scores share the mean of their ranks, and the order of the list does not matter. A list without a relevant item
+    costs 0, not -1. A score of -inf with a relevance of 0 changes nothing, so that lists of several lengths can be filled up.
+    `weights` and `where` speak of lists, not of items.
+
+    It is rax's ``approx_t12n(ndcg_metric)``, and allRank's and TF-Ranking's loss as well, where T is 0.1 by default in the last.
+
+    References
+    ----------
+    .. [1] T. Qin, T.-Y. Liu and H. Li, "A General Approximation Framework for Direct Optimization of Information Retrieval
+       Measures", Information Retrieval 13, 2010. :doi:`10.1007/s10791-009-9124-x`
+    .. [2] S. Bruch, M. Zoghi, M. Bendersky and M. Najork, "Revisiting Approximate Metric Optimization in the Age of Deep Neural
+       Networks", SIGIR 2019. :doi:`10.1145/3331184.3331347`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> float(pl.approx_ndcg_loss([2.0, 0.0, 3.0], [1.0, 0.0, 0.0], temperature=0.01))
+    -0.63092975...
+    >>> pl.approx_ndcg_loss.grad([-1.0, 1.0, 0.0], [0.0, 0.0, 1.0])
+    array([ 0.03763788,  0.03763788, -0.07527576])
+    """
+    pred, target = read(xp, pred, target)
+    gains = gains_of(xp, axis, target)
+    value = row_sum(xp, axis, gains.gain * discount(xp, _ranks(xp, axis, pred, temperature)))
+    return xp.squeeze(-(value / gains.ideal), axis=axis)
+
+
+def _ranks(xp: Namespace, axis: Axis, pred: Array, temperature: float) -> Array:
+    """Give the smooth ranks: each item, too, counts itself as an equal, as a half."""
+    rank = xp.where(pred == pred, 0.5, pred)
+    for piece in pieces(xp, axis, pred):
+        here, there = against(axis, pred, piece)
+        gap = xp.where(here == there, 0.0, here - there)
+        rank = rank + piece_sum(xp, axis, sigmoid.formula(xp, gap / temperature))
+    return rank
+
+
+class Steps(NamedTuple):
+    """How gently a piece of the items passes all items."""
+
+    piece: slice
+    others: Array
+    """Where the two are not one and the same."""
+    slope: Array
+    """The derivative of the sigmoid of their distance, in temperatures."""
+    bend: Array
+    """Its second derivative, with respect to the score of the item of all."""
+
+
+def _steps(xp: Namespace, axis: Axis, pred: Array, temperature: float) -> Iterator[Steps]:
+    place = places(xp, axis, pred)
+    bound = _FAR * temperature
+    for piece in pieces(xp, axis, pred):
+        here, there = against(axis, pred, piece)
+        gap, error = difference(xp, there, here)
+        near = xp.abs(gap) < bound
+        gap = xp.where(here == there, 0.0, xp.where(gap >= bound, bound, xp.where(gap <= -bound, -bound, gap)))
+        far = _divided(xp, (gap, xp.where(near, error, 0.0)), temperature)
+        size = xp.abs(far[0])
+        decay = xp.exp(-size)
+        decay = decay - decay * xp.where(far[0] < 0, -far[1], far[1])
+        slope = decay / (1 + decay * (2 + decay))
+        yield Steps(piece, _differ(axis, place, piece), slope, -slope * xp.tanh(0.5 * far[0]))
+
+
+def _divided(xp: Namespace, x: Pair, by: float) -> Pair:
+    return x if by == 1 else over(xp, x, (xp.full_like(x[0], by), 0.0))
+
+
+def _differ(axis: Axis, place: Array, piece: slice) -> Array:
+    here, there = against(axis, place, piece)
+    return here != there
+
+
+def _slope_of_discount(xp: Namespace, rank: Array) -> Array:
+    """Give minus the derivative of the discount."""
+    logarithm = xp.log1p(rank)
+    return _LOG_TWO / ((1 + rank) * logarithm * logarithm)
+
+
+@approx_ndcg_loss.derivative
+def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /, *, temperature: Positive) -> Array:
+    pred, target = read(xp, pred, target)
+    gains, rank = gains_of(xp, axis, target), _ranks(xp, axis, pred, temperature)
+    loss_per_rank = gains.gain * _slope_of_discount(xp, rank)
+    total = xp.where(pred == pred, 0.0, pred)
+    for piece, _, slope, _ in _steps(xp, axis, pred, temperature):
+        here, there = against(axis, loss_per_rank, piece)
+        total = total + piece_sum(xp, axis, (here - there) * slope)
+    return total / gains.ideal / temperature
+
+
+@approx_ndcg_loss.second_derivative
+def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /, *, temperature: Positive) -> Array:
+    pred, target = read(xp, pred, target)
+    gains, rank = gains_of(xp, axis, target), _ranks(xp, axis, pred, temperature)
+    loss_per_rank = gains.gain * _slope_of_discount(xp, rank)
+    curvature = loss_per_rank * (2 + xp.log1p(rank)) / ((1 + rank) * xp.log1p(rank))
+    total = xp.where(pred == pred, 0.0, pred)
+    own = total
+    for piece, others, slope, bend in _steps(xp, axis, pred, temperature):
+        here, there = against(axis, loss_per_rank, piece)
+        bent, _ = against(axis, curvature, piece)
+        slope = xp.where(others, slope, 0.0)
+        total = total + piece_sum(xp, axis, (here - there) * bend - bent * (slope * slope))
+        own = own + piece_sum(xp, axis, slope)
+    return (total - curvature * (own * own)) / gains.ideal / temperature / temperature
