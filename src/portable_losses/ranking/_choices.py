@@ -27,15 +27,25 @@ class Choices(NamedTuple):
 
 
 def _doubled(
-    xp: Namespace, axis: Axis, state: State, nothing: tuple[float, ...], join: Callable[[State, State], State], *, after: bool
+    xp: Namespace,
+    axis: Axis,
+    state: State,
+    nothing: tuple[float | None, ...],
+    join: Callable[[State, State], State],
+    *,
+    after: bool,
 ) -> State:
-    """Join each entry with all after it, or all before it; `nothing` joins with anything without a trace."""
+    """Join each entry with all after it, or all before it.
+
+    `nothing` joins with anything without a trace; None stands for what is there already.
+    """
     size, step = state[0].shape[axis], 1
     while step < size:
         shifted = []
         for x, fill in zip(state, nothing, strict=True):
             kept = _part(axis, x, slice(step, None) if after else slice(None, -step))
-            ends = xp.full_like(_part(axis, x, slice(None, step)), fill)
+            ends = _part(axis, x, slice(-step, None) if after else slice(None, step))
+            ends = ends if fill is None else xp.full_like(ends, fill)
             shifted.append(xp.concat((kept, ends) if after else (ends, kept), axis=axis))
         state = join(state, tuple(shifted))
         step *= 2
@@ -59,8 +69,8 @@ def choices(xp: Namespace, axis: Axis, scores: Array) -> Choices:
         return xp.where(above, other, top), xp.where(above, beside + (1 + rest) * decay, rest + (1 + beside) * decay)
 
     first = xp.where(scores == scores, 0.0, scores)
-    # The fill is -1 + 1 = 0 times exp(top): nothing, whatever the top.
-    top, rest = _doubled(xp, axis, (scores, first), (-inf, -1.0), join, after=True)
+    # 1 + rest = 0 times exp(top) is nothing, whatever the top.
+    top, rest = _doubled(xp, axis, (scores, first), (None, -1.0), join, after=True)
     total = 1 + rest
     empty = top == -inf  # there is nothing left to choose
     is_top = scores == top

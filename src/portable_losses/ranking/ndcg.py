@@ -25,7 +25,7 @@ _FAR = 2000.0
 def approx_ndcg_loss(
     xp: Namespace, axis: Axis, pred: Score, target: Gain, /, *, temperature: Positive = 1.0, **options: Unpack[ListOptions]
 ) -> Array:
-    r"""Minus the NDCG (normalised discounted cumulative gain) with smooth ranks.
+    r"""ApproxNDCG: normalised discounted cumulative gain with smooth ranks, times -1.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ def approx_ndcg_loss(
 
     See Also
     --------
-    lambdarank_loss : A convex bound of the pairs, with weights from the NDCG.
-    listnet_loss : Convex.
+    lambdarank_loss : Of pairs, with weights from the NDCG.
+    listnet_loss : Convex, and without a number to choose.
 
     Notes
     -----
@@ -71,7 +71,7 @@ def approx_ndcg_loss(
     costs 0, not -1. A score of -inf with a relevance of 0 changes nothing, so that lists of several lengths can be filled up.
     `weights` and `where` speak of lists, not of items.
 
-    It is rax's ``approx_t12n(ndcg_metric)``, and allRank's and TF-Ranking's loss as well, where T is 0.1 by default in the last.
+    It is rax's ``approx_t12n(ndcg_metric)`` to the last digits, and allRank's and TF-Ranking's loss as well, where T is 0.1 by default in the last.
 
     References
     ----------
