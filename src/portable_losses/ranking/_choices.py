@@ -11,8 +11,10 @@ from typing import NamedTuple
 from .._compensated import difference
 from .._elementary import magnitude
 from ..typing import Array, Axis, Namespace
+from ._list import same_infinity
 
 State = tuple[Array, ...]
+Join = Callable[[State, State], State]
 
 
 class Choices(NamedTuple):
@@ -26,15 +28,7 @@ class Choices(NamedTuple):
     """1 - p"""
 
 
-def _doubled(
-    xp: Namespace,
-    axis: Axis,
-    state: State,
-    nothing: tuple[float | None, ...],
-    join: Callable[[State, State], State],
-    *,
-    after: bool,
-) -> State:
+def _doubled(xp: Namespace, axis: Axis, state: State, nothing: tuple[float | None, ...], join: Join, *, after: bool) -> State:
     """Join each entry with all after it, or all before it.
 
     `nothing` joins with anything without a trace; None stands for what is there already.
@@ -83,7 +77,7 @@ def choices(xp: Namespace, axis: Axis, scores: Array) -> Choices:
 
 def _decay(xp: Namespace, left: Array, right: Array) -> Array:
     """Give exp(-abs(left - right)), 1 for equal infinities, without the rounding error of the difference."""
-    same = left == right
+    same = same_infinity(xp, left, right)
     gap, error = difference(xp, left, xp.where(same, xp.zeros_like(right), right))
     gap = xp.where(same, 0.0, gap)
     decay = xp.exp(-magnitude(xp, gap))

@@ -7,6 +7,7 @@ from .._compensated import difference
 from .._elementary import row_sum, weighted
 from .._pairs import against, piece_sum, pieces
 from ..typing import Array, Axis, Namespace
+from ._list import same_infinity
 
 Weigh = Callable[[slice], Array]
 """From a piece of the items to the weights of its pairs."""
@@ -31,7 +32,7 @@ def _contests(xp: Namespace, axis: Axis, pred: Array, target: Array) -> Iterator
         sign = xp.astype(here > there, pred.dtype) - xp.astype(here < there, pred.dtype)
         first, second = against(axis, pred, piece)
         gap, error = difference(xp, second, first)
-        lead = sign * xp.where((sign == 0) | (first == second), 0.0, gap)
+        lead = sign * xp.where((sign == 0) | same_infinity(xp, first, second), 0.0, gap)
         ahead = lead >= 0
         decay = xp.exp(xp.where(ahead, -lead, lead))
         decay = decay - decay * sign * xp.where(ahead, error, -error)

@@ -39,3 +39,8 @@ def falling_order(xp: Namespace, axis: Axis, x: Array) -> Array:
 def back(xp: Namespace, axis: Axis, order: Array, x: Array) -> Array:
     """Bring what is in an order to the places that it came from."""
     return xp.take_along_axis(x, xp.argsort(order, axis=axis, stable=True), axis=axis)
+
+
+def same_infinity(xp: Namespace, left: Array, right: Array) -> Array:
+    """Say where two scores are infinite and equal, so that their difference is none."""
+    return (left == right) & xp.isinf(left)

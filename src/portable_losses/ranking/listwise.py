@@ -141,6 +141,9 @@ def listmle_loss(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /, *
     :math:`\sum_{i \le k} p_{ik} - 1 = \sum_{i < k} p_{ik} - (1 - p_{kk})`, and the second
     :math:`\sum_{i \le k} p_{ik} (1 - p_{ik})`; both come from recurrences along the list, of which no step subtracts.
 
+    rax computes the same to the last digits, but for its gradient where scores are equal, which is not that of this formula, and
+    for the order of equal relevances when it is given a key.
+
     A score of -inf at the end of a list, whose relevance is not above that of any item before, costs nothing, so that lists of
     several lengths can be filled up; before a finite score it costs inf. `weights` and `where` speak of lists, not of items.
 

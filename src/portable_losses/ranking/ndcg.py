@@ -12,7 +12,7 @@ from .._pairs import against, piece_sum, pieces
 from ..special.sigmoids import sigmoid
 from ..typing import Array, Axis, Namespace, Positive
 from ._gain import discount, gains_of
-from ._list import Gain, ListOptions, Score, read
+from ._list import Gain, ListOptions, Score, read, same_infinity
 
 __all__ = ["approx_ndcg_loss"]
 
@@ -71,7 +71,8 @@ def approx_ndcg_loss(
     costs 0, not -1. A score of -inf with a relevance of 0 changes nothing, so that lists of several lengths can be filled up.
     `weights` and `where` speak of lists, not of items.
 
-    It is rax's ``approx_t12n(ndcg_metric)`` to the last digits, and allRank's and TF-Ranking's loss as well, where T is 0.1 by default in the last.
+    It is rax's ``approx_t12n(ndcg_metric)`` to the last digits, and the loss of allRank and of TF-Ranking, where T is 0.1 by
+    default.
 
     References
     ----------
@@ -99,7 +100,7 @@ def _ranks(xp: Namespace, axis: Axis, pred: Array, temperature: float) -> Array:
     rank = xp.where(pred == pred, 0.5, pred)
     for piece in pieces(xp, axis, pred):
         here, there = against(axis, pred, piece)
-        gap = xp.where(here == there, 0.0, here - there)
+        gap = xp.where(same_infinity(xp, here, there), 0.0, here - there)
         rank = rank + piece_sum(xp, axis, sigmoid.formula(xp, gap / temperature))
     return rank
 
@@ -123,7 +124,7 @@ def _steps(xp: Namespace, axis: Axis, pred: Array, temperature: float) -> Iterat
         here, there = against(axis, pred, piece)
         gap, error = difference(xp, there, here)
         near = xp.abs(gap) < bound
-        gap = xp.where(here == there, 0.0, xp.where(gap >= bound, bound, xp.where(gap <= -bound, -bound, gap)))
+        gap = xp.where(same_infinity(xp, here, there), 0.0, xp.where(gap >= bound, bound, xp.where(gap <= -bound, -bound, gap)))
         far = _divided(xp, (gap, xp.where(near, error, 0.0)), temperature)
         size = xp.abs(far[0])
         decay = xp.exp(-size)
