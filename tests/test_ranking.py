@@ -1,5 +1,6 @@
 """What is particular to the losses of the order of a list."""
 
+import tracemalloc
 from itertools import permutations
 from typing import Any
 
@@ -135,6 +136,20 @@ def test_pieces_of_any_size(loss, together, monkeypatch):
 
 def orders_of_numpy(loss: Any) -> tuple[Any, ...]:
     return *loss.value_and_grad(SCORES, GRADES), loss.grad_and_hess(SCORES, GRADES)[1]
+
+
+@each
+def test_memory_does_not_grow_with_the_number_of_lists(loss):
+    """All pairs of these lists would take 80 MB, and there are several arrays of them at a time."""
+    scores, grades = RANDOM.normal(0, 1, (1000, 100)), np.zeros((1000, 100))
+    grades[:, 0] = 1.0
+    loss.value_and_grad(scores[:2], grades[:2])
+    tracemalloc.start()
+    try:
+        loss.value_and_grad(scores, grades)
+        assert tracemalloc.get_traced_memory()[1] < 2e7
+    finally:
+        tracemalloc.stop()
 
 
 # Ties

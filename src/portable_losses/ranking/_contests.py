@@ -39,34 +39,51 @@ def _contests(xp: Namespace, axis: Axis, pred: Array, target: Array) -> Iterator
         yield Contests(piece, sign, lead, decay)
 
 
+Term = Callable[[Namespace, Contests], Array]
+
+
+def _cost(xp: Namespace, contests: Contests) -> Array:
+    each = xp.where(contests.lead >= 0, contests.lead, 0.0) + xp.log1p(contests.decay)
+    return 0.5 * xp.abs(contests.sign) * each  # each pair is there twice
+
+
+def _push(xp: Namespace, contests: Contests) -> Array:
+    return contests.sign * (xp.where(contests.lead >= 0, 1.0, contests.decay) / (1 + contests.decay))
+
+
+def _bend(xp: Namespace, contests: Contests) -> Array:
+    return xp.abs(contests.sign) * (contests.decay / (1 + contests.decay * (2 + contests.decay)))
+
+
+def _sums(xp: Namespace, axis: Axis, pred: Array, target: Array, weigh: Weigh | None, *terms: Term) -> list[Array]:
+    """Add up terms over the pairs of each item; a NaN counts even where there is no pair."""
+    sums = [xp.where(pred == pred, 0.0, pred) for _ in terms]
+    for contests in _contests(xp, axis, pred, target):
+        each = [term(xp, contests) for term in terms]
+        if weigh is not None:
+            weight = weigh(contests.piece)
+            each = [weighted(xp, weight, term) for term in each]
+        sums = [total + piece_sum(xp, axis, term) for total, term in zip(sums, each, strict=True)]
+    return sums
+
+
 def cost(xp: Namespace, axis: Axis, pred: Array, target: Array, weigh: Weigh | None = None) -> Array:
     """Add up softplus(lead) over the pairs of each list."""
-    total = _nothing(xp, pred)
-    for piece, sign, lead, decay in _contests(xp, axis, pred, target):
-        each = xp.where(lead >= 0, lead, 0.0) + xp.log1p(decay)
-        count = 0.5 * xp.abs(sign)  # each pair is there twice
-        total = total + piece_sum(xp, axis, weighted(xp, count if weigh is None else count * weigh(piece), each))
+    (total,) = _sums(xp, axis, pred, target, weigh, _cost)
     return xp.squeeze(row_sum(xp, axis, total), axis=axis)
 
 
 def push(xp: Namespace, axis: Axis, pred: Array, target: Array, weigh: Weigh | None = None) -> Array:
     """Give the derivative: the probabilities of the wrong outcomes, minus those of the contests in which an item should win."""
-    total = _nothing(xp, pred)
-    for piece, sign, lead, decay in _contests(xp, axis, pred, target):
-        each = sign * (xp.where(lead >= 0, 1.0, decay) / (1 + decay))
-        total = total + piece_sum(xp, axis, each if weigh is None else weigh(piece) * each)
-    return total
+    return _sums(xp, axis, pred, target, weigh, _push)[0]
+
+
+def cost_and_push(xp: Namespace, axis: Axis, pred: Array, target: Array, weigh: Weigh | None = None) -> tuple[Array, Array]:
+    """Give both, from contests that are held once."""
+    total, slope = _sums(xp, axis, pred, target, weigh, _cost, _push)
+    return xp.squeeze(row_sum(xp, axis, total), axis=axis), slope
 
 
 def bend(xp: Namespace, axis: Axis, pred: Array, target: Array, weigh: Weigh | None = None) -> Array:
     """Give the second derivative: the products of the probabilities of both outcomes."""
-    total = _nothing(xp, pred)
-    for piece, sign, _, decay in _contests(xp, axis, pred, target):
-        each = xp.abs(sign) * (decay / (1 + decay * (2 + decay)))
-        total = total + piece_sum(xp, axis, each if weigh is None else weigh(piece) * each)
-    return total
-
-
-def _nothing(xp: Namespace, pred: Array) -> Array:
-    """Give zeros to add to; a NaN counts even where there is no pair."""
-    return xp.where(pred == pred, 0.0, pred)
+    return _sums(xp, axis, pred, target, weigh, _bend)[0]

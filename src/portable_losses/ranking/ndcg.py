@@ -11,7 +11,7 @@ from .._namespace import places
 from .._pairs import against, piece_sum, pieces
 from ..special.sigmoids import sigmoid
 from ..typing import Array, Axis, Namespace, Positive
-from ._gain import discount, gains_of
+from ._gain import Gains, discount, gains_of
 from ._list import Gain, ListOptions, Score, read, same_infinity
 
 __all__ = ["approx_ndcg_loss"]
@@ -90,9 +90,11 @@ def approx_ndcg_loss(
     array([ 0.03763788,  0.03763788, -0.07527576])
     """
     pred, target = read(xp, pred, target)
-    gains = gains_of(xp, axis, target)
-    value = row_sum(xp, axis, gains.gain * discount(xp, _ranks(xp, axis, pred, temperature)))
-    return xp.squeeze(-(value / gains.ideal), axis=axis)
+    return _value(xp, axis, gains_of(xp, axis, target), _ranks(xp, axis, pred, temperature))
+
+
+def _value(xp: Namespace, axis: Axis, gains: Gains, rank: Array) -> Array:
+    return xp.squeeze(-(row_sum(xp, axis, gains.gain * discount(xp, rank)) / gains.ideal), axis=axis)
 
 
 def _ranks(xp: Namespace, axis: Axis, pred: Array, temperature: float) -> Array:
@@ -113,8 +115,8 @@ class Steps(NamedTuple):
     """Where the two are not one and the same."""
     slope: Array
     """The derivative of the sigmoid of their distance, in temperatures."""
-    bend: Array
-    """Its second derivative, with respect to the score of the item of all."""
+    apart: Array
+    """That distance: how far the item of all is ahead."""
 
 
 def _steps(xp: Namespace, axis: Axis, pred: Array, temperature: float) -> Iterator[Steps]:
@@ -130,7 +132,7 @@ def _steps(xp: Namespace, axis: Axis, pred: Array, temperature: float) -> Iterat
         decay = xp.exp(-size)
         decay = decay - decay * xp.where(far[0] < 0, -far[1], far[1])
         slope = decay / (1 + decay * (2 + decay))
-        yield Steps(piece, _differ(axis, place, piece), slope, -slope * xp.tanh(0.5 * far[0]))
+        yield Steps(piece, _differ(axis, place, piece), slope, far[0])
 
 
 def _divided(xp: Namespace, x: Pair, by: float) -> Pair:
@@ -148,16 +150,26 @@ def _slope_of_discount(xp: Namespace, rank: Array) -> Array:
     return _LOG_TWO / ((1 + rank) * logarithm * logarithm)
 
 
-@approx_ndcg_loss.derivative
-def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /, *, temperature: Positive) -> Array:
-    pred, target = read(xp, pred, target)
-    gains, rank = gains_of(xp, axis, target), _ranks(xp, axis, pred, temperature)
+def _slope(xp: Namespace, axis: Axis, pred: Array, gains: Gains, rank: Array, temperature: float) -> Array:
     loss_per_rank = gains.gain * _slope_of_discount(xp, rank)
     total = xp.where(pred == pred, 0.0, pred)
     for piece, _, slope, _ in _steps(xp, axis, pred, temperature):
         here, there = against(axis, loss_per_rank, piece)
         total = total + piece_sum(xp, axis, (here - there) * slope)
     return total / gains.ideal / temperature
+
+
+@approx_ndcg_loss.value_and_derivative
+def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /, *, temperature: Positive) -> tuple[Array, Array]:
+    pred, target = read(xp, pred, target)
+    gains, rank = gains_of(xp, axis, target), _ranks(xp, axis, pred, temperature)
+    return _value(xp, axis, gains, rank), _slope(xp, axis, pred, gains, rank, temperature)
+
+
+@approx_ndcg_loss.derivative
+def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /, *, temperature: Positive) -> Array:
+    pred, target = read(xp, pred, target)
+    return _slope(xp, axis, pred, gains_of(xp, axis, target), _ranks(xp, axis, pred, temperature), temperature)
 
 
 @approx_ndcg_loss.second_derivative
@@ -168,10 +180,10 @@ def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /, *, temperature: P
     curvature = loss_per_rank * (2 + xp.log1p(rank)) / ((1 + rank) * xp.log1p(rank))
     total = xp.where(pred == pred, 0.0, pred)
     own = total
-    for piece, others, slope, bend in _steps(xp, axis, pred, temperature):
+    for piece, others, slope, apart in _steps(xp, axis, pred, temperature):
         here, there = against(axis, loss_per_rank, piece)
         bent, _ = against(axis, curvature, piece)
         slope = xp.where(others, slope, 0.0)
-        total = total + piece_sum(xp, axis, (here - there) * bend - bent * (slope * slope))
+        total = total + piece_sum(xp, axis, (there - here) * (slope * xp.tanh(0.5 * apart)) - bent * (slope * slope))
         own = own + piece_sum(xp, axis, slope)
     return (total - curvature * (own * own)) / gains.ideal / temperature / temperature

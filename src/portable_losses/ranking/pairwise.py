@@ -6,7 +6,7 @@ from .._compensated import difference
 from .._loss import loss
 from .._pairs import against
 from ..typing import Array, Axis, Namespace
-from ._contests import Weigh, bend, cost, push
+from ._contests import Weigh, bend, cost, cost_and_push, push
 from ._gain import gains_of, lost_by_rank, swapped
 from ._list import Gain, ListOptions, Relevance, Score, back, falling_order, read
 
@@ -72,6 +72,11 @@ def ranknet_loss(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /, *
     array([-1.5,  0.5,  1. ])
     """
     return cost(xp, axis, *read(xp, pred, target))
+
+
+@ranknet_loss.value_and_derivative
+def _(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /) -> tuple[Array, Array]:
+    return cost_and_push(xp, axis, *read(xp, pred, target))
 
 
 @ranknet_loss.derivative
@@ -166,6 +171,13 @@ def _ranked(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Arra
         return xp.abs(swapped(xp, against(axis, target, piece), against(axis, share, piece)) * exchanged)
 
     return order, pred, target, weigh
+
+
+@lambdarank_loss.value_and_derivative
+def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /) -> tuple[Array, Array]:
+    order, pred, target, weigh = _ranked(xp, axis, pred, target)
+    value, slope = cost_and_push(xp, axis, pred, target, weigh)
+    return value, back(xp, axis, order, slope)
 
 
 @lambdarank_loss.derivative
