@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from .._compensated import difference
 from .._elementary import magnitude
+from .._namespace import device_of, places
 from ..typing import Array, Axis, Namespace
 from ._list import same_infinity
 
@@ -33,21 +34,23 @@ def _doubled(xp: Namespace, axis: Axis, state: State, nothing: tuple[float | Non
 
     `nothing` joins with anything without a trace; None stands for what is there already.
     """
-    size, step = state[0].shape[axis], 1
-    while step < size:
-        shifted = []
-        for x, fill in zip(state, nothing, strict=True):
-            kept = _part(axis, x, slice(step, None) if after else slice(None, -step))
-            ends = _part(axis, x, slice(-step, None) if after else slice(None, step))
-            ends = ends if fill is None else xp.full_like(ends, fill)
-            shifted.append(xp.concat((kept, ends) if after else (ends, kept), axis=axis))
-        state = join(state, tuple(shifted))
+    step = 1
+    while step < state[0].shape[axis]:
+        by = step if after else -step
+        state = join(state, tuple(_shifted(xp, axis, x, by, fill) for x, fill in zip(state, nothing, strict=True)))
         step *= 2
     return state
 
 
-def _part(axis: Axis, x: Array, part: slice) -> Array:
-    return x[part, ...] if axis == 0 else x[..., part]
+def _shifted(xp: Namespace, axis: Axis, x: Array, by: int, fill: float | None) -> Array:
+    """Give for each entry the one that is so many places after it, or before it, and `fill` where there is none."""
+    size = x.shape[axis]
+    place = xp.arange(size, device=device_of(x))
+    taken = xp.take(x, xp.where((place + by < 0) | (place + by >= size), place, place + by), axis=axis)
+    if fill is None:
+        return taken
+    source = places(xp, axis, x) + by
+    return xp.where((source < 0) | (source >= size), fill, taken)
 
 
 def choices(xp: Namespace, axis: Axis, scores: Array) -> Choices:
@@ -95,7 +98,7 @@ def slope(xp: Namespace, axis: Axis, drawn: Choices) -> Array:
         (factor, total), (earlier, others) = here, before
         return factor * earlier, total + factor * others
 
-    q = _of_the_one_before(xp, axis, drawn.complement)
+    q = _shifted(xp, axis, drawn.complement, -1, 0.0)
     _, total = _doubled(xp, axis, (q, q), (1.0, 0.0), join, after=False)
     return drawn.prob * total - drawn.complement
 
@@ -112,11 +115,7 @@ def curvature(xp: Namespace, axis: Axis, drawn: Choices) -> Array:
         (a, b, c, d), (e, f, g, h) = here, before
         return a * e, a * f + b * (e * e), a * g + b * h + c, (a * a) * h + d
 
-    p, q = (_of_the_one_before(xp, axis, x) for x in (drawn.prob, drawn.complement))
+    p, q = (_shifted(xp, axis, x, -1, 0.0) for x in (drawn.prob, drawn.complement))
     state = (q, q * p, xp.zeros_like(q), xp.ones_like(q))
     _, _, x, w = _doubled(xp, axis, state, (1.0, 0.0, 0.0, 0.0), join, after=False)
     return drawn.prob * (x + drawn.complement * w)
-
-
-def _of_the_one_before(xp: Namespace, axis: Axis, x: Array) -> Array:
-    return xp.concat((xp.zeros_like(_part(axis, x, slice(None, 1))), _part(axis, x, slice(None, -1))), axis=axis)

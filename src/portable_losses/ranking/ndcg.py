@@ -71,8 +71,7 @@ def approx_ndcg_loss(
     costs 0, not -1. A score of -inf with a relevance of 0 changes nothing, so that lists of several lengths can be filled up.
     `weights` and `where` speak of lists, not of items.
 
-    It is rax's ``approx_t12n(ndcg_metric)`` to the last digits, and the loss of allRank and of TF-Ranking, where T is 0.1 by
-    default.
+    It is rax's ``approx_t12n(ndcg_metric)`` to the last digits; TF-Ranking's T is 0.1 by default.
 
     References
     ----------

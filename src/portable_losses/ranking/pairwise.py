@@ -135,8 +135,8 @@ def lambdarank_loss(xp: Namespace, axis: Axis, pred: Score, target: Gain, /, **o
     lengths can be filled up. `weights` and `where` speak of lists, not of items.
 
     It is rax's ``pairwise_logistic_loss`` with ``dcg_lambdaweight(normalize=True)``, added up over the pairs, and divided by the
-    number of items, by which rax multiplies its weights. LightGBM looks only at pairs of which one item is among the first 30
-    and divides by a norm of the list; XGBoost divides by the difference of the scores, too.
+    number of items, by which rax multiplies its weights. LightGBM looks only at pairs of which one item is among the
+    first 30; it and XGBoost by default divide a weight by the difference of the scores, and the lambdas of a list by a norm.
 
     References
     ----------
