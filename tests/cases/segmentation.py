@@ -10,14 +10,16 @@ from exact.arithmetic import finfo
 import portable_losses as pl
 
 from .case import CLASSES, Batch, Case, Sweep, of_loss, with_parameters
-from .draws import real, soft_or_hard, zero_or_one
+from .draws import real, zero_or_one
 
 INF = np.inf
 REGION = 5
 
 
 def _soft(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:
-    return rng.uniform(0.05, 0.95, (*shape, CLASSES)), soft_or_hard(rng, (*shape, CLASSES))
+    """Draw targets of which about half are sets."""
+    pred, target = rng.uniform(0.05, 0.95, (2, *shape, CLASSES))
+    return pred, np.where(rng.uniform(size=(*shape, 1)) < 0.5, target.round(), target)
 
 
 def _both(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:
