@@ -1,0 +1,19 @@
+"""Losses of embeddings: vectors whose angles or distances say what belongs together."""
+
+from .cosine import cosine_distance_loss, cosine_embedding_loss
+from .distance import contrastive_loss, triplet_margin_loss
+from .info_nce import info_nce_loss
+from .labelled import ntxent_loss, supcon_loss
+from .margin import hinge_embedding_loss, margin_ranking_loss
+
+__all__ = [
+    "contrastive_loss",
+    "cosine_distance_loss",
+    "cosine_embedding_loss",
+    "hinge_embedding_loss",
+    "info_nce_loss",
+    "margin_ranking_loss",
+    "ntxent_loss",
+    "supcon_loss",
+    "triplet_margin_loss",
+]

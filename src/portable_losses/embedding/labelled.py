@@ -1,0 +1,303 @@
+"""Contrastive losses of one set of vectors, with labels that say which of them belong together."""
+
+from typing import NamedTuple, Unpack
+
+from .._loss import loss
+from ..special.rows import Exponentials, exponentials
+from ..typing import Array, Axis, Labels, Namespace, Positive, Real
+from ._pairs import Rows, SetOptions, diagonal, rows_of_one
+
+__all__ = ["ntxent_loss", "supcon_loss"]
+
+OUT = -2000.0
+"""An exponent so low that its exponential is 0 beside any other, in every dtype; that of -inf would be NaN where all are out."""
+
+
+class Pairs(NamedTuple):
+    """The pairs of one set."""
+
+    rows: Rows
+    exponent: Array
+    """The cosines divided by the temperature."""
+    same: Array
+    """1 for two different vectors of one label, otherwise 0."""
+    other: Array
+    """1 for two of different labels, otherwise 0."""
+    themselves: Array
+    """1 for a vector and itself, otherwise 0."""
+
+    def of(self, xp: Namespace, some: Array, temperature: float) -> Exponentials:
+        """Give the parts of a softmax over some of the pairs of each vector."""
+        return exponentials(xp, -1, self.exponent + (1 - some) * (OUT - 2 / temperature))
+
+
+def _pairs(xp: Namespace, embedding: Array, labels: Array, temperature: float) -> Pairs:
+    found = rows_of_one(xp, embedding)
+    alike, themselves = labels[..., :, None] == labels[..., None, :], diagonal(xp, found.cosine)
+    masks = (alike & ~themselves, ~alike, themselves)
+    return Pairs(found, found.cosine / temperature, *(xp.astype(mask, found.cosine.dtype) for mask in masks))
+
+
+def _total(xp: Namespace, x: Array) -> Array:
+    return xp.sum(x, axis=-1, keepdims=True)
+
+
+def _count(xp: Namespace, x: Array) -> Array:
+    """Give the number of what is counted, 1 if there is nothing."""
+    total = xp.sum(x, axis=(-2, -1), keepdims=True)
+    return xp.where(total == 0, 1.0, total)
+
+
+def _slope(xp: Namespace, pairs: Pairs, weight: Array) -> Array:
+    """Give the derivative by that with respect to the cosines: each vector is on both sides."""
+    return pairs.rows.slope(xp, weight + xp.matrix_transpose(weight))
+
+
+def _bend(xp: Namespace, pairs: Pairs, weight: Array, curvature: Array, alone: Array) -> Array:
+    """Give the second derivative by the curvature of a vector's own row, and by the second derivatives of other rows."""
+    curvature = curvature + pairs.rows.spread(xp, xp.matrix_transpose(alone))
+    return pairs.rows.bend(xp, weight + xp.matrix_transpose(weight), curvature)
+
+
+@loss("(sample,feature),(sample)->()")
+def ntxent_loss(
+    xp: Namespace,
+    axis: Axis,
+    embedding: Real,
+    labels: Labels,
+    /,
+    *,
+    temperature: Positive = 0.07,
+    **options: Unpack[SetOptions],
+) -> Array:
+    r"""Normalised temperature-scaled cross-entropy: each positive pair against the negatives of its first vector.
+
+    Parameters
+    ----------
+    embedding : array
+        A set of n vectors along `sample_axis`, with entries along `feature_axis`: real numbers.
+    labels : array
+        Integers of the shape of `embedding` without the feature axis: vectors with one label belong together. Any integers do.
+    temperature : float, default 0.07
+        What cosines are divided by: positive. The lower it is, the more the hardest negatives count.
+
+    Returns
+    -------
+    array
+        The reduced loss, one value for each set, in the dtype of `embedding`, in nats.
+
+    See Also
+    --------
+    supcon_loss : Other positives are in the denominator as well.
+    info_nce_loss : Of two sets that come in pairs.
+
+    Notes
+    -----
+    With the cosine :math:`c_{ij}` of vectors i and j, the temperature :math:`\tau` and the positive pairs :math:`P`, those of two
+    different vectors with one label, the loss of a set is
+
+    .. math:: \ell = \frac{1}{|P|} \sum_{(i, p) \in P}
+       -\log \frac{e^{c_{ip} / \tau}}{e^{c_{ip} / \tau} + \sum_{j: y_j \ne y_i} e^{c_{ij} / \tau}},
+
+    each term of which is the softplus of the logarithm of the sum of the negatives minus the exponent of the positive. A
+    set without a positive pair is a loss of 0 with a gradient of 0, as are sets without a negative. The zero vector has a
+    cosine of 0 with every other, and its gradient is 0. A vector with an infinite entry makes the loss NaN.
+
+    With the share :math:`s_{ip}` of the negatives in a denominator, the derivative with respect to :math:`c_{ip}` is
+    :math:`-s_{ip} / (\tau |P|)`, and that with respect to a negative :math:`c_{ij}` its share among the negatives times
+    :math:`\sum_p s_{ip} / (\tau |P|)`. The largest temporaries hold n × n numbers.
+
+    optax and pytorch-metric-learning have the same loss; without a positive pair it is NaN in optax. In SimCLR each vector has
+    one positive, where this loss and `supcon_loss` are the same.
+
+    References
+    ----------
+    .. [1] T. Chen, S. Kornblith, M. Norouzi and G. Hinton, "A Simple Framework for Contrastive Learning of Visual
+       Representations", ICML 2020. :doi:`10.48550/arXiv.2002.05709`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> embedding = [[1.0, 0.0], [0.8, 0.6], [0.0, 1.0], [0.6, 0.8]]
+    >>> float(pl.ntxent_loss(embedding, [0, 0, 1, 1], temperature=0.5))
+    0.823...
+    >>> float(pl.ntxent_loss(embedding, [0, 1, 2, 3]))
+    0.0
+    """
+    return _ntxent(xp, _against_negatives(xp, embedding, labels, temperature))
+
+
+class Negatives(NamedTuple):
+    """What value and derivatives of `ntxent_loss` share."""
+
+    pairs: Pairs
+    softmax: Exponentials
+    """Of the negatives."""
+    ahead: Array
+    """How far the negatives together are above each positive."""
+
+    def shares(self, xp: Namespace) -> tuple[Array, Array]:
+        """Give the share of the negatives in the denominator of each positive pair, and that of the positive."""
+        decay = xp.exp(-xp.abs(self.ahead))
+        ones = xp.ones_like(decay)
+        large, small = ones / (1 + decay), decay / (1 + decay)
+        yes, no = xp.where(self.ahead > 0, large, small), xp.where(self.ahead > 0, small, large)
+        return self.pairs.same * yes, self.pairs.same * no
+
+    def among(self) -> Array:
+        """Give the share of each negative among them."""
+        return self.softmax.exponential / (1 + self.softmax.rest)
+
+    def weight(self, xp: Namespace, temperature: float) -> Array:
+        """Give the derivative with respect to the cosines."""
+        lost, _ = self.shares(xp)
+        return (_total(xp, lost) * self.among() - lost) / (temperature * _count(xp, self.pairs.same))
+
+
+def _against_negatives(xp: Namespace, embedding: Array, labels: Array, temperature: float) -> Negatives:
+    pairs = _pairs(xp, embedding, labels, temperature)
+    softmax = pairs.of(xp, pairs.other, temperature)
+    return Negatives(pairs, softmax, softmax.top + xp.log1p(softmax.rest) - pairs.exponent)
+
+
+def _ntxent(xp: Namespace, found: Negatives) -> Array:
+    ahead, same = found.ahead, found.pairs.same
+    cost = xp.where(ahead <= 0, 0.0, ahead) + xp.log1p(xp.exp(-xp.where(ahead >= 0, ahead, -ahead)))
+    return xp.sum(same * cost / _count(xp, same), axis=(-2, -1))
+
+
+@ntxent_loss.value_and_derivative
+def _(xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, temperature: Positive) -> tuple[Array, Array]:
+    found = _against_negatives(xp, embedding, labels, temperature)
+    return _ntxent(xp, found), _slope(xp, found.pairs, found.weight(xp, temperature))
+
+
+@ntxent_loss.second_derivative
+def _(xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, temperature: Positive) -> Array:
+    found = _against_negatives(xp, embedding, labels, temperature)
+    lost, kept = found.shares(xp)
+    among, rows = found.among(), found.pairs.rows
+    lost_of_all, squares, both = _total(xp, lost), _total(xp, lost * lost), lost * kept
+    shift = rows.shift(xp, among)
+    curvature = rows.spread(xp, both) + lost_of_all * rows.spread(xp, among)
+    curvature = curvature - shift * (squares * shift + 2 * rows.shift(xp, both))
+    alone = both + among * (lost_of_all - among * squares)
+    scale = temperature * temperature * _count(xp, found.pairs.same)
+    return _bend(xp, found.pairs, found.weight(xp, temperature), curvature / scale, alone / scale)
+
+
+@loss("(sample,feature),(sample)->()")
+def supcon_loss(
+    xp: Namespace,
+    axis: Axis,
+    embedding: Real,
+    labels: Labels,
+    /,
+    *,
+    temperature: Positive = 0.1,
+    **options: Unpack[SetOptions],
+) -> Array:
+    r"""Supervised contrastive loss: the mean cross-entropy of a vector's positives among all other vectors.
+
+    Parameters
+    ----------
+    embedding : array
+        A set of n vectors along `sample_axis`, with entries along `feature_axis`: real numbers.
+    labels : array
+        Integers of the shape of `embedding` without the feature axis: vectors with one label belong together. Any integers do.
+    temperature : float, default 0.1
+        What cosines are divided by: positive. The lower it is, the more the hardest negatives count.
+
+    Returns
+    -------
+    array
+        The reduced loss, one value for each set, in the dtype of `embedding`, in nats.
+
+    See Also
+    --------
+    ntxent_loss : A positive is compared with negatives alone.
+    info_nce_loss : Of two sets that come in pairs.
+
+    Notes
+    -----
+    With the cosine :math:`c_{ij}` of vectors i and j, the temperature :math:`\tau` and the positives :math:`P_i` of vector i,
+    the others with its label, the loss of a set is the mean over the vectors that have positives of
+
+    .. math:: \ell_i = \log \Bigl( \sum_{j \ne i} e^{c_{ij} / \tau} \Bigr) - \frac{1}{|P_i|} \sum_{p \in P_i} c_{ip} / \tau,
+
+    in which the largest exponential is kept out of the sum of the others. A set without a positive pair is a loss of 0 with a
+    gradient of 0. The zero vector has a cosine of 0 with every other, and its gradient is 0. A vector with an infinite entry
+    makes the loss NaN.
+
+    With the softmax :math:`p_{ij}` over the other vectors the derivative with respect to :math:`c_{ij}` is
+    :math:`p_{ij} - [j \in P_i] / |P_i|`, divided by the temperature and the number of vectors that have positives. The largest
+    temporaries hold n × n numbers.
+
+    It is the loss that the paper calls "out". pytorch-metric-learning has the same; the authors' program multiplies it by the
+    temperature divided by 0.07.
+
+    References
+    ----------
+    .. [1] P. Khosla et al., "Supervised Contrastive Learning", NeurIPS 2020. :doi:`10.48550/arXiv.2004.11362`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> embedding = [[1.0, 0.0], [0.8, 0.6], [0.0, 1.0], [0.6, 0.8]]
+    >>> float(pl.supcon_loss(embedding, [0, 0, 1, 1], temperature=0.5))
+    0.823...
+    >>> float(pl.supcon_loss(embedding, [0, 1, 2, 3]))
+    0.0
+    """
+    return _supcon(xp, _against_others(xp, embedding, labels, temperature))
+
+
+class Others(NamedTuple):
+    """What value and derivatives of `supcon_loss` share."""
+
+    pairs: Pairs
+    softmax: Exponentials
+    """Of all but the vector itself."""
+    positives: Array
+    """How many positives a vector has, and 1 for one that has none."""
+    importance: Array
+    """How much a vector counts: 0 if it has no positives."""
+
+    def share(self) -> Array:
+        """Give the softmax."""
+        return self.softmax.exponential / (1 + self.softmax.rest)
+
+    def weight(self, xp: Namespace, temperature: float) -> Array:
+        """Give the derivative with respect to the cosines."""
+        softmax, positives = self.softmax, self.positives
+        lacking = ((positives - 1) * softmax.exponential - softmax.others(xp)) / (positives * (1 + softmax.rest))
+        return self.importance * xp.where(self.pairs.same == 1, lacking, self.share()) / temperature
+
+
+def _against_others(xp: Namespace, embedding: Array, labels: Array, temperature: float) -> Others:
+    pairs = _pairs(xp, embedding, labels, temperature)
+    positives = _total(xp, pairs.same)
+    some = xp.astype(positives > 0, positives.dtype)
+    softmax = pairs.of(xp, 1 - pairs.themselves, temperature)
+    return Others(pairs, softmax, xp.where(positives == 0, 1.0, positives), some / _count(xp, some))
+
+
+def _supcon(xp: Namespace, found: Others) -> Array:
+    right = _total(xp, found.pairs.same * found.softmax.shifted) / found.positives
+    return xp.sum(found.importance * (xp.log1p(found.softmax.rest) - right), axis=(-2, -1))
+
+
+@supcon_loss.value_and_derivative
+def _(xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, temperature: Positive) -> tuple[Array, Array]:
+    found = _against_others(xp, embedding, labels, temperature)
+    return _supcon(xp, found), _slope(xp, found.pairs, found.weight(xp, temperature))
+
+
+@supcon_loss.second_derivative
+def _(xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, temperature: Positive) -> Array:
+    found = _against_others(xp, embedding, labels, temperature)
+    share, rows = found.share(), found.pairs.rows
+    others = found.softmax.others(xp) / (1 + found.softmax.rest)
+    scale = found.importance / temperature / temperature
+    curvature = scale * (rows.spread(xp, share) - rows.shift(xp, share) ** 2)
+    return _bend(xp, found.pairs, found.weight(xp, temperature), curvature, scale * share * others)

@@ -1,0 +1,146 @@
+"""Losses of distances and scores that are given, with a margin."""
+
+from typing import Unpack
+
+from .._compensated import difference
+from .._elementary import widened
+from .._loss import loss
+from ..typing import Array, Namespace, NonNegative, Options, Positive, Real, Sign
+from ._vectors import by_sign
+
+__all__ = ["hinge_embedding_loss", "margin_ranking_loss"]
+
+
+@loss
+def hinge_embedding_loss(
+    xp: Namespace, pred: Real, target: Sign, /, *, margin: Positive = 1.0, **options: Unpack[Options]
+) -> Array:
+    r"""Distance of pairs that belong together, and what the others lack of a margin.
+
+    Parameters
+    ----------
+    pred : array
+        Distances of pairs, of any shape: real numbers.
+    target : array or number
+        Of the shape of `pred`: +1 for a pair that belongs together, -1 for one that does not.
+    margin : float, default 1
+        The distance from which a pair that does not belong together costs nothing: positive.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `pred` and in its unit.
+
+    See Also
+    --------
+    contrastive_loss : Of vectors, and squared.
+    hinge_loss : The hinge loss of a classifier, which this is not.
+
+    Notes
+    -----
+    The loss of a distance `x` is
+
+    .. math:: \ell = \begin{cases} x & y = +1 \\ \max(0, m - x) & y = -1. \end{cases}
+
+    The derivative is 1, or -1 below the margin; at the margin, where any number from -1 to 0 is a subgradient, it is 0. The
+    second derivative is 0. A distance that is inf costs inf or nothing.
+
+    torch has the same loss; a target other than -1 and +1 adds both terms there, and is NaN here where it is not refused.
+
+    References
+    ----------
+    .. [1] torch.nn.functional, ``hinge_embedding_loss``, which the loss is named after.
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> pl.hinge_embedding_loss([0.25, 0.25, 2.0], [1.0, -1.0, -1.0], reduction="none")
+    array([0.25, 0.75, 0.  ])
+    >>> pl.hinge_embedding_loss.grad([0.25, 0.25, 2.0], [1.0, -1.0, -1.0], reduction="sum")
+    array([ 1., -1.,  0.])
+    """
+    pred = widened(xp, pred)  # of a margin that float32 does not have, the difference is to be known as well
+    return by_sign(xp, target, pred, xp.where(pred >= margin, 0.0, margin - pred))
+
+
+@hinge_embedding_loss.derivative
+def _(xp: Namespace, pred: Real, target: Sign, /, *, margin: Positive) -> Array:
+    wide = widened(xp, pred)
+    slope = by_sign(xp, target, xp.ones_like(pred), xp.where(wide >= margin, 0.0, -xp.ones_like(pred)))
+    return xp.where(pred == pred, slope, pred)
+
+
+@hinge_embedding_loss.second_derivative
+def _(xp: Namespace, pred: Real, target: Sign, /, *, margin: Positive) -> Array:
+    return xp.zeros_like(pred)
+
+
+@loss(predicted=2)
+def margin_ranking_loss(
+    xp: Namespace, left: Real, right: Real, target: Sign, /, *, margin: NonNegative = 0.0, **options: Unpack[Options]
+) -> Array:
+    r"""What a score lacks to be a margin above another one.
+
+    Parameters
+    ----------
+    left, right : array
+        Two scores of each pair, in arrays of one shape: real numbers.
+    target : array or number
+        Of the shape of `left`: +1 where `left` should be the higher one, -1 where `right` should.
+    margin : float, default 0
+        How much higher: not negative.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `left` and in its unit.
+
+    See Also
+    --------
+    hinge_embedding_loss : Of the distance of a pair.
+    triplet_margin_loss : Compares two distances from one vector.
+
+    Notes
+    -----
+    The loss of a pair is
+
+    .. math:: \ell = \max(0, m - y (a - b)).
+
+    What rounding takes from the difference of the scores is put back. The derivatives are :math:`-y` with respect to `left` and
+    :math:`y` with respect to `right` where the loss is positive, and 0 where it is 0, at the margin too. The second derivatives
+    are 0. Two scores that are infinite with one sign have no difference: NaN.
+
+    torch has the same loss; its gradient at the margin is that of a positive loss, so that with a margin of 0 ties have one.
+
+    References
+    ----------
+    .. [1] R. Herbrich, T. Graepel and K. Obermayer, "Large Margin Rank Boundaries for Ordinal Regression", in Advances in Large
+       Margin Classifiers, MIT Press, 2000. :doi:`10.7551/mitpress/1113.003.0010`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> pl.margin_ranking_loss([2.0, 2.0, 1.0], [1.0, 1.0, 1.0], [1.0, -1.0, 1.0], margin=0.5, reduction="none")
+    array([0. , 1.5, 0.5])
+    >>> pl.margin_ranking_loss.grad([1.0], [2.0], [1.0])
+    (array([-1.]), array([1.]))
+    """
+    lacking = _lacking(xp, left, right, target, margin)
+    return xp.where(lacking <= 0, 0.0, lacking)
+
+
+def _lacking(xp: Namespace, left: Array, right: Array, target: Array, margin: float) -> Array:
+    gap, error = difference(xp, widened(xp, left), widened(xp, right))
+    return by_sign(xp, target, (margin - gap) - error, (margin + gap) + error)
+
+
+@margin_ranking_loss.derivative
+def _(xp: Namespace, left: Real, right: Real, target: Sign, /, *, margin: NonNegative) -> tuple[Array, Array]:
+    lacking = _lacking(xp, left, right, target, margin)
+    slope = xp.where(lacking > 0, target, xp.where(lacking <= 0, 0.0, lacking))
+    return -slope, slope
+
+
+@margin_ranking_loss.second_derivative
+def _(xp: Namespace, left: Real, right: Real, target: Sign, /, *, margin: NonNegative) -> tuple[Array, Array]:
+    return xp.zeros_like(left), xp.zeros_like(right)
