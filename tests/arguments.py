@@ -65,8 +65,8 @@ def _draw(domain: Domain, shape: tuple[int, ...], rng: np.random.Generator) -> A
 
 
 def labels(loss: pl.Loss[...], way: int) -> list[int]:
-    """Say which arguments are class labels."""
-    return [i for i, domain in enumerate(loss.signature.domains[way]) if domain.labels]
+    """Say which arguments are class labels, and not names of groups."""
+    return [i for i, domain in enumerate(loss.signature.domains[way]) if domain.labels and "class" in loss.signature.core]
 
 
 def has(loss: pl.Loss[...], option: str) -> bool:

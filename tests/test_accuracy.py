@@ -5,7 +5,6 @@ is a difference that cancels, it is that around the larger of the two terms. flo
 rounded once: 1 ulp of their own. What is swept is in `cases`.
 """
 
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -43,15 +42,6 @@ def exactly(sweep: Sweep, dtype: np.dtype) -> tuple[list[Batch], list[list[tuple
     return batches, results
 
 
-def flat(expected: Any) -> Iterator[Any]:
-    """Give the numbers of a row, or of rows, one after the other."""
-    if not isinstance(expected, list):
-        yield expected
-        return
-    for part in expected:
-        yield from flat(part)
-
-
 def worst(sweep: Sweep, dtype: np.dtype, order: int) -> tuple[float, str]:
     """Give the worst error in ulp, and where it is."""
     batches, results = exactly(sweep, dtype)
@@ -69,6 +59,11 @@ def worst(sweep: Sweep, dtype: np.dtype, order: int) -> tuple[float, str]:
                             point = ", ".join(repr(x[i]) for x in batch)
                             error, where = off, f"{here!r} instead of {there} at ({point})" + (f", part {part}" if part else "")
     return error, where
+
+
+def flat(expected: Any) -> list[Any]:
+    """Give the numbers of a result: of one, of a row, or of a row of rows."""
+    return [number for part in expected for number in flat(part)] if isinstance(expected, list) else [expected]
 
 
 @pytest.mark.parametrize("kind", LIMITS, ids=lambda kind: kind.__name__)

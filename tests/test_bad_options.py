@@ -196,7 +196,8 @@ def test_every_kind_of_number_is_the_same_parameter(loss: Loss, name: str, param
     if parameter.kind is not float:
         kind = np.int16
     gap = any(isinstance(constraint, Gap) for constraint in parameter.constraints)
-    same = kind(1) if parameter.kind is int or gap else kind(1) / 4
+    above_one = any(getattr(constraint, "ge", 0) >= 1 for constraint in parameter.constraints)
+    same = kind(1) if parameter.kind is int or gap else kind(5 if above_one else 1) / 4
     value = parameter.kind(same)
     given = [x.astype(np.float32) if x.dtype == np.float64 else x for x in arguments(loss, 0)]
     for arrays in (given, [strict.asarray(x) for x in given]):

@@ -4,6 +4,8 @@ from . import (
     binary,
     deviance,
     divergence,
+    embedding,
+    embedding_sets,
     multiclass,
     multiclass_margin,
     multilabel,
@@ -44,6 +46,8 @@ FAMILIES = (
     multilabel,
     segmentation,
     ranking,
+    embedding,
+    embedding_sets,
 )
 
 CASES = tuple(case for family in FAMILIES for case in family.CASES)

@@ -44,7 +44,7 @@ class Case:
     kind: str = ""
     """What distinguishes this case from others of the loss."""
     row: bool = False
-    """Whether the loss takes rows."""
+    """Whether the loss takes rows, or sets of them."""
     exact: Callable[..., Any] | None = None
     """The exact loss of one element or row, if the arguments of that of its name differ."""
     loops: int = 0
@@ -68,6 +68,11 @@ class Case:
         return self.loss.signature.predicted
 
     @property
+    def core(self) -> tuple[str, ...]:
+        """The core dimensions of the predictions, if they have any in this case."""
+        return self.loss.signature.core if self.row else ()
+
+    @property
     def labelled(self) -> bool:
         """Whether the target holds class labels."""
         return any(domain.labels for domain in self.loss.signature.domains[0])
@@ -75,7 +80,7 @@ class Case:
     @property
     def inner(self) -> tuple[Any, ...]:
         """An index that lays what there is of each loss along the predictions."""
-        return (..., *(None,) * len(self.loss.signature.core)) if self.row else (...,)
+        return (..., *(None for _ in self.core))
 
     def finished(self, reduced: Any, gradient: tuple[Any, ...], along: Any = None) -> tuple[Any, tuple[Any, ...]]:
         """Apply the outer function to the reduced loss, and the chain rule to the gradient.

@@ -13,6 +13,7 @@ from . import (
     binary,
     deviance,
     divergence,
+    embedding,
     multiclass,
     multilabel,
     probabilistic,
@@ -36,8 +37,9 @@ FAMILIES = (
     divergence,
     multilabel,
     segmentation,
-    special,
     ranking,
+    embedding,
+    special,
 )
 
 

@@ -1,0 +1,71 @@
+"""Cases and sweeps of the losses of sets of embeddings."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import exact
+import numpy as np
+from exact.arithmetic import finfo
+
+import portable_losses as pl
+
+from .case import Batch, Case, Sweep, of_loss, with_parameters
+
+SAMPLES, FEATURES = 4, 3
+
+
+def _two_sets(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:
+    return tuple(rng.normal(0, 1, (2, *shape, SAMPLES, FEATURES)))
+
+
+def _labelled_set(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:
+    """Of two or three vectors with one label, and one or two with another."""
+    return rng.normal(0, 1, (*shape, SAMPLES, FEATURES)), rng.permuted(
+        rng.integers(0, 2, (*shape, 1)) * [0, 0, 0, 1] + np.asarray([3, 3, 7, 7]), axis=-1
+    )
+
+
+# Zero vectors, equal ones and opposite ones, a set that belongs together, and one of which no two do
+SET = [[1.0, 0.0], [0.0, 0.0], [2.0, 2.0], [2.0, 2.0]], [[1.0, 1.0], [-1.0, -1.0], [1.0, 1.0], [0.5, 0.0]]
+SETS = [[SET[0]] * 4 + [SET[1]] * 4, [[0, 0, 1, 1], [0, 1, 0, 1], [5, 5, 5, 5], [0, 1, 2, 3]] * 2]
+
+CASES = (
+    Case("info_nce_loss", _two_sets, ({}, {"temperature": 1.0}), kinks=([*SET, SET[0]], [*SET[::-1], SET[0]]), row=True),
+    Case("ntxent_loss", _labelled_set, ({}, {"temperature": 1.0}), kinks=SETS, row=True),
+    Case("supcon_loss", _labelled_set, ({}, {"temperature": 1.0}), kinks=SETS, row=True),
+)
+
+
+def sets(dtype: np.dtype) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Give sets of 2 to 6 vectors, and others near to them: of all sizes, with zero vectors and with equal ones."""
+    for samples, features, count in ((2, 2, 3), (3, 4, 2), (5, 3, 1)):
+        random = np.random.default_rng(samples)
+        left, right = random.normal(0, 1, (2, count, samples, features))
+        size = np.exp2(random.uniform(-0.2, 0.2, (2, count, samples, 1)) * float(finfo(dtype).maxexp))
+        gaps = random.choice([0, 0.5], (count, samples, 1))
+        for one, other in ((left, right), (left, left + 0.05 * right), (left, left), (left * gaps, right), (left, -left)):
+            yield (one * size[0]).astype(dtype), (other * size[1]).astype(dtype)
+
+
+def labelled_sets(dtype: np.dtype) -> Iterator[Batch]:
+    """Give those as one set, with labels: pairs, groups, none that belong together, and all of them."""
+    for left, right in sets(dtype):
+        embedding = np.concatenate([left, right], axis=1)
+        samples = np.arange(embedding.shape[1])
+        half = embedding.shape[1] // 2
+        for labels in (samples % half, samples // 3, samples):
+            yield embedding[:1], np.broadcast_to(labels, (1, len(labels)))
+
+
+def _by_set(loss: Any, batches: Callable[..., Iterator[Batch]], **parameters: Any) -> Sweep:
+    name = " ".join((loss.__name__, *(f"{key}={value}" for key, value in parameters.items())))
+    reference = with_parameters(exact.of(loss.__name__), parameters)
+    return Sweep(name, of_loss(loss, **parameters), reference, partial(batches), orders=2, limit=8.0)
+
+
+SWEEPS = tuple(
+    _by_set(loss, batches, temperature=temperature)
+    for loss, batches in ((pl.info_nce_loss, sets), (pl.ntxent_loss, labelled_sets), (pl.supcon_loss, labelled_sets))
+    for temperature in (0.1, 1.0)
+)
