@@ -106,6 +106,29 @@ def test_one_value_for_a_set_on_other_axes() -> None:
     np.testing.assert_allclose(np.transpose(moved, (2, 0, 1)), gradient, rtol=1e-12)
 
 
+def test_the_documentation_of_two_core_dimensions() -> None:
+    """The default of neither is the last axis."""
+
+    @loss("(n,d),(n)->()")
+    def documented_loss(xp: Namespace, axis: Axis, embedding: Real, label: Labels, /, **options: Unpack[SetOptions]) -> Array:
+        """Have no loss.
+
+        Parameters
+        ----------
+        embedding : array
+            Vectors.
+
+        Returns
+        -------
+        array
+            Nothing.
+        """
+        raise AssertionError
+
+    assert "d_axis : int, default -1\n    The axis of the d dimension. With the default" in str(documented_loss.__doc__)
+    assert "With the default" not in str(triplet_loss.__doc__)
+
+
 @pytest.mark.parametrize("shape", [(3, 4), (5,), (3, 5, 1), (2, 5)])
 def test_a_set_whose_sizes_differ(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"spread_loss.*\(3, 5, 2\)"):

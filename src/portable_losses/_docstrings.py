@@ -76,7 +76,8 @@ def _option(signature: Signature, name: str, default: Any) -> str:
             f"{name} : int or tuple of int, default {default}\n"
             f"    The axis of the {dimension} dimension, or its axes, as the height and the width of an image."
         )
-    return f"{name} : int, default {default}\n    The axis of the {dimension} dimension."
+    several = " With the default the axes of such dimensions are last, in their order." if len(signature.core) > 1 else ""
+    return f"{name} : int, default {default}\n    The axis of the {dimension} dimension.{several}"
 
 
 def _raises(signature: Signature) -> str:
