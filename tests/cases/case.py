@@ -49,6 +49,8 @@ class Case:
     """The exact loss of one element or row, if the arguments of that of its name differ."""
     loops: int = 0
     """How many loop axes the arrays have at least; with fewer they mean something else."""
+    slack: int = 1
+    """How many eps of its largest entry a derivative may be off where terms of it cancel."""
     outer: "Outer | None" = None
     """For a function of a reduced loss: which."""
 

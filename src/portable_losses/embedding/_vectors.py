@@ -57,11 +57,11 @@ class Angle(NamedTuple):
 
     def slopes(self, xp: Namespace) -> tuple[Array, Array]:
         """Give the derivatives of the cosine with respect to both vectors."""
-        return tuple(this.per_length(xp, self._tangent(xp, this, other)) for this, other in self._both())  # type: ignore[return-value]
+        return tuple(this.per_length(xp, self._tangent(xp, this, other)) for this, other in self._both())
 
     def bends(self, xp: Namespace) -> tuple[Array, Array]:
         """Give the diagonals of the second derivatives of the cosine."""
-        return tuple(self._bend(xp, this, other) for this, other in self._both())  # type: ignore[return-value]
+        return tuple(self._bend(xp, this, other) for this, other in self._both())
 
     def _both(self) -> tuple[tuple[Direction, Direction], ...]:
         return (self.left, self.right), (self.right, self.left)

@@ -12,9 +12,7 @@ __all__ = ["cosine_distance_loss", "cosine_embedding_loss"]
 
 
 @loss("(feature),(feature)->()")
-def cosine_distance_loss(
-    xp: Namespace, axis: Axis, pred: Real, target: Real, /, **options: Unpack[FeatureOptions]
-) -> Array:
+def cosine_distance_loss(xp: Namespace, axis: Axis, pred: Real, target: Real, /, **options: Unpack[FeatureOptions]) -> Array:
     r"""Cosine distance: 1 minus the cosine of the angle between two vectors.
 
     Parameters
@@ -61,8 +59,8 @@ def cosine_distance_loss(
     >>> import portable_losses as pl
     >>> pl.cosine_distance_loss([[3.0, 4.0], [1.0, 0.0], [0.0, 0.0]], [[6.0, 8.0], [0.0, 2.0], [1.0, 1.0]], reduction="none")
     array([0., 1., 1.])
-    >>> pl.cosine_distance_loss.grad([2.0, 0.0], [0.0, 1.0])
-    array([ 0. , -0.5])
+    >>> pl.cosine_distance_loss.grad([3.0, 4.0], [4.0, 3.0])
+    array([-0.0448,  0.0336])
     """
     return xp.squeeze(angle(xp, axis, pred, target).gap, axis=axis)
 
@@ -94,8 +92,10 @@ def cosine_embedding_loss(
 
     Parameters
     ----------
-    left, right : array
-        The two vectors of each pair along `feature_axis`, in arrays of one shape: real numbers.
+    left : array
+        The first vector of each pair, along `feature_axis`: real numbers.
+    right : array
+        The second vectors, in the shape of `left`: real numbers.
     target : array or number
         Of the shape of `left` without the feature axis: +1 for a pair that belongs together, -1 for one that does not.
     margin : float, default 0
@@ -135,8 +135,8 @@ def cosine_embedding_loss(
     >>> left, right = [[3.0, 4.0], [3.0, 4.0]], [[4.0, 3.0], [4.0, 3.0]]
     >>> pl.cosine_embedding_loss(left, right, [1.0, -1.0], margin=0.5, reduction="none")
     array([0.04, 0.46])
-    >>> pl.cosine_embedding_loss.grad([1.0, 0.0], [0.0, 1.0], 1.0)
-    (array([ 0., -1.]), array([-1.,  0.]))
+    >>> pl.cosine_embedding_loss.grad([3.0, 4.0], [4.0, 3.0], -1.0)
+    (array([ 0.0448, -0.0336]), array([-0.0336,  0.0448]))
     """
     return _value(xp, axis, angle(xp, axis, left, right), target, margin)
 
@@ -152,9 +152,7 @@ def _signed(xp: Namespace, axis: Axis, found: Angle, target: Array, margin: floa
 
 
 @cosine_embedding_loss.value_and_derivative
-def _(
-    xp: Namespace, axis: Axis, left: Real, right: Real, target: Sign, /, *, margin: float
-) -> tuple[Array, tuple[Array, ...]]:
+def _(xp: Namespace, axis: Axis, left: Real, right: Real, target: Sign, /, *, margin: float) -> tuple[Array, tuple[Array, ...]]:
     found = angle(xp, axis, left, right)
     slopes = tuple(_signed(xp, axis, found, target, margin, x) for x in found.slopes(xp))
     return _value(xp, axis, found, target, margin), slopes

@@ -28,8 +28,10 @@ def contrastive_loss(
 
     Parameters
     ----------
-    left, right : array
-        The two vectors of each pair along `feature_axis`, in arrays of one shape: real numbers.
+    left : array
+        The first vector of each pair, along `feature_axis`: real numbers.
+    right : array
+        The second vectors, in the shape of `left`: real numbers.
     target : array or number
         Of the shape of `left` without the feature axis: +1 for a pair that belongs together, -1 for one that does not.
     margin : float, default 1
@@ -173,8 +175,9 @@ def triplet_margin_loss(
     >>> import portable_losses as pl
     >>> float(pl.triplet_margin_loss([0.0, 0.0], [0.3, 0.4], [0.6, 0.8]))
     0.5
-    >>> pl.triplet_margin_loss.grad([0.0, 0.0], [0.0, 2.0], [1.0, 0.0])
-    (array([ 1., -1.]), array([0., 1.]), array([-1.,  0.]))
+    >>> anchor, positive, negative = [0.0, 0.0], [3.0, 4.0], [4.0, 3.0]
+    >>> pl.triplet_margin_loss.grad(anchor, positive, negative)
+    (array([ 0.2, -0.2]), array([0.6, 0.8]), array([-0.8, -0.6]))
     """
     return _triplet(xp, axis, _distances(xp, axis, anchor, positive, negative, p, swap), margin)
 

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple, Unpack
 
+from .._elementary import magnitude
 from .._loss import loss
 from ..special.rows import Exponentials, exponentials
 from ..typing import Array, Axis, Labels, Namespace, Positive, Real
@@ -120,7 +121,7 @@ def ntxent_loss(
     >>> import portable_losses as pl
     >>> embedding = [[1.0, 0.0], [0.8, 0.6], [0.0, 1.0], [0.6, 0.8]]
     >>> float(pl.ntxent_loss(embedding, [0, 0, 1, 1], temperature=0.5))
-    0.823...
+    0.87071375705...
     >>> float(pl.ntxent_loss(embedding, [0, 1, 2, 3]))
     0.0
     """
@@ -139,8 +140,7 @@ class Negatives(NamedTuple):
     def shares(self, xp: Namespace) -> tuple[Array, Array]:
         """Give the share of the negatives in the denominator of each positive pair, and that of the positive."""
         decay = xp.exp(-xp.abs(self.ahead))
-        ones = xp.ones_like(decay)
-        large, small = ones / (1 + decay), decay / (1 + decay)
+        large, small = 1 / (1 + decay), decay / (1 + decay)
         yes, no = xp.where(self.ahead > 0, large, small), xp.where(self.ahead > 0, small, large)
         return self.pairs.same * yes, self.pairs.same * no
 
@@ -162,7 +162,7 @@ def _against_negatives(xp: Namespace, embedding: Array, labels: Array, temperatu
 
 def _ntxent(xp: Namespace, found: Negatives) -> Array:
     ahead, same = found.ahead, found.pairs.same
-    cost = xp.where(ahead <= 0, 0.0, ahead) + xp.log1p(xp.exp(-xp.where(ahead >= 0, ahead, -ahead)))
+    cost = xp.where(ahead >= 0, ahead, 0.0) + xp.log1p(xp.exp(-magnitude(xp, ahead)))
     return xp.sum(same * cost / _count(xp, same), axis=(-2, -1))
 
 
@@ -245,7 +245,7 @@ def supcon_loss(
     >>> import portable_losses as pl
     >>> embedding = [[1.0, 0.0], [0.8, 0.6], [0.0, 1.0], [0.6, 0.8]]
     >>> float(pl.supcon_loss(embedding, [0, 0, 1, 1], temperature=0.5))
-    0.823...
+    0.87071375705...
     >>> float(pl.supcon_loss(embedding, [0, 1, 2, 3]))
     0.0
     """

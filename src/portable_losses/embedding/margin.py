@@ -83,8 +83,10 @@ def margin_ranking_loss(
 
     Parameters
     ----------
-    left, right : array
-        Two scores of each pair, in arrays of one shape: real numbers.
+    left : array
+        One score of each pair, of any shape: real numbers.
+    right : array
+        The other score, in the shape of `left`: real numbers.
     target : array or number
         Of the shape of `left`: +1 where `left` should be the higher one, -1 where `right` should.
     margin : float, default 0
