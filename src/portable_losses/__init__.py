@@ -32,6 +32,7 @@ from .divergence import (
     wasserstein_loss,
 )
 from .embedding import (
+    barlow_twins_loss,
     contrastive_loss,
     cosine_distance_loss,
     cosine_embedding_loss,
@@ -41,6 +42,7 @@ from .embedding import (
     ntxent_loss,
     supcon_loss,
     triplet_margin_loss,
+    vicreg_loss,
 )
 from .multiclass import (
     categorical_cross_entropy,
@@ -96,6 +98,7 @@ __all__ = [
     "approx_ndcg_loss",
     "arctan_loss",
     "asymmetric_loss",
+    "barlow_twins_loss",
     "barron_loss",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
@@ -176,6 +179,7 @@ __all__ = [
     "tversky_loss",
     "tweedie_deviance_loss",
     "validation",
+    "vicreg_loss",
     "wasserstein_loss",
     "welsch_loss",
     "zlpr_loss",

@@ -33,6 +33,10 @@ def _labelled_set(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:
 SET = [[1.0, 0.0], [0.0, 0.0], [2.0, 2.0], [2.0, 2.0]], [[1.0, 1.0], [-1.0, -1.0], [1.0, 1.0], [0.5, 0.0]]
 SETS = [[SET[0]] * 4 + [SET[1]] * 4, [[0, 0, 1, 1], [0, 1, 0, 1], [5, 5, 5, 5], [0, 1, 2, 3]] * 2]
 
+# Constant features, equal ones, opposite ones, and one of deviation 1
+VIEWS = [[[1.0, 0.0], [1.0, 2.0], [1.0, 4.0]], [[1.0, 1.0], [-1.0, -1.0], [0.0, 0.0]]]
+VIEWS = [[*VIEWS, VIEWS[0]], [*VIEWS[::-1], VIEWS[0]]]
+
 CASES = (
     Case(
         "info_nce_loss",
@@ -43,6 +47,8 @@ CASES = (
         slack=SHARP,
     ),
     Case("ntxent_loss", _labelled_set, ({}, {"temperature": 1.0}), kinks=SETS, row=True, slack=SHARP),
+    Case("barlow_twins_loss", _two_sets, ({}, {"redundancy": 0.5}), kinks=VIEWS, row=True, slack=4),
+    Case("vicreg_loss", _two_sets, ({}, {"eps": 0.0, "covariance": 10.0}), kinks=VIEWS, row=True, slack=4),
     Case("supcon_loss", _labelled_set, ({}, {"temperature": 1.0}), kinks=SETS, row=True, slack=SHARP),
 )
 
@@ -68,14 +74,39 @@ def labelled_sets(dtype: np.dtype) -> Iterator[Batch]:
             yield embedding[:1], np.broadcast_to(labels, (1, len(labels)))
 
 
+def views(dtype: np.dtype) -> Iterator[Batch]:
+    """Give two views: alike and not, small and large, far from 0, with constant features.
+
+    Not of two vectors, where every correlation is 1 or -1, and a derivative nothing but rounding.
+    """
+    for samples, features, count in ((1, 2, 1), (3, 2, 2), (5, 3, 1)):
+        random = np.random.default_rng(samples)
+        left, right = random.normal(0, 1, (2, count, samples, features))
+        size = np.exp2(random.uniform(-4, 4, (2, count, 1, features)))
+        still = np.where(np.arange(features) == 0, 0.7, left)
+        for one, other in (
+            (left, right),
+            (left, left + 0.05 * right),
+            (size[0] * left, size[1] * right),
+            (still, right),
+            (left, left),
+        ):
+            yield one.astype(dtype), other.astype(dtype)
+            yield (one + 8).astype(dtype), other.astype(dtype)
+
+
 def _by_set(loss: Any, batches: Callable[..., Iterator[Batch]], **parameters: Any) -> Sweep:
     name = " ".join((loss.__name__, *(f"{key}={value}" for key, value in parameters.items())))
     reference = with_parameters(exact.of(loss.__name__), parameters)
     return Sweep(name, of_loss(loss, **parameters), reference, partial(batches), orders=2, limit=8.0)
 
 
-SWEEPS = tuple(
-    _by_set(loss, batches, temperature=temperature)
-    for loss, batches in ((pl.info_nce_loss, sets), (pl.ntxent_loss, labelled_sets), (pl.supcon_loss, labelled_sets))
-    for temperature in (0.1, 1.0)
+SWEEPS = (
+    *(
+        _by_set(loss, batches, temperature=temperature)
+        for loss, batches in ((pl.info_nce_loss, sets), (pl.ntxent_loss, labelled_sets), (pl.supcon_loss, labelled_sets))
+        for temperature in (0.1, 1.0)
+    ),
+    _by_set(pl.barlow_twins_loss, views, redundancy=0.005),
+    _by_set(pl.vicreg_loss, views, invariance=25.0, variance=25.0, covariance=1.0, eps=1e-4),
 )

@@ -18,6 +18,7 @@ from . import (
     multilabel,
     probabilistic,
     ranking,
+    redundancy,
     regression,
     robust,
     segmentation,
@@ -39,6 +40,7 @@ FAMILIES = (
     segmentation,
     ranking,
     embedding,
+    redundancy,
     special,
 )
 

@@ -4,6 +4,7 @@ from . import (
     binary,
     deviance,
     divergence,
+    embedding,
     multiclass,
     multilabel,
     probabilistic,
@@ -18,6 +19,18 @@ __all__ = ["PEERS", "Peer"]
 
 PEERS = {
     name: peers
-    for family in (regression, robust, probabilistic, deviance, binary, multiclass, divergence, multilabel, segmentation, ranking)
+    for family in (
+        regression,
+        robust,
+        probabilistic,
+        deviance,
+        binary,
+        multiclass,
+        divergence,
+        multilabel,
+        segmentation,
+        ranking,
+        embedding,
+    )
     for name, peers in family.PEERS.items()
 }

@@ -5,8 +5,10 @@ from .distance import contrastive_loss, triplet_margin_loss
 from .info_nce import info_nce_loss
 from .labelled import ntxent_loss, supcon_loss
 from .margin import hinge_embedding_loss, margin_ranking_loss
+from .redundancy import barlow_twins_loss, vicreg_loss
 
 __all__ = [
+    "barlow_twins_loss",
     "contrastive_loss",
     "cosine_distance_loss",
     "cosine_embedding_loss",
@@ -16,4 +18,5 @@ __all__ = [
     "ntxent_loss",
     "supcon_loss",
     "triplet_margin_loss",
+    "vicreg_loss",
 ]

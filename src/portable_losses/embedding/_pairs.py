@@ -43,7 +43,7 @@ class Rows(NamedTuple):
         return self.left.per_length(xp, self.left.per_length(xp, curvature - turned))
 
     def shift(self, xp: Namespace, weight: Array) -> Array:
-        """Give the sum of the weighted rates at which the cosines of a vector change with each of its entries, times its length."""
+        """Give the weighted sum of the rates at which cosines change with an entry of a vector, times its length."""
         return xp.matmul(weight, self.right.unit) - self.left.unit * _total(xp, weight * self.cosine)
 
     def spread(self, xp: Namespace, weight: Array) -> Array:

@@ -40,7 +40,7 @@ def direction(xp: Namespace, axis: Axis, x: Array) -> Direction:
 
 
 def power_near(xp: Namespace, axis: Axis, x: Array) -> Array:
-    """Give for each vector a power of 2 near its largest entry: to divide by it is exact, and autodiff takes it for a constant."""
+    """Give a power of 2 near the largest entry of a vector: to divide by it is exact, and autodiff takes it for a constant."""
     largest = xp.max(xp.abs(x), axis=axis, keepdims=True)
     smallest = float(xp.finfo(x.dtype).smallest_normal)
     return 2.0 ** xp.floor(xp.log2(xp.where(largest == inf, 1.0, xp.maximum(largest, smallest))))

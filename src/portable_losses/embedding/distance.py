@@ -120,7 +120,7 @@ def triplet_margin_loss(
     swap: bool = False,
     **options: Unpack[FeatureOptions],
 ) -> Array:
-    r"""What a negative lacks to be a margin farther from the anchor than a positive is.
+    r"""Hinge loss of the distance of a positive from an anchor, which should be a margin below that of a negative.
 
     Parameters
     ----------

@@ -56,7 +56,7 @@ def info_nce_loss(
     With the softmax :math:`p_{ij}` of a query's cosines, what pulls at direction i of the queries is
     :math:`g_i = \sum_j (p_{ij} - [i = j]) \hat k_j / (n \tau)`, and the derivative :math:`(g_i - \hat q_i (\hat q_i \cdot g_i)) /
     |q_i|`; that of the keys is the same with the two exchanged. The second derivative adds the variance of the rates at which
-    the cosines change. The largest temporary holds the n × n cosines.
+    the cosines change. The largest temporary holds the n x n cosines.
 
     Keys are not looked at from the other side: the symmetric loss is the mean of this and of that with the two exchanged. Some
     packages take the scalar product of what is given instead of the cosine.

@@ -106,7 +106,7 @@ def ntxent_loss(
 
     With the share :math:`s_{ip}` of the negatives in a denominator, the derivative with respect to :math:`c_{ip}` is
     :math:`-s_{ip} / (\tau |P|)`, and that with respect to a negative :math:`c_{ij}` its share among the negatives times
-    :math:`\sum_p s_{ip} / (\tau |P|)`. The largest temporaries hold n × n numbers.
+    :math:`\sum_p s_{ip} / (\tau |P|)`. The largest temporaries hold n x n numbers.
 
     optax and pytorch-metric-learning have the same loss; without a positive pair it is NaN in optax. In SimCLR each vector has
     one positive, where this loss and `supcon_loss` are the same.
@@ -231,7 +231,7 @@ def supcon_loss(
 
     With the softmax :math:`p_{ij}` over the other vectors the derivative with respect to :math:`c_{ij}` is
     :math:`p_{ij} - [j \in P_i] / |P_i|`, divided by the temperature and the number of vectors that have positives. The largest
-    temporaries hold n × n numbers.
+    temporaries hold n x n numbers.
 
     It is the loss that the paper calls "out". pytorch-metric-learning has the same; the authors' program multiplies it by the
     temperature divided by 0.07.

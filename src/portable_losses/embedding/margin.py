@@ -79,7 +79,7 @@ def _(xp: Namespace, pred: Real, target: Sign, /, *, margin: Positive) -> Array:
 def margin_ranking_loss(
     xp: Namespace, left: Real, right: Real, target: Sign, /, *, margin: NonNegative = 0.0, **options: Unpack[Options]
 ) -> Array:
-    r"""What a score lacks to be a margin above another one.
+    r"""Hinge loss of the difference of two scores, of which the right one should be a margin above the other.
 
     Parameters
     ----------
