@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from mpmath import mp, mpf
 
-from .arithmetic import Difference, Exact
+from .arithmetic import Difference, Exact, ratio
 
 View = Sequence[Sequence[Any]]
 
@@ -41,16 +41,22 @@ def as_taylor(x: Any) -> Taylor:
     return x if isinstance(x, Taylor) else Taylor(mpf(x), mpf(0), mpf(0))
 
 
-def _derivatives(loss: Callable[[View, View], Taylor], left: View, right: View) -> tuple[Any, ...]:
+class Sizes(NamedTuple):
+    """The sizes of the terms of both signs that value and derivatives are sums of: of a feature of either view, these."""
+
+    value: Exact
+    first: tuple[list[Exact], list[Exact]]
+
+
+def _derivatives(loss: Callable[[View, View], Taylor], left: View, right: View, sizes: Sizes) -> tuple[Any, ...]:
     with mp.extradps(30):
         value = loss(left, right).value
         first, second = [], []
         for k, view in enumerate((left, right)):
             found = [[_along(loss, left, right, k, i, j) for j in range(len(view[0]))] for i in range(len(view))]
-            scale = max(abs(x.first) for row in found for x in row)
-            first.append([[Difference(x.first, scale) for x in row] for row in found])
+            first.append([[Difference(x.first, sizes.first[k][j]) for j, x in enumerate(row)] for row in found])
             second.append([[x.second for x in row] for row in found])
-    return value, tuple(first), tuple(second)
+    return Difference(value, value + sizes.value), tuple(first), tuple(second)
 
 
 def _along(loss: Callable[[View, View], Taylor], left: View, right: View, k: int, i: int, j: int) -> Taylor:
@@ -70,6 +76,55 @@ def _dot(left: Sequence[Any], right: Sequence[Any]) -> Taylor:
     return sum((x * y for x, y in zip(left, right, strict=True)), as_taylor(0))
 
 
+def _values(view: View) -> list[list[Exact]]:
+    return [[x.value for x in feature] for feature in _centred(view)]
+
+
+def _with_sizes(left: Sequence[Exact], right: Sequence[Exact]) -> tuple[Exact, Exact]:
+    """Give a scalar product, and the sum of the sizes of its terms."""
+    products = [x * y for x, y in zip(left, right, strict=True)]
+    return sum(products), sum(map(abs, products))
+
+
+def _barlow_sizes(left: View, right: View, redundancy: Exact) -> Sizes:
+    features = [_values(view) for view in (left, right)]
+    lengths = [[mp.sqrt(sum(x**2 for x in feature)) for feature in view] for view in features]
+    value, first = mpf(0), ([mpf(0)] * len(lengths[0]), [mpf(0)] * len(lengths[1]))
+    for i, a in enumerate(features[0]):
+        for j, b in enumerate(features[1]):
+            length = lengths[0][i] * lengths[1][j]
+            if length == 0:
+                continue
+            correlation, terms = (x / length for x in _with_sizes(a, b))
+            gap = abs(1 - correlation)
+            value += 2 * (gap * mp.sqrt(2 * gap) if i == j else redundancy * abs(correlation) * terms)
+            pull = 2 * (gap + mp.sqrt(gap) if i == j else redundancy * terms)
+            first[0][i] += pull / lengths[0][i]
+            first[1][j] += pull / lengths[1][j]
+    return Sizes(value, first)
+
+
+def _vicreg_sizes(left: View, right: View, invariance: Exact, variance: Exact, covariance: Exact, eps: Exact) -> Sizes:
+    samples, count = len(left), len(left[0])
+    divisor = mpf(max(samples - 1, 1))
+    value, first = mpf(0), ([mpf(0)] * count, [mpf(0)] * count)
+    for view, sizes in zip((left, right), first, strict=True):
+        features = _values(view)
+        largest = [max(map(abs, feature)) for feature in features]
+        for j, b in enumerate(features):
+            apart = max(abs(x[j] - y[j]) for x, y in zip(left, right, strict=True))
+            deviation = mp.sqrt(_with_sizes(b, b)[0] / divisor + eps)
+            sizes[j] += 2 * invariance / (samples * count) * apart
+            sizes[j] += variance / count * ratio(largest[j], divisor * deviation)
+            value += variance / count  # from which the deviation is subtracted
+            for i, a in enumerate(features):
+                if i != j:
+                    product, terms = (x / divisor for x in _with_sizes(a, b))
+                    value += 2 * covariance / count * abs(product) * terms
+                    sizes[j] += 4 * covariance / count * terms * largest[i] / divisor
+    return Sizes(value, first)
+
+
 def barlow_twins_loss(left: View, right: View, redundancy: Exact) -> tuple[Any, ...]:
     def loss(one: View, other: View) -> Taylor:
         features = [_centred(view) for view in (one, other)]
@@ -83,7 +138,7 @@ def barlow_twins_loss(left: View, right: View, redundancy: Exact) -> tuple[Any, 
                 total += (1 if i == j else redundancy) * off * off
         return total
 
-    return _derivatives(loss, left, right)
+    return _derivatives(loss, left, right, _barlow_sizes(left, right, redundancy))
 
 
 def vicreg_loss(left: View, right: View, invariance: Exact, variance: Exact, covariance: Exact, eps: Exact) -> tuple[Any, ...]:
@@ -104,4 +159,4 @@ def vicreg_loss(left: View, right: View, invariance: Exact, variance: Exact, cov
                         total += variance / count
         return total
 
-    return _derivatives(loss, left, right)
+    return _derivatives(loss, left, right, _vicreg_sizes(left, right, invariance, variance, covariance, eps))

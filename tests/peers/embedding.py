@@ -25,8 +25,10 @@ def _torch_cosine_embedding(left: Any, right: Any, target: Any, margin: float) -
 
 
 def _long(left: Any, right: Any, target: Any, margin: float) -> Any:
-    """Say where 1e-12, which torch adds to the squares of lengths, is nothing."""
-    return np.all([np.sum(x * x, axis=-1) > 10 for x in (left, right)], axis=0)
+    """Say where 1e-12, which torch adds to the squares of lengths, is nothing beside them and beside the loss."""
+    squares = [np.sum(x * x, axis=-1) for x in (left, right)]
+    cosine = np.sum(left * right, axis=-1) / np.sqrt(squares[0] * squares[1])
+    return (np.minimum(*squares) > 100) & (cosine < 0.9) & (np.abs(cosine - margin) > 0.1)
 
 
 def _torch_hinge_embedding(pred: Any, target: Any, margin: float) -> Any:
