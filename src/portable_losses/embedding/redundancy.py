@@ -64,8 +64,9 @@ def barlow_twins_loss(
     derivative is what of that is at right angles to it, divided by the length of the centred values. The largest temporaries
     beside the views hold d x d numbers.
 
-    MONAI has the same loss, but for a small number added to the deviations; the authors' program normalises with what a layer of
-    batch normalisation adds.
+    The authors' program normalises by a layer of batch normalisation, which adds 1e-5 to the variances. In MONAI correlations are
+    (n - 1) / n times these, because deviations have the divisor n - 1 there and the product of the views n, so that equal views
+    have a loss.
 
     References
     ----------
@@ -197,8 +198,8 @@ def vicreg_loss(
     deviation is 1, the derivative of its hinge is 0, and where it is 0, without `eps`, as well. The largest temporaries beside
     the views hold d x d numbers.
 
-    This is algorithm 1 of the paper. The authors' program halves :math:`v + v'`, and the paper's formula for :math:`s` does not
-    divide by d.
+    This is algorithm 1 of the paper. The authors' program and pytorch-metric-learning halve :math:`v + v'`, and the paper's
+    formula for :math:`s` does not divide by d.
 
     References
     ----------
