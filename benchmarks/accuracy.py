@@ -33,10 +33,10 @@ DTYPES = ("float32", "float64")
 PACKAGES = ("numpy", "torch", "jax", "optax", "scikit-learn", "scipy", "statsmodels", "scoringrules")
 
 
-def rows(pattern: str) -> Iterator[dict[str, Any]]:
+def rows(patterns: list[str]) -> Iterator[dict[str, Any]]:
     """Measure sweep by sweep: one row for each dtype, quantity and package."""
     for sweep in SWEEPS:
-        if pattern not in sweep.name:
+        if not any(pattern in sweep.name for pattern in patterns):
             continue
         for dtype in DTYPES:
             batches = list(sweep.batches(np.dtype(dtype)))
@@ -103,7 +103,7 @@ def worst(batches: list[Any], computed: list[Any], right: list[Any], dtype: str)
         for batch, of_batch in zip(batches, computed, strict=True):
             for i, expected in zip(range(len(batch[0])), rest, strict=False):
                 for found, wanted in zip(as_tuple(of_batch), expected, strict=True):
-                    for here, there in zip(np.ravel(found[i]), wanted if isinstance(wanted, list) else [wanted], strict=True):
+                    for here, there in zip(np.ravel(found[i]), exact.flat(wanted), strict=True):
                         off = exact.ulps(here, there, np.dtype(dtype))
                         good, count = good + (off <= 4), count + 1
                         if off > error:
@@ -157,14 +157,14 @@ def versions() -> dict[str, str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("pattern", nargs="?", default="", help="only functions whose name, with its parameters, contains this")
+    parser.add_argument("patterns", nargs="*", help="only functions whose names, with their parameters, contain one of these")
     parser.add_argument("--output", type=Path, default=ROOT / "docs", help="the folder to write to")
     given = parser.parse_args()
     import jax
 
     jax.config.update("jax_enable_x64", True)
     measured = []
-    for line in rows(given.pattern):
+    for line in rows(given.patterns or [""]):
         measured.append(line)
         print(*(line[key] for key in ("loss", "parameters", "dtype", "quantity", "package")), shown(line), flush=True)
     with (given.output / "accuracy.csv").open("w", newline="", encoding="utf-8") as file:

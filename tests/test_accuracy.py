@@ -5,7 +5,7 @@ is a difference that cancels, it is that around the larger of the two terms. flo
 rounded once: 1 ulp of their own. What is swept is in `cases`.
 """
 
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import exact
@@ -24,7 +24,7 @@ LIMITS = {np.float32: np.inf, np.float64: np.inf, np.float16: 1.0, ml_dtypes.bfl
 ORDERS = ("value", "derivative", "second_derivative")
 
 
-@cache
+@lru_cache(maxsize=len(LIMITS))  # tests of one sweep follow each other; all of them would take gigabytes
 def exactly(sweep: Sweep, dtype: np.dtype) -> tuple[list[Batch], list[list[tuple[Any, ...]]]]:
     """Give the numbers of a sweep, and for each order the exact results of each point or row, one for each prediction."""
     thinned = slice(None, None, 4 if dtype.itemsize == 2 else 1)  # 16 bits make few numbers, and float32 has been seen already
@@ -53,17 +53,12 @@ def worst(sweep: Sweep, dtype: np.dtype, order: int) -> tuple[float, str]:
             assert all(x.dtype == dtype for x in computed)
             for i, right in zip(range(len(batch[0])), rest, strict=False):
                 for part, (found, expected) in enumerate(zip(computed, right, strict=True)):
-                    for here, there in zip(np.ravel(found[i]), flat(expected), strict=True):
+                    for here, there in zip(np.ravel(found[i]), exact.flat(expected), strict=True):
                         off = exact.ulps(here, there, dtype)
                         if off > error:
                             point = ", ".join(repr(x[i]) for x in batch)
                             error, where = off, f"{here!r} instead of {there} at ({point})" + (f", part {part}" if part else "")
     return error, where
-
-
-def flat(expected: Any) -> list[Any]:
-    """Give the numbers of a result: of one, of a row, or of a row of rows."""
-    return [number for part in expected for number in flat(part)] if isinstance(expected, list) else [expected]
 
 
 @pytest.mark.parametrize("kind", LIMITS, ids=lambda kind: kind.__name__)

@@ -24,9 +24,9 @@ from . import (
     segmentation,
     special,
 )
-from .arithmetic import DIGITS, Difference, ulps
+from .arithmetic import DIGITS, Difference, flat, ulps
 
-__all__ = ["DIGITS", "Difference", "of", "ulps"]
+__all__ = ["DIGITS", "Difference", "flat", "of", "ulps"]
 
 FAMILIES = (
     regression,

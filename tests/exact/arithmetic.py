@@ -30,6 +30,11 @@ def difference(left: Exact, right: Exact) -> Difference:
     return Difference(left - right, max(abs(left), abs(right)))
 
 
+def flat(result: Any) -> list[Any]:
+    """Give the numbers of a result: of one, of a row, or of a row of rows."""
+    return [number for part in result for number in flat(part)] if isinstance(result, list) else [result]
+
+
 def ulps(computed: Any, exact: Exact | Difference, dtype: np.dtype) -> float:
     """Give the error of a computed number, in units of the spacing of floating-point numbers at the exact result, rounded.
 
