@@ -3,7 +3,7 @@
 from math import factorial, frexp, ldexp, log
 from typing import TypeAlias
 
-from ._namespace import device_of, places
+from ._namespace import neighbours
 from .typing import Array, Axis, Namespace
 
 Halves: TypeAlias = tuple[Array, Array]
@@ -42,9 +42,7 @@ def running_sum(xp: Namespace, axis: Axis, x: Array, rest: Array) -> tuple[Array
     A library may add in any order. What each step lacks is found from the sum before it.
     """
     total = xp.cumulative_sum(x, axis=axis)
-    place = xp.arange(x.shape[axis], device=device_of(x))
-    before = xp.take(total, xp.where(place == 0, place, place - 1), axis=axis)
-    step, error = difference(xp, xp.where(places(xp, axis, x) == 0, 0.0, before), total)
+    step, error = difference(xp, neighbours(xp, axis, total, -1, 0.0), total)
     return total, xp.cumulative_sum((step + x) + (error + rest), axis=axis)
 
 
@@ -105,10 +103,9 @@ def exp_of_product(xp: Namespace, factor: float, x: Array) -> Array:
     half = 27 if x.dtype == xp.float64 else 12
     mantissa, exponent = frexp(factor)
     factor_upper = ldexp(round(ldexp(mantissa, half - 1)), exponent - half + 1)
-    scaled = (2.0**half + 1) * x
-    upper = scaled - (scaled - x)
-    product = factor_upper * upper
-    rest = factor_upper * (x - upper) + (factor - factor_upper) * x
-    total = product + rest
-    exponential = xp.exp(total)
-    return exponential + exponential * (rest - (total - product))
+    upper, lower = halves(xp, x)
+    exact = factor_upper * upper
+    rest = factor_upper * lower + (factor - factor_upper) * x
+    total = exact + rest
+    rounded = xp.exp(total)
+    return rounded + rounded * (rest - (total - exact))

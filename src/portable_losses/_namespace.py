@@ -104,6 +104,34 @@ def places(xp: Namespace, axis: int, like: Array, dtype: Any = None) -> Array:
     return xp.reshape(xp.arange(like.shape[axis], dtype=dtype, device=device_of(like)), tuple(shape))
 
 
+def neighbours(xp: Namespace, axis: int, x: Array, by: int, fill: float | None) -> Array:
+    """Give for each entry the one that is so many places after it (before it, if less than 0), and `fill` where there is none.
+
+    None stands for what is there itself. They are taken, and not joined, which Dask can do with rows of unknown number.
+    """
+    size = x.shape[axis]
+    place = xp.arange(size, device=device_of(x))
+    taken = xp.take(x, xp.where((place + by < 0) | (place + by >= size), place, place + by), axis=axis)
+    if fill is None:
+        return taken
+    source = places(xp, axis, x) + by
+    return xp.where((source < 0) | (source >= size), fill, taken)
+
+
+def stable_order(xp: Namespace, axis: int, x: Array) -> Array:
+    """Give where each place of a row finds its entry, in rising order; equal ones stay in the order of the row."""
+    return xp.argsort(x, axis=axis, stable=True)  # the default of the standard, but not of NumPy
+
+
+def put_back(xp: Namespace, axis: int, order: Array, x: Array) -> Array:
+    """Bring what is in an order, a permutation of the places of a row, to the places that it came from."""
+    if xp is numpy:
+        result = np.empty_like(x)
+        np.put_along_axis(result, order, x, axis=axis)
+        return result
+    return xp.take_along_axis(x, stable_order(xp, axis, order), axis=axis)
+
+
 def _mended(library: Namespace) -> Namespace:
     if array_api_compat.is_jax_namespace(library):
         return _with(

@@ -86,8 +86,8 @@ def asymmetric_loss(
     >>> pl.asymmetric_loss.grad([2.0, 2.0, -4.0], [1.0, 0.0, 0.0], reduction="sum")
     array([-0.02753596,  0.72348993,  0.        ])
     """
-    size, shifted = size_of(xp, pred), _shift(xp, pred, clip)
-    return _value(xp, pred, target, size, shifted, (gamma_negative, gamma_positive))
+    no = _no(xp, pred, clip, gamma_negative)
+    return _value(xp, pred, target, size_of(xp, pred), no, (gamma_negative, gamma_positive))
 
 
 def _of_yes(xp: Namespace, pred: Array, wrong: Array, right: Array) -> Array:
@@ -133,42 +133,59 @@ class Shifted(NamedTuple):
         ratio = amount / self.rest
         return ratio - ratio * (self.error / self.rest)
 
-    def power(self, xp: Namespace, gamma: float) -> Array:
-        """Give a power of what is left, 0 where nothing is."""
-        power = self.rest**gamma
-        return xp.where(self.nothing, 0.0, power + power * (gamma * (self.error / self.rest)))
-
     def inverse(self) -> Array:
         """Give 1 / (1 - rest)."""
         inverse = 1 / self.opposite
         return inverse - inverse * (self.lack * inverse)
 
-    def surprise(self, xp: Namespace) -> Array:
-        """Give -log(1 - rest), of which `inverse` is the derivative."""
-        small = self.rest < 0.5
-        surprise = xp.where(small, xp.log1p(-xp.where(small, self.rest, 0.0)), xp.log(xp.where(small, 1.0, self.opposite)))
-        return xp.where(small, self.error, -self.lack) / self.opposite - surprise
 
-    def value(self, xp: Namespace, gamma: float) -> Array:
-        """Give the loss of a no."""
-        return self.power(xp, gamma) * self.surprise(xp)
+class No(NamedTuple):
+    """What a no costs."""
 
-    def derivative(self, xp: Namespace, gamma: float) -> Array:
+    shifted: Shifted
+    gamma: float
+    power: Array
+    """What is left of the probability, to the power of gamma: 0 where nothing is."""
+    surprise: Array
+    """-log(1 - rest), whose derivative is the inverse of 1 - rest."""
+
+    def value(self) -> Array:
+        """Give the loss."""
+        return self.power * self.surprise
+
+    def derivative(self) -> Array:
         """Give its derivative with respect to the logit."""
-        return self.sloped(self.power(xp, gamma) * (gamma * self.per_rest(self.surprise(xp)) + self.inverse()))
+        shifted = self.shifted
+        return shifted.sloped(self.power * (self.gamma * shifted.per_rest(self.surprise) + shifted.inverse()))
 
-    def second_derivative(self, xp: Namespace, gamma: float) -> Array:
+    def second_derivative(self) -> Array:
         """Give its second derivative."""
-        ratio, inverse = self.per_rest(self.surprise(xp)), self.inverse()
+        shifted, gamma = self.shifted, self.gamma
+        ratio, inverse = shifted.per_rest(self.surprise), shifted.inverse()
         first = gamma * ratio + inverse
-        second = self.per_rest(gamma * (gamma - 1) * ratio + 2 * gamma * inverse) + inverse * inverse
-        return self.sloped(self.power(xp, gamma) * (self.balance * first + self.sloped(second)))
+        second = shifted.per_rest(gamma * (gamma - 1) * ratio + 2 * gamma * inverse) + inverse * inverse
+        return shifted.sloped(self.power * (shifted.balance * first + shifted.sloped(second)))
 
 
-def _shift(xp: Namespace, pred: Array, clip: float) -> Shifted | None:
-    """Take `clip`, if it is anything, from the sigmoid: a function of how far the logit is beyond that of `clip`."""
+def _no(xp: Namespace, pred: Array, clip: float, gamma: float) -> No | None:
+    """Give what a no costs where something is taken from its probability; nothing is by a `clip` of 0."""
     if clip == 0:
         return None
+    shifted = _shift(xp, pred, clip)
+    rest, error, opposite = shifted.rest, shifted.error, shifted.opposite
+    power = rest**gamma
+    small = rest < 0.5
+    surprise = xp.where(small, xp.log1p(-xp.where(small, rest, 0.0)), xp.log(xp.where(small, 1.0, opposite)))
+    return No(
+        shifted,
+        gamma,
+        xp.where(shifted.nothing, 0.0, power + power * (gamma * (error / rest))),
+        xp.where(small, error, -shifted.lack) / opposite - surprise,
+    )
+
+
+def _shift(xp: Namespace, pred: Array, clip: float) -> Shifted:
+    """Take `clip` from the sigmoid: a function of how far the logit is beyond that of `clip`."""
     first, second, third = _logit(clip)
     logit = widened(xp, pred)
     gap, lack = difference(xp, logit, first)
@@ -210,10 +227,10 @@ def _logit(clip: float) -> tuple[float, float, float]:
     yes, total = clip.as_integer_ratio()
     first = log(clip) - log1p(-clip)
     numerator, denominator = first.as_integer_ratio()
-    halvings, one = 12, 2**1400
+    halvings, one = 12, 2**320
     part = -numerator * one // (denominator * 2**halvings)
     term = exponential = one
-    for k in range(1, 40):
+    for k in range(1, 32):
         term = term * part // (one * k)
         exponential += term
     for _ in range(halvings):
@@ -229,19 +246,19 @@ Powers = tuple[float, float]
 """`gamma_negative` and `gamma_positive`."""
 
 
-def _value(xp: Namespace, pred: Array, target: Array, size: Size, shifted: Shifted | None, gamma: Powers) -> Array:
+def _value(xp: Namespace, pred: Array, target: Array, size: Size, no: No | None, gamma: Powers) -> Array:
     yes = _of_yes(xp, pred, *focal_value(size, *powers(xp, size, gamma[1])))
-    if shifted is None:
+    if no is None:
         return _mixed(xp, pred, target, yes, _of_no(xp, pred, *focal_value(size, *powers(xp, size, gamma[0]))))
-    return _mixed(xp, pred, target, yes, shifted.value(xp, gamma[0]))
+    return _mixed(xp, pred, target, yes, no.value())
 
 
-def _slope(xp: Namespace, pred: Array, target: Array, size: Size, shifted: Shifted | None, gamma: Powers) -> Array:
+def _slope(xp: Namespace, pred: Array, target: Array, size: Size, no: No | None, gamma: Powers) -> Array:
     yes = _slope_of_yes(xp, pred, size, gamma[1])
-    if shifted is None:
+    if no is None:
         wrong, right = focal_slope(size, *powers(xp, size, gamma[0]), gamma[0])
         return _mixed(xp, pred, target, yes, _of_no(xp, pred, wrong, -right))
-    return _mixed(xp, pred, target, yes, shifted.derivative(xp, gamma[0]))
+    return _mixed(xp, pred, target, yes, no.derivative())
 
 
 def _slope_of_yes(xp: Namespace, pred: Array, size: Size, gamma: float) -> Array:
@@ -264,7 +281,7 @@ def _(
     gamma_positive: NonNegative,
     clip: Clip,
 ) -> tuple[Array, Array]:
-    shared = xp, pred, target, size_of(xp, pred), _shift(xp, pred, clip), (gamma_negative, gamma_positive)
+    shared = xp, pred, target, size_of(xp, pred), _no(xp, pred, clip, gamma_negative), (gamma_negative, gamma_positive)
     return _value(*shared), _slope(*shared)
 
 
@@ -279,7 +296,8 @@ def _(
     gamma_positive: NonNegative,
     clip: Clip,
 ) -> Array:
-    return _slope(xp, pred, target, size_of(xp, pred), _shift(xp, pred, clip), (gamma_negative, gamma_positive))
+    no = _no(xp, pred, clip, gamma_negative)
+    return _slope(xp, pred, target, size_of(xp, pred), no, (gamma_negative, gamma_positive))
 
 
 @asymmetric_loss.second_derivative
@@ -293,9 +311,9 @@ def _(
     gamma_positive: NonNegative,
     clip: Clip,
 ) -> Array:
-    size, shifted = size_of(xp, pred), _shift(xp, pred, clip)
+    size, no = size_of(xp, pred), _no(xp, pred, clip, gamma_negative)
     yes = _of_yes(xp, pred, *focal_curvature(xp, size, *powers(xp, size, gamma_positive), gamma_positive))
-    if shifted is None:
-        no = _of_no(xp, pred, *focal_curvature(xp, size, *powers(xp, size, gamma_negative), gamma_negative))
-        return _mixed(xp, pred, target, yes, no)
-    return _mixed(xp, pred, target, yes, shifted.second_derivative(xp, gamma_negative))
+    if no is None:
+        wrong, right = focal_curvature(xp, size, *powers(xp, size, gamma_negative), gamma_negative)
+        return _mixed(xp, pred, target, yes, _of_no(xp, pred, wrong, right))
+    return _mixed(xp, pred, target, yes, no.second_derivative())

@@ -87,17 +87,13 @@ class Parts(NamedTuple):
     own: Array
     """Which pairs belong together."""
 
-    def share(self) -> Array:
-        """Give the softmax."""
-        return self.softmax.exponential / (1 + self.softmax.rest)
-
     def others(self, xp: Namespace) -> Array:
         """Give 1 - softmax."""
         return self.softmax.others(xp) / (1 + self.softmax.rest)
 
     def pull(self, xp: Namespace) -> Array:
         """Give the derivative with respect to the exponents, times the number of queries."""
-        return xp.where(self.own, -self.others(xp), self.share())
+        return xp.where(self.own, -self.others(xp), self.softmax.share())
 
 
 def _parts(xp: Namespace, query: Array, key: Array, temperature: float) -> Parts:
@@ -123,7 +119,7 @@ def _(xp: Namespace, axis: Axis, query: Real, key: Real, /, *, temperature: Posi
 @info_nce_loss.second_derivative
 def _(xp: Namespace, axis: Axis, query: Real, key: Real, /, *, temperature: Positive) -> tuple[Array, Array]:
     parts = _parts(xp, query, key, temperature)
-    count, share = query.shape[-2], parts.share()
+    count, share = query.shape[-2], parts.softmax.share()
     weight = parts.pull(xp) / (temperature * count)
     both = share * parts.others(xp)
     by_key = parts.rows.transposed(xp)

@@ -144,14 +144,10 @@ class Negatives(NamedTuple):
         yes, no = xp.where(self.ahead > 0, large, small), xp.where(self.ahead > 0, small, large)
         return self.pairs.same * yes, self.pairs.same * no
 
-    def among(self) -> Array:
-        """Give the share of each negative among them."""
-        return self.softmax.exponential / (1 + self.softmax.rest)
-
     def weight(self, xp: Namespace, temperature: float) -> Array:
         """Give the derivative with respect to the cosines."""
         lost, _ = self.shares(xp)
-        return (_total(xp, lost) * self.among() - lost) / (temperature * _count(xp, self.pairs.same))
+        return (_total(xp, lost) * self.softmax.share() - lost) / (temperature * _count(xp, self.pairs.same))
 
 
 def _against_negatives(xp: Namespace, embedding: Array, labels: Array, temperature: float) -> Negatives:
@@ -176,7 +172,7 @@ def _(xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, temperat
 def _(xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, temperature: Positive) -> Array:
     found = _against_negatives(xp, embedding, labels, temperature)
     lost, kept = found.shares(xp)
-    among, rows = found.among(), found.pairs.rows
+    among, rows = found.softmax.share(), found.pairs.rows
     lost_of_all, squares, both = _total(xp, lost), _total(xp, lost * lost), lost * kept
     shift = rows.shift(xp, among)
     curvature = rows.spread(xp, both) + lost_of_all * rows.spread(xp, among)
@@ -263,15 +259,11 @@ class Others(NamedTuple):
     importance: Array
     """How much a vector counts: 0 if it has no positives."""
 
-    def share(self) -> Array:
-        """Give the softmax."""
-        return self.softmax.exponential / (1 + self.softmax.rest)
-
     def weight(self, xp: Namespace, temperature: float) -> Array:
         """Give the derivative with respect to the cosines."""
         softmax, positives = self.softmax, self.positives
         lacking = ((positives - 1) * softmax.exponential - softmax.others(xp)) / (positives * (1 + softmax.rest))
-        return self.importance * xp.where(self.pairs.same == 1, lacking, self.share()) / temperature
+        return self.importance * xp.where(self.pairs.same == 1, lacking, self.softmax.share()) / temperature
 
 
 def _against_others(xp: Namespace, embedding: Array, labels: Array, temperature: float) -> Others:
@@ -296,7 +288,7 @@ def _(xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, temperat
 @supcon_loss.second_derivative
 def _(xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, temperature: Positive) -> Array:
     found = _against_others(xp, embedding, labels, temperature)
-    share, rows = found.share(), found.pairs.rows
+    share, rows = found.softmax.share(), found.pairs.rows
     others = found.softmax.others(xp) / (1 + found.softmax.rest)
     scale = found.importance / temperature / temperature
     curvature = scale * (rows.spread(xp, share) - rows.shift(xp, share) ** 2)

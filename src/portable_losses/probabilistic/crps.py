@@ -7,7 +7,7 @@ from .._compensated import difference, halves, lost
 from .._elementary import row_sum, tilted, widened
 from .._error_function import erf
 from .._loss import loss
-from .._namespace import places
+from .._namespace import places, stable_order
 from ..typing import Array, Axis, Namespace, Options, Real
 from ._scale import Scale, quotient, unit_of
 
@@ -244,13 +244,9 @@ def _ranks(xp: Namespace, axis: Axis, x: Array) -> Array:
         members = [x[i : i + 1, ...] if axis == 0 else x[..., i : i + 1] for i in range(size)]
         before = sum(xp.astype(member < x, xp.int8) + xp.astype(member <= x, xp.int8) for member in members)
         return 0.5 * xp.astype(before, x.dtype) - 0.5
-    first = _order(xp, axis, _order(xp, axis, x))
-    last = xp.flip(_order(xp, axis, _order(xp, axis, xp.flip(x, axis=axis))), axis=axis)
+    first = stable_order(xp, axis, stable_order(xp, axis, x))
+    last = xp.flip(stable_order(xp, axis, stable_order(xp, axis, xp.flip(x, axis=axis))), axis=axis)
     return 0.5 * xp.astype(first + last, x.dtype)
-
-
-def _order(xp: Namespace, axis: Axis, x: Array) -> Array:
-    return xp.argsort(x, axis=axis, stable=True)  # the default of the standard, but not of NumPy
 
 
 def _slopes(xp: Namespace, axis: Axis, x: Array, rank: Array, fair: bool) -> tuple[Array, Array, float]:

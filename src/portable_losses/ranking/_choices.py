@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from .._compensated import difference
 from .._elementary import magnitude
-from .._namespace import device_of, places
+from .._namespace import neighbours
 from ..typing import Array, Axis, Namespace
 from ._list import same_infinity
 
@@ -37,20 +37,9 @@ def _doubled(xp: Namespace, axis: Axis, state: State, nothing: tuple[float | Non
     step = 1
     while step < state[0].shape[axis]:
         by = step if after else -step
-        state = join(state, tuple(_shifted(xp, axis, x, by, fill) for x, fill in zip(state, nothing, strict=True)))
+        state = join(state, tuple(neighbours(xp, axis, x, by, fill) for x, fill in zip(state, nothing, strict=True)))
         step *= 2
     return state
-
-
-def _shifted(xp: Namespace, axis: Axis, x: Array, by: int, fill: float | None) -> Array:
-    """Give for each entry the one that is so many places after it, or before it, and `fill` where there is none."""
-    size = x.shape[axis]
-    place = xp.arange(size, device=device_of(x))
-    taken = xp.take(x, xp.where((place + by < 0) | (place + by >= size), place, place + by), axis=axis)
-    if fill is None:
-        return taken
-    source = places(xp, axis, x) + by
-    return xp.where((source < 0) | (source >= size), fill, taken)
 
 
 def choices(xp: Namespace, axis: Axis, scores: Array) -> Choices:
@@ -98,7 +87,7 @@ def slope(xp: Namespace, axis: Axis, drawn: Choices) -> Array:
         (factor, total), (earlier, others) = here, before
         return factor * earlier, total + factor * others
 
-    q = _shifted(xp, axis, drawn.complement, -1, 0.0)
+    q = neighbours(xp, axis, drawn.complement, -1, 0.0)
     _, total = _doubled(xp, axis, (q, q), (1.0, 0.0), join, after=False)
     return drawn.prob * total - drawn.complement
 
@@ -115,7 +104,7 @@ def curvature(xp: Namespace, axis: Axis, drawn: Choices) -> Array:
         (a, b, c, d), (e, f, g, h) = here, before
         return a * e, a * f + b * (e * e), a * g + b * h + c, (a * a) * h + d
 
-    p, q = (_shifted(xp, axis, x, -1, 0.0) for x in (drawn.prob, drawn.complement))
+    p, q = (neighbours(xp, axis, x, -1, 0.0) for x in (drawn.prob, drawn.complement))
     state = (q, q * p, xp.zeros_like(q), xp.ones_like(q))
     _, _, x, w = _doubled(xp, axis, state, (1.0, 0.0, 0.0, 0.0), join, after=False)
     return drawn.prob * (x + drawn.complement * w)

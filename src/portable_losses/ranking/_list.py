@@ -1,4 +1,4 @@
-"""What the losses of a list share: their option, the domains of scores and relevances, and the order of a list."""
+"""What the losses of a list share: their option, and the domains of scores and relevances."""
 
 from math import nan
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 from annotated_types import Interval
 
 from .._elementary import widened
-from ..typing import Array, Axis, Domain, Namespace, Options
+from ..typing import Array, Domain, Namespace, Options
 
 Score = Annotated[Array, Domain("real numbers, and -inf for a place that holds no item")]
 Relevance = Annotated[Array, Domain("relevances, of which only the order counts")]
@@ -29,16 +29,6 @@ class ListOptions(Options, total=False):
 def read(xp: Namespace, pred: Array, target: Array) -> tuple[Array, Array]:
     """Widen scores and relevances; what has a relevance that is NaN has such a score."""
     return xp.where(target == target, widened(xp, pred), nan), widened(xp, target)
-
-
-def falling_order(xp: Namespace, axis: Axis, x: Array) -> Array:
-    """Give where each place of a list finds its entry, in falling order; equal ones stay in the order of the list."""
-    return xp.argsort(-x, axis=axis, stable=True)  # stable is the default of the standard, but not of NumPy
-
-
-def back(xp: Namespace, axis: Axis, order: Array, x: Array) -> Array:
-    """Bring what is in an order to the places that it came from."""
-    return xp.take_along_axis(x, xp.argsort(order, axis=axis, stable=True), axis=axis)
 
 
 def same_infinity(xp: Namespace, left: Array, right: Array) -> Array:

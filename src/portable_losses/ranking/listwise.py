@@ -4,10 +4,11 @@ from typing import Unpack
 
 from .._elementary import row_sum, sum_of_others, weighted, widened
 from .._loss import loss
+from .._namespace import put_back, stable_order
 from ..special.rows import Exponentials, exponentials
 from ..typing import Array, Axis, Namespace
 from ._choices import Choices, choices, curvature, slope
-from ._list import Gain, ListOptions, Relevance, Score, back, falling_order, read
+from ._list import Gain, ListOptions, Relevance, Score, read
 
 __all__ = ["listmle_loss", "listnet_loss"]
 
@@ -165,23 +166,23 @@ def listmle_loss(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /, *
 
 def _drawn(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Array, Choices]:
     pred, target = read(xp, pred, target)
-    order = falling_order(xp, axis, target)
+    order = stable_order(xp, axis, -target)
     return order, choices(xp, axis, xp.take_along_axis(pred, order, axis=axis))
 
 
 @listmle_loss.value_and_derivative
 def _(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /) -> tuple[Array, Array]:
     order, drawn = _drawn(xp, axis, pred, target)
-    return xp.squeeze(row_sum(xp, axis, drawn.surprise), axis=axis), back(xp, axis, order, slope(xp, axis, drawn))
+    return xp.squeeze(row_sum(xp, axis, drawn.surprise), axis=axis), put_back(xp, axis, order, slope(xp, axis, drawn))
 
 
 @listmle_loss.derivative
 def _(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /) -> Array:
     order, drawn = _drawn(xp, axis, pred, target)
-    return back(xp, axis, order, slope(xp, axis, drawn))
+    return put_back(xp, axis, order, slope(xp, axis, drawn))
 
 
 @listmle_loss.second_derivative
 def _(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /) -> Array:
     order, drawn = _drawn(xp, axis, pred, target)
-    return back(xp, axis, order, curvature(xp, axis, drawn))
+    return put_back(xp, axis, order, curvature(xp, axis, drawn))

@@ -4,11 +4,12 @@ from typing import Unpack
 
 from .._compensated import difference
 from .._loss import loss
+from .._namespace import put_back, stable_order
 from .._pairs import against
 from ..typing import Array, Axis, Namespace
 from ._contests import Weigh, bend, cost, cost_and_push, push
 from ._gain import gains_of, lost_by_rank, swapped
-from ._list import Gain, ListOptions, Relevance, Score, back, falling_order, read
+from ._list import Gain, ListOptions, Relevance, Score, read
 
 __all__ = ["lambdarank_loss", "ranknet_loss"]
 
@@ -159,7 +160,7 @@ def lambdarank_loss(xp: Namespace, axis: Axis, pred: Score, target: Gain, /, **o
 def _ranked(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Array, Array, Array, Weigh]:
     """Bring lists to the order of their scores: give that order, the lists in it, and the weights of pairs."""
     pred, target = read(xp, pred, target)
-    order = falling_order(xp, axis, pred)
+    order = stable_order(xp, axis, -pred)
     pred, target = (xp.take_along_axis(x, order, axis=axis) for x in (pred, target))
     gains, lost = gains_of(xp, axis, target), lost_by_rank(xp, axis, target)
     share = gains.power / gains.ideal
@@ -177,16 +178,16 @@ def _ranked(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Arra
 def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /) -> tuple[Array, Array]:
     order, pred, target, weigh = _ranked(xp, axis, pred, target)
     value, slope = cost_and_push(xp, axis, pred, target, weigh)
-    return value, back(xp, axis, order, slope)
+    return value, put_back(xp, axis, order, slope)
 
 
 @lambdarank_loss.derivative
 def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /) -> Array:
     order, pred, target, weigh = _ranked(xp, axis, pred, target)
-    return back(xp, axis, order, push(xp, axis, pred, target, weigh))
+    return put_back(xp, axis, order, push(xp, axis, pred, target, weigh))
 
 
 @lambdarank_loss.second_derivative
 def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /) -> Array:
     order, pred, target, weigh = _ranked(xp, axis, pred, target)
-    return back(xp, axis, order, bend(xp, axis, pred, target, weigh))
+    return put_back(xp, axis, order, bend(xp, axis, pred, target, weigh))

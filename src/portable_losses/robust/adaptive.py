@@ -104,12 +104,11 @@ def barron_loss(
     moderate = xp.where(growing, 1.0, exponent)
     if alpha == 0:
         value = log + lack
-    elif abs(alpha) < 0.5:
-        value = 0.5 * width * log * per_argument(xp, xp.expm1, moderate)
     else:
-        value = width / alpha * xp.expm1(moderate)
-    if alpha != 0:
-        value = value + (alpha * value + width) * (0.5 * lack)
+        near = (
+            0.5 * width * log * per_argument(xp, xp.expm1, moderate) if abs(alpha) < 0.5 else width / alpha * xp.expm1(moderate)
+        )
+        value = near + (alpha * near + width) * (0.5 * lack)
     if alpha > 0:
         power = times_power(xp, xp.full_like(value, width / alpha), 0.0, x, alpha, 0)
         value = xp.where(growing, power - width / alpha, value)

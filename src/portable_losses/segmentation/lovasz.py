@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple, Unpack
 
 from .._elementary import weighted, widened
 from .._loss import loss
-from .._namespace import places, wide_dtype
+from .._namespace import places, put_back, stable_order, wide_dtype
 from ..typing import Array, Axis, Logit, Namespace
 from ._region import ClassRegionOptions, Mask, Membership, RegionOptions, total
 
@@ -83,21 +83,13 @@ class Order(NamedTuple):
         """Give the numbers of the elements in this order."""
         return xp.take_along_axis(x, self.places, axis=axis)
 
-    def restored(self, xp: Namespace, axis: Axis, x: Array) -> Array:
-        """Give numbers in this order in that of the elements; the order is a permutation, whose own order is its inverse."""
-        if xp.__name__ == "numpy":
-            result = xp.empty_like(x)
-            xp.put_along_axis(result, self.places, x, axis=axis)
-            return result
-        return xp.take_along_axis(x, xp.argsort(self.places, axis=axis, stable=True), axis=axis)
-
 
 def _ordered(xp: Namespace, axis: Axis, rising: Array, target: Array) -> Order:
     """Sort elements by numbers that rise as the errors fall.
 
     What is counted is whole, so that no difference is rounded, up to the largest number of the widest dtype.
     """
-    place = xp.argsort(rising, axis=axis, stable=True)
+    place = stable_order(xp, axis, rising)
     inside = xp.astype(xp.take_along_axis(target, place, axis=axis), wide_dtype(xp, rising))
     size = xp.sum(inside, axis=axis, keepdims=True)
     found = xp.cumulative_sum(inside, axis=axis)
@@ -120,7 +112,7 @@ def _hinge(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Array
     error = 1 - order.sorted(xp, axis, widened(xp, margin))
     wrong = error > 0
     value = total(xp, axis, weighted(xp, order.steps, xp.where(wrong, error, 0.0)))
-    slope = order.restored(xp, axis, xp.where(wrong, order.steps, 0.0))
+    slope = put_back(xp, axis, order.places, xp.where(wrong, order.steps, 0.0))
     missing = _missing(xp, axis, margin)
     return xp.squeeze(value + missing, axis=axis), slope + missing
 
@@ -211,7 +203,7 @@ def _softmax(xp: Namespace, axis: Axis, pred: Array, target: Array, classes: str
     number = xp.sum(counts, axis=class_axis, keepdims=True)
     counts = xp.astype(counts, error.dtype) / xp.where(number == 0, 1.0, number)
     value = total(xp, region_axis, order.steps * order.sorted(xp, region_axis, error))
-    slope = order.restored(xp, region_axis, order.steps) + _missing(xp, region_axis, error)
+    slope = put_back(xp, region_axis, order.places, order.steps) + _missing(xp, region_axis, error)
     return xp.squeeze(xp.sum(value * counts, axis=class_axis, keepdims=True), axis=axis), slope * counts
 
 

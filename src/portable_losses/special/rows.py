@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from .._compensated import difference
 from .._elementary import precise_exp, row_sum
 from ..typing import Array, Namespace
 from ._function import Special
@@ -27,19 +28,20 @@ class Exponentials(NamedTuple):
         """Give for each entry the sum of the exponentials of the others."""
         return xp.where(self.is_top, self.rest, (1 + self.rest) - self.exponential)
 
+    def share(self) -> Array:
+        """Give the softmax."""
+        return self.exponential / (1 + self.rest)
+
 
 def exponentials(xp: Namespace, axis: int, x: Array) -> Exponentials:
     """Give the parts of a softmax so that none of them loses digits.
 
     The difference to the largest entry is rounded, and the exponential would multiply that error by the difference itself: at
-    -50 it costs 16 ulp. So the error, which is known exactly (Knuth's two-sum), is put back in: exp(d + error) is
+    -50 it costs 16 ulp. So the error, which is known exactly, is put back in: exp(d + error) is
     exp(d) * (1 + error). And where one entry dominates, its own exponential, 1, is kept out of the sum of the others.
     """
     top = xp.max(x, axis=axis, keepdims=True)
-    shifted = x - top
-    virtual = shifted - x
-    error = (x - (shifted - virtual)) - (top + virtual)
-    error = xp.where(xp.isnan(error), 0.0, error)  # at -inf, whose exponential is 0
+    shifted, error = difference(xp, x, top)
     exponential = precise_exp(xp, shifted)
     exponential = exponential + exponential * error
     is_top = x == top
@@ -84,7 +86,7 @@ def softmax(xp: Namespace, x: Array, /, *, axis: int = -1) -> Array:
     array([0.5, 0.5, 0. ])
     """
     parts = exponentials(xp, axis, x)
-    return parts.exponential / (1 + parts.rest)
+    return parts.share()
 
 
 @Special
