@@ -21,9 +21,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-import exact  # noqa: E402
-from cases import SWEEPS, Sweep, as_exact, as_tuple  # noqa: E402
-from mpmath import mp  # noqa: E402
+from cases import SWEEPS, Sweep, errors, exact_results  # noqa: E402
 from peers import PEERS, Peer  # noqa: E402
 
 import portable_losses as pl  # noqa: E402
@@ -40,7 +38,7 @@ def rows(patterns: list[str]) -> Iterator[dict[str, Any]]:
             continue
         for dtype in DTYPES:
             batches = list(sweep.batches(np.dtype(dtype)))
-            right = list(exactly(sweep, batches))
+            right = exact_results(sweep, batches)
             for order in range(sweep.orders):
                 computed = [sweep.compute(order, *batch) for batch in batches]
                 yield row(sweep, dtype, order, "portable_losses", *worst(batches, computed, right[order], dtype))
@@ -86,28 +84,13 @@ def setting(text: str) -> tuple[str, Any]:
     return key, {"True": True, "False": False, "None": None}.get(value) if value in ("True", "False", "None") else float(value)
 
 
-def exactly(sweep: Sweep, batches: list[Any]) -> Iterator[list[Any]]:
-    """Give for each order the exact results of all points."""
-    with mp.workdps(exact.DIGITS):
-        points = [point for batch in batches for point in zip(*map(as_exact, batch), strict=True)]
-        found = [sweep.exact(*point) for point in points]
-    for order in range(sweep.orders):
-        yield [as_tuple(results[order]) for results in found]
-
-
 def worst(batches: list[Any], computed: list[Any], right: list[Any], dtype: str) -> tuple[float, float, int, str]:
     """Give the worst error, the share of results within 4 ulp, how many there are, and where the worst is."""
-    rest = iter(right)
     error, where, good, count = -1.0, "", 0, 0
-    with mp.workdps(exact.DIGITS):
-        for batch, of_batch in zip(batches, computed, strict=True):
-            for i, expected in zip(range(len(batch[0])), rest, strict=False):
-                for found, wanted in zip(as_tuple(of_batch), expected, strict=True):
-                    for here, there in zip(np.ravel(found[i]), exact.flat(wanted), strict=True):
-                        off = exact.ulps(here, there, np.dtype(dtype))
-                        good, count = good + (off <= 4), count + 1
-                        if off > error:
-                            error, where = off, ", ".join(str(x[i].tolist())[:200] for x in batch)
+    for found in errors(batches, computed, right, np.dtype(dtype)):
+        good, count = good + (found.ulps <= 4), count + 1
+        if found.ulps > error:
+            error, where = found.ulps, ", ".join(str(x.tolist())[:200] for x in found.point)
     return error, good / max(count, 1), count, where
 
 

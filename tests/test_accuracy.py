@@ -8,12 +8,10 @@ rounded once: 1 ulp of their own. What is swept is in `cases`.
 from functools import lru_cache
 from typing import Any
 
-import exact
 import ml_dtypes
 import numpy as np
 import pytest
-from cases import SWEEPS, Batch, Sweep, as_exact, as_tuple
-from mpmath import mp
+from cases import SWEEPS, Batch, Sweep, as_tuple, errors, exact_results
 
 import portable_losses as pl
 from portable_losses import special
@@ -33,32 +31,17 @@ def exactly(sweep: Sweep, dtype: np.dtype) -> tuple[list[Batch], list[list[tuple
         tuple(x[thinned] if x.dtype.kind == "i" else x[thinned].astype(dtype) for x in batch)
         for batch in sweep.batches(dtype)
     ]
-    results: list[list[tuple[Any, ...]]] = [[] for _ in range(sweep.orders)]
-    with mp.workdps(exact.DIGITS):
-        for batch in batches:
-            for point in zip(*map(as_exact, batch), strict=True):
-                for order, result in zip(results, sweep.exact(*point), strict=False):
-                    order.append(as_tuple(result))
-    return batches, results
+    return batches, exact_results(sweep, batches)
 
 
 def worst(sweep: Sweep, dtype: np.dtype, order: int) -> tuple[float, str]:
     """Give the worst error in ulp, and where it is."""
     batches, results = exactly(sweep, dtype)
-    rest = iter(results[order])
-    error, where = -1.0, ""
-    with mp.workdps(exact.DIGITS):
-        for batch in batches:
-            computed = as_tuple(sweep.compute(order, *batch))
-            assert all(x.dtype == dtype for x in computed)
-            for i, right in zip(range(len(batch[0])), rest, strict=False):
-                for part, (found, expected) in enumerate(zip(computed, right, strict=True)):
-                    for here, there in zip(np.ravel(found[i]), exact.flat(expected), strict=True):
-                        off = exact.ulps(here, there, dtype)
-                        if off > error:
-                            point = ", ".join(repr(x[i]) for x in batch)
-                            error, where = off, f"{here!r} instead of {there} at ({point})" + (f", part {part}" if part else "")
-    return error, where
+    computed = [as_tuple(sweep.compute(order, *batch)) for batch in batches]
+    assert all(x.dtype == dtype for of_batch in computed for x in of_batch)
+    off, found, expected, point, part = max(errors(batches, computed, results[order], dtype), key=lambda error: error.ulps)
+    where = f"{found!r} instead of {expected} at ({', '.join(map(repr, point))})"
+    return off, where + (f", part {part}" if part else "")
 
 
 @pytest.mark.parametrize("kind", LIMITS, ids=lambda kind: kind.__name__)

@@ -17,6 +17,7 @@ from . import (
     special,
 )
 from .case import CLASSES, ROWS, Batch, Case, Example, Sweep, as_exact, as_tuple, example
+from .errors import errors, exact_results
 
 __all__ = [
     "CASES",
@@ -31,6 +32,8 @@ __all__ = [
     "Sweep",
     "as_exact",
     "as_tuple",
+    "errors",
+    "exact_results",
     "example",
 ]
 
