@@ -80,8 +80,9 @@ def lgamma(xp: Namespace, x: Array, /) -> Array:
     stirling = (far + 0.5) * (xp.log(far) - 1) + (STIRLING_CONSTANT + inverse * polynomial_quotient(inverse * inverse, STIRLING))
     value = xp.where(large, stirling, near * (near - 1) * polynomial_quotient(near, ZEROS))
     fraction = x - xp.round(x)
-    sine = xp.abs(xp.sin(pi * fraction)) / pi
-    factor = xp.where(x < 0, sine, xp.where(x < 1, x, 1.0))
+    sine = xp.sin(pi * fraction)
+    size = sine * xp.sign(sine) / pi  # the derivative of the product is NaN at a pole, where that of abs is 0 on JAX
+    factor = xp.where(x < 0, size, xp.where(x < 1, x, 1.0))
     return (0 - xp.log(factor)) + xp.where(x < 0, -value, value)  # 0 - log(1) is 0, where -log(1) is -0
 
 
