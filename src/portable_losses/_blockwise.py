@@ -218,7 +218,7 @@ class _Views:
             kept = weights if where is None else np.where(where, weights, 0)
             if not all_inside(_WEIGHTS, kept, None):
                 self._refuse_weights()
-        weight: Array = weigh(self.call, converted_target(self.call, self.raw[-1][index]), weights, where)
+        weight: Array = weigh(self.call, converted_target(self.call, self.raw[self.call.signature.target][index]), weights, where)
         return np.broadcast_to(weight, self.raw[0][index].shape[: len(self.loop)])
 
     def arrays(self, index: Index, weight: Array | None) -> tuple[list[Array], Array | None]:
@@ -245,7 +245,7 @@ class _Views:
         """Find the first offence in the whole array, as it was given."""
         call = self.call
         arrays = converted(call, call.arrays)
-        weight = weigh(call, arrays[-1], call.weights, call.where)
+        weight = weigh(call, arrays[call.signature.target], call.weights, call.where)
         arrays = without_left_out(call, arrays, weight)
         domain, values = call.domains[i], call.arrays[i]
         good = inside(domain, arrays[i], call.classes)

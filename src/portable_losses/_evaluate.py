@@ -54,7 +54,7 @@ def _at_once(call: Call, compute: Compute, orders: Orders, finish: Finish | None
     """Evaluate the formula once, as it stands: lazy and traced arrays are fused by their own compilers."""
     xp = call.xp
     arrays = converted(call, call.arrays)
-    weight = weigh(call, arrays[-1], call.weights, call.where)
+    weight = weigh(call, arrays[call.signature.target], call.weights, call.where)
     arrays, stray = with_labels_inside(call, without_left_out(call, arrays, weight))
     one_of_each = arrays[0][(..., *(0,) * call.core)]
     slope = None

@@ -41,6 +41,7 @@ class Loss(Generic[P]):
     def __init__(self, formula: Callable[..., Array], layouts: tuple[str, ...] = (), predicted: int = 1) -> None:
         self.formula = formula
         self.signature: Signature = read(formula, layouts, predicted)
+        self._signatures: dict[frozenset[str], Signature] = {frozenset(): self.signature}
         self._derivatives: dict[int, Callable[..., Any]] = {}
         self._value_and_derivative: Callable[..., Any] | None = None
         self.finishing: Finish | None = None
@@ -57,7 +58,7 @@ class Loss(Generic[P]):
             value = _small.mean(self.signature, self.formula, arrays, options)
             if value is not None:
                 return value
-        return evaluate(self.signature, self._compute, (0,), self.finishing, arrays, options)[0]
+        return self._in_general((0,), arrays, options)[0]
 
     def value_and_grad(self, *arrays: P.args, **options: P.kwargs) -> tuple[Array, Any]:
         """Give the reduced loss and its gradient with respect to what is predicted, in one pass over the data.
@@ -135,7 +136,38 @@ class Loss(Generic[P]):
             results = _small.derivatives_of_mean(self.signature, self._compute, orders, arrays, options)
             if results is not None:
                 return results
-        return evaluate(self.signature, self._compute, orders, self.finishing, arrays, options)
+        return self._in_general(orders, arrays, options)
+
+    def _in_general(self, orders: Orders, arrays: Sequence[Any], options: Mapping[str, Any]) -> list[Any]:
+        if not self.signature.optional:
+            return evaluate(self.signature, self._compute, orders, self.finishing, arrays, options)
+        signature, arrays, options = self._with_optional(arrays, options)
+        if signature is self.signature:
+            return evaluate(signature, self._compute, orders, self.finishing, arrays, options)
+        names = self.signature.arguments
+
+        def compute(orders: Orders, xp: Namespace, head: tuple[Axis, ...], arrays: Sequence[Array], parameters: Any) -> list[Any]:
+            given = dict(zip(signature.arguments, arrays, strict=True))
+            return self._compute(orders, xp, head, [given.get(name) for name in names], parameters)
+
+        return evaluate(signature, compute, orders, self.finishing, arrays, options)
+
+    def _with_optional(
+        self, arrays: Sequence[Any], options: Mapping[str, Any]
+    ) -> tuple[Signature, Sequence[Any], Mapping[str, Any]]:
+        """Take optional arrays from where they were given, by position or by name, and give the signature of such a call."""
+        names = self.signature.arguments
+        named = {key: value for key, value in options.items() if key in self.signature.optional}
+        given = dict(zip(names, arrays, strict=False))
+        if twice := given.keys() & named.keys():
+            raise TypeError(f"{self.__name__}: {min(twice)} was given twice, by position and by name")
+        given |= named
+        missing = frozenset(name for name in self.signature.optional if given.get(name) is None)
+        if missing not in self._signatures:
+            self._signatures[missing] = self.signature.without(missing)
+        kept = [given[name] for name in names if name in given and name not in missing]
+        rest = {key: value for key, value in options.items() if key not in named}
+        return self._signatures[missing], (*kept, *arrays[len(names) :]), rest
 
     def _one_or_all(self, gradients: Sequence[Array]) -> Any:
         return gradients[0] if len(gradients) == 1 else tuple(gradients)
@@ -219,7 +251,8 @@ def loss(*given: Any, predicted: int = 1) -> Any:
         The formula itself, for a pointwise loss: ``formula(xp, pred, target, /, *, parameter=default, ...)``. Or gufunc
         signatures such as ``"(class),()->()"``, one for each way to call the loss: then a decorator is returned, for a
         formula that is handed the position of its core axes after `xp`, and reduces over them. The name of a core dimension
-        is the name of the option that says where it is: ``class_axis``.
+        is the name of the option that says where it is: ``class_axis``. Arrays that may be missing come after the slash, with
+        None as default: ``formula(xp, pred, target, /, offset=None, *, parameter=default, ...)``.
     predicted : int, default 1
         How many of the arrays, from the first, are predictions: derivatives are taken with respect to these.
 

@@ -113,7 +113,7 @@ def prepare(signature: Signature, arguments: Sequence[Any], given: Mapping[str, 
             arrays[i] = filled(signature, i, xp, arrays[i], domain, dtype, pred, loop)
         elif sharing[i]:
             arrays[i] = spread(xp, arrays[i], pred, loop)
-    if options.get("ignore_index") is not None and not domains[-1].labels:
+    if options.get("ignore_index") is not None and not domains[signature.target].labels:
         raise ValueError(f"{name}: ignore_index goes with labels, and these are probabilities: leave rows out with `where`")
     return Call(
         signature=signature,

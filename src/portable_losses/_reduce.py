@@ -28,8 +28,8 @@ def converted(call: Call, raw: list[Array]) -> list[Array]:
 
 
 def converted_target(call: Call, raw: Array) -> Array:
-    """Convert the last array alone, which is all that weights depend on."""
-    return _converted(call, raw, call.domains[-1])
+    """Convert the target alone, which is all that weights depend on."""
+    return _converted(call, raw, call.domains[call.signature.target])
 
 
 def _converted(call: Call, array: Array, domain: Domain) -> Array:
@@ -55,7 +55,7 @@ def weigh(call: Call, target: Array, weights: Array | None, where: Array | None)
 def _class_weight(call: Call, target: Array) -> Array:
     xp = call.xp
     class_weights = cast(xp, call.class_weights, call.dtype)
-    if not call.domains[-1].labels:
+    if not call.domains[call.signature.target].labels:
         return xp.sum(target * class_weights, axis=-1)
     label = xp.where(strayed(call, target), xp.zeros_like(target), target)
     return pick(xp, xp.broadcast_to(class_weights, (*label.shape, class_weights.shape[0])), label, -1)

@@ -45,6 +45,10 @@ class Signature:
     """The options of the engine and their defaults."""
     predicted: int
     """How many of the arguments, from the first, are predicted: a derivative is taken with respect to each."""
+    optional: frozenset[str]
+    """The arguments that may be missing: those that a formula has None as default for."""
+    target: int
+    """Which argument the labels or probabilities are that weights depend on: the last that may not be missing."""
     public: inspect.Signature
 
     several: frozenset[str]
@@ -62,27 +66,43 @@ class Signature:
         chosen = {i: domain.choose(**parameters) for i, domain in self.dependent.items()}
         return tuple(chosen.get(i, domain) for i, domain in enumerate(self.domains[way]))
 
+    def without(self, missing: frozenset[str]) -> "Signature":
+        """Give the signature of calls where optional arguments are missing."""
+        kept = [i for i, argument in enumerate(self.arguments) if argument not in missing]
+        return replace(
+            self,
+            arguments=tuple(self.arguments[i] for i in kept),
+            ways=tuple(tuple(way[i] for i in kept) for way in self.ways),
+            domains=tuple(tuple(domains[i] for i in kept) for domains in self.domains),
+            dependent={kept.index(i): domain for i, domain in self.dependent.items() if i in kept},
+        )
+
 
 def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int) -> Signature:
     """Read a formula: its annotations say the domains, `layouts` (gufunc signatures) the core dimensions."""
     name = formula.__qualname__
     hints = get_type_hints(formula, include_extras=True)
     parameters = list(inspect.signature(formula).parameters.values())
-    positional = [p for p in parameters if p.kind is p.POSITIONAL_ONLY][2 if layouts else 1 :]
+    required = [p for p in parameters if p.kind is p.POSITIONAL_ONLY][2 if layouts else 1 :]
+    optional = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    positional = required + optional
     keywords = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
     rest = [p for p in parameters if p.kind is p.VAR_KEYWORD]
-    if not positional or any(p.kind in (p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL) for p in parameters):
+    if not required or any(p.default is not None for p in optional) or any(p.kind is p.VAR_POSITIONAL for p in parameters):
         given = "xp, axis, pred, target" if layouts else "xp, pred, target"
-        raise TypeError(f"{name}: write a formula as `def {name}({given}, /, *, parameter=default, ...)`")
+        raise TypeError(
+            f"{name}: write a formula as `def {name}({given}, /, *, parameter=default, ...)`, and arrays that may be missing after "
+            "the slash, with None as their default"
+        )
     arguments = tuple(p.name for p in positional)
     ways = tuple(_cores(name, layout, arguments) for layout in layouts) or (((),) * len(arguments),)
     if any(way[0] != ways[0][0] and any(way) for way in ways):
         raise ValueError(
             f"{name}: the first argument has the same core dimensions in each signature, or no argument has any, not {layouts}"
         )
-    if not 1 <= predicted <= len(arguments):
+    if not 1 <= predicted <= len(required):
         raise ValueError(
-            f"{name}: predicted counts the arguments that are predicted, from 1 to {len(arguments)}, not {predicted!r}"
+            f"{name}: predicted counts the arguments that are predicted, from 1 to {len(required)}, not {predicted!r}"
         )
     own = {p.name: _parameter(name, p, hints.get(p.name, Any)) for p in keywords}
     kinds = _option_kinds(hints.get(rest[0].name) if rest else None)
@@ -108,9 +128,11 @@ def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int) 
         defaults=defaults,
         options=options,
         predicted=predicted,
+        optional=frozenset(p.name for p in optional),
+        target=len(required) - 1,
         several=frozenset(core for way in ways for cores in way for core in cores if _admits_tuple(kinds.get(f"{core}_axis"))),
         core=ways[0][0],
-        small=_small(ways, domains[0]) if len(defaults) == len(own) else (),
+        small=_small(ways, domains[0]) if len(defaults) == len(own) and not optional else (),
         public=inspect.Signature(positional + keywords + shown, return_annotation=hints.get("return", Any)),
     )
 
@@ -148,6 +170,7 @@ def _admits_tuple(kind: Any) -> bool:
 
 
 def _domain(annotation: Any, way: int) -> Domain | DependentDomain:
+    annotation = next(kind for kind in _alternatives(annotation) if kind is not NoneType)
     domains = [data for data in getattr(annotation, "__metadata__", ()) if isinstance(data, (Domain, DependentDomain))]
     return domains[min(way, len(domains) - 1)] if domains else Domain("real numbers")
 

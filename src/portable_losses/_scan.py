@@ -1,0 +1,64 @@
+"""Steps that need the one before: along time, or through a large array piece by piece."""
+
+from collections.abc import Callable
+
+import array_api_compat
+import numpy as np
+
+from ._namespace import numpy
+from .typing import Array, Namespace
+
+Arrays = tuple[Array, ...]
+
+Step = Callable[[Arrays, Arrays], tuple[Arrays, Arrays]]
+"""From what is carried from step to step, and the entries of the sequences at this one, to what is carried on, and results."""
+
+
+def scan(xp: Namespace, step: Step, carried: Arrays, sequences: Arrays) -> tuple[Arrays, Arrays]:
+    """Take a step for each entry of the sequences, along their first axis.
+
+    Parameters
+    ----------
+    xp : namespace
+        The namespace of the arrays.
+    step : callable
+        ``carried, results = step(carried, entries)``. What is carried keeps its shapes and dtypes, and the results have the
+        same at each step.
+    carried : tuple of arrays
+        What the first step starts from.
+    sequences : tuple of arrays
+        One entry for each step, at least one.
+
+    Returns
+    -------
+    carried : tuple of arrays
+        What the last step gave.
+    results : tuple of arrays
+        The results of all steps, along a new first axis.
+    """
+    if array_api_compat.is_jax_namespace(xp):
+        import jax
+
+        # A loop in Python would be compiled step by step.
+        scanned: tuple[Arrays, Arrays] = jax.lax.scan(step, carried, sequences)
+        return scanned
+    number = sequences[0].shape[0]
+    if xp is numpy:
+        return _scan_in_place(step, carried, sequences, number)
+    steps = []
+    for i in range(number):
+        carried, results = step(carried, tuple(sequence[i, ...] for sequence in sequences))
+        steps.append(results)
+    return carried, tuple(xp.stack(results) for results in zip(*steps, strict=True))
+
+
+def _scan_in_place(step: Step, carried: Arrays, sequences: Arrays, number: int) -> tuple[Arrays, Arrays]:
+    """Write each result where it belongs: to stack them at the end would take twice the memory."""
+    every: Arrays = ()
+    for i in range(number):
+        carried, results = step(carried, tuple(sequence[i] for sequence in sequences))
+        if i == 0:
+            every = tuple(np.empty((number, *result.shape), result.dtype) for result in results)
+        for whole, result in zip(every, results, strict=True):
+            whole[i] = result
+    return carried, every
