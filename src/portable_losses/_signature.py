@@ -91,8 +91,8 @@ def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int) 
     if not required or any(p.default is not None for p in optional) or any(p.kind is p.VAR_POSITIONAL for p in parameters):
         given = "xp, axis, pred, target" if layouts else "xp, pred, target"
         raise TypeError(
-            f"{name}: write a formula as `def {name}({given}, /, *, parameter=default, ...)`, and arrays that may be missing after "
-            "the slash, with None as their default"
+            f"{name}: write a formula as `def {name}({given}, /, *, parameter=default, ...)`, with arrays that may be missing "
+            "after the slash, where None is their default"
         )
     arguments = tuple(p.name for p in positional)
     ways = tuple(_cores(name, layout, arguments) for layout in layouts) or (((),) * len(arguments),)
