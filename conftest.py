@@ -178,6 +178,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "engine: a test of the engine, which all but numpy and strict run on one loss of each kind"
     )
     config.addinivalue_line("markers", "kinds: a test of the engine, which compiled backends run on one loss of each kind")
+    config.addinivalue_line(
+        "markers", "traced: a test of what JAX traces, compiled or not, which eager JAX runs on one loss of each kind"
+    )
     config.addinivalue_line("markers", "eager: a test that compilation adds nothing to, and which compiled backends leave out")
     for backend in chosen(config):
         try:
@@ -243,6 +246,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             return False
         if getattr(given.get("case"), "typical", True):
             return True
+        if item.get_closest_marker("traced") and backend.name == "jax":
+            return False  # each operation would be compiled by itself
         if config.getoption("typical") or (item.get_closest_marker("engine") and backend.name not in ("numpy", "strict")):
             return False
         if backend.name in ("numpy", "strict", "torch", "torch-cuda", "cupy"):

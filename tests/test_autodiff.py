@@ -45,6 +45,7 @@ def test_every_loss_has_kinks():
 
 @first_of_each
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.traced
 def test_gradient_of_the_formula(backend, dtype, case, reduction):
     drawn = example(case, 0, dtype)
     arrays = [backend.asarray(x) for x in drawn.arrays]
@@ -60,11 +61,12 @@ def test_gradient_of_the_formula(backend, dtype, case, reduction):
     ("case", "index"),
     [pytest.param(case, i, id=f"{case}-{i}") for case in CASES if case.kinks for i in range(len(case.parameters))],
 )
+@pytest.mark.traced
 def test_gradient_of_the_formula_at_kinks(backend, dtype, case, index):
     """And at infinity: registered and differentiated, with each setting."""
     parameters = case.parameters[index]
     arrays = [backend.asarray(x, dtype if np.asarray(x).dtype.kind == "f" else None) for x in case.kinks]
-    registered = numpy_of(backend, case.loss.grad(*arrays, reduction="sum", **parameters))
+    registered = numpy_of(backend, backend.call(case.loss.grad, *arrays, reduction="sum", **parameters))
     actual = gradient(backend, lambda *a: case.loss(*a, reduction="sum", **parameters), *arrays, number=case.predicted)
     for part, right in zip(numpy_of(backend, actual), registered, strict=True):
         np.testing.assert_allclose(part, right, rtol=1e-6, atol=4 * case.slack * np.finfo(dtype).eps)

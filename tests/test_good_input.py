@@ -2,6 +2,7 @@
 
 import array
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -80,24 +81,42 @@ def assert_same(found: Any, wanted: Any) -> None:
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-18)
 
 
+@lru_cache(maxsize=2)  # the layouts of one loss follow each other
+def in_c_order(loss: Loss, way: int, loop: tuple[int, ...]) -> dict[tuple[str, str], Any]:
+    """Give the results of arrays that lie in memory as they come."""
+    plain, weights = arguments(loss, way, loop), weights_of(loop)
+    return {
+        (method, key): getattr(loss, method)(*plain, **options | ({"weights": weights} if key == "weights" else {}))
+        for method in methods(loss)
+        for key, options in OPTIONS.items()
+    }
+
+
+def weights_of(loop: tuple[int, ...]) -> np.ndarray:
+    return np.random.default_rng(1).uniform(0.5, 2.0, loop)
+
+
+OPTIONS: dict[str, dict[str, Any]] = {"weights": {}, "axis": {"axis": 0}, "reduction": {"reduction": "none"}}
+
+
 @pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
-@pytest.mark.parametrize(("loss", "way"), WAYS)
 @pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("loss", "way"), WAYS)
 @pytest.mark.parametrize("loop", [SMALL, LARGE], ids=["small", "large"])
 def test_layouts(loss: Loss, way: int, layout: str, loop: tuple[int, ...]) -> None:
     """All arguments in one layout, and each of them alone beside arrays in C order."""
     if loop == LARGE and layout in ("list", "tuple of lists", "list of arrays"):
         loop = (40, 10)
-    plain = arguments(loss, way, loop)
-    weights = np.random.default_rng(1).uniform(0.5, 2.0, loop)
+    plain, wanted = arguments(loss, way, loop), in_c_order(loss, way, loop)
+    weights = weights_of(loop)
     chosen = [[*(i == j for j in range(len(plain))), False] for i in range(len(plain))]
     chosen_methods = methods(loss) if loop == SMALL else ("value_and_grad",)
     for changed in [[True] * (len(plain) + 1), [False] * len(plain) + [True], *chosen]:
         *given, weight = [LAYOUTS[layout](x) if change else x for x, change in zip([*plain, weights], changed, strict=True)]
         for method in chosen_methods:
-            for options in ({"weights": weight}, {"axis": 0}, {"reduction": "none"}):
-                wanted = getattr(loss, method)(*plain, **options | ({"weights": weights} if "weights" in options else {}))
-                assert_same(getattr(loss, method)(*given, **options), wanted)
+            for key, options in OPTIONS.items():
+                found = getattr(loss, method)(*given, **options | ({"weights": weight} if key == "weights" else {}))
+                assert_same(found, wanted[method, key])
 
 
 @pytest.mark.parametrize(("loss", "way"), WAYS)
@@ -224,7 +243,7 @@ def test_a_buffer_of_python() -> None:
 def test_predictions_that_are_integers(loss: Loss, way: int, dtype: type) -> None:
     """They become the default real dtype first, so that nothing wraps."""
     given = arguments(loss, way)
-    number = loss.signature.predicted
+    number = len(loss.signature.predicted)
     positive = [getattr(domain.interval, "gt", None) == 0 for domain in loss.signature.domains[way]]
     none = getattr(loss.signature.domains[way][0].interval, "le", None) == 0  # logarithms of probabilities
     whole = [np.asarray(((x > 0.3) | ones) & (not none), dtype) for x, ones in zip(given[:number], positive, strict=False)]
@@ -248,7 +267,7 @@ def test_unsigned_integers_do_not_wrap() -> None:
 def test_the_dtype_of_the_predictions_is_that_of_the_result(loss: Loss, way: int, dtype: type) -> None:
     """Whatever the dtypes of the targets and the weights."""
     given = arguments(loss, way)
-    number = loss.signature.predicted
+    number = len(loss.signature.predicted)
     preds, rest = [x.astype(dtype) for x in given[:number]], given[number:]
     wanted = loss.value_and_grad(*(x.astype(np.float64) for x in preds), *rest, weights=[1.0, 2.0, 0.5])
     found = loss.value_and_grad(*preds, *rest, weights=[1.0, 2.0, 0.5])

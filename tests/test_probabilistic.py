@@ -81,7 +81,7 @@ def test_quantiles_out_of_range(quantile):
 @pytest.mark.parametrize("name", ["expectile_loss", "interval_loss"])
 @pytest.mark.parametrize("level", [0.0, 1.0, 2.0])
 def test_levels_out_of_range(name, level):
-    arrays = (PRED,) * (getattr(pl, name).signature.predicted + 1)
+    arrays = (PRED,) * (len(getattr(pl, name).signature.predicted) + 1)
     with pytest.raises(ValueError, match=rf"{name}: (alpha|expectile) must be a number in \(0, 1\)"):
         getattr(pl, name)(*arrays, **{"alpha" if name == "interval_loss" else "expectile": level})
 

@@ -180,7 +180,7 @@ def test_gradient_of_the_formula(backend, dtype, name):
         np.testing.assert_allclose(backend.to_numpy(part), desired, rtol=1e-4 if dtype == "float32" else 1e-11)
 
 
-@pytest.mark.backends("torch", "jax")
+@pytest.mark.backends("torch", "jax-jit")
 @by_name
 def test_gradient_of_the_formula_at_singular_points(backend, dtype, name):
     """Where autodiff cannot find the limit that is registered it mostly says 0, which leaves the gradient of a sum what it is."""

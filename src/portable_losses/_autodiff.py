@@ -9,12 +9,18 @@ import array_api_compat
 from .typing import Array, Namespace
 
 
-def derivatives(
-    loss: str, what: str, xp: Namespace, function: Callable[..., Array], predictions: tuple[Array, ...]
-) -> tuple[Array, ...]:
-    """Differentiate the sum of `function` with respect to each of its arguments.
+def value_and_derivatives(
+    loss: str,
+    what: str,
+    xp: Namespace,
+    function: Callable[..., Array],
+    predictions: tuple[Array, ...],
+    share: Array | None = None,
+) -> tuple[Array, tuple[Array, ...]]:
+    """Differentiate the sum of `function`, or of its product with `share`, with respect to each of its arguments.
 
-    The losses of a batch do not depend on each other's predictions, so that this is the derivative of each loss.
+    The losses of a batch do not depend on each other's predictions, so that the sum has the derivative of each loss, unless
+    they share some.
     """
     if array_api_compat.is_torch_namespace(xp):
         vjp = sys.modules["torch"].func.vjp
@@ -28,5 +34,5 @@ def derivatives(
             "function of the same arguments as the formula"
         )
     value, pull = vjp(function, *predictions)
-    gradients: tuple[Any, ...] = pull(xp.ones_like(value))
-    return gradients
+    gradients: tuple[Any, ...] = pull(xp.ones_like(value) if share is None else share)
+    return value, gradients

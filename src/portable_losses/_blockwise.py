@@ -24,6 +24,9 @@ from ._reduce import (
 from ._workers import in_order
 from .typing import Array, Domain
 
+_MANY = 4096
+"""So many rows at a time where what is predicted is shared by all: the sum of its gradients takes a pass over all of it."""
+
 _WEIGHTS = Domain("weights from 0 upwards", interval=Interval(ge=0.0), hint="leave elements out with `where`")
 
 
@@ -73,13 +76,16 @@ def _results(
         weight = views.weight(index) if views.weighted else None
         arrays, stray = views.arrays(index, weight)
         layout = head(call)
-        if call.core == 1:
+        if call.core == 1 and not call.signature.common:
             layout, arrays = laid_out(arrays, call.places)
         divisor: Any = 1
         if call.reduction == "mean":
             divisor = share if isinstance(share, int) else share[reduced_index(index, axes)]
+        pulled = {}
+        if call.signature.pulls and any(orders):
+            pulled["share"] = views.share(index, stray, weight, divisor)
         sums: list[tuple[Array, Index, Any]] = []
-        computed = compute(orders, numpy, layout, arrays, {**call.parameters, **views.sequences_of(index)})
+        computed = compute(orders, numpy, layout, arrays, {**call.parameters, **views.sequences_of(index)}, **pulled)
         for order, result, outputs in zip(orders, computed, views.outputs, strict=True):
             if order == 0:
                 value = result if stray is None else np.where(stray, nan, result)
@@ -92,7 +98,13 @@ def _results(
                 else:
                     sums.append((total, reduced_index(index, axes), block_sum_over(value, axes)))
                 continue
-            for i, (derivative, output) in enumerate(zip(result, outputs, strict=True)):
+            for i, own, derivative, output in zip(call.signature.predicted, call.shared, result, outputs, strict=True):
+                if i in call.signature.common:
+                    sums.append((output, (), derivative))
+                    continue
+                if pulled:
+                    output[index] = derivative
+                    continue
                 place = call.places[i]
                 front = bool(place) and layout == (0,)
                 inner: tuple[Any, ...] = (...,) if front else (..., *(None,) * len(place))
@@ -104,7 +116,7 @@ def _results(
                     still = derivative == 0  # stays 0, be the slope inf or NaN
                     derivative = np.where(still, 0, derivative * np.where(still, 1, views.slope[index][inner]))
                 by = divisor if isinstance(divisor, int) else divisor[inner]
-                if call.shared[i] is not None:
+                if own is not None:
                     along = tuple(k for k, size in enumerate(output.shape) if size == 1)
                     sums.append((output, reduced_index(index, along), block_sum_over(derivative / by, along)))
                     continue
@@ -161,25 +173,29 @@ class _Views:
         self.results = [self._results(order, dtype) for order in orders]
         given = (call.weights, call.where, slope, *call.sequences.values())
         modifiers = [x if x is None or x.shape == call.loop else np.broadcast_to(x, call.loop) for x in given]
-        places = [call.places if order else [()] for order in orders]
-        sums = [[order > 0 and own is not None for own in call.shared] for order in orders]
+        common = call.signature.common
+        predicted = list(zip(call.signature.predicted, call.shared, strict=True))
         written = [
-            None if of_order[i] else _core_last(x, place[i])
-            for of_order, arrays, place in zip(sums, self.results, places, strict=True)
-            for i, x in enumerate(arrays)
+            None if order and (own is not None or i in common) else _core_last(x, call.places[i] if order else ())
+            for order, arrays in zip(orders, self.results, strict=True)
+            for x, (i, own) in zip(arrays, predicted, strict=False)
         ]
-        everything = [*call.arrays, *modifiers, *written]
+        everything = [*(None if i in common else x for i, x in enumerate(call.arrays)), *modifiers, *written]
         flat = flattened(everything, call.loop) if call.axis is None else None
         views, self.loop = flat or (everything, call.loop)
         number = len(call.arrays)
-        self.raw: list[Array] = views[:number]
+        self.raw: list[Array] = [call.arrays[i] if i in common else x for i, x in enumerate(views[:number])]
         self.weights: Array = views[number]
         self.where: Array = views[number + 1]
         self.slope: Array | None = views[number + 2]
-        self.sequences = dict(zip(call.sequences, views[number + 3 :], strict=False))
+        self.sequences: dict[str, Array] = dict(zip(call.sequences, views[number + 3 :], strict=False))
         outputs = iter(views[number + len(given) :])
         self.outputs = [
-            [self._sum(x, flat is not None) if (y := next(outputs)) is None else y for x in arrays] for arrays in self.results
+            [
+                self._sum(x, flat is not None, i) if (y := next(outputs)) is None else y
+                for x, (i, _) in zip(arrays, predicted, strict=False)
+            ]
+            for arrays in self.results
         ]
         self.weighted = any(x is not None for x in (*given[:2], call.class_weights, call.ignore_index))
         self.look = validating()
@@ -193,21 +209,40 @@ class _Views:
         if order == 0:
             return [np.empty(call.loop, dtype)] if call.reduction == "none" else []
         results = []
-        for i, (kind, own) in enumerate(zip(call.results, call.shared, strict=True)):
+        for i, kind, own in zip(call.signature.predicted, call.results, call.shared, strict=True):
             if own is not None:
                 results.append(np.zeros(own, np.result_type(call.dtype, np.float64)))
                 continue
             array = _as_given(call.arrays[i], call.places[i])
+            if i in call.signature.common:
+                results.append(np.zeros(array.shape, call.dtype))  # few sums over many rows each: to be wide would be no gain
+                continue
             results.append(np.empty(array.shape, kind, order="F" if array.flags.fnc else "C"))
         return results
 
-    def _sum(self, total: Array, flat: bool) -> Array:
+    def _sum(self, total: Array, flat: bool, i: int) -> Array:
         """View a sum over shared numbers so that a block's part of it can be added."""
+        if i in self.call.signature.common:
+            return _core_last(total, self.call.places[i])
         return total.reshape(-1 if flat else (1,) * (len(self.loop) - total.ndim) + total.shape)
 
     def blocks(self) -> Iterator[Index]:
-        rows = max(1, sum(map(bool, self.call.places)))  # losses of two rows have more temporaries
-        return blocks(self.loop, block_size(np.dtype(self.call.dtype), self.call.entries * rows))
+        return blocks(self.loop, _MANY if self.call.signature.pulls else block_size(np.dtype(self.call.dtype), self._entries()))
+
+    def _entries(self) -> int:
+        """Count the numbers that one loss is made of: those of its rows, or one for each of what all rows share."""
+        call = self.call
+        common = [call.arrays[i].size for i in call.signature.common]
+        rows = sum(map(bool, call.places)) - len(common)  # losses of two rows have more temporaries
+        entries: int = max(call.entries * max(1, rows), *common, 1)
+        return entries
+
+    def share(self, index: Index, stray: Array | None, weight: Array | None, divisor: Any) -> Array:
+        """Give the share of each loss of a block in the result."""
+        share: Array = np.ones(self.raw[0][index].shape[: len(self.loop)], self.call.dtype) / divisor
+        if weight is not None:
+            share = share * weight
+        return share if stray is None else np.where(stray, nan, share)
 
     def sequences_of(self, index: Index) -> dict[str, Array]:
         return {key: values[index] for key, values in self.sequences.items()}
@@ -224,7 +259,8 @@ class _Views:
     def arrays(self, index: Index, weight: Array | None) -> tuple[list[Array], Array | None]:
         """Read a block of the arrays, and say which labels name no class."""
         call = self.call
-        arrays = without_left_out(call, converted(call, [x[index] for x in self.raw]), weight)
+        block = [x if i in call.signature.common else x[index] for i, x in enumerate(self.raw)]
+        arrays = without_left_out(call, converted(call, block), weight)
         if not self.look:
             return with_labels_inside(call, arrays)
         for i, domain in enumerate(call.domains):
@@ -249,7 +285,7 @@ class _Views:
         arrays = without_left_out(call, arrays, weight)
         domain, values = call.domains[i], call.arrays[i]
         good = inside(domain, arrays[i], call.classes)
-        own = call.shared[i] if i < len(call.shared) else None
+        own = dict(zip(call.signature.predicted, call.shared, strict=True)).get(i)
         if own is not None:
             self._refuse_shared(call.signature.arguments[i], domain, values, good, own)
         values, good = (_as_given(x, call.places[i]) for x in (values, good))

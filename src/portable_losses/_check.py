@@ -193,7 +193,7 @@ class _Row:
         The gradients are differences, to which the registered derivative contributes nothing.
         """
         gradients = []
-        for i in range(self.loss.signature.predicted):
+        for i in self.loss.signature.predicted:
             gradient = np.zeros(self.inputs[i].shape)
             for index in np.ndindex(gradient.shape):
                 above, below = (self._plain_loss(_moved(self.inputs, i, index, step)) for step in (_STEP, -_STEP))

@@ -15,7 +15,10 @@ Orders = tuple[int, ...]
 """What to evaluate: 0 the value, 1 the derivative, 2 the second derivative."""
 
 Compute = Callable[..., Sequence[Any]]
-"""The formulas: from a namespace, the position of the core and the arrays to one result for each order."""
+"""The formulas: from a namespace, the position of the core and the arrays to one result for each order.
+
+Where rows share what is predicted, it is handed the share of each row in the result as well, and adds up its gradients itself.
+"""
 
 Finish = Callable[[Namespace, Array], tuple[Array, Array]]
 """From the reduced loss to what a function makes of it, and the derivative of that function."""
@@ -43,24 +46,29 @@ def evaluate(
     if any(call.merges):
         for order, result in zip(orders[-wanted:], results, strict=True):
             if order:
+                merges = [call.merges[i] for i in signature.predicted]
                 result[:] = [
                     gradient if merge is None else merge.undone(call.xp, gradient)
-                    for gradient, merge in zip(result, call.merges, strict=False)
+                    for gradient, merge in zip(result, merges, strict=True)
                 ]
     return results
 
 
 def _at_once(call: Call, compute: Compute, orders: Orders, finish: Finish | None) -> list[Any]:
     """Evaluate the formula once, as it stands: lazy and traced arrays are fused by their own compilers."""
-    xp = call.xp
+    xp, signature = call.xp, call.signature
     arrays = converted(call, call.arrays)
-    weight = weigh(call, arrays[call.signature.target], call.weights, call.where)
+    weight = weigh(call, arrays[signature.target], call.weights, call.where)
     arrays, stray = with_labels_inside(call, without_left_out(call, arrays, weight))
     one_of_each = arrays[0][(..., *(0,) * call.core)]
     slope = None
     results: list[Any] = []
     parameters = {**call.parameters, **call.sequences}
-    for order, result in zip(orders, compute(orders, xp, head(call), arrays, parameters), strict=True):
+    pulled = {}
+    if signature.pulls and any(orders):
+        share = scaled(call, xp.ones_like(one_of_each), one_of_each, weight, 0)
+        pulled["share"] = share if stray is None else xp.where(stray, xp.full_like(share, nan), share)
+    for order, result in zip(orders, compute(orders, xp, head(call), arrays, parameters, **pulled), strict=True):
         if order == 0:
             value = result if stray is None else xp.where(stray, xp.full_like(result, nan), result)
             value = reduced(call, value, weight)
@@ -69,17 +77,23 @@ def _at_once(call: Call, compute: Compute, orders: Orders, finish: Finish | None
             results.append(cast(xp, value, call.result))
             continue
         gradients = []
-        for i, derivative in enumerate(result):
-            place, own = call.places[i], call.shared[i]
-            if stray is not None:
-                outside = stray[(..., *(None,) * len(place))]
-                derivative = xp.where(outside, xp.full_like(derivative, nan), derivative)
-            gradient = scaled(call, derivative, one_of_each, weight, len(place))
+        for i, gradient, own, dtype in zip(signature.predicted, result, call.shared, call.results, strict=True):
+            place = call.places[i]
+            if not pulled:
+                gradient = _share_of(call, gradient, stray, one_of_each, weight, len(place))
             if slope is not None:
                 gradient = chained(call, gradient, slope, len(place))
             if own is not None:
                 gradient = gathered(call, gradient, own)
-            gradient = cast(xp, gradient, call.results[i])
+            gradient = cast(xp, gradient, dtype)
             gradients.append(xp.moveaxis(gradient, tuple(range(-len(place), 0)), place) if place else gradient)
         results.append(gradients)
     return results
+
+
+def _share_of(call: Call, derivative: Array, stray: Array | None, like: Array, weight: Array | None, cores: int) -> Array:
+    """Give the gradient of the reduced loss, NaN where a label names no class."""
+    if stray is not None:
+        outside = stray[(..., *(None,) * cores)]
+        derivative = call.xp.where(outside, call.xp.full_like(derivative, nan), derivative)
+    return scaled(call, derivative, like, weight, cores)

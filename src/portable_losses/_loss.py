@@ -7,7 +7,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 import numpy as np
 
 from . import _small
-from ._autodiff import derivatives
+from ._autodiff import value_and_derivatives
 from ._docstrings import carry_over, with_options
 from ._evaluate import Finish, Orders, evaluate
 from ._signature import Signature, read
@@ -30,20 +30,23 @@ class Loss(Generic[P]):
         where there are any.
     layouts : tuple of str
         Its gufunc signatures; none for a pointwise loss.
-    predicted : int
-        How many of its arrays, from the first, are predictions.
+    predicted : int or tuple of str
+        How many of its arrays, from the first, are predictions, or their names.
 
     See Also
     --------
     loss : The decorator that makes a `Loss`.
     """
 
-    def __init__(self, formula: Callable[..., Array], layouts: tuple[str, ...] = (), predicted: int = 1) -> None:
+    def __init__(
+        self, formula: Callable[..., Array], layouts: tuple[str, ...] = (), predicted: int | tuple[str, ...] = 1
+    ) -> None:
         self.formula = formula
         self.signature: Signature = read(formula, layouts, predicted)
         self._signatures: dict[frozenset[str], Signature] = {frozenset(): self.signature}
         self._derivatives: dict[int, Callable[..., Any]] = {}
         self._value_and_derivative: Callable[..., Any] | None = None
+        self._value_and_pullback: Callable[..., Any] | None = None
         self.finishing: Finish | None = None
         carry_over(self, formula)
         self.__doc__ = with_options(formula.__doc__, self.signature)
@@ -115,6 +118,24 @@ class Loss(Generic[P]):
         self._value_and_derivative = function
         return function
 
+    def value_and_pullback(self, function: Formula) -> Formula:
+        """Register a function that gives the values, and gradients that are added up over the rows.
+
+        Parameters
+        ----------
+        function : callable
+            A function of the formula's arguments, with the share of each row in the result before the arrays. It gives the
+            value of each row, and for each prediction the gradient of the sum of share * value: of an array that all rows
+            share in its own shape, without loop axes. That of an optional array that is missing is None.
+
+        Returns
+        -------
+        callable
+            The same function.
+        """
+        self._value_and_pullback = function
+        return function
+
     def finish(self, function: Formula) -> Formula:
         """Register a function of the reduced loss: the root of the mean squared error, say.
 
@@ -128,6 +149,8 @@ class Loss(Generic[P]):
         callable
             The same function.
         """
+        if self.signature.pulls:
+            raise TypeError(f"{self.__name__}: rows share what is predicted, and no function of the reduced loss goes with that")
         self.finishing = function
         return function
 
@@ -146,9 +169,11 @@ class Loss(Generic[P]):
             return evaluate(signature, self._compute, orders, self.finishing, arrays, options)
         names = self.signature.arguments
 
-        def compute(orders: Orders, xp: Namespace, head: tuple[Axis, ...], arrays: Sequence[Array], parameters: Any) -> list[Any]:
+        def compute(
+            orders: Orders, xp: Namespace, head: tuple[Axis, ...], arrays: Sequence[Array], parameters: Any, **share: Array
+        ) -> list[Any]:
             given = dict(zip(signature.arguments, arrays, strict=True))
-            return self._compute(orders, xp, head, [given.get(name) for name in names], parameters)
+            return self._compute(orders, xp, head, [given.get(name) for name in names], parameters, **share)
 
         return evaluate(signature, compute, orders, self.finishing, arrays, options)
 
@@ -173,9 +198,18 @@ class Loss(Generic[P]):
         return gradients[0] if len(gradients) == 1 else tuple(gradients)
 
     def _compute(
-        self, orders: Orders, xp: Namespace, head: tuple[Axis, ...], arrays: Sequence[Array], parameters: Mapping[str, Any]
+        self,
+        orders: Orders,
+        xp: Namespace,
+        head: tuple[Axis, ...],
+        arrays: Sequence[Array],
+        parameters: Mapping[str, Any],
+        share: Array | None = None,
     ) -> list[Any]:
         """Evaluate the formulas: for each order the value, or a tuple of derivatives."""
+        if share is not None and 2 not in orders:
+            value, gradients = self._pulled(xp, head, share, arrays, parameters)
+            return [gradients if order else value for order in orders]
         if orders == (0, 1) and self._value_and_derivative is not None:
             value, derivative = self._value_and_derivative(xp, *head, *arrays, **parameters)
             return [value, _as_tuple(derivative)]
@@ -186,6 +220,34 @@ class Loss(Generic[P]):
             for order in orders
         ]
 
+    def _pulled(
+        self, xp: Namespace, head: tuple[Axis, ...], share: Array, arrays: Sequence[Array], parameters: Mapping[str, Any]
+    ) -> tuple[Array, tuple[Array, ...]]:
+        """Evaluate the losses, and the gradients of their sum, each times its share."""
+        if self._value_and_pullback is not None:
+            value, gradients = self._value_and_pullback(xp, *head, share, *arrays, **parameters)
+            return value, tuple(gradient for gradient in gradients if gradient is not None)
+        return self._by_autodiff("value_and_pullback", xp, head, arrays, parameters, share)
+
+    def _by_autodiff(
+        self,
+        what: str,
+        xp: Namespace,
+        head: tuple[Axis, ...],
+        arrays: Sequence[Array],
+        parameters: Mapping[str, Any],
+        share: Array | None = None,
+    ) -> tuple[Array, tuple[Array, ...]]:
+        chosen = [i for i in self.signature.predicted if arrays[i] is not None]
+
+        def value(*predictions: Array) -> Array:
+            every = list(arrays)
+            for i, prediction in zip(chosen, predictions, strict=True):
+                every[i] = prediction
+            return self.formula(xp, *head, *every, **parameters)
+
+        return value_and_derivatives(self.__name__, what, xp, value, tuple(arrays[i] for i in chosen), share)
+
     def _derivative(
         self, order: int, xp: Namespace, head: tuple[Axis, ...], arrays: Sequence[Array], parameters: Mapping[str, Any]
     ) -> Any:
@@ -193,30 +255,22 @@ class Loss(Generic[P]):
             return self._derivatives[order](xp, *head, *arrays, **parameters)
         if order == 1 and self._value_and_derivative is not None:
             return self._value_and_derivative(xp, *head, *arrays, **parameters)[1]
-        predicted = self.signature.predicted
-        rest = arrays[predicted:]
         if order == 1:
-            return derivatives(
-                self.__name__,
-                "derivative",
-                xp,
-                lambda *p: self.formula(xp, *head, *p, *rest, **parameters),
-                tuple(arrays[:predicted]),
-            )
+            return self._by_autodiff("derivative", xp, head, arrays, parameters)[1]
         if head:
             raise NotImplementedError(
                 f"{self.__name__} has no registered second_derivative, and autodiff would need a pass for each entry of a row: "
                 f"register it with `@{self.__name__}.second_derivative`"
             )
         return tuple(
-            derivatives(
+            value_and_derivatives(
                 self.__name__,
                 "second_derivative",
                 xp,
-                lambda p, i=i: _as_tuple(self._derivative(1, xp, head, (*arrays[:i], p, *arrays[i + 1 :]), parameters))[i],
+                lambda p, i=i, k=k: _as_tuple(self._derivative(1, xp, head, (*arrays[:i], p, *arrays[i + 1 :]), parameters))[k],
                 (arrays[i],),
-            )[0]
-            for i in range(predicted)
+            )[1][0]
+            for k, i in enumerate(self.signature.predicted)
         )
 
     def __reduce__(self) -> str:
@@ -235,11 +289,11 @@ def _as_tuple(derivative: Any) -> tuple[Array, ...]:
 def loss(formula: Callable[Concatenate[Namespace, P], Array], /) -> Loss[P]: ...
 @overload
 def loss(
-    layout: str, /, *layouts: str, predicted: int = 1
+    layout: str, /, *layouts: str, predicted: int | tuple[str, ...] = 1
 ) -> Callable[[Callable[Concatenate[Namespace, Axis, P], Array]], Loss[P]]: ...
 @overload
-def loss(*, predicted: int) -> Callable[[Callable[Concatenate[Namespace, P], Array]], Loss[P]]: ...
-def loss(*given: Any, predicted: int = 1) -> Any:
+def loss(*, predicted: int | tuple[str, ...]) -> Callable[[Callable[Concatenate[Namespace, P], Array]], Loss[P]]: ...
+def loss(*given: Any, predicted: int | tuple[str, ...] = 1) -> Any:
     r"""Make a loss of a formula.
 
     The formula is written once, over an array namespace; what it returns is the loss of each element, before weights, mask
@@ -253,8 +307,8 @@ def loss(*given: Any, predicted: int = 1) -> Any:
         formula that is handed the position of its core axes after `xp`, and reduces over them. The name of a core dimension
         is the name of the option that says where it is: ``class_axis``. Arrays that may be missing come after the slash, with
         None as default: ``formula(xp, pred, target, /, offset=None, *, parameter=default, ...)``.
-    predicted : int, default 1
-        How many of the arrays, from the first, are predictions: derivatives are taken with respect to these.
+    predicted : int or tuple of str, default 1
+        How many of the arrays, from the first, are predictions, or their names: derivatives are taken with respect to these.
 
     Returns
     -------

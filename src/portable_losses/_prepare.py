@@ -42,6 +42,8 @@ class Call:
     """The shape of the loop dimensions, some of them None or NaN where a lazy library does not know them."""
     core: int
     """How many core dimensions the first argument has."""
+    sizes: Mapping[str, int]
+    """The size of each core dimension."""
     places: list[tuple[int, ...]]
     """Where the core axes of each argument were, once each dimension had one."""
     merges: list[Merge | None]
@@ -63,8 +65,7 @@ class Call:
     @property
     def classes(self) -> int | None:
         """How many classes labels choose from; None where labels are only names."""
-        core = self.signature.core
-        return self.arrays[0].shape[core.index("class") - len(core)] if "class" in core and self.core else None
+        return self.sizes.get("class")
 
 
 def prepare(signature: Signature, arguments: Sequence[Any], given: Mapping[str, Any]) -> Call:
@@ -85,29 +86,32 @@ def prepare(signature: Signature, arguments: Sequence[Any], given: Mapping[str, 
     core = len(signature.ways[way][0])
     places: list[tuple[int, ...]] = []
     merges: list[Merge | None] = []
-    sizes: dict[str, tuple[int, ...]] = {}
+    merged_sizes: dict[str, tuple[int, ...]] = {}
     for i, cores in enumerate(signature.ways[way]):
         place = () if isinstance(arrays[i], NUMBER) else places_of(signature, cores, arrays[i], options)
         if place and place != tuple(range(arrays[i].ndim - len(place), arrays[i].ndim)):
             arrays[i] = xp.moveaxis(arrays[i], place, tuple(range(-len(place), 0)))
         merge = None
         if len(place) > len(cores):
-            arrays[i], merge = merged(signature, i, cores, xp, arrays[i], place, options, sizes, arguments)
+            arrays[i], merge = merged(signature, i, cores, xp, arrays[i], place, options, merged_sizes, arguments)
             place = tuple(range(arrays[i].ndim - len(cores), arrays[i].ndim))
         places.append(place)
         merges.append(merge)
     pred = arrays[0]
     loop = tuple(pred.shape[: pred.ndim - core])
-    check_agreement(signature, way, arrays, sharing, places, arguments)
-    predictions = [(key, x) for key, x in zip(signature.arguments, arrays[: signature.predicted], strict=False)]
-    kinds = [floating(name, key, xp, pred if isinstance(x, NUMBER) else x) for key, x in predictions]
+    sizes = check_agreement(signature, way, arrays, sharing, places, arguments)
+    predictions = [arrays[i] for i in signature.predicted]
+    kinds = [
+        floating(name, signature.arguments[i], xp, pred if isinstance(x, NUMBER) else x)
+        for i, x in zip(signature.predicted, predictions, strict=True)
+    ]
     dtype, result = kinds[0] if len(kinds) == 1 else (xp.result_type(*each) for each in zip(*kinds, strict=True))
     domains = signature.domains_for(way, parameters)
     for i, domain in enumerate(domains):
-        if i >= signature.predicted and not isinstance(arrays[i], NUMBER):
+        if i not in signature.predicted and not isinstance(arrays[i], NUMBER):
             check_kind(signature, i, xp, arrays[i], domain)
-    shapes = [() if isinstance(x, NUMBER) else tuple(x.shape) for _, x in predictions]
-    broadcast = [sharing[i] or isinstance(x, NUMBER) for i, (_, x) in enumerate(predictions)]
+    shapes = [() if isinstance(x, NUMBER) else tuple(x.shape) for x in predictions]
+    broadcast = [sharing[i] or isinstance(x, NUMBER) for i, x in zip(signature.predicted, predictions, strict=True)]
     for i, domain in enumerate(domains):
         if isinstance(arrays[i], NUMBER):
             arrays[i] = filled(signature, i, xp, arrays[i], domain, dtype, pred, loop)
@@ -128,13 +132,14 @@ def prepare(signature: Signature, arguments: Sequence[Any], given: Mapping[str, 
         shared=[shape if some and shape != loop else None for shape, some in zip(shapes, broadcast, strict=True)],
         loop=loop,
         core=core,
+        sizes=sizes,
         places=places,
         merges=merges,
         reduction=options["reduction"],
         axis=loop_axes(name, options["axis"], len(loop)),
         weights=_modifier(name, "weights", extras, xp, dtype, pred, loop),
         where=_modifier(name, "where", extras, xp, xp.bool, pred, loop),
-        class_weights=_class_weights(name, extras, xp, pred, core),
+        class_weights=_class_weights(name, extras, xp, sizes.get("class")),
         ignore_index=options.get("ignore_index"),
     )
 
@@ -143,10 +148,10 @@ def _shares(signature: Signature, arrays: list[Array], i: int, sequences: Mappin
     """Say whether an array broadcasts to the first; a target without the axis of a sequence of parameters is given that axis."""
     if isinstance(arrays[i], NUMBER) or i == 0:
         return False
-    if sequences and i >= signature.predicted and arrays[i].ndim == arrays[0].ndim - 1:
+    if sequences and i not in signature.predicted and arrays[i].ndim == arrays[0].ndim - 1:
         arrays[i] = arrays[i][..., None]
         return True
-    return signature.domains[0][i].shared
+    return signature.domains[0][i].shared and i not in signature.common
 
 
 def _along_last(name: str, key: str, numbers: tuple[float, ...], xp: Namespace, pred: Array) -> Array:
@@ -184,19 +189,18 @@ def _modifier(
     return given
 
 
-def _class_weights(name: str, extras: Mapping[str, Any], xp: Namespace, pred: Array, core: int) -> Array | None:
+def _class_weights(name: str, extras: Mapping[str, Any], xp: Namespace, classes: int | None) -> Array | None:
     given = extras.get("class_weights")
     if given is None:
         return None
-    if not core:
+    if classes is None:
         raise ValueError(
             f"{name}: class_weights goes with rows, and these are vectors, which have no classes: say class_axis, or weights"
         )
     shape = () if isinstance(given, NUMBER) else tuple(given.shape)
-    if shape != tuple(pred.shape[-1:]):
+    if shape != (classes,):
         raise ValueError(
-            f"{name}: class_weights needs one weight for each of the {pred.shape[-1]} classes, shape {tuple(pred.shape[-1:])}; "
-            f"its shape is {shape}"
+            f"{name}: class_weights needs one weight for each of the {classes} classes, shape ({classes},); its shape is {shape}"
         )
     check_real(name, "class_weights", xp, given)
     return given

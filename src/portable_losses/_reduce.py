@@ -76,8 +76,10 @@ def without_left_out(call: Call, arrays: list[Array], weight: Array | None) -> l
     xp = call.xp
     keep = weight != 0
     return [
-        xp.where(keep[(..., *(None,) * len(place))], x, xp.full_like(x, int(domain.safe) if domain.labels else domain.safe))
-        for x, domain, place in zip(arrays, call.domains, call.places, strict=True)
+        x
+        if i in call.signature.common
+        else xp.where(keep[(..., *(None,) * len(place))], x, xp.full_like(x, int(domain.safe) if domain.labels else domain.safe))
+        for i, (x, domain, place) in enumerate(zip(arrays, call.domains, call.places, strict=True))
     ]
 
 

@@ -31,8 +31,8 @@ def way_of(signature: Signature, arrays: Sequence[Array], sharing: Sequence[bool
         if signature.core and not any(cores) and (rows or not vectors):
             continue
         if loops >= 0 and all(
-            not number if isinstance(array, NUMBER) else shared or array.ndim == loops + number
-            for array, number, shared in zip(arrays, numbers, sharing, strict=True)
+            not number if isinstance(array, NUMBER) else shared or array.ndim == number + ahead
+            for array, number, shared, ahead in zip(arrays, numbers, sharing, signature.ahead(loops), strict=True)
         ):
             fitting.append((any(cores), way))
     if fitting:
@@ -45,8 +45,8 @@ def way_of(signature: Signature, arrays: Sequence[Array], sharing: Sequence[bool
     )
     wanted = " or ".join(
         ", ".join(
-            f"{key} ({', '.join(('...', *core))})" if core else f"{key} (...)"
-            for key, core in zip(signature.arguments, cores, strict=True)
+            f"{key} ({', '.join(core if i in signature.common else ('...', *core))})"
+            for i, (key, core) in enumerate(zip(signature.arguments, cores, strict=True))
         )
         for cores in signature.ways
     )
@@ -129,8 +129,8 @@ def check_agreement(
     sharing: Sequence[bool],
     places: Sequence[tuple[int, ...]],
     given: Sequence[Any],
-) -> None:
-    """Check that the loop dimensions are the same everywhere, and core dimensions of one name of one size."""
+) -> dict[str, int]:
+    """Check that the loop dimensions are the same everywhere, and give the sizes of the core dimensions, each of one name one."""
     cores = signature.ways[way]
     first = arrays[0].shape
     loop = first[: len(first) - len(cores[0])]
@@ -144,9 +144,11 @@ def check_agreement(
             check_broadcast(signature.name, signature.arguments[i], arrays[i], loop)
             continue
         shape = arrays[i].shape
-        expected = (*loop, *(sizes.setdefault(core, size) for core, size in zip(cores[i], shape[len(loop) :], strict=False)))
+        ahead = () if i in signature.common else loop
+        expected = (*ahead, *(sizes.setdefault(core, size) for core, size in zip(cores[i], shape[len(ahead) :], strict=False)))
         if len(shape) != len(expected) or any(known(a) and known(b) and a != b for a, b in zip(shape, expected, strict=True)):
             _differ(signature, i, tuple(np.shape(given[0])), tuple(np.shape(given[i])), places[i] == places[0])
+    return sizes
 
 
 def _differ(signature: Signature, i: int, first: tuple[int, ...], other: tuple[int, ...], same: bool) -> None:

@@ -43,8 +43,10 @@ class Signature:
     """The defaults of the parameters."""
     options: Mapping[str, Any]
     """The options of the engine and their defaults."""
-    predicted: int
-    """How many of the arguments, from the first, are predicted: a derivative is taken with respect to each."""
+    predicted: tuple[int, ...]
+    """Which of the arguments are predicted: a derivative is taken with respect to each."""
+    common: frozenset[int]
+    """Which of the arguments all rows share: they have core dimensions, and no others."""
     optional: frozenset[str]
     """The arguments that may be missing: those that a formula has None as default for."""
     target: int
@@ -66,11 +68,22 @@ class Signature:
         chosen = {i: domain.choose(**parameters) for i, domain in self.dependent.items()}
         return tuple(chosen.get(i, domain) for i, domain in enumerate(self.domains[way]))
 
+    def ahead(self, loops: int) -> list[int]:
+        """Give how many loop axes each argument has ahead of its core axes: none if all rows share it."""
+        return [0 if i in self.common else loops for i in range(len(self.arguments))]
+
+    @property
+    def pulls(self) -> bool:
+        """Whether rows share something that is predicted: its gradient is a sum over rows."""
+        return not self.common.isdisjoint(self.predicted)
+
     def without(self, missing: frozenset[str]) -> "Signature":
         """Give the signature of calls where optional arguments are missing."""
         kept = [i for i, argument in enumerate(self.arguments) if argument not in missing]
         return replace(
             self,
+            predicted=tuple(kept.index(i) for i in self.predicted if i in kept),
+            common=frozenset(kept.index(i) for i in self.common if i in kept),
             arguments=tuple(self.arguments[i] for i in kept),
             ways=tuple(tuple(way[i] for i in kept) for way in self.ways),
             domains=tuple(tuple(domains[i] for i in kept) for domains in self.domains),
@@ -78,7 +91,7 @@ class Signature:
         )
 
 
-def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int) -> Signature:
+def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int | tuple[str, ...]) -> Signature:
     """Read a formula: its annotations say the domains, `layouts` (gufunc signatures) the core dimensions."""
     name = formula.__qualname__
     hints = get_type_hints(formula, include_extras=True)
@@ -99,10 +112,6 @@ def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int) 
     if any(way[0] != ways[0][0] and any(way) for way in ways):
         raise ValueError(
             f"{name}: the first argument has the same core dimensions in each signature, or no argument has any, not {layouts}"
-        )
-    if not 1 <= predicted <= len(required):
-        raise ValueError(
-            f"{name}: predicted counts the arguments that are predicted, from 1 to {len(required)}, not {predicted!r}"
         )
     own = {p.name: _parameter(name, p, hints.get(p.name, Any)) for p in keywords}
     kinds = _option_kinds(hints.get(rest[0].name) if rest else None)
@@ -127,13 +136,26 @@ def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int) 
         parameters=own,
         defaults=defaults,
         options=options,
-        predicted=predicted,
+        predicted=_predicted(name, predicted, arguments, len(required)),
+        common=frozenset(i for i, domain in enumerate(domains[0]) if domain.shared and ways[0][i]),
         optional=frozenset(p.name for p in optional),
         target=len(required) - 1,
         several=frozenset(core for way in ways for cores in way for core in cores if _admits_tuple(kinds.get(f"{core}_axis"))),
         core=ways[0][0],
         small=_small(ways, domains[0]) if len(defaults) == len(own) and not optional else (),
         public=inspect.Signature(positional + keywords + shown, return_annotation=hints.get("return", Any)),
+    )
+
+
+def _predicted(name: str, predicted: int | tuple[str, ...], arguments: tuple[str, ...], required: int) -> tuple[int, ...]:
+    if isinstance(predicted, int):
+        if 1 <= predicted <= required:
+            return tuple(range(predicted))
+    elif predicted and arguments[0] == predicted[0] and set(predicted) <= set(arguments):
+        return tuple(map(arguments.index, predicted))
+    raise ValueError(
+        f"{name}: predicted counts the arguments that are predicted, from 1 to {required}, or names them, the first among them, "
+        f"not {predicted!r}"
     )
 
 
@@ -152,6 +174,8 @@ def _cores(name: str, layout: str, arguments: tuple[str, ...]) -> tuple[tuple[st
 
 
 def _small(ways: tuple[tuple[tuple[str, ...], ...], ...], domains: Domains) -> tuple[tuple[bool, bool], ...]:
+    if any(domain.shared and cores for domain, cores in zip(domains, ways[0], strict=True)):
+        return ()
     if any(cores not in ((), ways[0][0]) or len(cores) > 1 for cores in ways[0]) or any(way[0] != ways[0][0] for way in ways):
         return ()
     return tuple((bool(cores), domain.labels) for cores, domain in zip(ways[0], domains, strict=True))

@@ -47,8 +47,9 @@ def derivatives_of_mean(
         if order == 0:
             results.append(dtype.type(block_sum(result) / size))
             continue
-        gradients = [np.empty(array.shape, dtype) for array in arrays[: signature.predicted]]
-        for derivative, gradient, (cored, _) in zip(result, gradients, signature.small, strict=False):
+        gradients = [np.empty(arrays[i].shape, dtype) for i in signature.predicted]
+        for derivative, gradient, i in zip(result, gradients, signature.predicted, strict=True):
+            cored, _ = signature.small[i]
             np.divide(derivative, size, out=core_in_front(gradient) if cored and head == (0,) else gradient, casting="unsafe")
         results.append([gradient[()] for gradient in gradients])
     return results

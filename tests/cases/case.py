@@ -67,7 +67,7 @@ class Case:
     @property
     def predicted(self) -> int:
         """How many of the arrays are predictions."""
-        return self.loss.signature.predicted
+        return len(self.loss.signature.predicted)
 
     @property
     def core(self) -> tuple[str, ...]:

@@ -35,9 +35,11 @@ class Peer:
             with torch.no_grad():
                 return np.asarray(self.function(*map(torch.tensor, arrays), **parameters))
         if self.library == "optax":
+            import jax
             import jax.numpy as jnp
 
-            return np.asarray(self.function(*map(jnp.asarray, arrays), **parameters))
+            function = jax.jit(lambda *a: self.function(*a, **parameters))  # or each operation would be compiled
+            return np.asarray(function(*map(jnp.asarray, arrays)))
         with np.errstate(all="ignore"):
             return np.asarray(self.function(*arrays, **parameters))
 
@@ -56,7 +58,7 @@ class Peer:
             import jax.numpy as jnp
 
             given = [jnp.asarray(x) for x in arrays]
-            found = jax.grad(lambda *a: self.function(*a, **parameters).sum(), tuple(range(number)))(*given)
+            found = jax.jit(jax.grad(lambda *a: self.function(*a, **parameters).sum(), tuple(range(number))))(*given)
             return tuple(np.asarray(part) for part in found)
         if self.gradient is None:
             return None
