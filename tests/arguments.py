@@ -22,12 +22,15 @@ CLASS_WAYS = [(loss, way) for loss, way in WAYS if loss.signature.core == ("clas
 
 CORE_SIZE = 4
 LOOP = (2, 3)
+FIRST_ONLY = (pl.linear_cross_entropy, pl.lovasz_hinge_loss, pl.lovasz_softmax_loss, pl.rmse_loss)
+"""Those without a second derivative."""
+
 METHODS = ("__call__", "value_and_grad", "grad", "grad_and_hess")
 
 
 def methods(loss: pl.Loss[...]) -> tuple[str, ...]:
     """Give the methods of a loss, without the second derivative of one that has none."""
-    return METHODS[:-1] if loss in (pl.lovasz_hinge_loss, pl.lovasz_softmax_loss, pl.rmse_loss) else METHODS
+    return METHODS[:-1] if loss in FIRST_ONLY else METHODS
 
 
 def parts(result: Any) -> list[Any]:
@@ -40,8 +43,8 @@ def arguments(loss: pl.Loss[...], way: int, loop: tuple[int, ...] = LOOP, seed: 
     signature = loss.signature
     rng = np.random.default_rng(seed)
     return [
-        _draw(domain, (*loop, *(CORE_SIZE for _ in cores)), rng)
-        for domain, cores in zip(signature.domains[way], signature.ways[way], strict=True)
+        _draw(domain, (*(() if i in signature.common else loop), *(CORE_SIZE for _ in cores)), rng)
+        for i, (domain, cores) in enumerate(zip(signature.domains[way], signature.ways[way], strict=True))
     ]
 
 

@@ -92,6 +92,7 @@ from .segmentation import (
     matthews_loss,
     tversky_loss,
 )
+from .vocabulary import linear_cross_entropy
 
 __all__ = [
     "Loss",
@@ -135,6 +136,7 @@ __all__ = [
     "l1_loss",
     "lambdarank_loss",
     "laplace_nll_loss",
+    "linear_cross_entropy",
     "listmle_loss",
     "listnet_loss",
     "log_cosh_loss",

@@ -24,7 +24,7 @@ from ._reduce import (
 from ._workers import in_order
 from .typing import Array, Domain
 
-_MANY = 4096
+_MANY = 2048
 """So many rows at a time where what is predicted is shared by all: the sum of its gradients takes a pass over all of it."""
 
 _WEIGHTS = Domain("weights from 0 upwards", interval=Interval(ge=0.0), hint="leave elements out with `where`")
@@ -133,14 +133,20 @@ def _results(
             count[where] += part
         share = np.where(count == 0, 1, count).astype(call.dtype)
     for sums in in_order(evaluated, views.blocks()):
-        for target, where, part in sums:
-            target[where] += part
+        _add_up(sums)
     if 0 in orders and call.reduction != "none":
         if call.reduction == "mean":
             total = np.divide(total, count)  # 0 / 0 is NaN, as it should be
         shape = [n for i, n in enumerate(call.loop) if call.axis is not None and i not in call.axis]
         views.results[orders.index(0)] = [np.asarray(total).reshape(shape)]
     return views.results
+
+
+def _add_up(sums: list[tuple[Array, Index, Any]]) -> None:
+    """Add the sums of a block where they belong, and forget them: they may be large, and the next block comes with its own."""
+    while sums:
+        target, where, part = sums.pop()
+        target[where] += part
 
 
 def _final(call: Call, order: int, arrays: list[Array]) -> Any:

@@ -5,9 +5,9 @@ from math import nan
 from typing import Any
 
 from ._blockwise import head, in_blocks
-from ._namespace import numpy
+from ._namespace import cast, numpy
 from ._prepare import Call, prepare
-from ._reduce import cast, chained, converted, gathered, reduced, scaled, weigh, with_labels_inside, without_left_out
+from ._reduce import chained, converted, gathered, reduced, scaled, weigh, with_labels_inside, without_left_out
 from ._signature import Signature
 from .typing import Array, Namespace
 

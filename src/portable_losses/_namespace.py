@@ -77,6 +77,11 @@ def scalar(xp: Namespace, number: Any, dtype: Any, like: Array) -> Array:
     return np.asarray(number, dtype) if xp is numpy else xp.asarray(number, dtype=dtype, device=device_of(like))
 
 
+def cast(xp: Namespace, array: Array, dtype: Any) -> Array:
+    """Convert an array unless it has the dtype."""
+    return array if array.dtype == dtype else xp.astype(array, dtype)
+
+
 def pick(xp: Namespace, values: Array, labels: Array, axis: int) -> Array:
     """Give from each row of `values`, which lies along `axis`, the entry that its label names."""
     if xp is numpy and axis in (0, -1):  # a third of the time of its take_along_axis, which is written in Python

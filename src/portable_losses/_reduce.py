@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ._namespace import default_dtype, is_dask, pick, wide_dtype
+from ._namespace import cast, default_dtype, is_dask, pick, wide_dtype
 from ._prepare import Call
 from ._shapes import known
 from .typing import Array, Domain, Namespace
@@ -15,11 +15,6 @@ _FEW = 32
 
 _FOLDS = 3
 _FOLD_DOWN_TO = 4096
-
-
-def cast(xp: Namespace, array: Array, dtype: Any) -> Array:
-    """Convert an array unless it has the dtype."""
-    return array if array.dtype == dtype else xp.astype(array, dtype)
 
 
 def converted(call: Call, raw: list[Array]) -> list[Array]:

@@ -1,6 +1,7 @@
 """Steps that need the one before: along time, or through a large array piece by piece."""
 
 from collections.abc import Callable
+from functools import partial
 
 import array_api_compat
 import numpy as np
@@ -14,7 +15,9 @@ Step = Callable[[Arrays, Arrays], tuple[Arrays, Arrays]]
 """From what is carried from step to step, and the entries of the sequences at this one, to what is carried on, and results."""
 
 
-def scan(xp: Namespace, step: Step, carried: Arrays, sequences: Arrays) -> tuple[Arrays, Arrays]:
+def scan(
+    xp: Namespace, step: Step, carried: Arrays, sequences: Arrays, *, remember: bool = True
+) -> tuple[Arrays, Arrays]:
     """Take a step for each entry of the sequences, along their first axis.
 
     Parameters
@@ -28,6 +31,9 @@ def scan(xp: Namespace, step: Step, carried: Arrays, sequences: Arrays) -> tuple
         What the first step starts from.
     sequences : tuple of arrays
         One entry for each step, at least one.
+    remember : bool, default True
+        Whether autodiff keeps what a step computes. False: it takes the step once more, which needs less memory where steps
+        are few and large.
 
     Returns
     -------
@@ -40,8 +46,11 @@ def scan(xp: Namespace, step: Step, carried: Arrays, sequences: Arrays) -> tuple
         import jax
 
         # A loop in Python would be compiled step by step.
-        scanned: tuple[Arrays, Arrays] = jax.lax.scan(step, carried, sequences)
+        again = step if remember else jax.checkpoint(step, prevent_cse=False)
+        scanned: tuple[Arrays, Arrays] = jax.lax.scan(again, carried, sequences)
         return scanned
+    if array_api_compat.is_torch_namespace(xp) and not remember:
+        step = _forgetful(step)
     number = sequences[0].shape[0]
     if xp is numpy:
         return _scan_in_place(step, carried, sequences, number)
@@ -62,3 +71,14 @@ def _scan_in_place(step: Step, carried: Arrays, sequences: Arrays, number: int) 
         for whole, result in zip(every, results, strict=True):
             whole[i] = result
     return carried, every
+
+
+def _forgetful(step: Step) -> Step:
+    """Have torch take a step again for its gradient, but for `torch.func.grad` and its kin, which cannot (torch 2.13)."""
+    import torch
+    from torch.utils.checkpoint import checkpoint
+
+    if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
+        return step
+    again: Step = partial(checkpoint, step, use_reentrant=False)
+    return again

@@ -31,6 +31,7 @@ __all__ = [
     "Probability",
     "Real",
     "Reduction",
+    "SharedReal",
     "Sign",
     "UnitInterval",
 ]
@@ -144,6 +145,8 @@ _LABELS = Domain(
 )
 
 Real = Annotated[Array, Domain("real numbers")]
+SharedReal = Annotated[Array, Domain("real numbers", shared=True)]
+"""Real numbers with core dimensions that all rows share, as the weights of a layer: an array without loop axes."""
 Logit = Annotated[Array, Domain("real numbers, -inf and inf included")]
 ClassLogit = Annotated[Array, Domain("real numbers, and -inf for a masked class")]
 Probability = Annotated[Array, _PROBABILITY]

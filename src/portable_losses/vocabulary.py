@@ -1,0 +1,246 @@
+"""Cross-entropy over a vocabulary so large that its logits are never held."""
+
+from math import inf, prod
+from typing import NamedTuple, Unpack
+
+from ._loss import loss
+from ._namespace import cast, device_of, wide_dtype
+from ._scan import scan
+from .typing import Array, Axis, ClassOptions, Labels, Namespace, NonNegative, Positive, Real, SharedReal, UnitInterval
+
+__all__ = ["linear_cross_entropy"]
+
+_LOGITS = 2**18
+"""So many logits are held at a time,"""
+
+_LEAST = 128
+"""but those of so many classes at least, for matrix products to be fast,"""
+
+_WEIGHTS = 2**21
+"""and of no more classes than have so many weights, which are copied."""
+
+
+class VocabularyOptions(ClassOptions, total=False):
+    """The options of a loss of features and a matrix of weights for each class."""
+
+    feature_axis: int
+
+
+@loss("(feature),(class,feature),(),(class)->()", predicted=("hidden", "weight", "bias"))
+def linear_cross_entropy(
+    xp: Namespace,
+    axis: Axis,
+    hidden: Real,
+    weight: SharedReal,
+    labels: Labels,
+    /,
+    bias: SharedReal | None = None,
+    *,
+    label_smoothing: UnitInterval = 0.0,
+    softcap: Positive | None = None,
+    z_loss: NonNegative = 0.0,
+    **options: Unpack[VocabularyOptions],
+) -> Array:
+    r"""Cross-entropy of the logits ``hidden @ weight.T + bias``, which are never held.
+
+    Parameters
+    ----------
+    hidden : array
+        Features of each token, H of them along `feature_axis`: real numbers.
+    weight : array of shape (K, H)
+        Weights of the K classes, which all tokens share: real numbers.
+    labels : array or int
+        Class labels, of the shape of `hidden` without the feature axis: integers of any dtype from 0 to K - 1.
+    bias : array of shape (K,), optional
+        What is added to the logits: real numbers, and -inf for a masked class.
+    label_smoothing : float, default 0.0
+        The share s of each target that goes to all classes alike, in [0, 1].
+    softcap : float, optional
+        A bound c of the logits: z becomes c * tanh(z / c). There is none by default.
+    z_loss : float, default 0.0
+        What the square of the logarithm of the sum of the exponentials is multiplied with before it is added: a penalty that
+        keeps logits from drifting.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `hidden` and `weight`, in nats.
+
+    See Also
+    --------
+    cross_entropy : For logits that are there already.
+
+    Notes
+    -----
+    With :math:`z = W h + b` the loss of a token with label k is
+
+    .. math:: \ell = \log \sum_j \exp z_j - z_k = \mathrm{softplus}\Bigl(\log \sum_{j \ne k} \exp z_j - z_k\Bigr),
+
+    in which nothing cancels where the right class dominates. The logits are computed for a few hundred classes at a time, and
+    their exponentials added up as they come, relative to the largest so far [1]_. For the gradients they are computed once
+    more, class by class: :math:`p_j - y_j` of some classes gives these their rows of the gradient of the weights, and its part
+    to that of the features. So what is held at a time is a quarter of a million logits, or 128 for each token where that is more.
+
+    On NumPy `value_and_grad` needs less time than a program that holds all logits. On JAX `jax.grad` computes logits again too,
+    and on torch ``backward()`` does, but not `torch.func.grad`.
+
+    The gradients are those of `hidden`, `weight` and, where there is one, `bias`. There is no second derivative. Logits are as
+    precise as the matrix product of the library.
+
+    ``torch.nn.functional.linear_cross_entropy`` takes the labels last but one, and has neither `softcap` nor `z_loss`. It puts
+    class weights under the smoothing as well; here they weigh tokens, as in `cross_entropy`.
+
+    References
+    ----------
+    .. [1] M. Milakov and N. Gimelshein, "Online normalizer calculation for softmax", 2018. :doi:`10.48550/arXiv.1805.02867`
+    .. [2] E. Wijmans et al., "Cut Your Losses in Large-Vocabulary Language Models", ICLR, 2025.
+       :doi:`10.48550/arXiv.2411.09009`
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> hidden = [[1.0, 2.0], [0.0, -1.0]]
+    >>> weight = [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
+    >>> pl.linear_cross_entropy(hidden, weight, [2, 0], reduction="none")
+    array([0.40760..., 0.55144...])
+    >>> to_hidden, to_weight = pl.linear_cross_entropy.grad(hidden, weight, [2, 0])
+    >>> to_weight.shape
+    (3, 2)
+    """
+    rows = _Rows(xp, hidden, weight, bias, labels, softcap)
+    return _value(xp, rows.seen(), weight.shape[0], label_smoothing, z_loss)
+
+
+@linear_cross_entropy.value_and_pullback
+def _(
+    xp: Namespace,
+    axis: Axis,
+    share: Array,
+    hidden: Real,
+    weight: SharedReal,
+    labels: Labels,
+    /,
+    bias: SharedReal | None,
+    *,
+    label_smoothing: UnitInterval,
+    softcap: Positive | None,
+    z_loss: NonNegative,
+) -> tuple[Array, tuple[Array, Array, Array | None]]:
+    rows = _Rows(xp, hidden, weight, bias, labels, softcap)
+    seen = rows.seen()
+    classes = weight.shape[0]
+    drift = 2 * z_loss * seen.log_total(xp)
+    spread = label_smoothing / classes
+    # That of the label is p - 1, by the others: where it dominates that is not 0. The smoothing gives some of it back.
+    of_label = drift * xp.exp(seen.label - seen.log_total(xp)) - seen.others(xp) + (label_smoothing - spread)
+    top = xp.maximum(seen.top, seen.label)
+    of_others = (1 + drift) * xp.exp(top - seen.log_total(xp))
+    wide_share = cast(xp, share, top.dtype)
+    top, of_label, of_others, spread_share = (
+        cast(xp, x, hidden.dtype)[..., None] for x in (top, wide_share * of_label, wide_share * of_others, wide_share * spread)
+    )
+    loops = tuple(range(share.ndim))
+
+    def step(carried: tuple[Array, ...], entries: tuple[Array, ...]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        logits, hit, inside, chosen = rows.some(*entries)
+        slope = xp.where(hit, of_label, xp.exp(logits - top) * of_others - spread_share)
+        slope = xp.where(inside, slope, 0.0)
+        if softcap is not None:
+            slope = slope * (1 - (logits / softcap) ** 2)
+        along = (loops, loops)
+        to_bias = () if bias is None else (xp.sum(slope, axis=loops),)
+        return (carried[0] + xp.tensordot(slope, chosen, axes=1),), (xp.tensordot(slope, hidden, axes=along), *to_bias)
+
+    (to_hidden,), (to_weight, *to_bias) = scan(xp, step, (xp.zeros_like(hidden),), (rows.starts,))
+    to_weight = xp.reshape(to_weight, (-1, weight.shape[1]))[:classes, :]
+    value = _value(xp, seen, classes, label_smoothing, z_loss)
+    return value, (to_hidden, to_weight, xp.reshape(to_bias[0], (-1,))[:classes] if to_bias else None)
+
+
+class _Seen(NamedTuple):
+    """What the logits of a row come to, in float64 where there is that."""
+
+    label: Array
+    """The logit of the label."""
+    top: Array
+    """The largest of the others."""
+    rest: Array
+    """The sum of the exponentials of the others, relative to that."""
+    total: Array
+    """The sum of all logits."""
+
+    def lead(self, xp: Namespace) -> Array:
+        """Give the logarithm of the odds against the label."""
+        return self.top + xp.log(xp.where(self.rest == 0, 1.0, self.rest)) - self.label  # without others the largest is -inf
+
+    def log_total(self, xp: Namespace) -> Array:
+        """Give the logarithm of the sum of all exponentials."""
+        return self.label + _softplus(xp, self.lead(xp))
+
+    def others(self, xp: Namespace) -> Array:
+        """Give the probability of the others."""
+        return xp.exp(-_softplus(xp, -self.lead(xp)))
+
+
+def _softplus(xp: Namespace, x: Array) -> Array:
+    return xp.maximum(x, 0.0) + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+def _value(xp: Namespace, seen: _Seen, classes: int, label_smoothing: float, z_loss: float) -> Array:
+    surprise = _softplus(xp, seen.lead(xp))
+    value = surprise
+    if label_smoothing:
+        value = surprise + label_smoothing * (seen.label - seen.total / classes)
+    if z_loss:
+        log_total = seen.label + surprise
+        value = value + z_loss * log_total * log_total
+    return value
+
+
+class _Rows:
+    """The logits of the rows, some classes at a time."""
+
+    def __init__(
+        self, xp: Namespace, hidden: Array, weight: Array, bias: Array | None, labels: Array, softcap: float | None
+    ) -> None:
+        self.xp, self.hidden, self.weight, self.bias, self.labels, self.softcap = xp, hidden, weight, bias, labels, softcap
+        classes, features = weight.shape
+        rows = prod(size for size in labels.shape if size is not None and size == size)
+        most = max(_LEAST, min(_LOGITS // max(rows, 1), _WEIGHTS // features))
+        steps = -(-classes // most)
+        self.width = -(-classes // steps)
+        self.starts = xp.arange(steps, dtype=labels.dtype, device=device_of(labels)) * self.width
+
+    def some(self, start: Array) -> tuple[Array, Array, Array, Array]:
+        """Give some logits, which of them is the label's, which are there at all (the last step may go too far), and weights."""
+        xp, classes = self.xp, self.weight.shape[0]
+        places = start + xp.arange(self.width, dtype=self.labels.dtype, device=device_of(self.labels))
+        inside = places < classes
+        within = xp.where(inside, places, 0)
+        chosen = xp.take(self.weight, within, axis=0)
+        logits = xp.tensordot(self.hidden, chosen, axes=((-1,), (-1,)))
+        if self.bias is not None:
+            logits = logits + xp.take(self.bias, within, axis=0)
+        if self.softcap is not None:
+            logits = self.softcap * xp.tanh(logits / self.softcap)
+        return logits, self.labels[..., None] == places, inside, chosen
+
+    def seen(self) -> _Seen:
+        """Go through all of them."""
+        xp, wide = self.xp, wide_dtype(self.xp, self.hidden)
+
+        def step(carried: tuple[Array, ...], entries: tuple[Array, ...]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+            label, top, rest, total = carried
+            logits, hit, inside, _ = self.some(*entries)
+            others = xp.where(hit | ~inside, -inf, logits)
+            largest = xp.maximum(cast(xp, top, logits.dtype), xp.max(others, axis=-1))
+            base = xp.where(largest == -inf, 0.0, largest)
+            sums = cast(xp, xp.sum(xp.exp(others - base[..., None]), axis=-1), wide)
+            rest = rest * xp.exp(top - cast(xp, base, wide)) + sums
+            label = label + cast(xp, xp.sum(xp.where(hit, logits, 0.0), axis=-1), wide)
+            total = total + cast(xp, xp.sum(xp.where(inside, logits, 0.0), axis=-1), wide)
+            return (label, cast(xp, largest, wide), rest, total), ()
+
+        none = xp.zeros_like(self.hidden[..., 0], dtype=wide)
+        seen, _ = scan(xp, step, (none, xp.full_like(none, -inf), none, none), (self.starts,), remember=False)
+        return _Seen(*seen)
