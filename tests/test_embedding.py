@@ -12,7 +12,7 @@ import portable_losses as pl
 RANDOM = np.random.default_rng(11)
 QUERY, KEY = RANDOM.normal(size=(2, 6, 4))
 LABELS = np.asarray([4, 4, -7, 100, -7, 4])
-OF_SETS = (pl.ntxent_loss, pl.supcon_loss)
+OF_SETS = (pl.ntxent_loss, pl.supcon_loss, pl.circle_loss)
 OF_TWO = (pl.info_nce_loss, pl.barlow_twins_loss, pl.vicreg_loss)
 
 
@@ -136,7 +136,7 @@ def test_one_positive_each_makes_no_difference():
     similarity = cosines(QUERY, QUERY) / 0.2
     similarity[np.diag_indices(6)] = -np.inf
     expected = pl.cross_entropy(similarity, [1, 0, 3, 2, 5, 4])
-    for loss in OF_SETS:
+    for loss in (pl.ntxent_loss, pl.supcon_loss):
         np.testing.assert_allclose(loss(QUERY, labels, temperature=0.2), expected, rtol=1e-13)
 
 
@@ -150,11 +150,25 @@ def test_without_a_positive_pair(backend, dtype, loss):
         assert np.all(backend.to_numpy(gradient) == 0)
 
 
-def test_without_a_negative(backend, dtype):
+@pytest.mark.parametrize("loss", [pl.ntxent_loss, pl.circle_loss], ids=name)
+def test_without_a_negative(backend, dtype, loss):
     arrays = backend.asarray(QUERY, dtype), backend.asarray(np.full(6, 3))
-    value, gradient = backend.call(pl.ntxent_loss.value_and_grad, *arrays)
+    value, gradient = backend.call(loss.value_and_grad, *arrays)
     assert backend.to_numpy(value) == 0
     assert np.all(backend.to_numpy(gradient) == 0)
+
+
+def test_circle_loss_by_the_textbook(backend, dtype):
+    """Of vectors with and without a positive."""
+    similarity, terms = cosines(QUERY, QUERY), []
+    for i in (0, 1, 2, 4, 5):  # 3 has no positive
+        alike = (LABELS[i] == LABELS) & (np.arange(6) != i)
+        near, far = similarity[i][alike], similarity[i][LABELS[i] != LABELS]
+        positive = np.exp(-2 * np.maximum(1.25 - near, 0) * (near - 0.75))
+        negative = np.exp(2 * np.maximum(far + 0.25, 0) * (far - 0.25))
+        terms.append(np.log(1 + np.sum(negative) * np.sum(positive)))
+    found = backend.call(pl.circle_loss, backend.asarray(QUERY, dtype), backend.asarray(LABELS), margin=0.25, gamma=2.0)
+    np.testing.assert_allclose(backend.to_numpy(found), np.mean(terms), rtol=64 * np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("loss", OF_SETS, ids=name)

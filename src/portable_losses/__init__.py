@@ -33,6 +33,7 @@ from .divergence import (
 )
 from .embedding import (
     barlow_twins_loss,
+    circle_loss,
     contrastive_loss,
     cosine_distance_loss,
     cosine_embedding_loss,
@@ -107,6 +108,7 @@ __all__ = [
     "categorical_cross_entropy",
     "cauchy_loss",
     "check",
+    "circle_loss",
     "contrastive_loss",
     "cosine_distance_loss",
     "cosine_embedding_loss",

@@ -47,6 +47,14 @@ CASES = (
         slack=SHARP,
     ),
     Case("ntxent_loss", _labelled_set, ({}, {"temperature": 1.0}), kinks=SETS, row=True, slack=SHARP),
+    Case(
+        "circle_loss",
+        _labelled_set,
+        ({}, {"margin": 0.25, "gamma": 4.0}, {"margin": -0.25, "gamma": 4.0}, {"margin": 0.0, "gamma": 1.0}),
+        kinks=SETS,
+        row=True,
+        slack=160,  # gamma, and a square
+    ),
     Case("barlow_twins_loss", _two_sets, ({}, {"redundancy": 0.5}), kinks=VIEWS, row=True, slack=4),
     Case("vicreg_loss", _two_sets, ({}, {"eps": 0.0, "covariance": 10.0}), kinks=VIEWS, row=True, slack=4),
     Case("supcon_loss", _labelled_set, ({}, {"temperature": 1.0}), kinks=SETS, row=True, slack=SHARP),
@@ -106,6 +114,10 @@ SWEEPS = (
         _by_set(loss, batches, temperature=temperature)
         for loss, batches in ((pl.info_nce_loss, sets), (pl.ntxent_loss, labelled_sets), (pl.supcon_loss, labelled_sets))
         for temperature in (0.1, 1.0)
+    ),
+    *(
+        _by_set(pl.circle_loss, labelled_sets, margin=margin, gamma=gamma)
+        for margin, gamma in ((0.4, 80.0), (0.25, 1.0), (-0.25, 4.0))
     ),
     _by_set(pl.barlow_twins_loss, views, redundancy=0.005),
     _by_set(pl.vicreg_loss, views, invariance=25.0, variance=25.0, covariance=1.0, eps=1e-4),

@@ -211,10 +211,15 @@ def _exponents(angles: list[list[Angle]], temperature: Exact, one: bool, moving:
     return grid
 
 
-def _derivatives(loss: Callable[[Exponents], Jet], sets: tuple[Set, ...], temperature: Exact) -> tuple[Any, ...]:
-    """Give value and derivatives of a function of the exponents; an exponent has been rounded, and it may be 1 / temperature."""
+def _derivatives(
+    loss: Callable[[Exponents], Jet], sets: tuple[Set, ...], temperature: Exact, steepness: Exact = 1
+) -> tuple[Any, ...]:
+    """Give value and derivatives of a function of the exponents; an exponent has been rounded, and it may be 1 / temperature.
+
+    `steepness` says by how much the function multiplies that error.
+    """
     one = len(sets) == 1
-    sharp = max(mpf(1), 1 / temperature)
+    sharp = max(mpf(1), steepness / temperature)
     with mp.extradps(20):
         angles = [[_angle(a, b) for b in sets[-1]] for a in sets[0]]
         value = loss(_exponents(angles, temperature, one, None)).value
@@ -228,7 +233,7 @@ def _derivatives(loss: Callable[[Exponents], Jet], sets: tuple[Set, ...], temper
             size = [sharp**2 * min(value, 2) / length if length else mpf(0) for length in lengths]
             first.append([[Difference(found[i, j].first, size[i]) for j in entries] for i in numbers])
             second.append([[found[i, j].second for j in entries] for i in numbers])
-    value = Difference(value, value * sharp)
+    value = Difference(value, min(value, 1) * sharp)  # of a large loss, the exponent
     return (value, first[0], second[0]) if one else (value, tuple(first), tuple(second))
 
 
@@ -265,6 +270,30 @@ def supcon_loss(embedding: Set, labels: Row, temperature: Exact) -> tuple[Any, .
         return _combined(terms)
 
     return _derivatives(loss, (embedding,), temperature)
+
+
+def circle_loss(embedding: Set, labels: Row, margin: Exact, gamma: Exact) -> tuple[Any, ...]:
+    def height(cosine: Jet) -> Jet:
+        x = cosine.value
+        if x <= -margin:
+            return Jet(mpf(0), mpf(0), mpf(0))
+        bend = 2 * (cosine.first**2 + x * cosine.second)
+        return Jet(gamma * (x + margin) * (x - margin), 2 * gamma * x * cosine.first, gamma * bend)
+
+    def gap(cosine: Jet) -> Jet:
+        return Jet(1 - cosine.value, -cosine.first, -cosine.second)
+
+    def loss(cosines: Exponents) -> Jet:
+        costs = []
+        for i, row in enumerate(cosines):
+            positives = [height(gap(row[p])) for p in _positives(labels, i)]
+            negatives = [height(jet) for jet, label in zip(row, labels, strict=True) if label != labels[i]]
+            if positives and negatives:
+                both = _combined([(mpf(1), _logsumexp(positives)), (mpf(1), _logsumexp(negatives))])
+                costs.append(_logsumexp([Jet(mpf(0), mpf(0), mpf(0)), both]))
+        return _combined([(mpf(1) / len(costs), cost) for cost in costs])
+
+    return _derivatives(loss, (embedding,), mpf(1), 2 * gamma)
 
 
 def _positives(labels: Row, i: int) -> list[int]:

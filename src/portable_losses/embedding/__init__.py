@@ -1,5 +1,6 @@
 """Losses of embeddings: vectors whose angles or distances say what belongs together."""
 
+from .circle import circle_loss
 from .cosine import cosine_distance_loss, cosine_embedding_loss
 from .distance import contrastive_loss, triplet_margin_loss
 from .info_nce import info_nce_loss
@@ -9,6 +10,7 @@ from .redundancy import barlow_twins_loss, vicreg_loss
 
 __all__ = [
     "barlow_twins_loss",
+    "circle_loss",
     "contrastive_loss",
     "cosine_distance_loss",
     "cosine_embedding_loss",

@@ -44,14 +44,14 @@ class Rows(NamedTuple):
 
     def shift(self, xp: Namespace, weight: Array) -> Array:
         """Give the weighted sum of the rates at which cosines change with an entry of a vector, times its length."""
-        return xp.matmul(weight, self.right.unit) - self.left.unit * _total(xp, weight * self.cosine)
+        return xp.matmul(weight, self.right.unit) - self.left.unit * total(xp, weight * self.cosine)
 
     def spread(self, xp: Namespace, weight: Array) -> Array:
         """Give that of the squares of the rates."""
         unit, cosine = self.left.unit, self.cosine
         squares = xp.matmul(weight, self.right.unit * self.right.unit)
         mixed = xp.matmul(weight * cosine, self.right.unit)
-        return squares - 2 * unit * mixed + unit * unit * _total(xp, weight * cosine * cosine)
+        return squares - 2 * unit * mixed + unit * unit * total(xp, weight * cosine * cosine)
 
 
 def rows(xp: Namespace, left: Array, right: Array) -> Rows:
@@ -72,8 +72,9 @@ def diagonal(xp: Namespace, matrix: Array) -> Array:
 
 
 def _dot(xp: Namespace, left: Array, right: Array) -> Array:
-    return _total(xp, left * right)
+    return total(xp, left * right)
 
 
-def _total(xp: Namespace, x: Array) -> Array:
+def total(xp: Namespace, x: Array) -> Array:
+    """Give the sums of the rows of a matrix."""
     return xp.sum(x, axis=-1, keepdims=True)

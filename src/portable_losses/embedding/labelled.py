@@ -4,60 +4,12 @@ from typing import NamedTuple, Unpack
 
 from .._elementary import magnitude
 from .._loss import loss
-from ..special.rows import Exponentials, exponentials
+from ..special.rows import Exponentials
 from ..typing import Array, Axis, Labels, Namespace, Positive, Real
-from ._pairs import Rows, SetOptions, diagonal, rows_of_one
+from ._labels import Pairs, count, labelled_pairs, softmax_of
+from ._pairs import SetOptions, total
 
 __all__ = ["ntxent_loss", "supcon_loss"]
-
-OUT = -2000.0
-"""An exponent so low that its exponential is 0 beside any other, in every dtype; that of -inf would be NaN where all are out."""
-
-
-class Pairs(NamedTuple):
-    """The pairs of one set."""
-
-    rows: Rows
-    exponent: Array
-    """The cosines divided by the temperature."""
-    same: Array
-    """1 for two different vectors of one label, otherwise 0."""
-    other: Array
-    """1 for two of different labels, otherwise 0."""
-    themselves: Array
-    """1 for a vector and itself, otherwise 0."""
-
-    def of(self, xp: Namespace, some: Array, temperature: float) -> Exponentials:
-        """Give the parts of a softmax over some of the pairs of each vector."""
-        return exponentials(xp, -1, self.exponent + (1 - some) * (OUT - 2 / temperature))
-
-
-def _pairs(xp: Namespace, embedding: Array, labels: Array, temperature: float) -> Pairs:
-    found = rows_of_one(xp, embedding)
-    alike, themselves = labels[..., :, None] == labels[..., None, :], diagonal(xp, found.cosine)
-    masks = (alike & ~themselves, ~alike, themselves)
-    return Pairs(found, found.cosine / temperature, *(xp.astype(mask, found.cosine.dtype) for mask in masks))
-
-
-def _total(xp: Namespace, x: Array) -> Array:
-    return xp.sum(x, axis=-1, keepdims=True)
-
-
-def _count(xp: Namespace, x: Array) -> Array:
-    """Give the number of what is counted, 1 if there is nothing."""
-    total = xp.sum(x, axis=(-2, -1), keepdims=True)
-    return xp.where(total == 0, 1.0, total)
-
-
-def _slope(xp: Namespace, pairs: Pairs, weight: Array) -> Array:
-    """Give the derivative by that with respect to the cosines: each vector is on both sides."""
-    return pairs.rows.slope(xp, weight + xp.matrix_transpose(weight))
-
-
-def _bend(xp: Namespace, pairs: Pairs, weight: Array, curvature: Array, alone: Array) -> Array:
-    """Give the second derivative by the curvature of a vector's own row, and by the second derivatives of other rows."""
-    curvature = curvature + pairs.rows.spread(xp, xp.matrix_transpose(alone))
-    return pairs.rows.bend(xp, weight + xp.matrix_transpose(weight), curvature)
 
 
 @loss("(sample,feature),(sample)->()")
@@ -147,25 +99,26 @@ class Negatives(NamedTuple):
     def weight(self, xp: Namespace, temperature: float) -> Array:
         """Give the derivative with respect to the cosines."""
         lost, _ = self.shares(xp)
-        return (_total(xp, lost) * self.softmax.share() - lost) / (temperature * _count(xp, self.pairs.same))
+        return (total(xp, lost) * self.softmax.share() - lost) / (temperature * count(xp, self.pairs.same))
 
 
 def _against_negatives(xp: Namespace, embedding: Array, labels: Array, temperature: float) -> Negatives:
-    pairs = _pairs(xp, embedding, labels, temperature)
-    softmax = pairs.of(xp, pairs.other, temperature)
-    return Negatives(pairs, softmax, softmax.top + xp.log1p(softmax.rest) - pairs.exponent)
+    pairs = labelled_pairs(xp, embedding, labels)
+    exponent = pairs.rows.cosine / temperature
+    softmax = softmax_of(xp, exponent, pairs.other, 2 / temperature)
+    return Negatives(pairs, softmax, softmax.top + xp.log1p(softmax.rest) - exponent)
 
 
 def _ntxent(xp: Namespace, found: Negatives) -> Array:
     ahead, same = found.ahead, found.pairs.same
     cost = xp.where(ahead >= 0, ahead, 0.0) + xp.log1p(xp.exp(-magnitude(xp, ahead)))
-    return xp.sum(same * cost / _count(xp, same), axis=(-2, -1))
+    return xp.sum(same * cost / count(xp, same), axis=(-2, -1))
 
 
 @ntxent_loss.value_and_derivative
 def _(xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, temperature: Positive) -> tuple[Array, Array]:
     found = _against_negatives(xp, embedding, labels, temperature)
-    return _ntxent(xp, found), _slope(xp, found.pairs, found.weight(xp, temperature))
+    return _ntxent(xp, found), found.pairs.slope(xp, found.weight(xp, temperature))
 
 
 @ntxent_loss.second_derivative
@@ -173,13 +126,13 @@ def _(xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, temperat
     found = _against_negatives(xp, embedding, labels, temperature)
     lost, kept = found.shares(xp)
     among, rows = found.softmax.share(), found.pairs.rows
-    lost_of_all, squares, both = _total(xp, lost), _total(xp, lost * lost), lost * kept
+    lost_of_all, squares, both = total(xp, lost), total(xp, lost * lost), lost * kept
     shift = rows.shift(xp, among)
     curvature = rows.spread(xp, both) + lost_of_all * rows.spread(xp, among)
     curvature = curvature - shift * (squares * shift + 2 * rows.shift(xp, both))
     alone = both + among * (lost_of_all - among * squares)
-    scale = temperature * temperature * _count(xp, found.pairs.same)
-    return _bend(xp, found.pairs, found.weight(xp, temperature), curvature / scale, alone / scale)
+    scale = temperature * temperature * count(xp, found.pairs.same)
+    return found.pairs.bend(xp, found.weight(xp, temperature), curvature / scale, alone / scale)
 
 
 @loss("(sample,feature),(sample)->()")
@@ -267,22 +220,22 @@ class Others(NamedTuple):
 
 
 def _against_others(xp: Namespace, embedding: Array, labels: Array, temperature: float) -> Others:
-    pairs = _pairs(xp, embedding, labels, temperature)
-    positives = _total(xp, pairs.same)
+    pairs = labelled_pairs(xp, embedding, labels)
+    positives = total(xp, pairs.same)
     some = xp.astype(positives > 0, positives.dtype)
-    softmax = pairs.of(xp, 1 - pairs.themselves, temperature)
-    return Others(pairs, softmax, xp.where(positives == 0, 1.0, positives), some / _count(xp, some))
+    softmax = softmax_of(xp, pairs.rows.cosine / temperature, 1 - pairs.themselves, 2 / temperature)
+    return Others(pairs, softmax, xp.where(positives == 0, 1.0, positives), some / count(xp, some))
 
 
 def _supcon(xp: Namespace, found: Others) -> Array:
-    right = _total(xp, found.pairs.same * found.softmax.shifted) / found.positives
+    right = total(xp, found.pairs.same * found.softmax.shifted) / found.positives
     return xp.sum(found.importance * (xp.log1p(found.softmax.rest) - right), axis=(-2, -1))
 
 
 @supcon_loss.value_and_derivative
 def _(xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, temperature: Positive) -> tuple[Array, Array]:
     found = _against_others(xp, embedding, labels, temperature)
-    return _supcon(xp, found), _slope(xp, found.pairs, found.weight(xp, temperature))
+    return _supcon(xp, found), found.pairs.slope(xp, found.weight(xp, temperature))
 
 
 @supcon_loss.second_derivative
@@ -292,4 +245,4 @@ def _(xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, temperat
     others = found.softmax.others(xp) / (1 + found.softmax.rest)
     scale = found.importance / temperature / temperature
     curvature = scale * (rows.spread(xp, share) - rows.shift(xp, share) ** 2)
-    return _bend(xp, found.pairs, found.weight(xp, temperature), curvature, scale * share * others)
+    return found.pairs.bend(xp, found.weight(xp, temperature), curvature, scale * share * others)
