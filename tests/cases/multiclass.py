@@ -63,7 +63,7 @@ MIXED = (
     [[0.25, 0.75, 0.0], [0.5, 0.25, 0.25], [0.25, 0.0, 0.75], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.5, 0.5]],
 )
 CURVES: dict[str, tuple[dict[str, float], ...]] = {
-    "softmax_focal_loss": ({}, {"gamma": 0.5}, {"gamma": 0.0}, {"gamma": 1.0}, {"gamma": 1.5}),
+    "softmax_focal_loss": ({}, {"gamma": 0.5}, {"gamma": 0.0}, {"gamma": 1.0}, {"gamma": 1.5}, {"gamma": 3.0}, {"gamma": 5.0}),
     "generalized_cross_entropy": ({}, {"q": 0.0}, {"q": 1e-6}, {"q": 1.0}),
     "poly_cross_entropy": ({}, {"epsilon": 0.0}, {"epsilon": -1.0}, {"epsilon": 2.5}),
 }

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from .._compensated import difference, exp_of_product
 from .._elementary import row_sum, sum_of_others, widened
-from .._namespace import one_hot, pick
+from .._namespace import one_hot
 from ..special.rows import Exponentials, exponentials
 from ..typing import Array, Axis, Namespace
 from ._rows import of_label
@@ -71,8 +71,8 @@ def mixture(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, curve
     """Give the loss of each row: f at its label, or the sum of f at all classes, weighted by the target."""
     tail = xp.log1p(widened(xp, parts.rest))
     if target.ndim < parts.shifted.ndim:
-        shifted = widened(xp, pick(xp, parts.shifted, target, axis))
-        return curve.value(xp, xp.squeeze(tail, axis=axis) - shifted)
+        nats = tail - widened(xp, of_label(xp, parts.shifted, target, axis))
+        return xp.squeeze(curve.value(xp, nats), axis=axis)
     nats = tail - widened(xp, parts.shifted)
     # A masked class whose target is 0 costs nothing. Autodiff must not see it either: 0 times its slope would be NaN.
     nats = xp.where((target == 0) & xp.isinf(nats), 0.0, nats)
