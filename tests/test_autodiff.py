@@ -28,6 +28,17 @@ def gradient(backend: Any, function: Any, *arrays: Any, number: int = 1) -> tupl
     return torch.func.grad(function, tuple(range(number)))(*arrays)
 
 
+def pushed(backend: Any, function: Any, array: Any, tangent: Any) -> Any:
+    """Differentiate a function of one array in a direction, in forward mode."""
+    if backend.base == "jax":
+        import jax
+
+        return backend.wrap(lambda x, t: jax.jvp(function, (x,), (t,))[1])(array, tangent)
+    import torch
+
+    return torch.func.jvp(function, (array,), (tangent,))[1]
+
+
 def vmap(backend: Any, function: Any) -> Any:
     """Map a function over the first axis, by the library's own means."""
     if backend.base == "jax":
@@ -70,6 +81,37 @@ def test_gradient_of_the_formula_at_kinks(backend, dtype, case, index):
     actual = gradient(backend, lambda *a: case.loss(*a, reduction="sum", **parameters), *arrays, number=case.predicted)
     for part, right in zip(numpy_of(backend, actual), registered, strict=True):
         np.testing.assert_allclose(part, right, rtol=1e-6, atol=4 * case.slack * np.finfo(dtype).eps)
+
+
+MASKED = np.asarray([[0.5, -np.inf, 1.5, 0.25], [-np.inf, 2, -np.inf, -np.inf], [1, 1, -np.inf, -np.inf], [0, -np.inf, 1, 0.5]])
+"""The last one has a target on a masked class."""
+OF_LOGITS = [case for case in CASES if "a masked class" in case.loss.signature.domains[0][0].description]
+
+
+def test_losses_that_mask_classes():
+    assert len({case.name for case in OF_LOGITS}) == 8
+
+
+@pytest.mark.parametrize(
+    ("case", "index"), [pytest.param(case, i, id=f"{case}-{i}") for case in OF_LOGITS for i in range(len(case.parameters))]
+)
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")  # by torch's own forward mode
+def test_masked_classes(backend, dtype, case, index):
+    """The value, and its derivative backward and forward: a mask moves nothing, nor is it moved."""
+    labels = example(case, index, dtype).arrays[1].ndim == 1
+    target = np.asarray([2, 1, 0, 1] if labels else [[0.25, 0.0, 0.5, 0.25], [0, 1, 0, 0], [0.5, 0.5, 0, 0], [0, 0.5, 0.5, 0]])
+    parameters = {"reduction": "sum", **case.parameters[index]}
+    value, slope = case.loss.value_and_grad(MASKED, target, **parameters)
+    given = backend.asarray(MASKED, dtype), backend.asarray(target, None if labels else dtype)
+    tolerance = {"rtol": 1e-5, "atol": 8 * np.finfo(dtype).eps}
+    np.testing.assert_allclose(backend.to_numpy(backend.call(case.loss, *given, **parameters)), value, **tolerance)
+    (backward,) = gradient(backend, lambda *a: case.loss(*a, **parameters), *given)
+    np.testing.assert_allclose(backend.to_numpy(backward), slope, **tolerance)
+    finite = np.all(np.isfinite(slope), axis=1)  # not the squares of a margin from a masked label
+    direction, (logits, target) = np.random.default_rng(4).normal(0, 1, MASKED.shape)[finite], (MASKED[finite], target[finite])
+    given = [backend.asarray(x, None if x.dtype.kind == "i" else dtype) for x in (logits, direction, target)]
+    forward = pushed(backend, lambda x: case.loss(x, given[2], **parameters), *given[:2])
+    np.testing.assert_allclose(backend.to_numpy(forward), np.sum(slope[finite] * direction), **tolerance)
 
 
 def test_gradient_of_binary_cross_entropy_at_certainty(backend, dtype):

@@ -34,9 +34,11 @@ class Focal:
             return nats
         bounded = near(xp, nats)
         if self.power is None:
-            return self.weight(xp, -xp.expm1(-bounded)) * nats
-        # Autodiff must not multiply what is infinite by the slope of the power.
-        return self.power * bounded + (nats - bounded)
+            weight = self.weight(xp, -xp.expm1(-bounded))
+        else:  # 1 from 40 nats on, where autodiff would find nothing but rounding
+            weight = xp.where(nats < 40, self.power, 1.0)
+        # Forward-mode autodiff must not multiply what is infinite by the slope of the weight, which is 0 there.
+        return weight * bounded + (nats - bounded)
 
     def slope(self, xp: Namespace, seen: Surprise) -> Array:
         """Give f'."""
