@@ -199,6 +199,21 @@ def test_a_batch_of_sets_on_other_axes(backend, dtype, loss):
     )
 
 
+@pytest.mark.parametrize("loss", OF_SETS, ids=name)
+def test_axes_are_those_of_the_embedding(loss):
+    """Labels have the axes that are left."""
+    several, labels = RANDOM.normal(size=(3, 6, 4)), np.stack([LABELS, LABELS[::-1], LABELS])
+    expected = loss(several, labels, reduction="none")
+    for place in (0, 1, 2):
+        for sign in (0, 3):
+            axes = {"sample_axis": (place + 1) % 3 - sign, "feature_axis": place - sign}
+            given = np.moveaxis(several, (1, 2), (axes["sample_axis"], axes["feature_axis"]))
+            beside = np.take(given, 0, axis=place).shape
+            found = loss(given, labels if beside == (3, 6) else labels.T, reduction="none", **axes)
+            np.testing.assert_allclose(found, expected, rtol=1e-13)
+    np.testing.assert_allclose(loss(QUERY.T, LABELS, sample_axis=1, feature_axis=0), loss(QUERY, LABELS), rtol=1e-13)
+
+
 @pytest.mark.parametrize("loss", [*OF_SETS, *OF_TWO], ids=name)
 def test_no_vector_for_each_pair(loss):
     """That would be 256 times the matrix of all pairs, which is all that is held."""

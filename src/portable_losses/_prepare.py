@@ -12,7 +12,7 @@ import numpy as np
 from ._arrays import NUMBER, check_kind, check_real, filled, floating, is_kind, read_arrays
 from ._domains import check_parameter
 from ._namespace import device_of, numpy, scalar, wide_dtype
-from ._shapes import Merge, check_agreement, check_broadcast, known, loop_axes, merged, places_of, spread, way_of
+from ._shapes import Merge, check_agreement, check_broadcast, known, loop_axes, merged, places_left, places_of, spread, way_of
 from ._signature import Signature
 from .typing import Array, Domain, Namespace, Reduction
 
@@ -87,8 +87,11 @@ def prepare(signature: Signature, arguments: Sequence[Any], given: Mapping[str, 
     places: list[tuple[int, ...]] = []
     merges: list[Merge | None] = []
     merged_sizes: dict[str, tuple[int, ...]] = {}
+    first: tuple[int, ...] = ()
     for i, cores in enumerate(signature.ways[way]):
-        place = () if isinstance(arrays[i], NUMBER) else places_of(signature, cores, arrays[i], options)
+        left = places_left(signature, way, i, first, options)
+        place = () if isinstance(arrays[i], NUMBER) else left or places_of(signature, cores, arrays[i], options)
+        first = first if i else place
         if place and place != tuple(range(arrays[i].ndim - len(place), arrays[i].ndim)):
             arrays[i] = xp.moveaxis(arrays[i], place, tuple(range(-len(place), 0)))
         merge = None

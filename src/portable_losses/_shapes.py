@@ -82,6 +82,21 @@ def places_of(signature: Signature, cores: tuple[str, ...], array: Array, option
     return tuple(places)
 
 
+def places_left(signature: Signature, way: int, i: int, first: tuple[int, ...], options: Mapping[str, Any]) -> tuple[int, ...]:
+    """Give where an array has its core axes that lacks some of those of the first array, as labels lack that of the classes.
+
+    Options name axes of the first array; what is left of them stays in its order. An array that lacks nothing has none.
+    """
+    cores = signature.ways[way][0]
+    if i == 0 or i in signature.common or not set(signature.ways[way][i]) < set(cores):
+        return ()
+    rest = iter(first)
+    axes = {core: [next(rest) for _ in range(_number_of_axes(signature, core, options))] for core in cores}
+    kept = [place for core in signature.ways[way][i] for place in axes[core]]
+    gone = set(first) - set(kept)
+    return tuple(place - sum(other < place for other in gone) for place in kept)
+
+
 class Merge(NamedTuple):
     """How several axes of an array became one."""
 
