@@ -68,8 +68,9 @@ def _draw(domain: Domain, shape: tuple[int, ...], rng: np.random.Generator) -> A
 
 
 def labels(loss: pl.Loss[...], way: int) -> list[int]:
-    """Say which arguments are class labels, and not names of groups."""
-    return [i for i, domain in enumerate(loss.signature.domains[way]) if domain.labels and "class" in loss.signature.core]
+    """Say which arguments are the class label of a row, and not names of groups, nor the labels of a region."""
+    signature = loss.signature
+    return [i for i, domain in enumerate(signature.domains[way]) if domain.labels and signature.core == ("class",)]
 
 
 def has(loss: pl.Loss[...], option: str) -> bool:

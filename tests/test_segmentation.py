@@ -185,6 +185,29 @@ def test_which_classes_count(backend, dtype):
     close(backend, gradient, np.asarray([[-0.5, -0.5], [1.0, 0.0], [0.0, 1.0]]) / 3, dtype)
 
 
+def test_labels_are_a_mask(backend, dtype):
+    """Of images with their classes first, in the middle and last; one that names no class is NaN."""
+    rng = np.random.default_rng(5)
+    pred, labels = rng.dirichlet(np.ones(3), (2, 4, 5)).astype(dtype), rng.integers(0, 3, (2, 4, 5))
+    mask = (labels[..., None] == np.arange(3)).astype(dtype)
+    for axis in (0, 1, -1):
+        regions = {0: (2, 3), 1: (2, 3), -1: (1, 2)}[axis]
+        given, same = (backend.asarray(np.moveaxis(x, -1, axis)) for x in (pred, mask))
+        options = {"class_axis": axis, "region_axis": regions, "reduction": "sum"}
+        expected = backend.call(pl.lovasz_softmax_loss.value_and_grad, given, same, **options)
+        found = backend.call(pl.lovasz_softmax_loss.value_and_grad, given, backend.asarray(labels), **options)
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(backend.to_numpy(one), backend.to_numpy(other))
+    with pytest.raises(ValueError, match=r"lovasz_softmax_loss: target must hold class labels.*target\[1\] is 2"):
+        pl.lovasz_softmax_loss([[0.5, 0.5], [0.5, 0.5]], [1, 2])
+    with pytest.raises(TypeError, match=r"lovasz_softmax_loss: target .*integers.*float64"):
+        pl.lovasz_softmax_loss([[0.5, 0.5], [0.5, 0.5]], np.asarray([1.0, 0.0]))
+    with pl.validation(False):
+        stray = backend.asarray(np.where(np.arange(5) + labels * 0 == 3, 3, labels)[0])
+        value = backend.call(pl.lovasz_softmax_loss, backend.asarray(pred[0]), stray, class_axis=-1, region_axis=(0, 1))
+    assert np.isnan(backend.to_numpy(value))
+
+
 def test_a_hinge_of_an_empty_region(backend, dtype):
     target = backend.asarray([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]], dtype)
     pred = backend.asarray([[0.5, -3.0, 0.25], [-1.0, -2.0, -np.inf]], dtype)

@@ -6,6 +6,7 @@ from typing import Any
 import exact
 import numpy as np
 from exact.arithmetic import finfo
+from mpmath import mpf
 
 import portable_losses as pl
 
@@ -38,6 +39,17 @@ def _labelled(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:
     pred = np.moveaxis(rng.dirichlet(np.ones(CLASSES), (*shape, REGION)), -1, -2).copy()
     labels = rng.integers(0, CLASSES, (*shape, 1, REGION))
     return pred, (labels == np.arange(CLASSES)[:, None]).astype(np.float64)
+
+
+def _with_labels(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:
+    """Draw them with the number of the class."""
+    pred, target = _labelled(rng, shape)
+    return pred, np.argmax(target, axis=-2)
+
+
+def _exactly(pred: Any, labels: Any, **parameters: Any) -> Any:
+    target = [[mpf(int(label == k)) for label in labels] for k in range(len(pred))]
+    return exact.segmentation.lovasz_softmax_loss(pred, target, **parameters)
 
 
 HALVES = [
@@ -93,6 +105,15 @@ CASES = (
         row=True,
     ),
     Case("lovasz_softmax_loss", _labelled, ({}, {"classes": "all"}), kinks=MORE_CLASS_KINKS, row=True),
+    Case(
+        "lovasz_softmax_loss",
+        _with_labels,
+        ({}, {"classes": "all"}),
+        kinks=(CLASS_KINKS[0], [[0, 0, 1], [1, 1, 1], [0, 1, 0]]),
+        kind="labels",
+        row=True,
+        exact=_exactly,
+    ),
 )
 
 

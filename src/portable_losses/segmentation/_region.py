@@ -19,17 +19,19 @@ Membership = Annotated[
 ]
 """How far each element belongs to a region."""
 
-Mask = Annotated[
-    Array,
-    Domain(
-        "0 or 1 for each element of the region",
-        safe=0.0,
-        interval=Interval(ge=0.0, le=1.0),
-        members=(0.0, 1.0),
-        hint="labels become this by a comparison of each with the numbers of all classes; signs by `(1 + target) / 2`; what is "
-        "soft, by `target > 0.5`",
-    ),
-]
+_MASK = Domain(
+    "0 or 1 for each element of the region",
+    safe=0.0,
+    interval=Interval(ge=0.0, le=1.0),
+    members=(0.0, 1.0),
+    hint="labels become this by a comparison of each with the numbers of all classes; signs by `(1 + target) / 2`; what is soft, "
+    "by `target > 0.5`",
+)
+_LABELS = Domain("class labels, integers from 0 to the number of classes - 1", labels=True, hint="labels count from 0")
+
+Mask = Annotated[Array, _MASK]
+MaskOrLabels = Annotated[Array, _MASK, _LABELS]
+"""One domain for each signature of the loss, in their order: with the class axis, and without it."""
 
 
 class RegionOptions(Options, total=False):

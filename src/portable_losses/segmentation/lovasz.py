@@ -6,7 +6,7 @@ from .._elementary import weighted, widened
 from .._loss import loss
 from .._namespace import places, put_back, stable_order, wide_dtype
 from ..typing import Array, Axis, Logit, Namespace
-from ._region import ClassRegionOptions, Mask, Membership, RegionOptions, total
+from ._region import ClassRegionOptions, Mask, MaskOrLabels, Membership, RegionOptions, total
 
 __all__ = ["lovasz_hinge_loss", "lovasz_softmax_loss"]
 
@@ -123,12 +123,12 @@ def _(xp: Namespace, axis: Axis, pred: Logit, target: Mask, /) -> tuple[Array, A
     return value, xp.where(target == 1, 0 - slope, slope)
 
 
-@loss("(class,region),(class,region)->()")
+@loss("(class,region),(class,region)->()", "(class,region),(region)->()")
 def lovasz_softmax_loss(
     xp: Namespace,
     axis: Axis,
     pred: Membership,
-    target: Mask,
+    target: MaskOrLabels,
     /,
     *,
     classes: Literal["present", "all"] = "present",
@@ -142,7 +142,9 @@ def lovasz_softmax_loss(
         Predicted probabilities, as a softmax gives them, that the elements along `region_axis` belong to the classes along
         `class_axis`: in [0, 1].
     target : array
-        What was observed, of the shape of `pred`: 1 for the class of each element, 0 for the others.
+        What was observed: the class label of each element, of the shape of `pred` without the class axis: integers of any dtype
+        from 0 to K - 1. Or, of the shape of `pred`, 1 for the class of each element and 0 for the others. The number of axes
+        decides which of the two it is.
     classes : {"present", "all"}, default "present"
         Which classes count: those that have an element in the region, or all.
 
@@ -169,8 +171,7 @@ def lovasz_softmax_loss(
     the loss is that of its probabilities against the rest, if there is such an element.
 
     The classes that count are by default those of the authors' own program and of Segmentation Models; kornia has all.
-    Labels become a target by a comparison, ``labels[:, None] == np.arange(K)[:, None, None]`` for images. A pixel is ignored if
-    all its probabilities and targets are 0.
+    A pixel is ignored if all its probabilities and targets are 0, which no label says.
 
     References
     ----------
@@ -184,6 +185,8 @@ def lovasz_softmax_loss(
     >>> target = [[1.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
     >>> float(pl.lovasz_softmax_loss(pred, target))
     0.4375
+    >>> float(pl.lovasz_softmax_loss(pred, [0, 0, 0, 1]))
+    0.4375
     >>> pl.lovasz_softmax_loss.grad(pred, target)
     array([[-0.125     , -0.125     , -0.16666667,  0.08333333],
            [ 0.        ,  0.        ,  0.25      , -0.25      ]])
@@ -191,10 +194,18 @@ def lovasz_softmax_loss(
     return _softmax(xp, axis, pred, target, classes)[0]
 
 
+def _mask(xp: Namespace, class_axis: Axis, pred: Array, target: Array) -> Array:
+    """Give 1 for the class of each element and 0 for the others, of labels as well."""
+    if target.ndim == pred.ndim:
+        return target
+    return xp.astype(target[..., None, :] == places(xp, class_axis, pred, target.dtype), pred.dtype)
+
+
 def _softmax(xp: Namespace, axis: Axis, pred: Array, target: Array, classes: str) -> tuple[Array, Array]:
     """Give the loss, and its derivative with respect to the errors."""
     class_axis, region_axis = axis
     given = widened(xp, pred)
+    target = _mask(xp, class_axis, pred, target)
     error = xp.where(target == 1, 1 - given, given)
     order = _ordered(xp, region_axis, -error, target)
     counts = xp.max(target, axis=region_axis, keepdims=True)
@@ -208,6 +219,8 @@ def _softmax(xp: Namespace, axis: Axis, pred: Array, target: Array, classes: str
 
 
 @lovasz_softmax_loss.value_and_derivative
-def _(xp: Namespace, axis: Axis, pred: Membership, target: Mask, /, *, classes: Literal["present", "all"]) -> tuple[Array, Array]:
+def _(
+    xp: Namespace, axis: Axis, pred: Membership, target: MaskOrLabels, /, *, classes: Literal["present", "all"]
+) -> tuple[Array, Array]:
     value, slope = _softmax(xp, axis, pred, target, classes)
-    return value, xp.where(target == 1, 0 - slope, slope)
+    return value, xp.where(_mask(xp, axis[0], pred, target) == 1, 0 - slope, slope)
