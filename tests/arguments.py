@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import portable_losses as pl
+from portable_losses._signature import Signature
 from portable_losses.typing import Domain
 
 LOSSES = [found for name in pl.__all__ if isinstance(found := getattr(pl, name), pl.Loss)]
@@ -30,7 +31,7 @@ METHODS = ("__call__", "value_and_grad", "grad", "grad_and_hess")
 
 def methods(loss: pl.Loss[...]) -> tuple[str, ...]:
     """Give the methods of a loss, without the second derivative of one that has none."""
-    return METHODS[:-1] if loss in FIRST_ONLY else METHODS
+    return METHODS[:-1] if getattr(loss, "loss", loss) in FIRST_ONLY else METHODS
 
 
 def parts(result: Any) -> list[Any]:
@@ -38,9 +39,19 @@ def parts(result: Any) -> list[Any]:
     return [part for each in result for part in parts(each)] if isinstance(result, tuple) else [result]
 
 
+def required(loss: pl.Loss[...]) -> Signature:
+    """Give the signature of a loss without the arrays that may be missing."""
+    return loss.signature.without(loss.signature.optional)
+
+
+def looped(loss: pl.Loss[...]) -> list[int]:
+    """Say which of the arguments that may not be missing have loop axes: all but those that rows share."""
+    return [i for i in range(len(required(loss).arguments)) if i not in loss.signature.common]
+
+
 def arguments(loss: pl.Loss[...], way: int, loop: tuple[int, ...] = LOOP, seed: int = 0) -> list[Any]:
     """Draw NumPy arguments from the domains of a loss; the core dimensions are last and of size `CORE_SIZE`."""
-    signature = loss.signature
+    signature = required(loss)
     rng = np.random.default_rng(seed)
     return [
         _draw(domain, (*(() if i in signature.common else loop), *(CORE_SIZE for _ in cores)), rng)
@@ -70,7 +81,9 @@ def _draw(domain: Domain, shape: tuple[int, ...], rng: np.random.Generator) -> A
 def labels(loss: pl.Loss[...], way: int) -> list[int]:
     """Say which arguments are the class label of a row, and not names of groups, nor the labels of a region."""
     signature = loss.signature
-    return [i for i, domain in enumerate(signature.domains[way]) if domain.labels and signature.core == ("class",)]
+    if not any("class" in cores for cores in signature.ways[way]):
+        return []
+    return [i for i, domain in enumerate(signature.domains[way]) if domain.labels and not signature.ways[way][i]]
 
 
 def has(loss: pl.Loss[...], option: str) -> bool:

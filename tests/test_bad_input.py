@@ -7,7 +7,7 @@ from typing import Any
 import array_api_strict as strict
 import numpy as np
 import pytest
-from arguments import CORE_SIZE, LOOP, LOSSES, ROWS, WAYS, arguments, has, labels, refused
+from arguments import CORE_SIZE, LOOP, LOSSES, ROWS, WAYS, arguments, has, labels, refused, required
 
 import portable_losses as pl
 
@@ -161,7 +161,7 @@ def test_a_wrong_number_of_arrays(loss: Loss) -> None:
     """The message says how many there are, and their names."""
     names = loss.signature.arguments
     arrays = arguments(loss, 0)
-    for given in ([], arrays[:1], [*arrays, arrays[0]]):
+    for given in ([], arrays[:1], [*arrays, *(None for _ in loss.signature.optional), arrays[0]]):
         refused(loss, given, TypeError, *names, str(len(given)))
 
 
@@ -196,7 +196,7 @@ NO_REAL_NUMBERS: dict[str, tuple[Callable[[tuple[int, ...]], Any], str]] = {
 def test_no_real_numbers(loss: Loss, way: int, kind: str) -> None:
     """Each argument in turn is something else than real numbers; the message names it."""
     make, words = NO_REAL_NUMBERS[kind]
-    for i, name in enumerate(loss.signature.arguments):
+    for i, name in enumerate(required(loss).arguments):
         given = arguments(loss, way)
         given[i] = make(given[i].shape)
         refused(loss, given, TypeError, name, "" if loss.signature.domains[way][i].labels else words)
@@ -213,7 +213,7 @@ def test_options_that_hold_no_real_numbers(loss: Loss, way: int, option: str, ki
 @pytest.mark.parametrize(("loss", "way"), WAYS)
 def test_complex_arrays_of_another_library(loss: Loss, way: int) -> None:
     """As with NumPy."""
-    for i, name in enumerate(loss.signature.arguments):
+    for i, name in enumerate(required(loss).arguments):
         given = on_strict(arguments(loss, way))
         given[i] = strict.astype(given[i], strict.complex128)
         refused(loss, given, TypeError, name, "complex")

@@ -8,7 +8,7 @@ import array_api_strict as strict
 import numpy as np
 import pytest
 from annotated_types import Ge, Gt, Le, Lt
-from arguments import CLASS_WAYS, CORE_SIZE, LOSSES, ROWS, WAYS, arguments, has, labels, parts, refused
+from arguments import CLASS_WAYS, CORE_SIZE, LOSSES, ROWS, WAYS, arguments, has, labels, parts, refused, required
 
 import portable_losses as pl
 from portable_losses.typing import Gap, Reduction
@@ -71,7 +71,7 @@ def test_no_loss_takes_what_the_arrays_say(loss: Loss, option: str) -> None:
 @pytest.mark.parametrize("loss", LOSSES)
 def test_an_array_by_keyword(loss: Loss) -> None:
     """Arrays are passed by position: both a missing and a doubled array say so."""
-    names, given = loss.signature.arguments, arguments(loss, 0)
+    names, given = required(loss).arguments, arguments(loss, 0)
     refused(loss, given[:-1], TypeError, names[-1], "position", **{names[-1]: given[-1]})
     refused(loss, given, TypeError, names[0], "position", **{names[0]: given[0]})
     refused(loss, [], TypeError, names[0], "position", **dict(zip(names, given, strict=True)))

@@ -9,7 +9,7 @@ from typing import Any
 import array_api_strict as strict
 import numpy as np
 import pytest
-from arguments import CLASS_WAYS, ROWS, WAYS, arguments, labels, methods, parts
+from arguments import CLASS_WAYS, ROWS, WAYS, arguments, labels, looped, methods, parts, required
 
 import portable_losses as pl
 
@@ -153,6 +153,7 @@ def test_layouts_with_another_class_axis(loss: Loss, way: int, class_axis: int) 
 def test_empty_input(loss: Loss, way: int, loop: tuple[int, ...]) -> None:
     """A mean over nothing is NaN, a sum over nothing 0, a gradient empty, and nothing warns."""
     given = arguments(loss, way, loop)
+    shapes = [given[i].shape for i in required(loss).predicted]
     for weights in (None, np.ones(loop), 1.0):
         assert np.isnan(loss(*given, weights=weights))
         assert loss(*given, reduction="sum", weights=weights) == 0
@@ -160,7 +161,7 @@ def test_empty_input(loss: Loss, way: int, loop: tuple[int, ...]) -> None:
         for reduction in ("mean", "sum", "none"):
             for method in methods(loss)[2:]:
                 found = getattr(loss, method)(*given, reduction=reduction, weights=weights)
-                assert all(x.shape == given[0].shape for x in parts(found))
+                assert {x.shape for x in parts(found)} == set(shapes)
     for axis in range(len(loop)):
         rest = (*loop[:axis], *loop[axis + 1 :])
         total = loss(*given, reduction="sum", axis=axis)
@@ -174,19 +175,20 @@ def test_empty_input(loss: Loss, way: int, loop: tuple[int, ...]) -> None:
 def test_one_element(loss: Loss, way: int) -> None:
     """As an array of one, as a 0-d array, and without a loop: the same number, and a gradient of that shape."""
     one = arguments(loss, way, (1,))
-    none = [x[0] for x in one]
+    none = [x[0] if i in looped(loss) else x for i, x in enumerate(one)]
+    own = [none[i] for i in required(loss).predicted]
     value, gradient = loss.value_and_grad(*one)
     assert isinstance(value, np.float64)
-    assert all(x.shape == one[0].shape for x in parts(gradient))
+    assert [x.shape for x in parts(gradient)] == [one[i].shape for i in required(loss).predicted]
     for reduction in ("mean", "sum", "none"):
         for given in (none, [np.asarray(x) for x in none], [x.tolist() for x in none]):
             found, slope = loss.value_and_grad(*given, reduction=reduction)
             assert found == value
             assert np.shape(found) == ()
-            for x, of_array in zip(parts(slope), parts(gradient), strict=True):
-                assert np.shape(x) == none[0].shape
-                np.testing.assert_array_equal(x, of_array[0])
-    assert all(np.shape(x) == none[0].shape for x in parts(getattr(loss, methods(loss)[-1])(*none)))
+            for x, of_array, like in zip(parts(slope), parts(gradient), own, strict=True):
+                assert np.shape(x) == like.shape
+                np.testing.assert_array_equal(x, of_array.reshape(like.shape))
+    assert {np.shape(x) for x in parts(getattr(loss, methods(loss)[-1])(*none))} == {x.shape for x in own}
 
 
 @pytest.mark.parametrize(("loss", "way"), WAYS)
@@ -243,7 +245,7 @@ def test_a_buffer_of_python() -> None:
 def test_predictions_that_are_integers(loss: Loss, way: int, dtype: type) -> None:
     """They become the default real dtype first, so that nothing wraps."""
     given = arguments(loss, way)
-    number = len(loss.signature.predicted)
+    number = len(required(loss).predicted)
     positive = [getattr(domain.interval, "gt", None) == 0 for domain in loss.signature.domains[way]]
     none = getattr(loss.signature.domains[way][0].interval, "le", None) == 0  # logarithms of probabilities
     whole = [np.asarray(((x > 0.3) | ones) & (not none), dtype) for x, ones in zip(given[:number], positive, strict=False)]
@@ -267,7 +269,7 @@ def test_unsigned_integers_do_not_wrap() -> None:
 def test_the_dtype_of_the_predictions_is_that_of_the_result(loss: Loss, way: int, dtype: type) -> None:
     """Whatever the dtypes of the targets and the weights."""
     given = arguments(loss, way)
-    number = len(loss.signature.predicted)
+    number = len(required(loss).predicted)
     preds, rest = [x.astype(dtype) for x in given[:number]], given[number:]
     wanted = loss.value_and_grad(*(x.astype(np.float64) for x in preds), *rest, weights=[1.0, 2.0, 0.5])
     found = loss.value_and_grad(*preds, *rest, weights=[1.0, 2.0, 0.5])

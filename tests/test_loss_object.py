@@ -44,8 +44,10 @@ def test_the_signature(loss: Loss) -> None:
     hints = get_type_hints(loss.formula, include_extras=True)
     for name, parameter in parameters.items():
         array = name in loss.signature.arguments
-        assert parameter.kind is (parameter.POSITIONAL_ONLY if array else parameter.KEYWORD_ONLY)
-        assert array == (parameter.default is parameter.empty)
+        optional = name in loss.signature.optional
+        of_array = parameter.POSITIONAL_OR_KEYWORD if optional else parameter.POSITIONAL_ONLY
+        assert parameter.kind is (of_array if array else parameter.KEYWORD_ONLY)
+        assert parameter.default is None if optional else array == (parameter.default is parameter.empty)
         if name in loss.signature.arguments or name in loss.signature.parameters:
             assert parameter.annotation == hints[name]
     assert not {"xp", "options", "device", "dtype"} & set(parameters)

@@ -64,7 +64,7 @@ def test_what_is_wrong_with_them() -> None:
         offset_loss(PRED, TARGET, LOW, low=LOW)  # type: ignore[misc]
     with pytest.raises(TypeError, match=r"offset_loss takes 4 arrays \(pred, target, low, high\), got 5"):
         offset_loss(PRED, TARGET, LOW, HIGH, LOW)  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match=r"offset_loss takes 3 arrays \(pred, target, low\), got 2"):
+    with pytest.raises(TypeError, match=r"offset_loss takes 3 arrays \(pred, target, low; at will high\), got 2"):
         offset_loss(PRED, low=LOW)  # type: ignore[call-arg]
     with pytest.raises(ValueError, match=r"offset_loss: pred has shape \(5, 3\) and low has shape \(3, 5\)"):
         offset_loss(PRED, TARGET, low=LOW.T)

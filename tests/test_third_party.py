@@ -93,6 +93,26 @@ def test_every_peer_is_met() -> None:
             ), (name, peer.library)
 
 
+@pytest.mark.backends("torch")
+@pytest.mark.eager
+@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"ignore_index": 2}, {"reduction": "sum"}], ids=str)
+@pytest.mark.filterwarnings("ignore:linear_cross_entropy")  # that it holds the logits where labels are smoothed
+def test_linear_cross_entropy_of_torch(backend: Any, options: dict[str, Any]) -> None:
+    import torch
+
+    rng = np.random.default_rng(31)
+    hidden, weight, bias = (torch.tensor(rng.normal(size=shape), requires_grad=True) for shape in ((64, 16), (700, 16), (700,)))
+    labels = torch.tensor(rng.integers(0, 700, 64))
+    theirs = torch.nn.functional.linear_cross_entropy(hidden, weight, labels, linear_bias=bias, **options)
+    theirs.backward()
+    value, gradients = pl.linear_cross_entropy.value_and_grad(
+        *(x.detach() for x in (hidden, weight)), labels, bias.detach(), **options
+    )
+    torch.testing.assert_close(value, theirs.detach(), rtol=1e-13, atol=0)
+    for one, leaf in zip(gradients, (hidden, weight, bias), strict=True):
+        torch.testing.assert_close(one, leaf.grad, rtol=1e-11, atol=1e-13)
+
+
 # scikit-learn
 
 

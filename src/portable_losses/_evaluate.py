@@ -39,6 +39,11 @@ def evaluate(
             f"{signature.name} is a function of the reduced loss: its second derivative is a matrix, and every entry depends on "
             "all predictions"
         )
+    if signature.pulls and 2 in orders:
+        raise NotImplementedError(
+            f"{signature.name} has no second derivative: every row has one with respect to what all of them share, and they are "
+            "not added up"
+        )
     wanted = len(orders)
     if finish is not None and 0 not in orders:
         orders = (0, *orders)  # which the derivative of the function is taken at

@@ -182,6 +182,8 @@ class Loss(Generic[P]):
     ) -> tuple[Signature, Sequence[Any], Mapping[str, Any]]:
         """Take optional arrays from where they were given, by position or by name, and give the signature of such a call."""
         names = self.signature.arguments
+        if len(arrays) > len(names):
+            return self.signature, arrays, options  # which is refused
         named = {key: value for key, value in options.items() if key in self.signature.optional}
         given = dict(zip(names, arrays, strict=False))
         if twice := given.keys() & named.keys():
@@ -192,7 +194,7 @@ class Loss(Generic[P]):
             self._signatures[missing] = self.signature.without(missing)
         kept = [given[name] for name in names if name in given and name not in missing]
         rest = {key: value for key, value in options.items() if key not in named}
-        return self._signatures[missing], (*kept, *arrays[len(names) :]), rest
+        return self._signatures[missing], kept, rest
 
     def _one_or_all(self, gradients: Sequence[Array]) -> Any:
         return gradients[0] if len(gradients) == 1 else tuple(gradients)
@@ -207,7 +209,7 @@ class Loss(Generic[P]):
         share: Array | None = None,
     ) -> list[Any]:
         """Evaluate the formulas: for each order the value, or a tuple of derivatives."""
-        if share is not None and 2 not in orders:
+        if share is not None:
             value, gradients = self._pulled(xp, head, share, arrays, parameters)
             return [gradients if order else value for order in orders]
         if orders == (0, 1) and self._value_and_derivative is not None:

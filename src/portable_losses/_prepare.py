@@ -89,8 +89,11 @@ def prepare(signature: Signature, arguments: Sequence[Any], given: Mapping[str, 
     merged_sizes: dict[str, tuple[int, ...]] = {}
     first: tuple[int, ...] = ()
     for i, cores in enumerate(signature.ways[way]):
-        left = places_left(signature, way, i, first, options)
-        place = () if isinstance(arrays[i], NUMBER) else left or places_of(signature, cores, arrays[i], options)
+        if i in signature.common:
+            place = tuple(range(len(cores)))
+        else:
+            left = places_left(signature, way, i, first, options)
+            place = () if isinstance(arrays[i], NUMBER) else left or places_of(signature, cores, arrays[i], options)
         first = first if i else place
         if place and place != tuple(range(arrays[i].ndim - len(place), arrays[i].ndim)):
             arrays[i] = xp.moveaxis(arrays[i], place, tuple(range(-len(place), 0)))
@@ -249,7 +252,9 @@ def _unknown_option(signature: Signature, key: str) -> None:
 
 def _count(signature: Signature, arguments: Sequence[Any]) -> None:
     if len(arguments) != len(signature.arguments):
+        missing = ", ".join(sorted(signature.optional.difference(signature.arguments)))
+        names = ", ".join(signature.arguments) + (f"; at will {missing}" if missing else "")
         raise TypeError(
-            f"{signature.name} takes {len(signature.arguments)} arrays ({', '.join(signature.arguments)}), got {len(arguments)}; "
+            f"{signature.name} takes {len(signature.arguments)} arrays ({names}), got {len(arguments)}; "
             "everything else is passed by keyword"
         )

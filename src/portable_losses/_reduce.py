@@ -8,7 +8,7 @@ import numpy as np
 from ._namespace import cast, default_dtype, is_dask, pick, wide_dtype
 from ._prepare import Call
 from ._shapes import known
-from .typing import Array, Domain, Namespace
+from .typing import Array, Domain
 
 _FEW = 32
 """So few numbers are added up by Python in less time than a NumPy reduction takes to start."""

@@ -15,9 +15,7 @@ Step = Callable[[Arrays, Arrays], tuple[Arrays, Arrays]]
 """From what is carried from step to step, and the entries of the sequences at this one, to what is carried on, and results."""
 
 
-def scan(
-    xp: Namespace, step: Step, carried: Arrays, sequences: Arrays, *, remember: bool = True
-) -> tuple[Arrays, Arrays]:
+def scan(xp: Namespace, step: Step, carried: Arrays, sequences: Arrays, *, remember: bool = True) -> tuple[Arrays, Arrays]:
     """Take a step for each entry of the sequences, along their first axis.
 
     Parameters

@@ -54,7 +54,7 @@ def way_of(signature: Signature, arrays: Sequence[Array], sharing: Sequence[bool
 
 
 def _number_of_axes(signature: Signature, core: str, options: Mapping[str, Any]) -> int:
-    axis = options[f"{core}_axis"]
+    axis = options.get(f"{core}_axis")
     return len(axis) if core in signature.several and isinstance(axis, tuple) else 1
 
 
@@ -88,7 +88,7 @@ def places_left(signature: Signature, way: int, i: int, first: tuple[int, ...], 
     Options name axes of the first array; what is left of them stays in its order. An array that lacks nothing has none.
     """
     cores = signature.ways[way][0]
-    if i == 0 or i in signature.common or not set(signature.ways[way][i]) < set(cores):
+    if i == 0 or not set(signature.ways[way][i]) < set(cores):
         return ()
     rest = iter(first)
     axes = {core: [next(rest) for _ in range(_number_of_axes(signature, core, options))] for core in cores}

@@ -46,7 +46,7 @@ class Signature:
     predicted: tuple[int, ...]
     """Which of the arguments are predicted: a derivative is taken with respect to each."""
     common: frozenset[int]
-    """Which of the arguments all rows share: they have core dimensions, and no others."""
+    """Which of the arguments all rows share: they have core dimensions, in their order, and no others."""
     optional: frozenset[str]
     """The arguments that may be missing: those that a formula has None as default for."""
     target: int
@@ -113,16 +113,17 @@ def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int |
         raise ValueError(
             f"{name}: the first argument has the same core dimensions in each signature, or no argument has any, not {layouts}"
         )
+    found = [[_domain(hints.get(argument), way) for argument in arguments] for way in range(len(ways))]
+    common = frozenset(i for i, domain in enumerate(found[0]) if ways[0][i] and isinstance(domain, Domain) and domain.shared)
     own = {p.name: _parameter(name, p, hints.get(p.name, Any)) for p in keywords}
     kinds = _option_kinds(hints.get(rest[0].name) if rest else None)
     options = {name: default for name, default in DEFAULTS.items() if name in kinds}
     everywhere = -1 if all(map(any, ways)) else None  # where there is a way without core axes, an axis has to be said
-    options |= {f"{core}_axis": everywhere for way in ways for cores in way for core in cores}
+    options |= {f"{core}_axis": everywhere for way in ways for i, cores in enumerate(way) if i not in common for core in cores}
     if taken := own.keys() & options.keys():
         raise TypeError(f"{name}: every loss has an option {taken.pop()!r}; a parameter of that name would hide it")
     shown = [inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=value) for option, value in options.items()]
     defaults = {p.name: p.default for p in own.values() if p.default is not inspect.Parameter.empty}
-    found = [[_domain(hints.get(argument), way) for argument in arguments] for way in range(len(ways))]
     domains = tuple(
         tuple(domain.choose(**defaults) if isinstance(domain, DependentDomain) else domain for domain in of_way)
         for of_way in found
@@ -137,7 +138,7 @@ def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int |
         defaults=defaults,
         options=options,
         predicted=_predicted(name, predicted, arguments, len(required)),
-        common=frozenset(i for i, domain in enumerate(domains[0]) if domain.shared and ways[0][i]),
+        common=common,
         optional=frozenset(p.name for p in optional),
         target=len(required) - 1,
         several=frozenset(core for way in ways for cores in way for core in cores if _admits_tuple(kinds.get(f"{core}_axis"))),

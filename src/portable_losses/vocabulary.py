@@ -3,10 +3,12 @@
 from math import inf, prod
 from typing import NamedTuple, Unpack
 
+from ._compensated import difference
 from ._loss import loss
 from ._namespace import cast, device_of, wide_dtype
 from ._scan import scan
-from .typing import Array, Axis, ClassOptions, Labels, Namespace, NonNegative, Positive, Real, SharedReal, UnitInterval
+from ._shapes import known
+from .typing import Array, Axis, Labels, Namespace, NonNegative, Options, Positive, Real, SharedReal, UnitInterval
 
 __all__ = ["linear_cross_entropy"]
 
@@ -20,10 +22,12 @@ _WEIGHTS = 2**21
 """and of no more classes than have so many weights, which are copied."""
 
 
-class VocabularyOptions(ClassOptions, total=False):
-    """The options of a loss of features and a matrix of weights for each class."""
+class VocabularyOptions(Options, total=False):
+    """The options of a loss of features that have weights for each class."""
 
     feature_axis: int
+    class_weights: Array
+    ignore_index: int | None
 
 
 @loss("(feature),(class,feature),(),(class)->()", predicted=("hidden", "weight", "bias"))
@@ -76,10 +80,11 @@ def linear_cross_entropy(
 
     .. math:: \ell = \log \sum_j \exp z_j - z_k = \mathrm{softplus}\Bigl(\log \sum_{j \ne k} \exp z_j - z_k\Bigr),
 
-    in which nothing cancels where the right class dominates. The logits are computed for a few hundred classes at a time, and
-    their exponentials added up as they come, relative to the largest so far [1]_. For the gradients they are computed once
-    more, class by class: :math:`p_j - y_j` of some classes gives these their rows of the gradient of the weights, and its part
-    to that of the features. So what is held at a time is a quarter of a million logits, or 128 for each token where that is more.
+    of which the others are added up by themselves: nothing cancels where the right class dominates. The logits are computed for
+    a few hundred classes at a time, and their exponentials added up as they come, relative to the largest so far [1]_. For the
+    gradients they are computed once more: :math:`p_j - y_j` of some classes gives these their rows of the gradient of the
+    weights, and its part to that of the features. So what is held at a time is a quarter of a million logits, or 128 of each
+    token where that is more.
 
     On NumPy `value_and_grad` needs less time than a program that holds all logits. On JAX `jax.grad` computes logits again too,
     and on torch ``backward()`` does, but not `torch.func.grad`.
@@ -132,12 +137,11 @@ def _(
     drift = 2 * z_loss * seen.log_total(xp)
     spread = label_smoothing / classes
     # That of the label is p - 1, by the others: where it dominates that is not 0. The smoothing gives some of it back.
-    of_label = drift * xp.exp(seen.label - seen.log_total(xp)) - seen.others(xp) + (label_smoothing - spread)
-    top = xp.maximum(seen.top, seen.label)
-    of_others = (1 + drift) * xp.exp(top - seen.log_total(xp))
-    wide_share = cast(xp, share, top.dtype)
+    of_label = (drift * seen.of_label - seen.of_others) / seen.mass + (label_smoothing - spread)
+    counted = cast(xp, share, seen.top.dtype)
     top, of_label, of_others, spread_share = (
-        cast(xp, x, hidden.dtype)[..., None] for x in (top, wide_share * of_label, wide_share * of_others, wide_share * spread)
+        cast(xp, x, hidden.dtype)[..., None]
+        for x in (seen.top, counted * of_label, counted * (1 + drift) / seen.mass, counted * spread)
     )
     loops = tuple(range(share.ndim))
 
@@ -163,37 +167,37 @@ class _Seen(NamedTuple):
     label: Array
     """The logit of the label."""
     top: Array
-    """The largest of the others."""
-    rest: Array
-    """The sum of the exponentials of the others, relative to that."""
+    """The largest logit."""
+    of_label: Array
+    """The exponential of that of the label, relative to the largest."""
+    of_others: Array
+    """The sum of those of the others."""
     total: Array
     """The sum of all logits."""
 
-    def lead(self, xp: Namespace) -> Array:
-        """Give the logarithm of the odds against the label."""
-        return self.top + xp.log(xp.where(self.rest == 0, 1.0, self.rest)) - self.label  # without others the largest is -inf
+    @property
+    def mass(self) -> Array:
+        """The sum of all exponentials."""
+        return self.of_label + self.of_others
+
+    def surprise(self, xp: Namespace) -> Array:
+        """Give minus the logarithm of the probability of the label, as a sum of what is not negative.
+
+        Where the label leads its exponential is 1, which leaves the others; nor does autodiff see which logit leads.
+        """
+        return xp.log1p((self.of_label - 1) + self.of_others) + (self.top - self.label)
 
     def log_total(self, xp: Namespace) -> Array:
         """Give the logarithm of the sum of all exponentials."""
-        return self.label + _softplus(xp, self.lead(xp))
-
-    def others(self, xp: Namespace) -> Array:
-        """Give the probability of the others."""
-        return xp.exp(-_softplus(xp, -self.lead(xp)))
-
-
-def _softplus(xp: Namespace, x: Array) -> Array:
-    return xp.maximum(x, 0.0) + xp.log1p(xp.exp(-xp.abs(x)))
+        return self.top + xp.log(self.mass)
 
 
 def _value(xp: Namespace, seen: _Seen, classes: int, label_smoothing: float, z_loss: float) -> Array:
-    surprise = _softplus(xp, seen.lead(xp))
-    value = surprise
+    value = seen.surprise(xp)
     if label_smoothing:
-        value = surprise + label_smoothing * (seen.label - seen.total / classes)
+        value = value + label_smoothing * (seen.label - seen.total / classes)
     if z_loss:
-        log_total = seen.label + surprise
-        value = value + z_loss * log_total * log_total
+        value = value + z_loss * seen.log_total(xp) ** 2
     return value
 
 
@@ -205,7 +209,7 @@ class _Rows:
     ) -> None:
         self.xp, self.hidden, self.weight, self.bias, self.labels, self.softcap = xp, hidden, weight, bias, labels, softcap
         classes, features = weight.shape
-        rows = prod(size for size in labels.shape if size is not None and size == size)
+        rows = prod([size for size in labels.shape if known(size)])
         most = max(_LEAST, min(_LOGITS // max(rows, 1), _WEIGHTS // features))
         steps = -(-classes // most)
         self.width = -(-classes // steps)
@@ -242,5 +246,13 @@ class _Rows:
             return (label, cast(xp, largest, wide), rest, total), ()
 
         none = xp.zeros_like(self.hidden[..., 0], dtype=wide)
-        seen, _ = scan(xp, step, (none, xp.full_like(none, -inf), none, none), (self.starts,), remember=False)
-        return _Seen(*seen)
+        started = (none, xp.full_like(none, -inf), none, none)
+        (label, others, rest, total), _ = scan(xp, step, started, (self.starts,), remember=False)
+        top = xp.maximum(label, others)
+        return _Seen(label, top, _exp_of_difference(xp, label, top), rest * _exp_of_difference(xp, others, top), total)
+
+
+def _exp_of_difference(xp: Namespace, x: Array, top: Array) -> Array:
+    shifted, error = difference(xp, x, top)
+    exponential = xp.exp(shifted)
+    return exponential + exponential * error

@@ -15,6 +15,7 @@ from . import (
     robust,
     segmentation,
     special,
+    vocabulary,
 )
 from .case import CLASSES, ROWS, Batch, Case, Example, Sweep, as_exact, as_tuple, example
 from .errors import errors, exact_results
@@ -51,6 +52,7 @@ FAMILIES = (
     ranking,
     embedding,
     embedding_sets,
+    vocabulary,
 )
 
 CASES = tuple(case for family in FAMILIES for case in family.CASES)

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import exact
@@ -10,6 +10,7 @@ import numpy as np
 from mpmath import mp, mpf
 
 import portable_losses
+from portable_losses._namespace import default_dtype, device_of, namespace_of, numpy
 
 ROWS, CLASSES = 6, 4
 
@@ -53,11 +54,14 @@ class Case:
     """How many eps of its largest entry a derivative may be off where terms of it cancel."""
     outer: "Outer | None" = None
     """For a function of a reduced loss: which."""
+    shared: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """The arrays that all rows share, which are the same at every call."""
 
     @property
     def loss(self) -> Any:
         """The loss, looked up by name so that nothing patched is missed."""
-        return getattr(portable_losses, self.name)
+        found = getattr(portable_losses, self.name)
+        return Layer(found, self.shared) if self.shared else found
 
     @property
     def typical(self) -> bool:
@@ -100,6 +104,41 @@ class Case:
 
     def __str__(self) -> str:
         return f"{self.name}-{self.kind}" if self.kind else self.name
+
+
+class Layer:
+    """A loss whose rows share arrays, together with these: a loss of the other arrays, as the tests ask of every loss."""
+
+    def __init__(self, loss: Any, shared: Mapping[str, np.ndarray]) -> None:
+        self.loss, self.shared = loss, shared
+        self.__name__: str = loss.__name__
+        self.signature = loss.signature.without(loss.signature.optional.union(shared))
+
+    def arguments(self, given: Sequence[Any]) -> list[Any]:
+        """Give all arguments: what is shared in the library, on the device and in the dtype of what is given."""
+        like = given[0] if hasattr(given[0], "dtype") else np.asarray(given[0])
+        xp: Any = namespace_of(like)
+        device = None if xp is numpy else device_of(like)
+        dtype = like.dtype if xp.isdtype(like.dtype, "real floating") else default_dtype(xp, like, "real floating")
+        rest = iter(given)
+        return [
+            xp.asarray(self.shared[name], dtype=dtype, device=device) if name in self.shared else next(rest)
+            for name in self.loss.signature.arguments
+            if name in self.shared or name in self.signature.arguments
+        ]
+
+    def __call__(self, *given: Any, **options: Any) -> Any:
+        return self.loss(*self.arguments(given), **options)
+
+    def value_and_grad(self, *given: Any, **options: Any) -> Any:
+        value, gradients = self.loss.value_and_grad(*self.arguments(given), **options)
+        return value, gradients[0]
+
+    def grad(self, *given: Any, **options: Any) -> Any:
+        return self.loss.grad(*self.arguments(given), **options)[0]
+
+    def grad_and_hess(self, *given: Any, **options: Any) -> Any:
+        return self.loss.grad_and_hess(*self.arguments(given), **options)
 
 
 def with_parameters(function: Callable[..., Any], parameters: Mapping[str, Any]) -> Callable[..., Any]:

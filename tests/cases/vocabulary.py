@@ -1,0 +1,74 @@
+"""The case and the sweep of cross-entropy over a vocabulary."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from exact.multiclass import cross_entropy, targets
+from exact.vocabulary import layer
+
+import portable_losses as pl
+
+from .case import CLASSES, Batch, Case, Sweep
+
+FEATURES = 3
+WEIGHT = np.random.default_rng(11).integers(-24, 25, (CLASSES, FEATURES)) / 16  # which every dtype can hold
+BIAS = np.random.default_rng(12).integers(-24, 25, CLASSES) / 16
+
+
+def _labelled(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:
+    return rng.normal(size=(*shape, FEATURES)), rng.integers(0, CLASSES, shape)
+
+
+SETTINGS: tuple[dict[str, Any], ...] = ({}, {"label_smoothing": 0.2, "z_loss": 0.125}, {"softcap": 2.0, "z_loss": 0.5})
+KINKS = ([[0.0, 0.0, 0.0], [200.0, 0.0, 0.0], [0.0, -200.0, 100.0]], [0, 1, 2])
+
+CASES = (
+    Case(
+        "linear_cross_entropy",
+        _labelled,
+        SETTINGS,
+        kinks=KINKS,
+        row=True,
+        exact=layer(WEIGHT),
+        shared={"weight": WEIGHT},
+        slack=8,
+    ),
+    Case(
+        "linear_cross_entropy",
+        _labelled,
+        SETTINGS,
+        kinks=KINKS,
+        kind="bias",
+        row=True,
+        exact=layer(WEIGHT, BIAS),
+        shared={"weight": WEIGHT, "bias": BIAS},
+        slack=8,
+    ),
+)
+
+
+def _rows(dtype: np.dtype) -> Iterator[Batch]:
+    """Logits themselves, for the weights are those of the identity: as precise as can be, and where a class dominates."""
+    random = np.random.default_rng(13)
+    for classes in (2, 5, 300):
+        logits = random.normal(size=(120, classes)) * 2
+        labels = random.integers(0, classes, 120)
+        logits[60:, 0] += 17
+        labels[60:90] = 0
+        yield logits.astype(dtype), labels
+
+
+def _by_identity(order: int, logits: np.ndarray, labels: np.ndarray) -> Any:
+    method = pl.linear_cross_entropy.grad if order else pl.linear_cross_entropy
+    found = method(logits, np.eye(logits.shape[-1], dtype=logits.dtype), labels, reduction="none")
+    return found[0] if order else found
+
+
+def _exactly(logits: Any, label: Any) -> Any:
+    return cross_entropy(logits, targets(label, len(logits)))[:2]
+
+
+# A logit of 20 is rounded when the largest is subtracted, as it was when the matrix product made it: a small probability has
+# the digits of that.
+SWEEPS = (Sweep("linear_cross_entropy", _by_identity, _exactly, lambda dtype: list(_rows(dtype)), orders=2, limit=32.0),)
