@@ -218,10 +218,10 @@ def _on_jax() -> Iterator[Contestant]:
     import jax
     import optax
 
-    jax.config.update("jax_enable_x64", True)  # arrays of float32 stay float32
     device = jax.devices("cpu")[0]
 
     def jitted(function: Callable[..., Any], arrays: tuple[np.ndarray, ...]) -> Call:
+        jax.config.update("jax_enable_x64", arrays[0].dtype == np.float64)  # float32 as JAX is by default
         mine, function = [jax.device_put(x, device) for x in arrays], jax.jit(function)
         return lambda: jax.block_until_ready(function(*mine))
 

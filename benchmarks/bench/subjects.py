@@ -62,7 +62,7 @@ def distributions_of(classes: int) -> Draw:
     def draw(random: np.random.Generator, size: int, dtype: Any) -> tuple[np.ndarray, ...]:
         scores = random.standard_normal((size, classes), dtype)
         scores -= np.log(np.sum(np.exp(scores), axis=-1, keepdims=True))
-        target = random.standard_exponential((size, classes), dtype)
+        target = random.standard_exponential((size, classes), dtype) + dtype(1e-3)
         target /= np.sum(target, axis=-1, keepdims=True)
         return scores, target
 
