@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ._namespace import cast, default_dtype, is_dask, pick, wide_dtype
+from ._namespace import cast, default_dtype, pick, wide_dtype
 from ._prepare import Call
 from ._shapes import known
 from .typing import Array, Domain
@@ -13,7 +13,6 @@ from .typing import Array, Domain
 _FEW = 32
 """So few numbers are added up by Python in less time than a NumPy reduction takes to start."""
 
-_FOLDS = 3
 _FOLD_DOWN_TO = 4096
 
 
@@ -160,23 +159,9 @@ def _count(call: Call, value: Array, weight: Array | None, keepdims: bool = Fals
 
 
 def _total(call: Call, value: Array, keepdims: bool = False) -> Array:
-    """Add up the losses of the whole, float32 in float64 where the device has it: see `block_sum`.
-
-    The folds are sums over two halves, because the gradient of a sum is a view, and that of a slice a copy. Dask folds its
-    chunks by itself.
-    """
-    xp = call.xp
-    if value.dtype != xp.float32 or (call.axis is not None and not is_dask(xp)):
-        return xp.sum(value, axis=call.axis, keepdims=keepdims)
-    wide = wide_dtype(xp, value)
-    if is_dask(xp):
-        return xp.sum(value, axis=call.axis, keepdims=keepdims, dtype=wide)
-    size = prod(value.shape)
-    folds = 0
-    while folds < _FOLDS and size > _FOLD_DOWN_TO and size % 2 == 0:
-        value, size, folds = xp.sum(xp.reshape(value, (2, -1)), axis=0), size // 2, folds + 1
-    total = xp.sum(xp.astype(value, wide, copy=False))
-    return xp.reshape(total, (1,) * len(call.loop)) if keepdims else total
+    """Add up the losses of the whole, float32 in float64 where the device has it: compilers convert and add in one pass."""
+    wide = wide_dtype(call.xp, value) if value.dtype == call.xp.float32 else None
+    return call.xp.sum(value, axis=call.axis, keepdims=keepdims, dtype=wide)
 
 
 def block_sum(values: Array) -> Any:
