@@ -7,6 +7,7 @@ from .._loss import loss
 from .._namespace import one_hot, pick
 from ..special.rows import Exponentials, exponentials
 from ..typing import Array, Axis, ClassLogit, ClassOptions, LabelsOrProbability, Namespace, UnitInterval
+from ._rows import of_label
 
 __all__ = ["cross_entropy"]
 
@@ -85,13 +86,13 @@ def cross_entropy(
 
 
 def _value(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, label_smoothing: float) -> Array:
-    surprise = xp.log1p(parts.rest) - parts.shifted
-    if target.ndim < surprise.ndim:
-        value = pick(xp, surprise, target, axis)
+    tail = xp.log1p(parts.rest)
+    if target.ndim < parts.shifted.ndim:
+        value = xp.squeeze(tail, axis=axis) - pick(xp, parts.shifted, target, axis)
     else:
-        value = xp.squeeze(row_sum(xp, axis, weighted(xp, target, surprise)), axis=axis)
+        value = xp.squeeze(row_sum(xp, axis, weighted(xp, target, tail - parts.shifted)), axis=axis)
     if label_smoothing:
-        mean = xp.squeeze(row_sum(xp, axis, surprise), axis=axis) / surprise.shape[axis]
+        mean = xp.squeeze(row_sum(xp, axis, tail - parts.shifted), axis=axis) / parts.shifted.shape[axis]
         return (1 - label_smoothing) * value + label_smoothing * mean
     return value
 
@@ -102,7 +103,8 @@ def _derivative(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, l
     if labels:
         hit = one_hot(xp, target, parts.shifted, axis)
         if not label_smoothing:
-            return xp.where(hit, -parts.others(xp), parts.exponential) / total
+            is_top, own = (of_label(xp, x, target, axis) for x in (parts.is_top, parts.exponential))
+            return xp.where(hit, -xp.where(is_top, parts.rest, total - own), parts.exponential) / total
         target = xp.astype(hit, parts.shifted.dtype)
     if label_smoothing:
         target = (1 - label_smoothing) * target + label_smoothing / target.shape[axis]
