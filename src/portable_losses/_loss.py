@@ -10,6 +10,7 @@ from . import _small
 from ._autodiff import value_and_derivatives
 from ._docstrings import carry_over, with_options
 from ._evaluate import Finish, Orders, evaluate
+from ._namespace import namespace_of
 from ._signature import Signature, read
 from .typing import Array, Axis, Namespace
 
@@ -61,7 +62,7 @@ class Loss(Generic[P]):
             value = _small.mean(self.signature, self.formula, arrays, options)
             if value is not None:
                 return value
-        return self._in_general((0,), arrays, options)[0]
+        return self._evaluate((0,), arrays, options)[0]
 
     def value_and_grad(self, *arrays: P.args, **options: P.kwargs) -> tuple[Array, Any]:
         """Give the reduced loss and its gradient with respect to what is predicted, in one pass over the data.
@@ -155,10 +156,15 @@ class Loss(Generic[P]):
         return function
 
     def _evaluate(self, orders: Orders, arrays: Sequence[Any], options: Mapping[str, Any]) -> list[Any]:
-        if arrays and type(arrays[0]) is np.ndarray and self.finishing is None:
-            results = _small.derivatives_of_mean(self.signature, self._compute, orders, arrays, options)
-            if results is not None:
-                return results
+        if arrays and type(arrays[0]) is np.ndarray:
+            if self.finishing is None:
+                results = _small.derivatives_of_mean(self.signature, self._compute, orders, arrays, options)
+                if results is not None:
+                    return results
+        elif arrays and (lent_to_numpy := getattr(namespace_of(arrays[0]), "lent_to_numpy", None)):
+            lent: list[Any] | None = lent_to_numpy(self, orders, arrays, options)
+            if lent is not None:
+                return lent
         return self._in_general(orders, arrays, options)
 
     def _in_general(self, orders: Orders, arrays: Sequence[Any], options: Mapping[str, Any]) -> list[Any]:
@@ -195,6 +201,10 @@ class Loss(Generic[P]):
         kept = [given[name] for name in names if name in given and name not in missing]
         rest = {key: value for key, value in options.items() if key not in named}
         return self._signatures[missing], kept, rest
+
+    def _knows(self, order: int) -> bool:
+        """Say whether a derivative is registered: the formula itself is the derivative of order 0."""
+        return order == 0 or order in self._derivatives or (order == 1 and self._value_and_derivative is not None)
 
     def _one_or_all(self, gradients: Sequence[Array]) -> Any:
         return gradients[0] if len(gradients) == 1 else tuple(gradients)
