@@ -8,11 +8,11 @@ import numpy as np
 
 from .typing import Array
 
-_BLOCK_BYTES = 2**19
-"""The size of a temporary: half a dozen of them stay in the caches, and the Python around a block takes a tenth of its time."""
+BLOCK = 2**16
+"""How many numbers are evaluated together, of whatever dtype: many formulas evaluate float32 in float64.
 
-SMALL_BLOCK = _BLOCK_BYTES // 8
-"""As many elements are one block in each dtype."""
+Half a dozen temporaries stay in the caches, and the Python around a block takes a tenth of its time.
+"""
 
 _FEW_CLASSES = 100
 """Up to so many classes a NumPy block is copied with the class axis in front, which makes the inner loops long."""
@@ -33,9 +33,9 @@ def _keep_freed_memory() -> None:
 _keep_freed_memory()
 
 
-def block_size(dtype: np.dtype, entries: int) -> int:
+def block_size(entries: int) -> int:
     """Give how many losses are evaluated together, of so many entries each."""
-    return max(1, _BLOCK_BYTES // dtype.itemsize // entries)
+    return max(1, BLOCK // entries)
 
 
 def blocks(loop: tuple[int, ...], size: int) -> Iterator[Index]:

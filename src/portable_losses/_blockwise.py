@@ -233,7 +233,7 @@ class _Views:
         return total.reshape(-1 if flat else (1,) * (len(self.loop) - total.ndim) + total.shape)
 
     def blocks(self) -> Iterator[Index]:
-        return blocks(self.loop, _MANY if self.call.signature.pulls else block_size(np.dtype(self.call.dtype), self._entries()))
+        return blocks(self.loop, _MANY if self.call.signature.pulls else block_size(self._entries()))
 
     def _entries(self) -> int:
         """Count the numbers that one loss is made of: those of its rows, or one for each of what all rows share."""

@@ -119,7 +119,7 @@ def _on_numpy(
 ) -> list[Array]:
     """Evaluate without warnings of infinities that are meant, and many elements in blocks that stay in the cache."""
     shape = arrays[0].shape if len(arrays) == 1 else np.broadcast_shapes(*(x.shape for x in arrays))
-    size = block_size(arrays[0].dtype, 1)
+    size = block_size(1)
     if not by_element or prod(shape) <= size:
         return [numpy.astype(x, result, copy=False) for x in _as_tuple(formula(numpy, *arrays, **parameters))]
     order: Literal["C", "F"] = "F" if any(x.flags.fnc for x in arrays) else "C"
