@@ -96,11 +96,18 @@ def docs(session: nox.Session) -> None:
     session.run("sphinx-build", "-W", "--keep-going", "-n", "-b", "html", "docs", "docs/_build/html", *session.posargs)
 
 
-@nox.session(default=False)
+@nox.session(default=False, venv_backend="virtualenv")
 def bench(session: nox.Session) -> None:
-    """The benchmarks, on this machine."""
-    install(session)
-    session.run("python", "benchmarks/bench.py", *session.posargs)
+    """Time and memory beside other libraries, on this machine, into benchmarks/results/; `-- --help` says how to do less."""
+    install(session, "bench")
+    session.run("python", "benchmarks/bench", *session.posargs)
+
+
+@nox.session(name="bench-cuda", default=False, venv_backend="virtualenv")
+def bench_cuda(session: nox.Session) -> None:
+    """The same on a GPU, with torch for CUDA and CuPy."""
+    session.install("-e.[cupy]", "torch", "pyperf")
+    session.run("python", "benchmarks/bench", "--contestants", "cuda", "CuPy", *session.posargs)
 
 
 @nox.session(default=False, venv_backend="virtualenv")
