@@ -238,9 +238,7 @@ class _Views:
     def _entries(self) -> int:
         """Count the numbers that one loss is made of: those of its rows, or one for each of what all rows share."""
         call = self.call
-        common = [call.arrays[i].size for i in call.signature.common]
-        rows = sum(map(bool, call.places)) - len(common)  # losses of two rows have more temporaries
-        entries: int = max(call.entries * max(1, rows), *common, 1)
+        entries: int = max([call.entries, *(call.arrays[i].size for i in call.signature.common)])
         return entries
 
     def share(self, index: Index, stray: Array | None, weight: Array | None, divisor: Any) -> Array:

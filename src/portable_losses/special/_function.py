@@ -121,7 +121,8 @@ def _on_numpy(
     shape = arrays[0].shape if len(arrays) == 1 else np.broadcast_shapes(*(x.shape for x in arrays))
     size = block_size(1)
     if not by_element or prod(shape) <= size:
-        return [numpy.astype(x, result, copy=False) for x in _as_tuple(formula(numpy, *arrays, **parameters))]
+        values = _as_tuple(formula(numpy, *arrays, **parameters))
+        return [numpy.astype(x, result, copy=any(x is given for given in arrays)) for x in values]
     order: Literal["C", "F"] = "F" if any(x.flags.fnc for x in arrays) else "C"
     outputs = [np.empty(shape, result, order=order) for _ in range(count)]
     everything = [*(np.broadcast_to(x, shape) for x in arrays), *outputs]
