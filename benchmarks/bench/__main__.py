@@ -52,10 +52,10 @@ def main() -> None:
             for size in sorted(given.sizes):
                 if subject.classes <= max(10, size):
                     suite += measured(subject, players, dtype, size, given)
-    lines = [*head, *report.tables(suite)]
+        lines = [*head, *report.tables(suite)]
+        if given.write:  # after each loss, as a run may be stopped
+            write(suite, lines)
     print(*lines[len(head) :], sep="\n")
-    if given.write:
-        write(suite, lines)
 
 
 def options() -> argparse.Namespace:
@@ -90,8 +90,9 @@ def measured(
         made = {player: player.make(subject, arrays, quantity) for player in players}
         calls = {player: call for player, call in made.items() if call is not None}
         agree(f"{subject.name}, {dtype}, {size}", calls)
-        print(f"{subject.name}, {dtype}, {size:.0e}, {quantity}", file=sys.stderr, flush=True)
         taken = in_turns({player.name: call for player, call in calls.items()}, given.seconds)
+        shortest = ", ".join(f"{name} {min(times):.2g}" for name, (times, _) in taken.items())
+        print(f"{subject.name}, {dtype}, {size:.0e}, {quantity}, shortest in s: {shortest}", file=sys.stderr, flush=True)
         for player, call in calls.items():
             peak = player.peak(call) if size >= MEMORY_FROM else None
             times, loops = taken[player.name]

@@ -27,6 +27,7 @@ TORCH, TORCH_COMPILED = "torch", "torch, compiled"
 OURS_TORCH, OURS_COMPILED, OURS_BACKWARD = "here, torch", "here, torch, compiled", "here, torch, backward"
 OPTAX, OURS_JAX = "JAX, jit", "here, JAX, jit"
 SKLEARN = "scikit-learn"
+OURS_CUPY, TEXTBOOK_FUSED = "here, CuPy", "textbook, CuPy, fused"
 
 
 class Contestant(NamedTuple):
@@ -267,5 +268,5 @@ def _on_cupy() -> Iterator[Contestant]:
         return _waiting(lambda: function(*mine), done)
 
     yield Contestant("textbook, CuPy", _textbook(cupy, cupy.asarray, done), peak)
-    yield Contestant("textbook, CuPy, fused", fused, peak)
-    yield Contestant("here, CuPy", _of_losses(cupy.asarray, done), peak)
+    yield Contestant(TEXTBOOK_FUSED, fused, peak)
+    yield Contestant(OURS_CUPY, _of_losses(cupy.asarray, done), peak)

@@ -46,7 +46,6 @@ FIGURES = (
         who.TEXTBOOK,
         1.0,
         size=SMALL,
-        dtype="float64",
         chosen=lambda name: name == "mse_loss",
     ),
     Figure(
@@ -61,6 +60,9 @@ FIGURES = (
     Figure("under jax.jit / optax, value and gradient", who.OURS_JAX, who.OPTAX, 1.05, BOTH),
     Figure("under torch.compile / torch", who.OURS_COMPILED, who.TORCH_COMPILED, 1.05),
     Figure("under torch.compile / torch, backward", who.OURS_COMPILED, who.TORCH_COMPILED, 1.05, BOTH),
+    Figure("GPU: under torch.compile / torch", f"{who.OURS_COMPILED}, cuda", f"{who.TORCH_COMPILED}, cuda", 1.05),
+    Figure("GPU: eager / torch", f"{who.OURS_TORCH}, cuda", f"{who.TORCH}, cuda", 1.05),
+    Figure("GPU: CuPy / textbook, fused", who.OURS_CUPY, who.TEXTBOOK_FUSED, 1.05),
 )
 
 
