@@ -95,3 +95,24 @@ def test_subclasses_of_numpy_arrays_are_numpy():
         pass
 
     assert namespace_of(np.zeros(2).view(Sub)) is namespace_of(np.float64(1.0)) is numpy
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_mask_that_selects_nothing(dtype):
+    """The shape and the dtype are those of NumPy, whatever was spared."""
+    x = np.linspace(-1, 1, 3000, dtype=dtype)
+    nothing = x > 2
+    others = (0.0, 1, x, x[:1], np.ones((2, 3000), dtype), np.asarray(7, dtype), np.ones(3000, "float64"))
+    for other in others:
+        for args in ((other, x), (x, other)):
+            actual, expected = numpy.where(nothing, *args), np.where(nothing, *args)
+            np.testing.assert_array_equal(actual, expected, strict=True)
+
+
+def test_special_functions_give_arrays_of_their_own():
+    """Also where a formula hands back what it was given."""
+    from portable_losses.special._function import Special
+
+    same = Special(lambda xp, x, /: xp.where(x != x, 0.0, x))
+    x = np.linspace(-1, 1, 3000)
+    assert not np.shares_memory(same(x), x)

@@ -148,7 +148,7 @@ def _on_torch(device: str, peak: Callable[[Call], int | None]) -> Iterator[Conte
         return _waiting(both, done)
 
     def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-        return torch.compile(function, dynamic=True, fullgraph=True, backend="inductor" if device == "cuda" else compiler())
+        return torch.compile(function, dynamic=False, fullgraph=True, backend="inductor" if device == "cuda" else compiler())
 
     def torchs(subject: Subject) -> Callable[..., Any]:
         return lambda *arrays: subject.torch(torch, functional, *arrays)
@@ -156,14 +156,19 @@ def _on_torch(device: str, peak: Callable[[Call], int | None]) -> Iterator[Conte
     def eager(subject: Subject, arrays: tuple[np.ndarray, ...], quantity: str) -> Call:
         return with_backward(torchs(subject), arrays, quantity)
 
-    def eager_compiled(subject: Subject, arrays: tuple[np.ndarray, ...], quantity: str) -> Call:
-        return with_backward(_once(compiled, torchs(subject), subject, device, "theirs"), arrays, quantity)
+    def eager_compiled(subject: Subject, arrays: tuple[np.ndarray, ...], quantity: str) -> Call | None:
+        return in_compiler(torchs(subject), arrays, quantity, f"{subject.name}, {len(arrays[0])}", device, "theirs")
 
     def ours(subject: Subject) -> Callable[..., Any]:
         return lambda *arrays: subject.loss(*arrays, **subject.parameters)
 
-    def ours_compiled(subject: Subject, arrays: tuple[np.ndarray, ...], quantity: str) -> Call:
-        return with_backward(_once(compiled, ours(subject), subject, device, "ours"), arrays, quantity)
+    def ours_compiled(subject: Subject, arrays: tuple[np.ndarray, ...], quantity: str) -> Call | None:
+        return in_compiler(ours(subject), arrays, quantity, f"{subject.name}, {len(arrays[0])}", device, "ours")
+
+    def in_compiler(function: Callable[..., Any], arrays: tuple[np.ndarray, ...], quantity: str, *key: str) -> Call | None:
+        if arrays[0].dtype != np.float32:  # it takes seconds to compile a function
+            return None
+        return with_backward(_once(compiled, function, *key), arrays, quantity)
 
     def backward(subject: Subject, arrays: tuple[np.ndarray, ...], quantity: str) -> Call | None:
         return with_backward(ours(subject), arrays, quantity) if quantity == BOTH else None
@@ -180,17 +185,18 @@ def _on_torch(device: str, peak: Callable[[Call], int | None]) -> Iterator[Conte
 _compiled: dict[Any, Callable[..., Any]] = {}
 
 
-def _once(build: Callable[..., Any], function: Callable[..., Any], subject: Subject, *key: str) -> Callable[..., Any]:
-    """Compile a function once for all sizes.
+def _once(build: Callable[..., Any], function: Callable[..., Any], what: str, *key: str) -> Callable[..., Any]:
+    """Compile a function once for its value and its gradient.
 
-    torch counts recompilations by the lines of code, which all subjects share: it forgets those of the subject before.
+    torch counts recompilations by the lines of code, which all subjects share: it forgets those of the subject and size before.
+    One kernel for all sizes would be that of the size that it first met, here or in another run, with or without threads.
     """
     import torch
 
-    if not any(subject.name == name for name, *_ in _compiled):
+    if not any(what == name for name, *_ in _compiled):
         torch.compiler.reset()
         _compiled.clear()
-    found = (subject.name, *key)
+    found = (what, *key)
     if found not in _compiled:
         _compiled[found] = build(function)
     return _compiled[found]
