@@ -130,6 +130,8 @@ def heading(players: list[Contestant]) -> list[str]:
         f"# {processor()}, {today()}\n",
         f"Python {platform.python_version()}, {', '.join(versions())}; {os.cpu_count()} cores.",
     ]
+    if hasattr(os, "getloadavg"):
+        lines.append(f"Other programs at the start: a load of {os.getloadavg()[0]:.1f}.")
     if any("compiled" in name for name in names):
         lines.append(f"torch.compile has the backend {compiler()}" + ("." if compiler() == "inductor" else ": no C++ compiler."))
     if any("cuda" in name for name in names):
