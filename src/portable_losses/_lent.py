@@ -93,4 +93,12 @@ class _Recorded(torch.autograd.Function):  # type: ignore[misc]
             return *(None,) * 5, *(next(made) if x.requires_grad else None for x in predictions)
         if gradients is None:
             gradients = loss._evaluate((1,), (*predictions, *rest), options)[0]
-        return *(None,) * 5, *(gradient * upstream for gradient in gradients)
+        return *(None,) * 5, *(gradients if _is_one(upstream) else [gradient * upstream for gradient in gradients])
+
+
+def _is_one(upstream: torch.Tensor) -> bool:
+    """Say whether the loss is the end of the graph: there is nothing to multiply, and no second array is made."""
+    try:
+        return bool(upstream.item() == 1)
+    except RuntimeError:  # several at once, by vmap
+        return False
