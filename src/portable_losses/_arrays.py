@@ -140,11 +140,12 @@ def check_real(name: str, key: str, xp: Namespace, array: Array) -> None:
 def check_kind(signature: Signature, i: int, xp: Namespace, array: Array, domain: Domain) -> None:
     """Refuse a target that does not hold what its domain says: integers for labels, real numbers otherwise."""
     key = signature.arguments[i]
-    if domain.labels:
+    if domain.integer:
         if not is_kind(xp, array.dtype, "integral", "bool"):
+            hint = "; probabilities have the class axis as well" if domain.labels else ""
             raise TypeError(
-                f"{signature.name}: {key} has the shape of labels, {tuple(array.shape)}, which are integers, but its dtype is "
-                f"{array.dtype}; probabilities have the class axis as well"
+                f"{signature.name}: {key} has the shape of {'labels' if domain.labels else 'lengths'}, {tuple(array.shape)}, which "
+                f"are integers, but its dtype is {array.dtype}{hint}"
             )
         return
     check_real(signature.name, key, xp, array)
@@ -155,9 +156,10 @@ def filled(
 ) -> Array:
     """Make an array of a Python number: of the loop shape, as every argument without core dimensions is."""
     number = value.item() if isinstance(value, np.generic) else value
-    if domain.labels:
+    if domain.integer:
         if not isinstance(number, Integral):  # bool is one
-            raise TypeError(f"{signature.name}: {signature.arguments[i]} must be an integer label, got {value!r}")
+            kind = "label" if domain.labels else "length"
+            raise TypeError(f"{signature.name}: {signature.arguments[i]} must be an integer {kind}, got {value!r}")
         dtype = default_dtype(xp, pred, "indexing")
     if xp is numpy:
         return np.broadcast_to(np.asarray(number, dtype), loop)

@@ -12,6 +12,7 @@ from ._domains import all_inside, inside, refuse, validating
 from ._namespace import numpy
 from ._prepare import Call
 from ._reduce import (
+    beyond,
     block_sum,
     block_sum_over,
     converted,
@@ -265,12 +266,16 @@ class _Views:
         call = self.call
         block = [x if i in call.signature.common else x[index] for i, x in enumerate(self.raw)]
         arrays = without_left_out(call, converted(call, block), weight)
-        if not self.look:
-            return with_labels_inside(call, arrays)
-        for i, domain in enumerate(call.domains):
-            if not domain.unbounded and not all_inside(domain, arrays[i], call.classes):
-                self._refuse(i)
-        return arrays, None
+        if self.look:
+            for i, domain in enumerate(call.domains):
+                if not domain.unbounded and not all_inside(domain, arrays[i], call.limit(domain)):
+                    unseen = beyond(call, i, arrays)
+                    if unseen is None or not np.all(inside(domain, arrays[i], call.limit(domain)) | unseen):
+                        self._refuse(i)
+        if self.look and not any(domain.until and domain.integer for domain in call.domains):
+            return arrays, None
+        arrays, stray = with_labels_inside(call, arrays)
+        return arrays, None if self.look else stray
 
     def _refuse_weights(self) -> NoReturn:
         call = self.call
@@ -288,7 +293,10 @@ class _Views:
         weight = weigh(call, arrays[call.signature.target], call.weights, call.where)
         arrays = without_left_out(call, arrays, weight)
         domain, values = call.domains[i], call.arrays[i]
-        good = inside(domain, arrays[i], call.classes)
+        good = inside(domain, arrays[i], call.limit(domain))
+        unseen = beyond(call, i, arrays)
+        if unseen is not None:
+            good |= unseen
         own = dict(zip(call.signature.predicted, call.shared, strict=True)).get(i)
         if own is not None:
             self._refuse_shared(call.signature.arguments[i], domain, values, good, own)

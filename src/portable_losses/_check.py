@@ -239,7 +239,10 @@ def _rows() -> Iterator[_Row]:
                 label=f"{name} {layout}" if len(signature.ways) > 1 else name,
                 loss=loss,
                 axis=positions if len(positions) == 1 else (positions,) if positions else (None,) * vectors,
-                inputs=[_drawn(domain, shape, generator) for domain, shape in zip(domains, shapes, strict=True)],
+                inputs=[
+                    _lengths(domain, shape, sizes, cores[0]) if domain.counted else _drawn(domain, shape, generator)
+                    for domain, shape in zip(domains, shapes, strict=True)
+                ],
                 parameters={
                     parameter.name: _between(parameter.constraints, generator)
                     for parameter in signature.parameters.values()
@@ -248,11 +251,16 @@ def _rows() -> Iterator[_Row]:
             )
 
 
+def _lengths(domain: Domain, shape: tuple[int, ...], sizes: dict[str, int], predicted: tuple[str, ...]) -> Array:
+    """Give all of what is predicted, and one entry of everything else, which fits into it."""
+    return np.full(shape, sizes[domain.counted] if domain.counted in predicted else 1)
+
+
 def _drawn(domain: Domain, shape: tuple[int, ...], generator: random.Random) -> Array:
     values = np.empty(shape, np.int64 if domain.labels else np.float64)
     for index in np.ndindex(shape):
         if domain.labels:
-            values[index] = generator.randrange(_SHORTEST_CORE)
+            values[index] = generator.randrange(domain.excluded is not None, _SHORTEST_CORE)
         elif domain.members:
             values[index] = generator.choice(domain.members)
         else:

@@ -84,7 +84,7 @@ def _raises(signature: Signature) -> str:
     domains = [domain for domains in signature.domains for domain in domains]
     names = ", ".join(f"`{name}`" for name in signature.parameters)
     return _RAISES.format(
-        kinds="real numbers, or integer labels" if any(domain.labels for domain in domains) else "real numbers",
+        kinds="real numbers, or integer labels" if any(domain.integer for domain in domains) else "real numbers",
         parameters=f"{names} or " if names else "",
         values=", or, on NumPy, a value is outside its domain" if not all(domain.unbounded for domain in domains) else "",
     )

@@ -142,10 +142,16 @@ def _bounds(constraints: tuple[Any, ...]) -> str:
 # Values
 
 
-def inside(domain: Domain, values: Array, classes: int | None) -> Array:
+def among(domain: Domain, values: Array, limit: int) -> Array:
+    """Say of labels or lengths, of any library, which are in the domain: from 0 up to a limit."""
+    good = (values >= 0) & (values < limit)
+    return good if domain.excluded is None else good & (values != domain.excluded)
+
+
+def inside(domain: Domain, values: Array, limit: int | None) -> Array:
     """Say of each value of a NumPy array whether it is in the domain; NaN, which is nobody's fault, is."""
-    if domain.labels:
-        return values == values if classes is None else (values >= 0) & (values < classes)
+    if domain.integer:
+        return values == values if limit is None else among(domain, values, limit)
     good = values == values
     for part in domain.interval or ():
         good &= _holds(part, values)
@@ -156,14 +162,14 @@ def inside(domain: Domain, values: Array, classes: int | None) -> Array:
     return good | np.isnan(values)
 
 
-def all_inside(domain: Domain, values: Array, classes: int | None) -> bool:
+def all_inside(domain: Domain, values: Array, limit: int | None) -> bool:
     """Say whether a NumPy block is inside its domain, by its extremes where they tell: two reads while it is in the cache."""
-    if values.size == 0 or (domain.labels and classes is None):
+    if values.size == 0 or (domain.integer and limit is None):
         return True
-    if not (domain.members or domain.whole):
+    if not (domain.members or domain.whole or domain.excluded is not None):
         low, high = np.minimum.reduce(values, axis=None), np.maximum.reduce(values, axis=None)
-        if domain.labels:
-            return bool(low >= 0 and high < (classes or 0))
+        if domain.integer:
+            return bool(low >= 0 and high < (limit or 0))
         bounds = domain.interval
         if bounds is None or (
             (bounds.ge is None or low >= bounds.ge)
@@ -172,7 +178,7 @@ def all_inside(domain: Domain, values: Array, classes: int | None) -> bool:
             and (bounds.lt is None or high < bounds.lt)
         ):
             return True
-    return bool(np.all(inside(domain, values, classes)))
+    return bool(np.all(inside(domain, values, limit)))
 
 
 def refuse(loss: str, argument: str, domain: Domain, values: Array, good: Array) -> NoReturn:

@@ -12,7 +12,19 @@ import numpy as np
 from ._arrays import NUMBER, check_kind, check_real, filled, floating, is_kind, read_arrays
 from ._domains import check_parameter
 from ._namespace import device_of, numpy, scalar, wide_dtype
-from ._shapes import Merge, check_agreement, check_broadcast, known, loop_axes, merged, places_left, places_of, spread, way_of
+from ._shapes import (
+    Merge,
+    check_agreement,
+    check_broadcast,
+    check_indices,
+    known,
+    loop_axes,
+    merged,
+    places_left,
+    places_of,
+    spread,
+    way_of,
+)
 from ._signature import Signature
 from .typing import Array, Domain, Namespace, Reduction
 
@@ -67,6 +79,10 @@ class Call:
         """How many classes labels choose from; None where labels are only names."""
         return self.sizes.get("class")
 
+    def limit(self, domain: Domain) -> int | None:
+        """Give how many integers from 0 a domain of labels or lengths has; None where labels are only names."""
+        return self.sizes[domain.counted] + 1 if domain.counted else self.classes
+
 
 def prepare(signature: Signature, arguments: Sequence[Any], given: Mapping[str, Any]) -> Call:
     """Check a call and read its arrays; nothing is computed."""
@@ -106,6 +122,7 @@ def prepare(signature: Signature, arguments: Sequence[Any], given: Mapping[str, 
     pred = arrays[0]
     loop = tuple(pred.shape[: pred.ndim - core])
     sizes = check_agreement(signature, way, arrays, sharing, places, arguments)
+    check_indices(signature, parameters, sizes)
     predictions = [arrays[i] for i in signature.predicted]
     kinds = [
         floating(name, signature.arguments[i], xp, pred if isinstance(x, NUMBER) else x)

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ._namespace import cast, default_dtype, pick, wide_dtype
+from ._domains import among
+from ._namespace import cast, default_dtype, pick, places, wide_dtype
 from ._prepare import Call
 from ._shapes import known
 from .typing import Array, Domain
@@ -27,7 +28,7 @@ def converted_target(call: Call, raw: Array) -> Array:
 
 
 def _converted(call: Call, array: Array, domain: Domain) -> Array:
-    return cast(call.xp, array, default_dtype(call.xp, array, "indexing") if domain.labels else call.dtype)
+    return cast(call.xp, array, default_dtype(call.xp, array, "indexing") if domain.integer else call.dtype)
 
 
 def weigh(call: Call, target: Array, weights: Array | None, where: Array | None) -> Array | None:
@@ -51,13 +52,25 @@ def _class_weight(call: Call, target: Array) -> Array:
     class_weights = cast(xp, call.class_weights, call.dtype)
     if not call.domains[call.signature.target].labels:
         return xp.sum(target * class_weights, axis=-1)
-    label = xp.where(strayed(call, target), xp.zeros_like(target), target)
+    label = xp.where(strayed(call, call.domains[call.signature.target], target), xp.zeros_like(target), target)
     return pick(xp, xp.broadcast_to(class_weights, (*label.shape, class_weights.shape[0])), label, -1)
 
 
-def strayed(call: Call, labels: Array) -> Array:
-    """Say which labels name no class."""
-    return (labels < 0) | (labels >= call.classes)
+def strayed(call: Call, domain: Domain, values: Array) -> Array:
+    """Say which labels name no class, or which lengths are longer than what they measure."""
+    limit = call.limit(domain)
+    assert limit is not None
+    return ~among(domain, values, limit)
+
+
+def beyond(call: Call, i: int, arrays: list[Array]) -> Array | None:
+    """Say which entries of an array lie beyond the lengths that another says, None where it has no such lengths."""
+    until = call.domains[i].until
+    if until not in call.signature.arguments:
+        return None
+    cores = len(call.places[i])
+    length = arrays[call.signature.arguments.index(until)][(..., *(None,) * cores)]
+    return places(call.xp, -cores, arrays[i]) >= length
 
 
 def without_left_out(call: Call, arrays: list[Array], weight: Array | None) -> list[Array]:
@@ -72,23 +85,28 @@ def without_left_out(call: Call, arrays: list[Array], weight: Array | None) -> l
     return [
         x
         if i in call.signature.common
-        else xp.where(keep[(..., *(None,) * len(place))], x, xp.full_like(x, int(domain.safe) if domain.labels else domain.safe))
+        else xp.where(keep[(..., *(None,) * len(place))], x, xp.full_like(x, int(domain.safe) if domain.integer else domain.safe))
         for i, (x, domain, place) in enumerate(zip(arrays, call.domains, call.places, strict=True))
     ]
 
 
 def with_labels_inside(call: Call, arrays: list[Array]) -> tuple[list[Array], Array | None]:
-    """Put label 0 in place of labels that name no class, and say where: there the result is NaN.
+    """Put label 0 in place of labels that name no class, and say where: there the result is NaN, but for what is beyond lengths.
 
-    Left to the libraries a stray label raises, wraps around, is clamped, or reads what lies beyond.
+    Left to the libraries a stray label raises, wraps around, is clamped, or reads what lies beyond. So it is with lengths.
     """
     stray = None
     inside = list(arrays)
     for i, domain in enumerate(call.domains):
-        if domain.labels and call.classes is not None:
-            outside = strayed(call, arrays[i])
+        if domain.integer and call.limit(domain) is not None:
+            outside = strayed(call, domain, arrays[i])
             inside[i] = call.xp.where(outside, call.xp.zeros_like(arrays[i]), arrays[i])
-            stray = call.xp.any(outside, axis=tuple(range(-len(call.places[i]), 0))) if call.places[i] else outside
+            unseen = beyond(call, i, arrays)
+            if unseen is not None:
+                outside = outside & ~unseen
+            if call.places[i]:
+                outside = call.xp.any(outside, axis=tuple(range(-len(call.places[i]), 0)))
+            stray = outside if stray is None else stray | outside
     return inside, stray
 
 

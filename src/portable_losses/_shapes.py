@@ -166,6 +166,14 @@ def check_agreement(
     return sizes
 
 
+def check_indices(signature: Signature, parameters: Mapping[str, Any], sizes: Mapping[str, int]) -> None:
+    """Check that parameters which are places along a core dimension lie inside it."""
+    for key, core in signature.indices.items():
+        value, size = parameters[key], sizes[core]
+        if known(size) and not 0 <= value < size:
+            raise ValueError(f"{signature.name}: {key} must be a {core}, from 0 to {size - 1}, got {value!r}")
+
+
 def _differ(signature: Signature, i: int, first: tuple[int, ...], other: tuple[int, ...], same: bool) -> None:
     names = signature.arguments
     wanted = "their shapes must be the same" if same else "their shapes must agree on all axes but the core axes"

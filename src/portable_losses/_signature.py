@@ -8,7 +8,7 @@ from types import NoneType, UnionType
 from typing import Any, TypeAlias, Union, Unpack, get_args, get_origin, get_type_hints
 
 from ._domains import Parameter, check_parameter
-from .typing import DependentDomain, Domain, Options
+from .typing import DependentDomain, Domain, Index, Options
 
 DEFAULTS: Mapping[str, Any] = {
     "reduction": "mean",
@@ -41,6 +41,8 @@ class Signature:
     parameters: Mapping[str, Parameter]
     defaults: Mapping[str, Any]
     """The defaults of the parameters."""
+    indices: Mapping[str, str]
+    """The parameters that are places along a core dimension, and which."""
     options: Mapping[str, Any]
     """The options of the engine and their defaults."""
     predicted: tuple[int, ...]
@@ -136,6 +138,7 @@ def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int |
         dependent={i: domain for i, domain in enumerate(found[0]) if isinstance(domain, DependentDomain)},
         parameters=own,
         defaults=defaults,
+        indices={key: part.core for key, one in own.items() for part in one.constraints if isinstance(part, Index)},
         options=options,
         predicted=_predicted(name, predicted, arguments, len(required)),
         common=common,

@@ -21,6 +21,7 @@ __all__ = [
     "DependentDomain",
     "Domain",
     "Gap",
+    "Index",
     "Labels",
     "LabelsOrProbability",
     "Logit",
@@ -83,6 +84,12 @@ class Domain:
         Whether the values must be whole numbers.
     labels : bool, optional
         Whether the values are indices into the classes: integers from 0 up to the number of classes.
+    excluded : int, optional
+        The label that has another meaning and may not be among the values.
+    counted : str, optional
+        The core dimension that the values are lengths along: integers from 0 to its size.
+    until : str, optional
+        The argument with the lengths of the rows, along their first core axis: what lies beyond is not looked at.
     shared : bool, optional
         Whether losses may share a value: the array broadcasts to the first prediction, as a scale of a distribution does.
     hint : str, optional
@@ -95,13 +102,21 @@ class Domain:
     members: tuple[float, ...] = ()
     whole: bool = False
     labels: bool = False
+    excluded: int | None = None
+    counted: str = ""
+    until: str = ""
     shared: bool = False
     hint: str = ""
 
     @property
     def unbounded(self) -> bool:
         """Whether no value at all can lie outside, so that there is nothing to look at."""
-        return self.interval is None and not self.labels
+        return self.interval is None and not self.integer
+
+    @property
+    def integer(self) -> bool:
+        """Whether the values are integers from 0 to an end which the shapes say: labels or lengths."""
+        return self.labels or bool(self.counted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +130,19 @@ class DependentDomain:
     """
 
     choose: Callable[..., Domain]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A constraint of a parameter, as those of annotated_types: a place along a core dimension.
+
+    Parameters
+    ----------
+    core : str
+        The core dimension.
+    """
+
+    core: str
 
 
 @dataclass(frozen=True, slots=True)
