@@ -144,8 +144,8 @@ def check_kind(signature: Signature, i: int, xp: Namespace, array: Array, domain
         if not is_kind(xp, array.dtype, "integral", "bool"):
             hint = "; probabilities have the class axis as well" if domain.labels else ""
             raise TypeError(
-                f"{signature.name}: {key} has the shape of {'labels' if domain.labels else 'lengths'}, {tuple(array.shape)}, which "
-                f"are integers, but its dtype is {array.dtype}{hint}"
+                f"{signature.name}: {key} has the shape of {'labels' if domain.labels else 'lengths'}, {tuple(array.shape)}, "
+                f"which are integers, but its dtype is {array.dtype}{hint}"
             )
         return
     check_real(signature.name, key, xp, array)

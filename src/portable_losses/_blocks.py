@@ -14,6 +14,9 @@ BLOCK = 2**16
 Half a dozen temporaries stay in the caches, and the Python around a block takes a tenth of its time.
 """
 
+_MOST_STEPS = 64
+"""Blocks are no larger than so many temporaries: 32 MiB."""
+
 _FEW_CLASSES = 100
 """Up to so many classes a NumPy block is copied with the class axis in front, which makes the inner loops long."""
 
@@ -33,9 +36,12 @@ def _keep_freed_memory() -> None:
 _keep_freed_memory()
 
 
-def block_size(entries: int) -> int:
-    """Give how many losses are evaluated together, of so many entries each."""
-    return max(1, BLOCK // entries)
+def block_size(entries: int, steps: int = 1) -> int:
+    """Give how many losses are evaluated together, of so many entries each.
+
+    A formula that takes steps has, at each, a share of the entries in the cache; all steps together stay in memory.
+    """
+    return max(1, BLOCK * min(steps, _MOST_STEPS) // entries)
 
 
 def blocks(loop: tuple[int, ...], size: int) -> Iterator[Index]:

@@ -234,7 +234,10 @@ class _Views:
         return total.reshape(-1 if flat else (1,) * (len(self.loop) - total.ndim) + total.shape)
 
     def blocks(self) -> Iterator[Index]:
-        return blocks(self.loop, _MANY if self.call.signature.pulls else block_size(self._entries()))
+        if self.call.signature.pulls:
+            return blocks(self.loop, _MANY)
+        steps = self.call.sizes.get(self.call.signature.steps, 1)
+        return blocks(self.loop, block_size(self._entries(), steps))
 
     def _entries(self) -> int:
         """Count the numbers that one loss is made of: those of its rows, or one for each of what all rows share."""

@@ -33,6 +33,8 @@ class Loss(Generic[P]):
         Its gufunc signatures; none for a pointwise loss.
     predicted : int or tuple of str
         How many of its arrays, from the first, are predictions, or their names.
+    steps : str
+        The core dimension that it goes along step by step, or nothing.
 
     See Also
     --------
@@ -40,10 +42,14 @@ class Loss(Generic[P]):
     """
 
     def __init__(
-        self, formula: Callable[..., Array], layouts: tuple[str, ...] = (), predicted: int | tuple[str, ...] = 1
+        self,
+        formula: Callable[..., Array],
+        layouts: tuple[str, ...] = (),
+        predicted: int | tuple[str, ...] = 1,
+        steps: str = "",
     ) -> None:
         self.formula = formula
-        self.signature: Signature = read(formula, layouts, predicted)
+        self.signature: Signature = read(formula, layouts, predicted, steps)
         self._signatures: dict[frozenset[str], Signature] = {frozenset(): self.signature}
         self._derivatives: dict[int, Callable[..., Any]] = {}
         self._value_and_derivative: Callable[..., Any] | None = None
@@ -301,11 +307,11 @@ def _as_tuple(derivative: Any) -> tuple[Array, ...]:
 def loss(formula: Callable[Concatenate[Namespace, P], Array], /) -> Loss[P]: ...
 @overload
 def loss(
-    layout: str, /, *layouts: str, predicted: int | tuple[str, ...] = 1
+    layout: str, /, *layouts: str, predicted: int | tuple[str, ...] = 1, steps: str = ""
 ) -> Callable[[Callable[Concatenate[Namespace, Axis, P], Array]], Loss[P]]: ...
 @overload
 def loss(*, predicted: int | tuple[str, ...]) -> Callable[[Callable[Concatenate[Namespace, P], Array]], Loss[P]]: ...
-def loss(*given: Any, predicted: int | tuple[str, ...] = 1) -> Any:
+def loss(*given: Any, predicted: int | tuple[str, ...] = 1, steps: str = "") -> Any:
     r"""Make a loss of a formula.
 
     The formula is written once, over an array namespace; what it returns is the loss of each element, before weights, mask
@@ -321,6 +327,9 @@ def loss(*given: Any, predicted: int | tuple[str, ...] = 1) -> Any:
         None as default: ``formula(xp, pred, target, /, offset=None, *, parameter=default, ...)``.
     predicted : int or tuple of str, default 1
         How many of the arrays, from the first, are predictions, or their names: derivatives are taken with respect to these.
+    steps : str, optional
+        The core dimension that the formula goes along step by step. On NumPy more losses are then evaluated together: each step
+        has its share of the arrays.
 
     Returns
     -------
@@ -359,4 +368,4 @@ def loss(*given: Any, predicted: int | tuple[str, ...] = 1) -> Any:
         return Loss(given[0], (), predicted)
     if not all(isinstance(layout, str) for layout in given):
         raise TypeError(f"loss decorates one formula, or takes gufunc signatures such as '(class),()->()', not {given!r}")
-    return lambda formula: Loss(formula, given, predicted)
+    return lambda formula: Loss(formula, given, predicted, steps)

@@ -70,7 +70,9 @@ class Call:
 
     @property
     def entries(self) -> int:
-        """How many numbers of the first argument make one loss."""
+        """How many numbers of the first argument make one loss; at each step there may be as many as in all other dimensions."""
+        if steps := self.signature.steps:
+            return self.sizes[steps] * sum(size for core, size in self.sizes.items() if core != steps)
         size: int = prod(self.arrays[0].shape[-self.core :]) if self.core else 1
         return size
 

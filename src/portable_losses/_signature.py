@@ -59,6 +59,8 @@ class Signature:
     """The core dimensions that may have several axes: those whose option is said to be an int or a tuple."""
     core: tuple[str, ...]
     """The core dimensions of the first argument, in the first way to call the loss: none for a pointwise loss."""
+    steps: str
+    """The core dimension that the formula goes along step by step, if there is one."""
     small: tuple[tuple[bool, bool], ...]
     """For each argument of the first way to call the loss: whether it has the core dimension, and whether it holds labels. Empty
     where a call without options always has something to prepare."""
@@ -93,7 +95,7 @@ class Signature:
         )
 
 
-def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int | tuple[str, ...]) -> Signature:
+def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int | tuple[str, ...], steps: str) -> Signature:
     """Read a formula: its annotations say the domains, `layouts` (gufunc signatures) the core dimensions."""
     name = formula.__qualname__
     hints = get_type_hints(formula, include_extras=True)
@@ -117,6 +119,8 @@ def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int |
         )
     found = [[_domain(hints.get(argument), way) for argument in arguments] for way in range(len(ways))]
     common = frozenset(i for i, domain in enumerate(found[0]) if ways[0][i] and isinstance(domain, Domain) and domain.shared)
+    if steps and any(steps not in way[0] for way in ways):
+        raise ValueError(f"{name}: steps={steps!r} is no core dimension of the first argument")
     own = {p.name: _parameter(name, p, hints.get(p.name, Any)) for p in keywords}
     kinds = _option_kinds(hints.get(rest[0].name) if rest else None)
     options = {name: default for name, default in DEFAULTS.items() if name in kinds}
@@ -146,6 +150,7 @@ def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int |
         target=len(required) - 1,
         several=frozenset(core for way in ways for cores in way for core in cores if _admits_tuple(kinds.get(f"{core}_axis"))),
         core=ways[0][0],
+        steps=steps,
         small=_small(ways, domains[0]) if len(defaults) == len(own) and not optional else (),
         public=inspect.Signature(positional + keywords + shown, return_annotation=hints.get("return", Any)),
     )
