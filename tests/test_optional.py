@@ -85,20 +85,22 @@ def test_the_labels_are_what_may_not_be_missing() -> None:
     np.testing.assert_allclose(shifted, expected + 3, rtol=1e-14)
 
 
-def steps(xp: Namespace, numbers: Array) -> tuple[Array, Array, Array]:
+def steps(xp: Namespace, numbers: Array, reverse: bool) -> tuple[Array, Array, Array]:
     """Add up, and give all the sums and the halves."""
 
     def step(carried: tuple[Array, ...], entries: tuple[Array, ...]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         total = carried[0] + entries[0]
         return (total,), (total, entries[1] / 2)
 
-    (total,), (totals, halves) = scan(xp, step, (xp.zeros_like(numbers[0, ...]),), (numbers, numbers))
+    (total,), (totals, halves) = scan(xp, step, (xp.zeros_like(numbers[0, ...]),), (numbers, numbers), reverse)
     return total, totals, halves
 
 
-def test_steps(backend: Any) -> None:
+@pytest.mark.parametrize("reverse", [False, True])
+def test_steps(backend: Any, reverse: bool) -> None:
     numbers = backend.asarray(PRED, backend.dtypes[0])
-    total, totals, halves = backend.call(lambda x: steps(namespace_of(x), x), numbers)
+    total, totals, halves = backend.call(lambda x: steps(namespace_of(x), x, reverse), numbers)
     np.testing.assert_allclose(backend.to_numpy(total), PRED.sum(axis=0), rtol=1e-5)
-    np.testing.assert_allclose(backend.to_numpy(totals), np.cumsum(PRED, axis=0), rtol=1e-5)
+    expected = np.cumsum(PRED[::-1], axis=0)[::-1] if reverse else np.cumsum(PRED, axis=0)
+    np.testing.assert_allclose(backend.to_numpy(totals), expected, rtol=1e-5)
     np.testing.assert_allclose(backend.to_numpy(halves), PRED / 2, rtol=1e-6)

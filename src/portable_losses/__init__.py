@@ -93,6 +93,7 @@ from .segmentation import (
     matthews_loss,
     tversky_loss,
 )
+from .sequence import ctc_loss
 from .vocabulary import linear_cross_entropy
 
 __all__ = [
@@ -116,6 +117,7 @@ __all__ = [
     "cross_entropy",
     "crps_ensemble_loss",
     "crps_gaussian_loss",
+    "ctc_loss",
     "dice_loss",
     "expectile_loss",
     "exponential_loss",

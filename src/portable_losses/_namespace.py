@@ -116,6 +116,11 @@ def neighbours(xp: Namespace, axis: int, x: Array, by: int, fill: float | None) 
     None stands for what is there itself. They are taken, and not joined, which Dask can do with rows of unknown number.
     """
     size = x.shape[axis]
+    if xp is numpy and fill is not None:
+        result = np.full_like(x, fill)
+        inner, outer = np.moveaxis(x, axis, -1), np.moveaxis(result, axis, -1)
+        outer[..., max(-by, 0) : max(size - by, 0)] = inner[..., max(by, 0) : max(size + by, 0)]
+        return result
     place = xp.arange(size, device=device_of(x))
     taken = xp.take(x, xp.where((place + by < 0) | (place + by >= size), place, place + by), axis=axis)
     if fill is None:

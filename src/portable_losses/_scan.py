@@ -14,7 +14,9 @@ Step = Callable[[Arrays, Arrays], tuple[Arrays, Arrays]]
 """From what is carried from step to step, and the entries of the sequences at this one, to what is carried on, and results."""
 
 
-def scan(xp: Namespace, step: Step, carried: Arrays, sequences: Arrays, *, remember: bool = True) -> tuple[Arrays, Arrays]:
+def scan(
+    xp: Namespace, step: Step, carried: Arrays, sequences: Arrays, *, reverse: bool = False, remember: bool = True
+) -> tuple[Arrays, Arrays]:
     """Take a step for each entry of the sequences, along their first axis.
 
     Parameters
@@ -28,6 +30,8 @@ def scan(xp: Namespace, step: Step, carried: Arrays, sequences: Arrays, *, remem
         What the first step starts from.
     sequences : tuple of arrays
         One entry for each step, at least one.
+    reverse : bool, default False
+        Whether the last entry comes first.
     remember : bool, default True
         Whether autodiff keeps what a step computes. False: it takes the step once more, which needs less memory where steps
         are few and large.
@@ -37,34 +41,35 @@ def scan(xp: Namespace, step: Step, carried: Arrays, sequences: Arrays, *, remem
     carried : tuple of arrays
         What the last step gave.
     results : tuple of arrays
-        The results of all steps, along a new first axis.
+        The results of all steps, along a new first axis, in the order of the entries.
     """
     if name_of(xp) == "jax.numpy":
         import jax
 
         # A loop in Python would be compiled step by step.
         again = step if remember else jax.checkpoint(step, prevent_cse=False)
-        scanned: tuple[Arrays, Arrays] = jax.lax.scan(again, carried, sequences)
+        scanned: tuple[Arrays, Arrays] = jax.lax.scan(again, carried, sequences, reverse=reverse)
         return scanned
     if name_of(xp) == "torch" and not remember:
         step = _forgetful(step)
     number = sequences[0].shape[0]
+    order = range(number)[::-1] if reverse else range(number)
     if xp is numpy:
-        return _scan_in_place(step, carried, sequences, number)
+        return _scan_in_place(step, carried, sequences, order)
     steps = []
-    for i in range(number):
+    for i in order:
         carried, results = step(carried, tuple(sequence[i, ...] for sequence in sequences))
         steps.append(results)
-    return carried, tuple(xp.stack(results) for results in zip(*steps, strict=True))
+    return carried, tuple(xp.stack(results[::-1] if reverse else results) for results in zip(*steps, strict=True))
 
 
-def _scan_in_place(step: Step, carried: Arrays, sequences: Arrays, number: int) -> tuple[Arrays, Arrays]:
+def _scan_in_place(step: Step, carried: Arrays, sequences: Arrays, order: range) -> tuple[Arrays, Arrays]:
     """Write each result where it belongs: to stack them at the end would take twice the memory."""
     every: Arrays = ()
-    for i in range(number):
+    for i in order:
         carried, results = step(carried, tuple(sequence[i] for sequence in sequences))
-        if i == 0:
-            every = tuple(np.empty((number, *result.shape), result.dtype) for result in results)
+        if i == order[0]:
+            every = tuple(np.empty((len(order), *result.shape), result.dtype) for result in results)
         for whole, result in zip(every, results, strict=True):
             whole[i] = result
     return carried, every

@@ -1,0 +1,197 @@
+"""Labels in their order, but at no times that anybody knows: connectionist temporal classification."""
+
+from math import inf
+from typing import Annotated, Unpack
+
+from annotated_types import Interval
+
+from .._elementary import widened
+from .._loss import loss
+from .._namespace import device_of, neighbours, one_hot, pick, places
+from .._scan import Arrays, scan
+from ..typing import Array, Axis, DependentDomain, Domain, Index, Namespace, Options
+from ._paths import floor, joined, shares
+
+__all__ = ["ctc_loss"]
+
+LogProbability = Annotated[
+    Array,
+    Domain(
+        "log-probabilities, from -inf to 0",
+        interval=Interval(le=0.0),
+        until="input_lengths",
+        hint="logits go through `special.log_softmax` first; probabilities through `log`",
+    ),
+]
+
+
+def _labels(*, blank: int, **_: bool) -> Domain:
+    return Domain(
+        "class labels, integers from 0 to the number of classes - 1, but for the blank",
+        safe=float(blank == 0),
+        labels=True,
+        excluded=blank,
+        until="label_lengths",
+        hint="the blank is never among them; `label_lengths` says where padding begins",
+    )
+
+
+SequenceLabels = Annotated[Array, DependentDomain(_labels)]
+InputLengths = Annotated[
+    Array, Domain("lengths, integers from 0 to the size of the time axis of log_prob", counted="time", hint="of the inputs")
+]
+LabelLengths = Annotated[
+    Array, Domain("lengths, integers from 0 to the size of the label axis of labels", counted="label", hint="of the labels")
+]
+Blank = Annotated[int, Index("class")]
+
+
+class SequenceOptions(Options, total=False):
+    """The options of losses of sequences of classes."""
+
+    time_axis: int
+    class_axis: int
+    label_axis: int
+
+
+@loss("(time,class),(label),(),()->()", steps="time")
+def ctc_loss(
+    xp: Namespace,
+    axis: Axis,
+    log_prob: LogProbability,
+    labels: SequenceLabels,
+    /,
+    input_lengths: InputLengths | None = None,
+    label_lengths: LabelLengths | None = None,
+    *,
+    blank: Blank = 0,
+    zero_infinity: bool = False,
+    **options: Unpack[SequenceOptions],
+) -> Array:
+    r"""CTC."""
+    total = _forward(xp, log_prob, labels, input_lengths, label_lengths, blank)[0]
+    return _loss(xp, total, zero_infinity)
+
+
+@ctc_loss.value_and_derivative
+def _(
+    xp: Namespace,
+    axis: Axis,
+    log_prob: LogProbability,
+    labels: SequenceLabels,
+    /,
+    input_lengths: InputLengths | None = None,
+    label_lengths: LabelLengths | None = None,
+    *,
+    blank: Blank,
+    zero_infinity: bool,
+) -> tuple[Array, Array]:
+    total, end, steps = _forward(xp, log_prob, labels, input_lengths, label_lengths, blank, parts=True)
+    derivative = _backward(xp, log_prob, labels, input_lengths, label_lengths, blank, total, end, steps)
+    return _loss(xp, total, zero_infinity), derivative
+
+
+def _loss(xp: Namespace, total: Array, zero_infinity: bool) -> Array:
+    possible = total != -inf
+    return xp.where(possible, 0 - xp.where(possible, total, 0.0), 0.0 if zero_infinity else inf)
+
+
+def _lanes(xp: Namespace, log_prob: Array, labels: Array, blank: int) -> tuple[Array, Array, Array]:
+    """Give the class of each label, and last the blank; which of them follow an equal one; and which is the last."""
+    number = labels.shape[-1]
+    some = labels if number else xp.zeros_like(log_prob[..., 0, :1], dtype=labels.dtype)
+    place = xp.arange(number + 1, device=device_of(labels))
+    lanes = xp.take(some, xp.where(place < number, place, 0), axis=-1)
+    last = places(xp, -1, lanes) == number
+    lanes = xp.where(last, xp.full_like(lanes, blank), lanes)
+    return lanes, lanes == neighbours(xp, -1, lanes, -1, None), last
+
+
+def _times(xp: Namespace, log_prob: Array, input_lengths: Array | None) -> Arrays:
+    """Say which times count, if not all do: a tuple of one array, or of none. Time is first."""
+    if input_lengths is None:
+        return ()
+    return (xp.moveaxis(places(xp, -1, log_prob[..., 0]) < input_lengths[..., None], -1, 0),)
+
+
+def _forward(
+    xp: Namespace,
+    log_prob: Array,
+    labels: Array,
+    input_lengths: Array | None,
+    label_lengths: Array | None,
+    blank: int,
+    parts: bool = False,
+) -> tuple[Array, Arrays, Arrays]:
+    """Add up the probabilities of all alignments, going along time, in logarithms.
+
+    An alignment is at a label or at the blank before it; after the last label there is a blank only. At each step what is in
+    a place has come from that place or from the one before, and at labels that differ also from the label before: of these sums
+    the parts are given as well, at the end and at each step.
+    """
+    lanes, again, last = _lanes(xp, log_prob, labels, blank)
+    lowest = floor(xp, log_prob)
+    nothing = xp.full_like(lanes, -inf, dtype=widened(xp, log_prob[..., 0, :0]).dtype)
+    certain = xp.zeros_like(nothing)
+    blanks_only = xp.where(last, certain, nothing)
+
+    def step(paths: Arrays, entries: Arrays) -> tuple[Arrays, Arrays]:
+        at_blank, at_label = paths
+        log_probs = widened(xp, xp.take_along_axis(entries[0], lanes, axis=-1))
+        if len(entries) > 1:  # a sequence that has ended goes on with blanks
+            log_probs = xp.where(entries[1][..., None], log_probs, blanks_only)
+        before = neighbours(xp, -1, at_label, -1, -inf)
+        passing, odds = joined(xp, at_blank, before, lowest)
+        entering = xp.where(again, at_blank, passing)
+        staying, odds_of_staying = joined(xp, at_label, entering, lowest)
+        at_blank_now, at_label_now = passing + log_probs[..., -1:], staying + log_probs
+        # Numbers stay small, and precise, where the likeliest path is worth 1 at each time.
+        level = xp.maximum(xp.max(xp.maximum(at_blank_now, at_label_now), axis=-1, keepdims=True), lowest)
+        results = [level[..., 0]]
+        if parts:
+            results += [*shares(xp, at_blank, before, odds), *shares(xp, at_label, entering, odds_of_staying)]
+        return (at_blank_now - level, at_label_now - level), tuple(results)
+
+    start = xp.where(places(xp, -1, lanes) == 0, certain, nothing)
+    times = (xp.moveaxis(log_prob, -2, 0), *_times(xp, log_prob, input_lengths))
+    (at_blank, at_label), (levels, *steps) = scan(xp, step, (start, nothing), times)
+    before = neighbours(xp, -1, at_label, -1, -inf)
+    ended, odds = joined(xp, at_blank, before, lowest)
+    total = ended[..., -1] if label_lengths is None else pick(xp, ended, label_lengths, -1)
+    return total + xp.sum(levels, axis=0), shares(xp, at_blank, before, odds) if parts else (), tuple(steps)
+
+
+def _backward(
+    xp: Namespace,
+    log_prob: Array,
+    labels: Array,
+    input_lengths: Array | None,
+    label_lengths: Array | None,
+    blank: int,
+    total: Array,
+    end: Arrays,
+    steps: Arrays,
+) -> Array:
+    """Give minus the part of the alignments in each class at each time, going back in time along the parts of the sums."""
+    lanes, again, last = _lanes(xp, log_prob, labels, blank)
+    again, fresh = (xp.astype(x, total.dtype) for x in (again, ~again))
+
+    def step(parts: Arrays, entries: Arrays) -> tuple[Arrays, Arrays]:
+        at_blank, at_label = parts
+        of_blank, of_before, of_staying, of_entering = entries[:4]
+        blanks = xp.sum(at_blank, axis=-1, keepdims=True)
+        if len(entries) > 4:
+            blanks = xp.where(entries[4][..., None], blanks, 0.0)
+        entered = at_label * of_entering
+        passed = at_blank + fresh * entered
+        at_label_then = at_label * of_staying + neighbours(xp, -1, passed * of_before, 1, 0.0)
+        return (passed * of_blank + again * entered, at_label_then), (xp.where(last, blanks, at_label),)
+
+    # NaN stays NaN; where there is no alignment, none becomes likelier.
+    whole = xp.where(total == -inf, 0.0, xp.where(total == total, 1.0, total))[..., None]
+    final = last if label_lengths is None else places(xp, -1, lanes) == label_lengths[..., None]
+    ended = xp.where(final, whole, xp.zeros_like(end[0]))
+    start = ended * end[0], neighbours(xp, -1, ended * end[1], 1, 0.0)
+    (occupied,) = scan(xp, step, start, (*steps, *_times(xp, log_prob, input_lengths)), reverse=True)[1]
+    occupied = xp.moveaxis(occupied, 0, -2)
+    return xp.matmul(occupied, 0 - xp.astype(one_hot(xp, lanes, log_prob[..., :1, :], -1), total.dtype))
