@@ -23,7 +23,14 @@ CLASS_WAYS = [(loss, way) for loss, way in WAYS if loss.signature.core == ("clas
 
 CORE_SIZE = 4
 LOOP = (2, 3)
-FIRST_ONLY = (pl.linear_cross_entropy, pl.lovasz_hinge_loss, pl.lovasz_softmax_loss, pl.rmse_loss)
+FIRST_ONLY = (
+    pl.ctc_loss,
+    pl.linear_cross_entropy,
+    pl.lovasz_hinge_loss,
+    pl.lovasz_softmax_loss,
+    pl.rmse_loss,
+    pl.soft_dtw_loss,
+)
 """Those without a second derivative."""
 
 METHODS = ("__call__", "value_and_grad", "grad", "grad_and_hess")

@@ -287,7 +287,7 @@ def test_views_that_are_not_contiguous(backend, dtype, case):
 def test_a_number_as_the_target(backend, dtype, case):
     target = 1  # of a row of classes it is the label: a number has no class axis
     _, (*others, observed) = inputs(backend, case, dtype)
-    never = all(way[-1] for way in case.loss.signature.ways)
+    never = all(way[len(others)] for way in case.loss.signature.ways)
     if never or (case.row and observed.ndim == others[0].ndim and not case.labelled):
         with pytest.raises(ValueError, match=f"{case.name}: the shapes do not fit"):  # it is a row of targets that is wanted
             case.loss(*others, target)

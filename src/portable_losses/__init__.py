@@ -93,7 +93,7 @@ from .segmentation import (
     matthews_loss,
     tversky_loss,
 )
-from .sequence import ctc_loss
+from .sequence import ctc_loss, soft_dtw_loss
 from .vocabulary import linear_cross_entropy
 
 __all__ = [
@@ -173,6 +173,7 @@ __all__ = [
     "sigmoid_focal_loss",
     "smape_loss",
     "smooth_l1_loss",
+    "soft_dtw_loss",
     "soft_margin_loss",
     "softmax_focal_loss",
     "sparsemax_loss",

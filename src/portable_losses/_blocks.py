@@ -75,7 +75,7 @@ def flattened(arrays: Sequence[Array | None], loop: tuple[int, ...]) -> tuple[li
         if not all((x.flags.f_contiguous and x.ndim == len(loop)) or not any(x.strides) for x in given):
             return None
         transposed = True
-    flat = [None if x is None else (x.T if transposed else x).reshape(-1, *x.shape[len(loop) :]) for x in arrays]
+    flat = [None if x is None else (x.T if transposed else x).reshape(prod(loop), *x.shape[len(loop) :]) for x in arrays]
     return flat, (prod(loop),)
 
 

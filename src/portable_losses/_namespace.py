@@ -5,7 +5,7 @@ its namespace is mended here, one small function a gap, with the reason and, whe
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import copysign, inf
 from types import ModuleType
@@ -156,6 +156,7 @@ def _mended(library: Namespace) -> Namespace:
             library,
             clip=partial(_dask_clip, library),
             max=partial(_dask_max, library),
+            stack=partial(_dask_stack, library),
             take_along_axis=_dask_take_along_axis,
         )
     if array_api_compat.is_array_api_strict_namespace(library):
@@ -252,6 +253,11 @@ def _dask_max(library: Namespace, x: Array, /, *, axis: int | None = None, keepd
     if axis is None or x.shape[axis] == 0 or 0 not in x.shape:
         return library.max(x, axis=axis, keepdims=keepdims)
     return library.sum(x, axis=axis, keepdims=keepdims)  # nothing at all, of the right shape
+
+
+def _dask_stack(library: Namespace, arrays: Sequence[Array], /) -> Array:
+    """Trust that arrays of unknown shapes have the same, which Dask does not by default."""
+    return library.stack(arrays, allow_unknown_chunksizes=True)
 
 
 def _dask_take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:

@@ -10,7 +10,7 @@ import array_api_compat.torch
 from torch import Tensor, promote_types
 
 from ._lent import evaluated as lent_to_numpy  # noqa: F401 - which the engine asks of a namespace
-from .typing import Array
+from .typing import Array, Axis
 
 _PRIVATE = {name for name in vars(array_api_compat.torch) if name.startswith("__") and name != "__array_namespace_info__"}
 globals().update({name: value for name, value in vars(array_api_compat.torch).items() if name not in _PRIVATE})
@@ -27,6 +27,11 @@ def minimum(x1: Array, x2: Array, /) -> Array:
 def maximum(x1: Array, x2: Array, /) -> Array:
     """Take Python numbers; see `minimum`."""
     return x1.maximum(x2) if isinstance(x2, Tensor) else x1.clamp(min=x2)
+
+
+def moveaxis(x: Array, source: Axis, destination: Axis, /) -> Array:
+    """Call `movedim`, which is the same: `torch.func.vmap` knows no `moveaxis` of one axis."""
+    return x.movedim(source, destination)
 
 
 def cumulative_sum(x: Array, /, *, axis: int) -> Array:

@@ -14,6 +14,7 @@ from . import (
     regression,
     robust,
     segmentation,
+    sequence,
     special,
     vocabulary,
 )
@@ -49,6 +50,7 @@ FAMILIES = (
     divergence,
     multilabel,
     segmentation,
+    sequence,
     ranking,
     embedding,
     embedding_sets,

@@ -22,6 +22,7 @@ from . import (
     regression,
     robust,
     segmentation,
+    sequence,
     special,
 )
 from .arithmetic import DIGITS, Difference, flat, ulps
@@ -38,6 +39,7 @@ FAMILIES = (
     divergence,
     multilabel,
     segmentation,
+    sequence,
     ranking,
     embedding,
     redundancy,

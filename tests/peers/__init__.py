@@ -12,6 +12,7 @@ from . import (
     regression,
     robust,
     segmentation,
+    sequence,
 )
 from .peer import Peer
 
@@ -29,6 +30,7 @@ PEERS = {
         divergence,
         multilabel,
         segmentation,
+        sequence,
         ranking,
         embedding,
     )

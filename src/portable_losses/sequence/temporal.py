@@ -68,7 +68,80 @@ def ctc_loss(
     zero_infinity: bool = False,
     **options: Unpack[SequenceOptions],
 ) -> Array:
-    r"""CTC."""
+    r"""Connectionist temporal classification: labels in their order, whose times in the input are unknown.
+
+    Parameters
+    ----------
+    log_prob : array
+        Predicted log-probabilities of the classes along `class_axis`, at the times along `time_axis`: from -inf to 0, as
+        `special.log_softmax` gives them. One of the classes is the blank.
+    labels : array
+        The class labels of each sequence, along `label_axis`: integers of any dtype from 0 to K - 1, but for the blank. The
+        other axes are those of `log_prob`, without time and class.
+    input_lengths : array, optional
+        How many of the times count: integers from 0 to the size of the time axis, one for each sequence. All by default. What
+        lies beyond does not matter, be it NaN, and its gradient is 0.
+    label_lengths : array, optional
+        How many of the labels count: integers from 0 to the size of the label axis, one for each sequence. All by default. What
+        lies beyond does not matter, be it no label at all.
+    blank : int, default 0
+        The class that stands for no label.
+    zero_infinity : bool, default False
+        Whether a sequence whose labels cannot be aligned with the input has loss 0 and not inf.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `log_prob`, in nats: one for each sequence, from 0 to inf.
+
+    See Also
+    --------
+    nll_loss : Of labels whose times are known.
+    soft_dtw_loss : Of sequences of vectors.
+
+    Notes
+    -----
+    An alignment says a class at each time: each label for one time or more, with any number of blanks before, between and after
+    them, and one at least between labels that are equal. The loss is
+
+    .. math:: \ell = -\log \sum_\pi \prod_t p_t(\pi_t),
+
+    over all alignments :math:`\pi`; the log-probabilities are taken as they are, whether or not they sum to 1. Without labels
+    it is the sum of those of the blanks. Where there is no alignment, as the input is too short or what is needed has
+    probability 0, it is inf.
+
+    The sum is computed in logarithms by the forward-backward algorithm, for all sequences at once, one time after another. The
+    likeliest place is taken out at each time, so that the numbers stay small and as many digits are right after 500 times as
+    after one. The derivative is minus the share of the alignments, each counting its probability, that are in a class at a time:
+    -1 in total at each time. The shares of the terms in each sum of the forward pass lead back from the end to the beginning,
+    with no logarithm and no difference. Where there is no alignment the derivative is 0. There is no second derivative.
+
+    On libraries other than NumPy, whose values are not looked at, a label or a length out of range gives NaN. A class that is
+    neither blank nor among the labels is not looked at.
+
+    The mean is over the sequences, by their weights; PyTorch first divides each loss by the number of its labels. With
+    ``reduction="none"`` and ``"sum"`` its values are those given here; its axes are time, batch and class. Its own derivative
+    is that with respect to logits, through their log-softmax; here it is with respect to the log-probabilities, and a log-softmax
+    before the loss makes the two equal. optax takes logits, and masks for padding; what cannot be aligned has a loss of
+    :math:`10^5` or more there.
+
+    References
+    ----------
+    .. [1] A. Graves, S. Fernández, F. Gomez and J. Schmidhuber, "Connectionist Temporal Classification: Labelling Unsegmented
+       Sequence Data with Recurrent Neural Networks", ICML 2006. :doi:`10.1145/1143844.1143891`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import portable_losses as pl
+    >>> prob = [[0.25, 0.5, 0.25], [0.5, 0.25, 0.25], [0.25, 0.25, 0.5]]
+    >>> float(pl.ctc_loss(np.log(prob), [1, 2]))  # of the alignments 1_2, 112, 122, _12 and 12_
+    1.1631508...
+    >>> pl.ctc_loss.grad(np.log(prob), [1, 2]).round(3)
+    array([[-0.1, -0.9,  0. ],
+           [-0.4, -0.3, -0.3],
+           [-0.1,  0. , -0.9]])
+    """
     total = _forward(xp, log_prob, labels, input_lengths, label_lengths, blank)[0]
     return _loss(xp, total, zero_infinity)
 

@@ -1,0 +1,154 @@
+"""Two courses of events at different paces: dynamic time warping with a soft minimum."""
+
+from math import inf
+from typing import Unpack
+
+from .._elementary import widened
+from .._loss import loss
+from .._namespace import neighbours, places
+from .._scan import Arrays, scan
+from ..typing import Array, Axis, Namespace, Options, Positive, Real
+from ._paths import floor, joined, shares
+
+__all__ = ["soft_dtw_loss"]
+
+
+class WarpingOptions(Options, total=False):
+    """The options of losses of two sequences of vectors, whose times differ."""
+
+    time_axis: int
+    target_time_axis: int
+    d_axis: int
+
+
+@loss("(time,d),(target_time,d)->()", steps="time")
+def soft_dtw_loss(
+    xp: Namespace, axis: Axis, pred: Real, target: Real, /, *, gamma: Positive = 1.0, **options: Unpack[WarpingOptions]
+) -> Array:
+    r"""Soft dynamic time warping: the squared distance of two sequences of vectors, at whatever paces they go.
+
+    Parameters
+    ----------
+    pred : array
+        Predicted sequences of vectors, with the times along `time_axis` and the features along `d_axis`.
+    target : array
+        Observed sequences, of the shape of `pred` but for the number of times, which lie along `target_time_axis`.
+    gamma : float, default 1
+        How soft the minimum over all alignments is, in units of the squared distance: positive. Near 0 only the best counts.
+
+    Returns
+    -------
+    array
+        The reduced loss, in the dtype of `pred` and the squared unit of its entries. It may be negative.
+
+    See Also
+    --------
+    mse_loss : Of sequences that go at one pace.
+    ctc_loss : Of labels at unknown times.
+
+    Notes
+    -----
+    An alignment goes from the first times of both sequences to the last, and at each step one time on in the one, in the other,
+    or in both. It costs the sum of the squared Euclidean distances :math:`\delta_{ij} = \lVert x_i - y_j \rVert^2` of what it
+    brings together. With the cost :math:`C_A` of an alignment `A` the loss is
+
+    .. math:: \ell = -\gamma \log \sum_A e^{-C_A / \gamma},
+
+    which is at most the cost of the best alignment, less by :math:`\gamma` times the logarithm of their number at most. So it is
+    negative for sequences that are alike, and sequences that are equal are not quite where it is least; take
+    :math:`\ell(x, y) - (\ell(x, x) + \ell(y, y)) / 2`, three calls, for a divergence that is least there. For
+    :math:`\gamma \to 0` it is dynamic time warping (its squared distance).
+
+    It is computed by :math:`R_{ij} = \delta_{ij} + \min\nolimits^\gamma(R_{i-1,j-1}, R_{i-1,j}, R_{i,j-1})`, along one
+    diagonal after the other, each at once for all sequences; the smallest entry of a diagonal is taken out, so that what is added
+    up stays small. No matrix of the distances is held: they are computed as differences when they are needed. The
+    derivative with respect to :math:`x_i` is :math:`2 \sum_j E_{ij} (x_i - y_j)`, where :math:`E_{ij}`, from 0 to 1, is the share
+    of the alignments, each counting :math:`e^{-C_A / \gamma}`, that bring these two together. The shares of the three terms in
+    each soft minimum lead back from the end to the beginning. There is no second derivative.
+    Infinite entries have loss inf and derivative NaN.
+
+    Only `pred` has a gradient; the loss is symmetric, so that exchanging the two arrays gives the other. Sequences of several
+    lengths in one batch are called for one by one.
+
+    References
+    ----------
+    .. [1] M. Cuturi and M. Blondel, "Soft-DTW: a Differentiable Loss Function for Time-Series", ICML 2017, PMLR 70, 894-903.
+    .. [2] M. Blondel, A. Mensch and J.-P. Vert, "Differentiable Divergences Between Time Series", AISTATS 2021, PMLR 130.
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> pred, target = [[1.0], [2.0], [4.0]], [[1.0], [1.0], [2.0], [3.0]]
+    >>> float(pl.soft_dtw_loss(pred, target, gamma=0.1))
+    0.9999...
+    >>> pl.soft_dtw_loss.grad(pred, target, gamma=0.1).round(3)
+    array([[0.],
+           [0.],
+           [2.]])
+    """
+    return _forward(xp, widened(xp, pred), widened(xp, target), gamma)[0]
+
+
+@soft_dtw_loss.value_and_derivative
+def _(xp: Namespace, axis: Axis, pred: Real, target: Real, /, *, gamma: Positive) -> tuple[Array, Array]:
+    pred, target = widened(xp, pred), widened(xp, target)
+    value, steps = _forward(xp, pred, target, gamma, parts=True)
+    return value, _backward(xp, pred, target, value, steps)
+
+
+def _diagonals(xp: Namespace, pred: Array, target: Array) -> Arrays:
+    """Give for each diagonal the time of the target that each time of the prediction meets there, and whether it is one."""
+    rows, columns = pred.shape[-2], target.shape[-2]
+    row = places(xp, -1, pred[..., 0])
+    number = xp.arange(rows + columns - 1, device=getattr(pred, "device", None))
+    column = number[:, None] - xp.reshape(row, (1, -1))
+    met = (column >= 0) & (column < columns)
+    return xp.where(met, column, 0), met
+
+
+def _forward(xp: Namespace, pred: Array, target: Array, gamma: float, parts: bool = False) -> tuple[Array, Arrays]:
+    """Give the loss, and for each diagonal what parts of the alignments come diagonally, from the left and from above.
+
+    What is added up are the alignments themselves, by minus their costs: -inf is none.
+    """
+    lowest = floor(xp, pred)
+
+    def step(paths: Arrays, entries: Arrays) -> tuple[Arrays, Arrays]:
+        left, diagonal = paths
+        column, met = entries
+        above = neighbours(xp, -1, left, -1, -inf)
+        both, odds = joined(xp, diagonal, left, lowest, gamma)
+        every, odds_of_both = joined(xp, both, above, lowest, gamma)
+        gap = pred - xp.take(target, column, axis=-2)
+        here = xp.where(met, every - xp.sum(gap * gap, axis=-1), -inf)
+        level = xp.maximum(xp.max(here, axis=-1, keepdims=True), lowest)
+        results = [level[..., 0]]
+        if parts:
+            of_both, of_above = shares(xp, both, above, odds_of_both)
+            of_diagonal, of_left = shares(xp, diagonal, left, odds)
+            results += [of_both * of_diagonal, of_both * of_left, of_above]
+        return (here - level, above - level), tuple(results)
+
+    nothing = xp.full_like(pred[..., 0], -inf)
+    start = xp.where(places(xp, -1, nothing) == 0, 0.0, nothing)
+    (here, _), (levels, *steps) = scan(xp, step, (nothing, start), _diagonals(xp, pred, target))
+    return 0 - (here[..., -1] + xp.sum(levels, axis=0)), tuple(steps)
+
+
+def _backward(xp: Namespace, pred: Array, target: Array, value: Array, steps: Arrays) -> Array:
+    """Lead the alignments back from the end to the beginning, and add up the derivatives of what they bring together."""
+
+    def step(carried: Arrays, entries: Arrays) -> tuple[Arrays, Arrays]:
+        gone, skipped, slope = carried
+        of_diagonal, of_left, of_above, column, met = entries
+        here = xp.where(met, gone, 0.0)
+        slope = slope + here[..., None] * (pred - xp.take(target, column, axis=-2))
+        above = neighbours(xp, -1, here * of_above + skipped, 1, 0.0)
+        return (here * of_left + above, here * of_diagonal, slope), ()
+
+    nothing = xp.zeros_like(pred[..., 0])
+    last = places(xp, -1, nothing) == pred.shape[-2] - 1
+    whole = xp.where(xp.isfinite(value), 1.0, value - value)[..., None]  # NaN where the loss is not finite
+    start = (xp.where(last, whole, nothing), nothing, xp.zeros_like(pred))
+    slope = scan(xp, step, start, (*steps, *_diagonals(xp, pred, target)), reverse=True)[0][2]
+    return 2 * slope
