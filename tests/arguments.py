@@ -67,8 +67,10 @@ def arguments(loss: pl.Loss[...], way: int, loop: tuple[int, ...] = LOOP, seed: 
 
 
 def _draw(domain: Domain, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+    if domain.counted:
+        return rng.integers(1, CORE_SIZE + 1, shape)
     if domain.labels:
-        return rng.integers(0, CORE_SIZE, shape)
+        return rng.integers(domain.excluded is not None, CORE_SIZE, shape)
     if domain.members:
         return rng.choice(np.asarray(domain.members), shape)
     if domain.whole:

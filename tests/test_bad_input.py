@@ -199,7 +199,7 @@ def test_no_real_numbers(loss: Loss, way: int, kind: str) -> None:
     for i, name in enumerate(required(loss).arguments):
         given = arguments(loss, way)
         given[i] = make(given[i].shape)
-        refused(loss, given, TypeError, name, "" if loss.signature.domains[way][i].labels else words)
+        refused(loss, given, TypeError, name, "" if loss.signature.domains[way][i].integer else words)
 
 
 @pytest.mark.parametrize(("loss", "way", "option"), OPTIONS)

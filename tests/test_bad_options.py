@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 from math import inf, nan
-from typing import Any, get_args, get_origin
+from typing import Any, get_args
 
 import array_api_strict as strict
 import numpy as np
@@ -15,10 +15,7 @@ from portable_losses.typing import Gap, Reduction
 
 Loss = pl.Loss[...]
 NUMBERS = [
-    (loss, name, parameter)
-    for loss in LOSSES
-    for name, parameter in loss.signature.parameters.items()
-    if parameter.kind in (int, float) and get_origin(parameter.kind) is None
+    (loss, name, parameter) for loss in LOSSES for name, parameter in loss.signature.parameters.items() if parameter.kind is float
 ]
 """Each loss with each of its parameters that is a number."""
 

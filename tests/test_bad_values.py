@@ -144,7 +144,7 @@ def test_a_value_outside_its_domain_far_into_the_data(loss: Loss, way: int, i: i
 def test_nan_is_no_offence(loss: Loss, way: int) -> None:
     """It passes through, to its own loss and no other; a row is NaN as a whole."""
     for i in looped(loss):
-        if loss.signature.domains[way][i].labels:
+        if loss.signature.domains[way][i].integer:
             continue
         given = arguments(loss, way)
         given[i][1, 2] = nan
@@ -193,7 +193,7 @@ def test_what_is_left_out_is_no_offence(loss: Loss, way: int, method: str, optio
     wanted = getattr(loss, method)(*arguments(loss, way), **mask)
     for i in looped(loss):
         domain = loss.signature.domains[way][i]
-        for bad in [-7, 99] if domain.labels else [*offences(domain), nan, inf, -inf]:
+        for bad in [-7, 99] if domain.integer else [*offences(domain), nan, inf, -inf]:
             given = arguments(loss, way)
             given[i][~keep] = bad
             found = getattr(loss, method)(*given, **mask)

@@ -38,16 +38,16 @@ def test_the_signature_as_it_is_shown() -> None:
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_signature(loss: Loss) -> None:
-    """Arrays are positional-only and come first, all else is keyword-only; the domains are in the annotations."""
+    """Arrays come first, by position only unless they may be missing; all else is keyword-only. Domains are annotations."""
     signature = inspect.signature(loss)
     parameters = signature.parameters
     hints = get_type_hints(loss.formula, include_extras=True)
     for name, parameter in parameters.items():
         array = name in loss.signature.arguments
         optional = name in loss.signature.optional
-        of_array = parameter.POSITIONAL_OR_KEYWORD if optional else parameter.POSITIONAL_ONLY
-        assert parameter.kind is (of_array if array else parameter.KEYWORD_ONLY)
-        assert parameter.default is None if optional else array == (parameter.default is parameter.empty)
+        kind = parameter.POSITIONAL_OR_KEYWORD if optional else parameter.POSITIONAL_ONLY if array else parameter.KEYWORD_ONLY
+        assert parameter.kind is kind
+        assert (array and not optional) == (parameter.default is parameter.empty)
         if name in loss.signature.arguments or name in loss.signature.parameters:
             assert parameter.annotation == hints[name]
     assert not {"xp", "options", "device", "dtype"} & set(parameters)
@@ -66,7 +66,7 @@ def test_the_signature(loss: Loss) -> None:
 def test_the_defaults_of_the_signature_are_those_of_the_call(loss: Loss) -> None:
     """Who passes them all gets what he gets without."""
     defaults = {name: p.default for name, p in inspect.signature(loss).parameters.items() if p.default is not p.empty}
-    given = arguments(loss, 0)
+    given = arguments(loss, 0)[: len(loss.signature.arguments) - len(loss.signature.optional)]
     assert loss(*given, **defaults) == loss(*given)
 
 

@@ -176,6 +176,27 @@ def test_long_sequences_of_torch(backend: Any, dtype: str) -> None:
     np.testing.assert_allclose(gradient, leaf.grad.numpy(), rtol=0, atol=max(1e-11, np.finfo(dtype).eps))
 
 
+@pytest.mark.backends("jax")
+@pytest.mark.eager
+def test_long_sequences_of_optax(backend: Any, dtype: str) -> None:
+    """As with torch; its derivatives are off by 4e-7 and 2e-12."""
+    import jax
+    from peers.sequence import _optax_ctc
+
+    arrays = large(dtype)
+    value, gradient = pl.ctc_loss.value_and_grad(*arrays, reduction="none")
+    given = [jax.numpy.asarray(x) for x in arrays]
+
+    @jax.jit
+    def theirs(log_prob: Any) -> Any:
+        found, pull = jax.vjp(lambda x: _optax_ctc(x, *given[1:], blank=0, zero_infinity=False), log_prob)
+        return found, pull(jax.numpy.ones_like(found))[0]
+
+    found, slope = theirs(given[0])
+    np.testing.assert_allclose(value, found, rtol={"float32": 1e-6, "float64": 1e-12}[dtype])
+    np.testing.assert_allclose(gradient, slope, rtol=0, atol={"float32": 1e-6, "float64": 1e-11}[dtype])
+
+
 def test_memory_is_bounded() -> None:
     """What is held at once does not grow with the number of sequences; a block is at least one."""
     log_prob = np.broadcast_to(np.float32(-3.0), (600, 200, 40))

@@ -1,12 +1,14 @@
 """Sums over paths, step by step: what two paths that meet are worth together, and what part of that is whose."""
 
+from sys import float_info
+
 from .._elementary import widened
 from ..typing import Array, Namespace
 
 
 def floor(xp: Namespace, x: Array) -> float:
     """Give the lowest finite number of the dtype that paths through an array are added up in."""
-    return float(xp.finfo(widened(xp, x[..., :0]).dtype).min)
+    return max(float(xp.finfo(widened(xp, x[..., :0]).dtype).min), -float_info.max)
 
 
 def joined(xp: Namespace, one: Array, other: Array, lowest: float, temperature: float = 1.0) -> tuple[Array, Array]:
