@@ -1,4 +1,4 @@
-"""Rows of which only the first entries count, labels with another meaning, and parameters that are places: own losses."""
+"""Own losses of rows of which only the first entries count, with labels of another meaning, that go along step by step."""
 
 from typing import Annotated, Any
 
@@ -8,7 +8,7 @@ import pytest
 from annotated_types import Interval
 
 import portable_losses as pl
-from portable_losses.typing import Array, Axis, DependentDomain, Domain, Index, Namespace
+from portable_losses.typing import Array, Axis, DependentDomain, Domain, Index, Namespace, Real
 
 
 def names(*, spare: int) -> Domain:
@@ -93,3 +93,31 @@ def test_a_place_is_inside(bad: int) -> None:
     for library in (np, strict):
         with pytest.raises(ValueError, match=f"picked_loss: spare must be a class, from 0 to 2, got {bad}"):
             picked_loss(library.asarray(SHARE), library.asarray(LABEL), spare=bad)
+
+
+@pl.loss("(time,d)->()", steps="time")
+def stepping_loss(xp: Namespace, axis: Axis, pred: Real, /) -> Array:
+    """Remember how many losses were evaluated together."""
+    TOGETHER.append(pred.shape[0])
+    return xp.sum(pred, axis=axis)
+
+
+TOGETHER: list[int] = []
+
+
+@pytest.mark.parametrize(("times", "together"), [(1, 6553), (16, 6553), (64, 6553), (640, 655)])
+def test_losses_that_take_steps_are_evaluated_together(times: int, together: int) -> None:
+    """As many as if each had one step only, while they fit into memory."""
+    TOGETHER.clear()
+    number = 2 * together + 1
+    pred = np.broadcast_to(np.float64(0.5), (number, times, 10))
+    assert stepping_loss(pred) == 5.0 * times
+    assert [together, together, 1] == TOGETHER
+
+
+def test_a_step_is_along_a_dimension() -> None:
+    with pytest.raises(ValueError, match="wrong: steps='d' is no core dimension of the first argument"):
+
+        @pl.loss("(time),(time,d)->()", steps="d")
+        def wrong(xp: Namespace, axis: Axis, pred: Real, target: Real, /) -> Array:
+            return pred

@@ -139,6 +139,9 @@ def test_bad_settings() -> None:
     for blank in (-1, 4):
         with pytest.raises(ValueError, match="ctc_loss: blank must be a class, from 0 to 3"):
             pl.ctc_loss(*given, blank=blank)
+    with pytest.raises(TypeError, match="ctc_loss: blank must be a whole number"):
+        pl.ctc_loss(*given, blank=0.0)
+    assert pl.ctc_loss(*given, blank=np.int8(0)) == pl.ctc_loss(*given)
     with pytest.raises(TypeError, match=r"ctc_loss: input_lengths .* integers"):
         pl.ctc_loss(*given, INPUTS.astype(float))
     with pytest.raises(ValueError, match=r"ctc_loss: .*labels \(5, 2\)|labels has shape \(5, 2\)"):

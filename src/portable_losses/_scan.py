@@ -10,6 +10,9 @@ from .typing import Array, Namespace
 
 Arrays = tuple[Array, ...]
 
+Stepped = tuple[Arrays, Arrays]
+"""What a step gives. It has a name because torch.compile cannot subscript a type where a step is defined."""
+
 Step = Callable[[Arrays, Arrays], tuple[Arrays, Arrays]]
 """From what is carried from step to step, and the entries of the sequences at this one, to what is carried on, and results."""
 

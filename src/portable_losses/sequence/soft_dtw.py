@@ -6,7 +6,7 @@ from typing import Unpack
 from .._elementary import widened
 from .._loss import loss
 from .._namespace import neighbours, places
-from .._scan import Arrays, scan
+from .._scan import Arrays, Stepped, scan
 from ..typing import Array, Axis, Namespace, Options, Positive, Real
 from ._paths import floor, joined, shares
 
@@ -67,8 +67,8 @@ def soft_dtw_loss(
     each soft minimum lead back from the end to the beginning. There is no second derivative.
     Infinite entries have loss inf and derivative NaN.
 
-    Only `pred` has a gradient; the loss is symmetric, so that exchanging the two arrays gives the other. Sequences of several
-    lengths in one batch are called for one by one.
+    tslearn has the same values and, by its matrix of alignments, the same gradients. Here only `pred` has one; the loss is
+    symmetric, so that exchanging the two arrays gives the other. Sequences of several lengths are called for one by one.
 
     References
     ----------
@@ -79,12 +79,12 @@ def soft_dtw_loss(
     --------
     >>> import portable_losses as pl
     >>> pred, target = [[1.0], [2.0], [4.0]], [[1.0], [1.0], [2.0], [3.0]]
-    >>> float(pl.soft_dtw_loss(pred, target, gamma=0.1))
-    0.9999...
-    >>> pl.soft_dtw_loss.grad(pred, target, gamma=0.1).round(3)
-    array([[0.],
-           [0.],
-           [2.]])
+    >>> float(pl.soft_dtw_loss(pred, target))
+    -0.1809372...
+    >>> pl.soft_dtw_loss.grad(pred, target).round(3)
+    array([[-0.401],
+           [ 0.278],
+           [ 2.07 ]])
     """
     return _forward(xp, widened(xp, pred), widened(xp, target), gamma)[0]
 
@@ -113,7 +113,7 @@ def _forward(xp: Namespace, pred: Array, target: Array, gamma: float, parts: boo
     """
     lowest = floor(xp, pred)
 
-    def step(paths: Arrays, entries: Arrays) -> tuple[Arrays, Arrays]:
+    def step(paths: Arrays, entries: Arrays) -> Stepped:
         left, diagonal = paths
         column, met = entries
         above = neighbours(xp, -1, left, -1, -inf)
@@ -138,7 +138,7 @@ def _forward(xp: Namespace, pred: Array, target: Array, gamma: float, parts: boo
 def _backward(xp: Namespace, pred: Array, target: Array, value: Array, steps: Arrays) -> Array:
     """Lead the alignments back from the end to the beginning, and add up the derivatives of what they bring together."""
 
-    def step(carried: Arrays, entries: Arrays) -> tuple[Arrays, Arrays]:
+    def step(carried: Arrays, entries: Arrays) -> Stepped:
         gone, skipped, slope = carried
         of_diagonal, of_left, of_above, column, met = entries
         here = xp.where(met, gone, 0.0)

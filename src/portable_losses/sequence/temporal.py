@@ -8,7 +8,7 @@ from annotated_types import Interval
 from .._elementary import widened
 from .._loss import loss
 from .._namespace import device_of, neighbours, one_hot, pick, places
-from .._scan import Arrays, scan
+from .._scan import Arrays, Stepped, scan
 from ..typing import Array, Axis, DependentDomain, Domain, Index, Namespace, Options
 from ._paths import floor, joined, shares
 
@@ -208,7 +208,7 @@ def _forward(
     certain = xp.zeros_like(nothing)
     blanks_only = xp.where(last, certain, nothing)
 
-    def step(paths: Arrays, entries: Arrays) -> tuple[Arrays, Arrays]:
+    def step(paths: Arrays, entries: Arrays) -> Stepped:
         at_blank, at_label = paths
         log_probs = widened(xp, xp.take_along_axis(entries[0], lanes, axis=-1))
         if len(entries) > 1:  # a sequence that has ended goes on with blanks
@@ -249,7 +249,7 @@ def _backward(
     lanes, again, last = _lanes(xp, log_prob, labels, blank)
     again, fresh = (xp.astype(x, total.dtype) for x in (again, ~again))
 
-    def step(parts: Arrays, entries: Arrays) -> tuple[Arrays, Arrays]:
+    def step(parts: Arrays, entries: Arrays) -> Stepped:
         at_blank, at_label = parts
         of_blank, of_before, of_staying, of_entering = entries[:4]
         blanks = xp.sum(at_blank, axis=-1, keepdims=True)
