@@ -6,7 +6,7 @@ from .peer import Peer
 
 
 def _torch_ctc(log_prob: Any, labels: Any, input_lengths: Any = None, label_lengths: Any = None, **parameters: Any) -> Any:
-    """Take back what torch's backward adds: it is that of the logits, through the logarithm of their softmax."""
+    """Take back what torch's backward adds, and its value does not: it is that of logits, through their log-softmax."""
     import torch
     from torch.nn.functional import ctc_loss
 
@@ -14,7 +14,8 @@ def _torch_ctc(log_prob: Any, labels: Any, input_lengths: Any = None, label_leng
     inputs = torch.full((number,), times) if input_lengths is None else input_lengths
     given = torch.full((number,), labels.shape[1]) if label_lengths is None else label_lengths
     found = ctc_loss(log_prob.movedim(1, 0), labels, inputs, given, reduction="none", **parameters)
-    return found - torch.where(torch.arange(times) < inputs[:, None], log_prob.logsumexp(-1), 0).sum(1)
+    added = torch.where(torch.arange(times) < inputs[:, None], log_prob.exp().sum(-1), 0).sum(1)
+    return found - (added - added.detach())
 
 
 def _optax_ctc(
@@ -36,5 +37,9 @@ def _optax_ctc(
 
 
 PEERS: dict[str, tuple[Peer, ...]] = {
-    "ctc_loss": (Peer("torch", _torch_ctc), Peer("optax", _optax_ctc)),
+    "ctc_loss": (
+        Peer("torch", _torch_ctc),
+        # optax has no infinity to replace.
+        Peer("optax", _optax_ctc, where=lambda *_, zero_infinity, **__: not zero_infinity),
+    ),
 }

@@ -60,8 +60,8 @@ def soft_dtw_loss(
     :math:`\gamma \to 0` it is dynamic time warping (its squared distance).
 
     It is computed by :math:`R_{ij} = \delta_{ij} + \min\nolimits^\gamma(R_{i-1,j-1}, R_{i-1,j}, R_{i,j-1})`, along one
-    diagonal after the other, each at once for all sequences; the smallest entry of a diagonal is taken out, so that what is added
-    up stays small. No matrix of the distances is held: they are computed as differences when they are needed. The
+    diagonal after the other, each at once for all sequences; the smallest entry of two of them is taken out, so that what is
+    added up stays small. No matrix of the distances is held: they are computed as differences when they are needed. The
     derivative with respect to :math:`x_i` is :math:`2 \sum_j E_{ij} (x_i - y_j)`, where :math:`E_{ij}`, from 0 to 1, is the share
     of the alignments, each counting :math:`e^{-C_A / \gamma}`, that bring these two together. The shares of the three terms in
     each soft minimum lead back from the end to the beginning. There is no second derivative.
@@ -121,7 +121,8 @@ def _forward(xp: Namespace, pred: Array, target: Array, gamma: float, parts: boo
         every, odds_of_both = joined(xp, both, above, lowest, gamma)
         gap = pred - xp.take(target, column, axis=-2)
         here = xp.where(met, every - xp.sum(gap * gap, axis=-1), -inf)
-        level = xp.maximum(xp.max(here, axis=-1, keepdims=True), lowest)
+        # An alignment may skip a diagonal, but not the one before as well.
+        level = xp.maximum(xp.max(xp.maximum(here, above), axis=-1, keepdims=True), lowest)
         results = [level[..., 0]]
         if parts:
             of_both, of_above = shares(xp, both, above, odds_of_both)
