@@ -142,6 +142,7 @@ def ctc_loss(
            [-0.4, -0.3, -0.3],
            [-0.1,  0. , -0.9]])
     """
+    # Several core axes are last, in their order.
     total = _forward(xp, log_prob, labels, input_lengths, label_lengths, blank)[0]
     return _loss(xp, total, zero_infinity)
 
