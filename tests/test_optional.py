@@ -64,7 +64,7 @@ def test_what_is_wrong_with_them() -> None:
         offset_loss(PRED, TARGET, LOW, low=LOW)  # type: ignore[misc]
     with pytest.raises(TypeError, match=r"offset_loss takes 4 arrays \(pred, target, low, high\), got 5"):
         offset_loss(PRED, TARGET, LOW, HIGH, LOW)  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match=r"offset_loss takes 3 arrays \(pred, target, low; at will high\), got 2"):
+    with pytest.raises(TypeError, match=r"offset_loss takes 2 arrays \(pred, target; at will high, low\), got 1"):
         offset_loss(PRED, low=LOW)  # type: ignore[call-arg]
     with pytest.raises(ValueError, match=r"offset_loss: pred has shape \(5, 3\) and low has shape \(3, 5\)"):
         offset_loss(PRED, TARGET, low=LOW.T)
@@ -92,7 +92,7 @@ def steps(xp: Namespace, numbers: Array, reverse: bool) -> tuple[Array, Array, A
         total = carried[0] + entries[0]
         return (total,), (total, entries[1] / 2)
 
-    (total,), (totals, halves) = scan(xp, step, (xp.zeros_like(numbers[0, ...]),), (numbers, numbers), reverse)
+    (total,), (totals, halves) = scan(xp, step, (xp.zeros_like(numbers[0, ...]),), (numbers, numbers), reverse=reverse)
     return total, totals, halves
 
 

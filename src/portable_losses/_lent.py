@@ -14,7 +14,6 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from ._arrays import NUMBER
 from ._domains import validation
-from ._evaluate import evaluate
 
 _PLAIN = (*NUMBER, str, tuple, type(None))
 
@@ -24,22 +23,23 @@ def evaluated(loss: Any, orders: tuple[int, ...], arrays: Sequence[Any], options
     if torch.compiler.is_compiling() or torch.jit.is_tracing() or _get_current_dispatch_mode() is not None:
         return None
     signature = loss.signature
+    arrays, options = loss.with_optional(arrays, options)
     differentiated = torch.is_grad_enabled() and any(_is_differentiated(x) for x in (*arrays, *options.values()))
     if not all(loss._knows(order) for order in ((0, 1) if differentiated else orders)):
         return None  # NumPy has no autodiff
     try:
-        lent = [_lent(x, i < signature.predicted) for i, x in enumerate(arrays)]
+        lent = [_lent(x, i in signature.predicted) for i, x in enumerate(arrays)]
         given = {key: value if key in signature.parameters else _lent(value) for key, value in options.items()}
     except (RuntimeError, TypeError):  # transformed, sparse, of a dtype that NumPy lacks, or of another library
         return None
     if differentiated:
-        predictions = arrays[: signature.predicted]
-        rest = (*arrays[signature.predicted :], *options.values())
+        predicted = [i for i in signature.predicted if i < len(arrays) and arrays[i] is not None]
+        rest = (*(x for i, x in enumerate(arrays) if i not in predicted), *options.values())
         if orders != (0,) or loss.finishing is not None or any(_is_differentiated(x) for x in rest):
             return None
         if options.get("reduction", "mean") == "none" or options.get("axis") is not None:
             return None
-        return [_Recorded.apply(loss, arrays, options, lent, given, *predictions)]
+        return [_Recorded.apply(loss, arrays, options, lent, given, predicted, *(arrays[i] for i in predicted))]
     return _by_numpy(loss, orders, lent, given)
 
 
@@ -74,9 +74,12 @@ class _Recorded(torch.autograd.Function):  # type: ignore[misc]
     """A reduced loss that is differentiated: its gradient comes out of the pass over the data that the value takes anyway."""
 
     @staticmethod
-    def forward(ctx: Any, loss: Any, arrays: Any, options: Any, lent: Any, given: Any, *predictions: Any) -> torch.Tensor:
+    def forward(
+        ctx: Any, loss: Any, arrays: Any, options: Any, lent: Any, given: Any, predicted: Any, *predictions: Any
+    ) -> torch.Tensor:
         value, ctx.gradients = _by_numpy(loss, (0, 1), lent, given)
-        ctx.call = loss, arrays[len(predictions) :], options
+        rest = [None if i in predicted else x for i, x in enumerate(arrays)]
+        ctx.call = loss, rest, predicted, options
         ctx.save_for_backward(*predictions)
         return value
 
@@ -84,16 +87,18 @@ class _Recorded(torch.autograd.Function):  # type: ignore[misc]
     def backward(ctx: Any, upstream: torch.Tensor) -> tuple[Any, ...]:
         """Hand over the gradients. They are made again if somebody comes a second time, or wants derivatives of them."""
         gradients, ctx.gradients = ctx.gradients, None
-        loss, rest, options = ctx.call
+        loss, rest, predicted, options = ctx.call
         predictions = ctx.saved_tensors
+        made_of = dict(zip(predicted, predictions, strict=True))
+        arrays = [made_of.get(i, x) for i, x in enumerate(rest)]
         if torch.is_grad_enabled():
-            (value,) = evaluate(loss.signature, loss._compute, (0,), None, (*predictions, *rest), options)
+            (value,) = loss._in_general((0,), arrays, options)
             wanted = [x for x in predictions if x.requires_grad]
             made = iter(torch.autograd.grad(value, wanted, upstream, create_graph=True))
-            return *(None,) * 5, *(next(made) if x.requires_grad else None for x in predictions)
+            return *(None,) * 6, *(next(made) if x.requires_grad else None for x in predictions)
         if gradients is None:
-            gradients = loss._evaluate((1,), (*predictions, *rest), options)[0]
-        return *(None,) * 5, *(gradients if _is_one(upstream) else [gradient * upstream for gradient in gradients])
+            gradients = loss._evaluate((1,), arrays, options)[0]
+        return *(None,) * 6, *(gradients if _is_one(upstream) else [gradient * upstream for gradient in gradients])
 
 
 def _is_one(upstream: torch.Tensor) -> bool:

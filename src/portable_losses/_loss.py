@@ -176,10 +176,10 @@ class Loss(Generic[P]):
     def _in_general(self, orders: Orders, arrays: Sequence[Any], options: Mapping[str, Any]) -> list[Any]:
         if not self.signature.optional:
             return evaluate(self.signature, self._compute, orders, self.finishing, arrays, options)
-        signature, arrays, options = self._with_optional(arrays, options)
-        if signature is self.signature:
-            return evaluate(signature, self._compute, orders, self.finishing, arrays, options)
-        names = self.signature.arguments
+        arrays, options = self.with_optional(arrays, options)
+        signature, names = self._signature_of(arrays), self.signature.arguments
+        if len(arrays) <= len(names):
+            arrays = [x for name, x in zip(names, arrays, strict=False) if name in signature.arguments]
 
         def compute(
             orders: Orders, xp: Namespace, head: tuple[Axis, ...], arrays: Sequence[Array], parameters: Any, **share: Array
@@ -189,28 +189,32 @@ class Loss(Generic[P]):
 
         return evaluate(signature, compute, orders, self.finishing, arrays, options)
 
-    def _with_optional(
-        self, arrays: Sequence[Any], options: Mapping[str, Any]
-    ) -> tuple[Signature, Sequence[Any], Mapping[str, Any]]:
-        """Take optional arrays from where they were given, by position or by name, and give the signature of such a call."""
-        names = self.signature.arguments
-        if len(arrays) > len(names):
-            return self.signature, arrays, options  # which is refused
-        named = {key: value for key, value in options.items() if key in self.signature.optional}
+    def with_optional(self, arrays: Sequence[Any], options: Mapping[str, Any]) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        """Take optional arrays from where they were given, by position or by name: None is one that is missing."""
+        names, optional = self.signature.arguments, self.signature.optional
+        if not optional:
+            return arrays, options
+        named = {key: value for key, value in options.items() if key in optional}
         given = dict(zip(names, arrays, strict=False))
         if twice := given.keys() & named.keys():
             raise TypeError(f"{self.__name__}: {min(twice)} was given twice, by position and by name")
-        given |= named
+        rest = {key: value for key, value in options.items() if key not in named}
+        if not len(names) - len(optional) <= len(arrays) <= len(names):
+            return arrays, rest  # which will be refused
+        return [(given | named).get(name) for name in names], rest
+
+    def _signature_of(self, arrays: Sequence[Any]) -> Signature:
+        """Give the signature of a call where some optional arrays are missing."""
+        given = dict(zip(self.signature.arguments, arrays, strict=False))
         missing = frozenset(name for name in self.signature.optional if given.get(name) is None)
         if missing not in self._signatures:
             self._signatures[missing] = self.signature.without(missing)
-        kept = [given[name] for name in names if name in given and name not in missing]
-        rest = {key: value for key, value in options.items() if key not in named}
-        return self._signatures[missing], kept, rest
+        return self._signatures[missing]
 
     def _knows(self, order: int) -> bool:
         """Say whether a derivative is registered: the formula itself is the derivative of order 0."""
-        return order == 0 or order in self._derivatives or (order == 1 and self._value_and_derivative is not None)
+        both = (self._value_and_derivative, self._value_and_pullback)
+        return order == 0 or order in self._derivatives or (order == 1 and any(both))
 
     def _one_or_all(self, gradients: Sequence[Array]) -> Any:
         return gradients[0] if len(gradients) == 1 else tuple(gradients)
