@@ -232,7 +232,10 @@ def _rows() -> Iterator[_Row]:
                 sizes.setdefault(core, _SHORTEST_CORE + len(sizes))
             vectors = bool(signature.core) and not any(cores)
             loop = (math.prod(_LOOP),) if vectors else _LOOP
-            shapes = [(*loop, *(sizes[core] for core in of_argument)) for of_argument in cores]
+            shapes = [
+                (*(() if i in signature.common else loop), *(sizes[core] for core in of_argument))
+                for i, of_argument in enumerate(cores)
+            ]
             layout = ",".join(f"({','.join(of_argument)})" for of_argument in cores)
             positions = tuple(range(-len(cores[0]), 0))
             yield _Row(
