@@ -22,6 +22,9 @@ CLASS_WAYS = [(loss, way) for loss, way in WAYS if loss.signature.core == ("clas
 """Those of one row of classes."""
 
 CORE_SIZE = 4
+SIZES = {"label": 2}
+"""Core dimensions of another size: a sequence has fewer labels than times."""
+
 LOOP = (2, 3)
 FIRST_ONLY = (
     pl.ctc_loss,
@@ -29,6 +32,7 @@ FIRST_ONLY = (
     pl.lovasz_hinge_loss,
     pl.lovasz_softmax_loss,
     pl.rmse_loss,
+    pl.sinkhorn_loss,
     pl.soft_dtw_loss,
 )
 """Those without a second derivative."""
@@ -56,12 +60,17 @@ def looped(loss: pl.Loss[...]) -> list[int]:
     return [i for i in range(len(required(loss).arguments)) if i not in loss.signature.common]
 
 
+def many(loss: pl.Loss[...], loop: tuple[int, ...]) -> tuple[int, ...]:
+    """Give a loop shape for several blocks, but of fewer losses where each takes a hundred steps."""
+    return tuple(n // 8 for n in loop) if "iterations" in loss.signature.parameters else loop
+
+
 def arguments(loss: pl.Loss[...], way: int, loop: tuple[int, ...] = LOOP, seed: int = 0) -> list[Any]:
     """Draw NumPy arguments from the domains of a loss; the core dimensions are last and of size `CORE_SIZE`."""
     signature = required(loss)
     rng = np.random.default_rng(seed)
     return [
-        _draw(domain, (*(() if i in signature.common else loop), *(CORE_SIZE for _ in cores)), rng)
+        _draw(domain, (*(() if i in signature.common else loop), *(SIZES.get(core, CORE_SIZE) for core in cores)), rng)
         for i, (domain, cores) in enumerate(zip(signature.domains[way], signature.ways[way], strict=True))
     ]
 

@@ -237,13 +237,7 @@ class _Views:
         if self.call.signature.pulls:
             return blocks(self.loop, _MANY)
         steps = self.call.sizes.get(self.call.signature.steps, 1)
-        return blocks(self.loop, block_size(self._entries(), steps))
-
-    def _entries(self) -> int:
-        """Count the numbers that one loss is made of: those of its rows, or one for each of what all rows share."""
-        call = self.call
-        entries: int = max([call.entries, *(call.arrays[i].size for i in call.signature.common)])
-        return entries
+        return blocks(self.loop, block_size(self.call.entries, steps))
 
     def share(self, index: Index, stray: Array | None, weight: Array | None, divisor: Any) -> Array:
         """Give the share of each loss of a block in the result."""

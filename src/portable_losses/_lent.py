@@ -23,7 +23,7 @@ def evaluated(loss: Any, orders: tuple[int, ...], arrays: Sequence[Any], options
     if torch.compiler.is_compiling() or torch.jit.is_tracing() or _get_current_dispatch_mode() is not None:
         return None
     signature = loss.signature
-    arrays, options = loss.with_optional(arrays, options)
+    arrays, options = loss._with_optional(arrays, options)
     differentiated = torch.is_grad_enabled() and any(_is_differentiated(x) for x in (*arrays, *options.values()))
     if not all(loss._knows(order) for order in ((0, 1) if differentiated else orders)):
         return None  # NumPy has no autodiff

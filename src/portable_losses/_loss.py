@@ -176,7 +176,7 @@ class Loss(Generic[P]):
     def _in_general(self, orders: Orders, arrays: Sequence[Any], options: Mapping[str, Any]) -> list[Any]:
         if not self.signature.optional:
             return evaluate(self.signature, self._compute, orders, self.finishing, arrays, options)
-        arrays, options = self.with_optional(arrays, options)
+        arrays, options = self._with_optional(arrays, options)
         signature, names = self._signature_of(arrays), self.signature.arguments
         if len(arrays) <= len(names):
             arrays = [x for name, x in zip(names, arrays, strict=False) if name in signature.arguments]
@@ -189,7 +189,7 @@ class Loss(Generic[P]):
 
         return evaluate(signature, compute, orders, self.finishing, arrays, options)
 
-    def with_optional(self, arrays: Sequence[Any], options: Mapping[str, Any]) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    def _with_optional(self, arrays: Sequence[Any], options: Mapping[str, Any]) -> tuple[Sequence[Any], Mapping[str, Any]]:
         """Take optional arrays from where they were given, by position or by name: None is one that is missing."""
         names, optional = self.signature.arguments, self.signature.optional
         if not optional:

@@ -70,11 +70,14 @@ class Call:
 
     @property
     def entries(self) -> int:
-        """How many numbers of the first argument make one loss; at each step there may be as many as in all other dimensions."""
+        """How many numbers make one loss: those of its row, or, where rows share arrays, as many as these have.
+
+        At each step there may be as many as in all other dimensions.
+        """
         if steps := self.signature.steps:
             return self.sizes[steps] * sum(size for core, size in self.sizes.items() if core != steps)
-        size: int = prod(self.arrays[0].shape[-self.core :]) if self.core else 1
-        return size
+        rows = (self.signature.core, *self.signature.shared) if self.core else ()
+        return max([1, *(prod([self.sizes.get(core, 1) for core in cores]) for cores in rows)])
 
     @property
     def classes(self) -> int | None:

@@ -49,6 +49,8 @@ class Signature:
     """Which of the arguments are predicted: a derivative is taken with respect to each."""
     common: frozenset[int]
     """Which of the arguments all rows share: they have core dimensions, in their order, and no others."""
+    shared: tuple[tuple[str, ...], ...]
+    """The core dimensions of these, and of those that are missing."""
     optional: frozenset[str]
     """The arguments that may be missing: those that a formula has None as default for."""
     target: int
@@ -112,13 +114,14 @@ def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int |
             "after the slash, where None is their default"
         )
     arguments = tuple(p.name for p in positional)
-    ways = tuple(_cores(name, layout, arguments) for layout in layouts) or (((),) * len(arguments),)
+    found = [[_domain(hints.get(argument), way) for argument in arguments] for way in range(max(len(layouts), 1))]
+    sharing = [isinstance(domain, Domain) and domain.shared for domain in found[0]]
+    ways = tuple(_cores(name, layout, arguments, sharing) for layout in layouts) or (((),) * len(arguments),)
     if any(way[0] != ways[0][0] and any(way) for way in ways):
         raise ValueError(
             f"{name}: the first argument has the same core dimensions in each signature, or no argument has any, not {layouts}"
         )
-    found = [[_domain(hints.get(argument), way) for argument in arguments] for way in range(len(ways))]
-    common = frozenset(i for i, domain in enumerate(found[0]) if ways[0][i] and isinstance(domain, Domain) and domain.shared)
+    common = frozenset(i for i, cores in enumerate(ways[0]) if cores and sharing[i])
     if steps and any(steps not in way[0] for way in ways):
         raise ValueError(f"{name}: steps={steps!r} is no core dimension of the first argument")
     own = {p.name: _parameter(name, p, hints.get(p.name, Any)) for p in keywords}
@@ -146,6 +149,7 @@ def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int |
         options=options,
         predicted=_predicted(name, predicted, arguments, len(required)),
         common=common,
+        shared=tuple(ways[0][i] for i in sorted(common)),
         optional=frozenset(p.name for p in optional),
         target=len(required) - 1,
         several=frozenset(core for way in ways for cores in way for core in cores if _admits_tuple(kinds.get(f"{core}_axis"))),
@@ -168,12 +172,14 @@ def _predicted(name: str, predicted: int | tuple[str, ...], arguments: tuple[str
     )
 
 
-def _cores(name: str, layout: str, arguments: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+def _cores(name: str, layout: str, arguments: tuple[str, ...], sharing: Sequence[bool]) -> tuple[tuple[str, ...], ...]:
     inputs, _, output = layout.replace(" ", "").partition("->")
     brackets = _BRACKET.findall(inputs)
     cores = [tuple(bracket.split(",")) if bracket else () for bracket in brackets]
     commas = "," * (len(brackets) - 1)
-    named = all(core.isidentifier() for bracket in cores for core in bracket) and all(len(set(c)) == len(c) for c in cores)
+    named = all(core.isidentifier() for bracket in cores for core in bracket)
+    # What rows share has its axes in one order: it may have two of one name, as the distances of all classes from each other.
+    named &= all(among or len(set(c)) == len(c) for c, among in zip(cores, sharing, strict=False))
     if _BRACKET.sub("", inputs) != commas or not named or output != "()" or len(brackets) != len(arguments):
         raise ValueError(
             f"{name}: {layout!r} is not the signature of a loss of {', '.join(arguments)}: that has a bracket for each of them, "

@@ -132,10 +132,14 @@ class Layer:
 
     def value_and_grad(self, *given: Any, **options: Any) -> Any:
         value, gradients = self.loss.value_and_grad(*self.arguments(given), **options)
-        return value, gradients[0]
+        return value, self._first(gradients)
 
     def grad(self, *given: Any, **options: Any) -> Any:
-        return self.loss.grad(*self.arguments(given), **options)[0]
+        return self._first(self.loss.grad(*self.arguments(given), **options))
+
+    def _first(self, gradients: Any) -> Any:
+        """Give the gradients of what is not shared."""
+        return gradients[0] if isinstance(gradients, tuple) else gradients
 
     def grad_and_hess(self, *given: Any, **options: Any) -> Any:
         return self.loss.grad_and_hess(*self.arguments(given), **options)
