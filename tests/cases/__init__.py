@@ -16,7 +16,6 @@ from . import (
     segmentation,
     sequence,
     special,
-    transport,
     vocabulary,
 )
 from .case import CLASSES, ROWS, Batch, Case, Example, Sweep, as_exact, as_tuple, example
@@ -55,7 +54,6 @@ FAMILIES = (
     ranking,
     embedding,
     embedding_sets,
-    transport,
     vocabulary,
 )
 

@@ -24,7 +24,6 @@ from . import (
     segmentation,
     sequence,
     special,
-    transport,
 )
 from .arithmetic import DIGITS, Difference, flat, ulps
 
@@ -45,7 +44,6 @@ FAMILIES = (
     embedding,
     redundancy,
     special,
-    transport,
 )
 
 
