@@ -74,7 +74,7 @@ def of_peer(
 
 def answered(peer: Peer, batch: Any, parameters: dict[str, Any], order: int, loss: Any) -> Any:
     try:
-        return peer.gradients(batch, parameters, loss.signature.predicted) if order else peer.values(batch, parameters)
+        return peer.gradients(batch, parameters, len(loss.signature.predicted)) if order else peer.values(batch, parameters)
     except (ValueError, TypeError, RuntimeError):
         return None
 
