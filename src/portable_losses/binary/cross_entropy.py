@@ -71,7 +71,7 @@ def binary_cross_entropy(
     log_yes = floored(xp, xp.log, pred, 0.0, floor)
     log_no = floored(xp, xp.log1p, -pred, -1.0, floor)
     if eps:  # both logarithms are finite
-        return (target - 1) * log_no - target * log_yes
+        return -(target * log_yes) - (1 - target) * log_no  # in this order what is 0 has no sign
     return -weighted(xp, target, log_yes) - weighted(xp, 1 - target, log_no)
 
 
