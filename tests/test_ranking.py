@@ -42,7 +42,6 @@ def orders(loss: Any, backend: Any, *arrays: Any, **options: Any) -> tuple[Any, 
 
 
 @each
-@pytest.mark.traced
 def test_lists_can_be_filled_up(backend, dtype, loss):
     """With scores of -inf and relevances of 0 at the end they stay what they are, and what is filled in has no gradient."""
     short = orders(loss, backend, *(backend.asarray(x, dtype) for x in (SCORES, GRADES)))
@@ -109,7 +108,6 @@ def test_relevances_are_not_negative(loss):
 
 
 @each
-@pytest.mark.traced
 @pytest.mark.parametrize("items", [17, 130])
 def test_long_lists_and_many(backend, dtype, loss, items):
     """The pairs of each list are formed in pieces, in blocks of lists: no sum may miss one."""

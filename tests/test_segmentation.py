@@ -230,7 +230,6 @@ def test_scores_that_differ_by_less_than_their_errors_do(backend, dtype):
 @named(*OVERLAPS)
 @pytest.mark.parametrize("per_image", [True, False])
 @pytest.mark.parametrize("depth", [False, True])
-@pytest.mark.traced
 def test_images(backend, dtype, loss, per_image, depth):
     """Flat or with a depth, a region for each image and class, or for each class of the batch."""
     pred, target = (np.stack([x, x[::-1], x * 0.5], axis=-1) if depth else x for x in (PRED, SOFT))
