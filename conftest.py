@@ -163,7 +163,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="test with this array library (repeatable), what asks for one; default: numpy and array-api-strict in its variants, "
         "and what asks for none",
     )
-    parser.addoption("--typical", action="store_true", help="of the losses test one of each kind only")
+    parser.addoption(
+        "--typical", action="store_true", help="of the losses test one of each kind only, and not what is particular to one"
+    )
 
 
 def chosen(config: pytest.Config) -> list[Backend]:
@@ -246,6 +248,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             return False
         if item.get_closest_marker("traced") and backend.name == "jax":  # each operation would be compiled by itself
             return getattr(given.get("case"), "typical", False)
+        if config.getoption("typical") and item.get_closest_marker("eager") and "case" not in given:
+            return False  # what is particular to a loss
         if getattr(given.get("case"), "typical", True):
             return True
         if config.getoption("typical") or (item.get_closest_marker("engine") and backend.name not in ("numpy", "strict")):
