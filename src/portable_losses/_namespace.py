@@ -45,11 +45,6 @@ def namespace_of(array: Array) -> Namespace | None:
     return _namespaces[kind]
 
 
-def is_dask(xp: Namespace) -> bool:
-    """Say whether a namespace is Dask's, without the cache of array-api-compat that torch.compile warns of."""
-    return name_of(xp) == "dask.array"
-
-
 def device_of(array: Array) -> Any:
     """Give the device of an array, None where the library has no such thing, or none yet (a traced array)."""
     return getattr(array, "device", None)

@@ -4,9 +4,9 @@ from typing import Annotated, NamedTuple, Unpack
 
 from annotated_types import Ge, Le
 
-from .._elementary import magnitude
 from .._loss import loss
 from ..special.rows import Exponentials
+from ..special.sigmoids import softplus
 from ..typing import Array, Axis, Labels, Namespace, Positive, Real
 from ._labels import Pairs, count, labelled_pairs, softmax_of
 from ._pairs import SetOptions, total
@@ -152,7 +152,7 @@ def _circles(xp: Namespace, embedding: Array, labels: Array, margin: float, gamm
 
 def _circle(xp: Namespace, found: Circles) -> Array:
     ahead = found.ahead
-    cost = xp.where(ahead >= 0, ahead, 0.0) + xp.log1p(xp.exp(-magnitude(xp, ahead)))
+    cost = softplus.formula(xp, ahead)
     return xp.sum(found.importance * cost, axis=(-2, -1))
 
 

@@ -2,9 +2,9 @@
 
 from typing import NamedTuple, Unpack
 
-from .._elementary import magnitude
 from .._loss import loss
 from ..special.rows import Exponentials
+from ..special.sigmoids import softplus
 from ..typing import Array, Axis, Labels, Namespace, Positive, Real
 from ._labels import Pairs, count, labelled_pairs, softmax_of
 from ._pairs import SetOptions, total
@@ -111,7 +111,7 @@ def _against_negatives(xp: Namespace, embedding: Array, labels: Array, temperatu
 
 def _ntxent(xp: Namespace, found: Negatives) -> Array:
     ahead, same = found.ahead, found.pairs.same
-    cost = xp.where(ahead >= 0, ahead, 0.0) + xp.log1p(xp.exp(-magnitude(xp, ahead)))
+    cost = softplus.formula(xp, ahead)
     return xp.sum(same * cost / count(xp, same), axis=(-2, -1))
 
 
