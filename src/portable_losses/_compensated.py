@@ -18,6 +18,13 @@ def difference(xp: Namespace, left: Array, right: Array) -> tuple[Array, Array]:
     return result, xp.where(xp.isnan(error), 0.0, error)
 
 
+def exp_of_difference(xp: Namespace, left: Array, right: Array) -> tuple[Array, Array]:
+    """Give left - right, rounded, and the exponential of what it was before: exp(d + error) is exp(d) * (1 + error)."""
+    result, error = difference(xp, left, right)
+    exponential = xp.exp(result)
+    return result, exponential + exponential * error
+
+
 def halves(xp: Namespace, x: Array) -> Halves:
     """Split numbers into two of half as many digits, whose products are exact (Veltkamp); not the largest numbers."""
     scaled = x * (2.0**12 + 1 if x.dtype == xp.float32 else 2.0**27 + 1)

@@ -3,7 +3,7 @@
 from math import inf, prod
 from typing import NamedTuple, Unpack
 
-from ._compensated import difference
+from ._compensated import exp_of_difference
 from ._loss import loss
 from ._namespace import cast, device_of, wide_dtype
 from ._scan import scan
@@ -249,10 +249,6 @@ class _Rows:
         started = (none, xp.full_like(none, -inf), none, none)
         (label, others, rest, total), _ = scan(xp, step, started, (self.starts,), remember=False)
         top = xp.maximum(label, others)
-        return _Seen(label, top, _exp_of_difference(xp, label, top), rest * _exp_of_difference(xp, others, top), total)
-
-
-def _exp_of_difference(xp: Namespace, x: Array, top: Array) -> Array:
-    shifted, error = difference(xp, x, top)
-    exponential = xp.exp(shifted)
-    return exponential + exponential * error
+        _, of_label = exp_of_difference(xp, label, top)
+        _, of_top = exp_of_difference(xp, others, top)
+        return _Seen(label, top, of_label, rest * of_top, total)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from .._compensated import difference
+from .._compensated import exp_of_difference
 from .._elementary import row_sum, widened
 from ..typing import Array, Namespace
 from ._function import Special
@@ -49,9 +49,7 @@ def exponentials(xp: Namespace, axis: int, x: Array) -> Exponentials:
         shifted = wide - top
         exponential = xp.exp(shifted)
     else:
-        shifted, error = difference(xp, x, top)
-        exponential = xp.exp(shifted)
-        exponential = exponential + exponential * error
+        shifted, exponential = exp_of_difference(xp, x, top)
     return Exponentials(top, shifted, exponential, is_top, _rest(xp, axis, is_top, exponential))
 
 
