@@ -30,28 +30,32 @@ def test_results_do_not_depend_on_the_number_of_threads(loss: Any, way: int) -> 
                 same(getattr(loss, method)(*given, **options), wanted)
 
 
-def test_threads_are_used_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_are_used_and_counted() -> None:
     seen: set[int] = set()
+    together = threading.Barrier(1)
 
     @pl.loss
     def traced(xp: Any, pred: Any, target: Any, /) -> Any:
-        seen.add(threading.get_ident())
+        if threading.get_ident() not in seen:
+            seen.add(threading.get_ident())
+            together.wait(60)
         return pred - target
 
-    pred = np.ones(10**6)
+    pred, own = np.ones(10**6), {threading.get_ident()}
     traced(pred, 0.0)
-    assert seen == {threading.get_ident()}
+    assert seen == own
     seen.clear()
-    with pl.set_workers(2):
+    together = threading.Barrier(3)  # all of them have to be there at once
+    with pl.set_workers(3):
         traced(pred, 0.0)
-        assert threading.get_ident() not in seen
-        assert 1 <= len(seen) <= 2
-        seen.clear()
-        traced(pred[:100], 0.0)
-        assert seen == {threading.get_ident()}
+        assert len(seen) == 3
+        assert own < seen
     seen.clear()
+    together = threading.Barrier(1)
+    with pl.set_workers(3):
+        traced(pred[:100], 0.0)
     traced(pred, 0.0)
-    assert seen == {threading.get_ident()}
+    assert seen == own
 
 
 def test_settings_nest_and_count_from_the_number_of_cores(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,11 +8,18 @@ import numpy as np
 
 from .typing import Array
 
-BLOCK = 2**16
-"""How many numbers are evaluated together, of whatever dtype: many formulas evaluate float32 in float64.
+_LARGEST = 2**20
+"""Bytes of each array that are evaluated together, where a formula holds few temporaries.
 
-Half a dozen temporaries stay in the caches, and the Python around a block takes a tenth of its time.
+The Python around such a block takes a twentieth of the time of the cheapest loss. Threads, which hand the interpreter to each
+other, need it more than one alone: with blocks of a quarter the size two of them are slower than one.
 """
+
+_IN_ALL = 2**23
+"""Bytes that the temporaries of a block may take together: more would leave the caches, and blocks then get no faster."""
+
+TEMPORARIES = 32
+"""How many arrays like those that it is given a formula holds at once, of which nothing else is said."""
 
 _MOST_STEPS = 64
 """Blocks are no larger than so many temporaries: 32 MiB."""
@@ -36,12 +43,17 @@ def _keep_freed_memory() -> None:
 _keep_freed_memory()
 
 
-def block_size(entries: int, steps: int = 1) -> int:
-    """Give how many losses are evaluated together, of so many entries each.
+def block_bytes(temporaries: int) -> int:
+    """Give how much of each array is evaluated together by a formula that holds so many temporaries: a power of 2, in bytes."""
+    return min(_LARGEST, 1 << (_IN_ALL // temporaries).bit_length() - 1)
+
+
+def block_size(numbers: int, entries: int, steps: int = 1) -> int:
+    """Give how many losses are evaluated together, of so many entries each, where a block has so many numbers.
 
     A formula that takes steps has, at each, a share of the entries in the cache; all steps together stay in memory.
     """
-    return max(1, BLOCK * min(steps, _MOST_STEPS) // entries)
+    return max(1, numbers * min(steps, _MOST_STEPS) // entries)
 
 
 def blocks(loop: tuple[int, ...], size: int) -> Iterator[Index]:

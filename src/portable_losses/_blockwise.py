@@ -236,8 +236,9 @@ class _Views:
     def blocks(self) -> Iterator[Index]:
         if self.call.signature.pulls:
             return blocks(self.loop, _MANY)
+        numbers = self.call.signature.block // np.dtype(self.call.dtype).itemsize
         steps = self.call.sizes.get(self.call.signature.steps, 1)
-        return blocks(self.loop, block_size(self.call.entries, steps))
+        return blocks(self.loop, block_size(numbers, self.call.entries, steps))
 
     def share(self, index: Index, stray: Array | None, weight: Array | None, divisor: Any) -> Array:
         """Give the share of each loss of a block in the result."""

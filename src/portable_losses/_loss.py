@@ -8,6 +8,7 @@ import numpy as np
 
 from . import _small
 from ._autodiff import value_and_derivatives
+from ._blocks import TEMPORARIES
 from ._docstrings import carry_over, with_options
 from ._evaluate import Finish, Orders, evaluate
 from ._namespace import namespace_of
@@ -35,6 +36,8 @@ class Loss(Generic[P]):
         How many of its arrays, from the first, are predictions, or their names.
     steps : str
         The core dimension that it goes along step by step, or nothing.
+    temporaries : int
+        How many arrays like the predictions it holds at once, with its derivatives.
 
     See Also
     --------
@@ -47,9 +50,10 @@ class Loss(Generic[P]):
         layouts: tuple[str, ...] = (),
         predicted: int | tuple[str, ...] = 1,
         steps: str = "",
+        temporaries: int = TEMPORARIES,
     ) -> None:
         self.formula = formula
-        self.signature: Signature = read(formula, layouts, predicted, steps)
+        self.signature: Signature = read(formula, layouts, predicted, steps, temporaries)
         self._signatures: dict[frozenset[str], Signature] = {frozenset(): self.signature}
         self._derivatives: dict[int, Callable[..., Any]] = {}
         self._value_and_derivative: Callable[..., Any] | None = None
@@ -311,11 +315,13 @@ def _as_tuple(derivative: Any) -> tuple[Array, ...]:
 def loss(formula: Callable[Concatenate[Namespace, P], Array], /) -> Loss[P]: ...
 @overload
 def loss(
-    layout: str, /, *layouts: str, predicted: int | tuple[str, ...] = 1, steps: str = ""
+    layout: str, /, *layouts: str, predicted: int | tuple[str, ...] = 1, steps: str = "", temporaries: int = TEMPORARIES
 ) -> Callable[[Callable[Concatenate[Namespace, Axis, P], Array]], Loss[P]]: ...
 @overload
-def loss(*, predicted: int | tuple[str, ...]) -> Callable[[Callable[Concatenate[Namespace, P], Array]], Loss[P]]: ...
-def loss(*given: Any, predicted: int | tuple[str, ...] = 1, steps: str = "") -> Any:
+def loss(
+    *, predicted: int | tuple[str, ...] = 1, temporaries: int = TEMPORARIES
+) -> Callable[[Callable[Concatenate[Namespace, P], Array]], Loss[P]]: ...
+def loss(*given: Any, predicted: int | tuple[str, ...] = 1, steps: str = "", temporaries: int = TEMPORARIES) -> Any:
     r"""Make a loss of a formula.
 
     The formula is written once, over an array namespace; what it returns is the loss of each element, before weights, mask
@@ -334,6 +340,9 @@ def loss(*given: Any, predicted: int | tuple[str, ...] = 1, steps: str = "") -> 
     steps : str, optional
         The core dimension that the formula goes along step by step. On NumPy more losses are then evaluated together: each step
         has its share of the arrays.
+    temporaries : int, default 32
+        How many arrays like the predictions, of their dtype, the formula and its derivatives hold at once, at most. NumPy
+        evaluates blocks that are the larger the fewer these are: all of them together take 8 MiB.
 
     Returns
     -------
@@ -369,7 +378,7 @@ def loss(*given: Any, predicted: int | tuple[str, ...] = 1, steps: str = "") -> 
     array([0.5, 0. ])
     """
     if len(given) == 1 and callable(given[0]):
-        return Loss(given[0], (), predicted)
+        return Loss(given[0], (), predicted, steps, temporaries)
     if not all(isinstance(layout, str) for layout in given):
         raise TypeError(f"loss decorates one formula, or takes gufunc signatures such as '(class),()->()', not {given!r}")
-    return lambda formula: Loss(formula, given, predicted, steps)
+    return lambda formula: Loss(formula, given, predicted, steps, temporaries)

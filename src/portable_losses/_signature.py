@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from types import NoneType, UnionType
 from typing import Any, TypeAlias, Union, Unpack, get_args, get_origin, get_type_hints
 
+from ._blocks import block_bytes
 from ._domains import Parameter, check_parameter
 from .typing import DependentDomain, Domain, Index, Options
 
@@ -63,6 +64,8 @@ class Signature:
     """The core dimensions of the first argument, in the first way to call the loss: none for a pointwise loss."""
     steps: str
     """The core dimension that the formula goes along step by step, if there is one."""
+    block: int
+    """How many bytes of each array are evaluated together on NumPy."""
     small: tuple[tuple[bool, bool], ...]
     """For each argument of the first way to call the loss: whether it has the core dimension, and whether it holds labels. Empty
     where a call without options always has something to prepare."""
@@ -97,7 +100,9 @@ class Signature:
         )
 
 
-def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int | tuple[str, ...], steps: str) -> Signature:
+def read(
+    formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int | tuple[str, ...], steps: str, temporaries: int
+) -> Signature:
     """Read a formula: its annotations say the domains, `layouts` (gufunc signatures) the core dimensions."""
     name = formula.__qualname__
     hints = get_type_hints(formula, include_extras=True)
@@ -155,6 +160,7 @@ def read(formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int |
         several=frozenset(core for way in ways for cores in way for core in cores if _admits_tuple(kinds.get(f"{core}_axis"))),
         core=ways[0][0],
         steps=steps,
+        block=block_bytes(temporaries),
         small=_small(ways, domains[0]) if len(defaults) == len(own) and not optional else (),
         public=inspect.Signature(positional + keywords + shown, return_annotation=hints.get("return", Any)),
     )

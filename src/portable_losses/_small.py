@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ._blocks import BLOCK, core_in_front, laid_out
+from ._blocks import core_in_front, laid_out
 from ._domains import all_inside, check_parameter, validating
 from ._namespace import numpy
 from ._reduce import block_sum
@@ -61,7 +61,9 @@ def _ready(
     """Give where the core axis is, the arrays as the formula takes them, and the parameters; None if a call is not small."""
     first = arrays[0]
     dtype, shape = first.dtype, first.shape
-    if (dtype is not _FLOAT64 and dtype is not _FLOAT32) or not 0 < first.size <= BLOCK or len(arrays) != len(signature.small):
+    if dtype is not _FLOAT64 and dtype is not _FLOAT32:
+        return None
+    if not 0 < first.nbytes <= signature.block or len(arrays) != len(signature.small):
         return None
     loop = shape
     if signature.core:

@@ -1,6 +1,7 @@
 """Threads for the blocks of NumPy arrays: NumPy computes without the interpreter's lock."""
 
 import os
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -75,12 +76,41 @@ def _cores() -> int:
 def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Give the results of a function in the order of its arguments, evaluated by as many threads as are set.
 
-    Each thread has the context of this one: what warnings are ignored, and whether values are looked at.
+    This thread is one of them. Each of the others takes what comes next when it has done what it took before: to hand over every
+    block by itself would cost more time than a cheap block takes. They have the context of this thread: what warnings are
+    ignored, and whether values are looked at.
     """
     workers = _workers.get()
-    waiting = [] if workers == 1 else list(items)
-    if len(waiting) < 2:
-        yield from map(function, waiting or items)
+    waiting = deque(() if workers == 1 else enumerate(items))
+    number = len(waiting)
+    if number < 2:
+        yield from map(function, [item for _, item in waiting] or items)
         return
-    with ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(lambda item, context: context.run(function, item), waiting, [copy_context() for _ in waiting])
+    done: dict[int, Result] = {}
+
+    def take_one() -> None:
+        try:
+            place, item = waiting.popleft()
+        except IndexError:  # another thread was faster
+            return
+        done[place] = function(item)
+
+    def take_all() -> None:
+        try:
+            while waiting:
+                take_one()
+        finally:
+            waiting.clear()  # after an error nothing more is begun
+
+    with ThreadPoolExecutor(workers - 1) as pool:
+        others = [pool.submit(copy_context().run, take_all) for _ in range(min(workers, number) - 1)]
+        try:
+            for place in range(number):
+                while waiting and place not in done:
+                    take_one()
+                if place not in done:
+                    for other in others:
+                        other.result()
+                yield done.pop(place)
+        finally:
+            waiting.clear()

@@ -19,7 +19,7 @@ FAR = 800.0
 """Where an exponential is 0 in every dtype."""
 
 
-@loss
+@loss(temporaries=64)
 def asymmetric_loss(
     xp: Namespace,
     pred: Logit,

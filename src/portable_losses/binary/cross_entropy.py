@@ -14,7 +14,7 @@ __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
 Floor = Annotated[float, Ge(0.0), Lt(0.5)]
 
 
-@loss
+@loss(temporaries=8)
 def binary_cross_entropy(
     xp: Namespace, pred: Probability, target: Probability, /, *, eps: Floor = 1e-15, **options: Unpack[Options]
 ) -> Array:
@@ -95,7 +95,7 @@ def _over_square(xp: Namespace, numerator: Array, denominator: Array) -> Array:
     return numerator / divisor / divisor
 
 
-@loss
+@loss(temporaries=8)
 def binary_cross_entropy_with_logits(
     xp: Namespace, pred: Logit, target: Probability, /, *, pos_weight: NonNegative = 1.0, **options: Unpack[Options]
 ) -> Array:

@@ -9,7 +9,7 @@ from ..typing import Array, Logit, Namespace, Options, Sign
 __all__ = ["exponential_loss", "hinge_loss", "perceptron_loss", "soft_margin_loss", "squared_hinge_loss"]
 
 
-@loss
+@loss(temporaries=8)
 def soft_margin_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Options]) -> Array:
     r"""Logistic loss of a margin.
 
@@ -90,7 +90,7 @@ def _(xp: Namespace, pred: Logit, target: Sign, /) -> Array:
     return decay / (1 + decay * (2 + decay))
 
 
-@loss
+@loss(temporaries=8)
 def hinge_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Options]) -> Array:
     r"""Hinge loss of a margin, that of support vector machines.
 
@@ -156,7 +156,7 @@ def _(xp: Namespace, pred: Logit, target: Sign, /) -> Array:
     return xp.zeros_like(pred)
 
 
-@loss
+@loss(temporaries=8)
 def squared_hinge_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Options]) -> Array:
     r"""Squared hinge loss of a margin.
 
@@ -212,7 +212,7 @@ def _(xp: Namespace, pred: Logit, target: Sign, /) -> Array:
     return xp.where(margin < 1, 2.0, xp.where(margin >= 1, 0.0, margin))
 
 
-@loss
+@loss(temporaries=8)
 def perceptron_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Options]) -> Array:
     r"""Perceptron loss: how far a score is on the wrong side.
 
@@ -264,7 +264,7 @@ def _(xp: Namespace, pred: Logit, target: Sign, /) -> Array:
     return xp.zeros_like(pred)
 
 
-@loss
+@loss(temporaries=8)
 def exponential_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Options]) -> Array:
     r"""Exponential loss of a margin, that of AdaBoost.
 

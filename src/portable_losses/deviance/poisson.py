@@ -38,7 +38,7 @@ Mean = Annotated[
 ]
 
 
-@loss
+@loss(temporaries=8)
 def poisson_nll_loss(
     xp: Namespace,
     pred: RateOrLogRate,
@@ -162,7 +162,7 @@ def _half_deviance(xp: Namespace, rate: Array, target: Array) -> Array:
     return xp.where(none, rate, rest + count * excess_of_ratio(xp, xp.where(large, count, mean), count))
 
 
-@loss
+@loss(temporaries=64)
 def poisson_deviance_loss(xp: Namespace, pred: Rate, target: Amount, /, **options: Unpack[Options]) -> Array:
     r"""Deviance of a Poisson distribution.
 
@@ -222,7 +222,7 @@ def _(xp: Namespace, pred: Rate, target: Amount, /) -> Array:
     return 2 * over_square(xp, widened(xp, target), widened(xp, pred))
 
 
-@loss
+@loss(temporaries=64)
 def negative_binomial_nll_loss(
     xp: Namespace, pred: Mean, target: Count, /, *, dispersion: Positive = 1.0, **options: Unpack[Options]
 ) -> Array:

@@ -13,7 +13,7 @@ from ._row import Distribution, RowOptions, enlarged, unit_of
 __all__ = ["hellinger_loss", "total_variation_loss", "wasserstein_loss"]
 
 
-@loss("(class),(class)->()")
+@loss("(class),(class)->()", temporaries=8)
 def total_variation_loss(
     xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /, **options: Unpack[RowOptions]
 ) -> Array:

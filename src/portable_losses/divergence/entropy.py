@@ -33,7 +33,7 @@ def _target_domain(log_target: bool) -> Domain:
 TargetDistribution = Annotated[Array, DependentDomain(_target_domain)]
 
 
-@loss("(class),(class)->()")
+@loss("(class),(class)->()", temporaries=16)
 def kl_div(
     xp: Namespace,
     axis: Axis,

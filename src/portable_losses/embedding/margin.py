@@ -11,7 +11,7 @@ from ._vectors import by_sign
 __all__ = ["hinge_embedding_loss", "margin_ranking_loss"]
 
 
-@loss
+@loss(temporaries=16)
 def hinge_embedding_loss(
     xp: Namespace, pred: Real, target: Sign, /, *, margin: Positive = 1.0, **options: Unpack[Options]
 ) -> Array:

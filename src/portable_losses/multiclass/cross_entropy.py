@@ -12,7 +12,7 @@ from ._rows import of_label
 __all__ = ["cross_entropy"]
 
 
-@loss("(class),()->()", "(class),(class)->()")
+@loss("(class),()->()", "(class),(class)->()", temporaries=16)
 def cross_entropy(
     xp: Namespace,
     axis: Axis,

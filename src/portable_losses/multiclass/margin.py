@@ -136,7 +136,7 @@ def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /, *, p: Li
     return 2 * xp.abs(_against_label(xp, axis, target, within)) / logits.shape[axis]
 
 
-@loss("(class),()->()")
+@loss("(class),()->()", temporaries=8)
 def crammer_singer_loss(
     xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /, **options: Unpack[ClassOptions]
 ) -> Array:
@@ -218,7 +218,7 @@ def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> Array
     return xp.zeros_like(logits)
 
 
-@loss("(class),()->()")
+@loss("(class),()->()", temporaries=8)
 def multiclass_perceptron_loss(
     xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /, **options: Unpack[ClassOptions]
 ) -> Array:

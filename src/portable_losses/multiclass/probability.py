@@ -24,7 +24,7 @@ LogProbability = Annotated[
 Floor = Annotated[float, Ge(0.0), Lt(1.0)]
 
 
-@loss("(class),()->()", "(class),(class)->()")
+@loss("(class),()->()", "(class),(class)->()", temporaries=8)
 def nll_loss(
     xp: Namespace,
     axis: Axis,
@@ -101,7 +101,7 @@ def _share(xp: Namespace, axis: Axis, prob: Array, target: Array) -> Array:
     return xp.astype(one_hot(xp, target, prob, axis), prob.dtype) if target.ndim < prob.ndim else target
 
 
-@loss("(class),()->()", "(class),(class)->()")
+@loss("(class),()->()", "(class),(class)->()", temporaries=8)
 def categorical_cross_entropy(
     xp: Namespace,
     axis: Axis,

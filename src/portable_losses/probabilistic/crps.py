@@ -25,7 +25,7 @@ _FEW = 32
 """Up to so many members are compared, each with each, which takes less time than to sort them."""
 
 
-@loss(predicted=2)
+@loss(predicted=2, temporaries=64)
 def crps_gaussian_loss(xp: Namespace, mean: Real, scale: Scale, target: Real, /, **options: Unpack[Options]) -> Array:
     r"""CRPS (continuous ranked probability score) of a normal distribution, of which mean and scale are predicted.
 

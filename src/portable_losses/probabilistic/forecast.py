@@ -11,7 +11,7 @@ from ..typing import Array, Axis, ClassOptions, LabelsOrProbability, Namespace, 
 __all__ = ["brier_loss", "ranked_probability_loss"]
 
 
-@loss("(class),()->()", "(class),(class)->()", "(),()->()")
+@loss("(class),()->()", "(class),(class)->()", "(),()->()", temporaries=8)
 def brier_loss(
     xp: Namespace, axis: Axis, pred: Probability, target: LabelsOrProbability, /, **options: Unpack[ClassOptions]
 ) -> Array:

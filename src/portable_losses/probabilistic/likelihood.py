@@ -213,7 +213,7 @@ def _(xp: Namespace, loc: Real, scale: Scale, target: Real, /) -> tuple[Array, A
     return xp.zeros_like(loc), ((2 * size - unit_scale) + 2 * error) / unit_scale / scale / scale
 
 
-@loss(predicted=2)
+@loss(predicted=2, temporaries=64)
 def student_t_nll_loss(
     xp: Namespace, loc: Real, scale: Scale, target: Real, /, *, df: Positive = 4.0, **options: Unpack[Options]
 ) -> Array:

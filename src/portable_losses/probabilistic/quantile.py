@@ -15,7 +15,7 @@ Level = Annotated[float, Gt(0.0), Lt(1.0)]
 Quantile = Annotated[float | Sequence[float], Gt(0.0), Lt(1.0)]
 
 
-@loss
+@loss(temporaries=8)
 def pinball_loss(xp: Namespace, pred: Real, target: Real, /, *, quantile: Quantile = 0.5, **options: Unpack[Options]) -> Array:
     r"""Pinball loss, whose minimum is a quantile.
 
@@ -93,7 +93,7 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, quantile: Quantile) -> Arra
     return xp.zeros_like(pred)
 
 
-@loss
+@loss(temporaries=8)
 def expectile_loss(xp: Namespace, pred: Real, target: Real, /, *, expectile: Level = 0.5, **options: Unpack[Options]) -> Array:
     r"""Asymmetric squared error, whose minimum is an expectile.
 
@@ -159,7 +159,7 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, expectile: Level) -> Array:
     return xp.where(pred > target, 2 - 2 * expectile, xp.full_like(pred, 2 * expectile))
 
 
-@loss(predicted=2)
+@loss(predicted=2, temporaries=16)
 def interval_loss(
     xp: Namespace, lower: Real, upper: Real, target: Real, /, *, alpha: Level = 0.1, **options: Unpack[Options]
 ) -> Array:

@@ -9,7 +9,7 @@ from ..typing import Array, Namespace, Options, Real
 __all__ = ["rmse_loss"]
 
 
-@loss
+@loss(temporaries=8)
 def rmse_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[Options]) -> Array:
     r"""Root of the mean squared error.
 

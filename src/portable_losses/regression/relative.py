@@ -22,7 +22,7 @@ AboveMinusOne = Annotated[
 ]
 
 
-@loss
+@loss(temporaries=8)
 def mape_loss(xp: Namespace, pred: Real, target: Real, /, *, eps: NonNegative = 0.0, **options: Unpack[Options]) -> Array:
     r"""Absolute error relative to the target, whose mean is the mean absolute percentage error, as a fraction.
 
@@ -190,7 +190,7 @@ def _but_below(xp: Namespace, total: Array, eps: float, slope: Array, above: Arr
     return xp.where(total > eps, above, slope / eps) if eps else above
 
 
-@loss
+@loss(temporaries=64)
 def msle_loss(xp: Namespace, pred: AboveMinusOne, target: AboveMinusOne, /, **options: Unpack[Options]) -> Array:
     r"""Squared difference of logarithms, whose mean is the mean squared logarithmic error.
 

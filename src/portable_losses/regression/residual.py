@@ -11,7 +11,7 @@ from ..typing import Array, Namespace, Options, Real
 __all__ = ["l1_loss", "log_cosh_loss", "mse_loss"]
 
 
-@loss
+@loss(temporaries=8)
 def mse_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[Options]) -> Array:
     r"""Squared error, whose mean is the mean squared error.
 
@@ -66,7 +66,7 @@ def _(xp: Namespace, pred: Real, target: Real, /) -> Array:
     return xp.full_like(pred, 2.0)
 
 
-@loss
+@loss(temporaries=8)
 def l1_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[Options]) -> Array:
     r"""Absolute error.
 
@@ -119,7 +119,7 @@ def _(xp: Namespace, pred: Real, target: Real, /) -> Array:
     return xp.zeros_like(pred)
 
 
-@loss
+@loss(temporaries=8)
 def log_cosh_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[Options]) -> Array:
     r"""Logarithm of the hyperbolic cosine of the residual.
 

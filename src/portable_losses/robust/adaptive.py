@@ -21,7 +21,7 @@ _FLAT = 1e6
 """Shapes that are further than this from 2 differ so little from the Gaussian shape, -inf, that a factor does for it."""
 
 
-@loss
+@loss(temporaries=64)
 def barron_loss(
     xp: Namespace, pred: Real, target: Real, /, *, alpha: Shape = 1.0, scale: Positive = 1.0, **options: Unpack[Options]
 ) -> Array:

@@ -10,7 +10,7 @@ from ._scaled import SHRINK, one_plus, scaled
 __all__ = ["fair_loss", "huber_loss", "pseudo_huber_loss", "smooth_l1_loss"]
 
 
-@loss
+@loss(temporaries=8)
 def huber_loss(xp: Namespace, pred: Real, target: Real, /, *, delta: Positive = 1.0, **options: Unpack[Options]) -> Array:
     r"""Huber loss: quadratic for residuals up to `delta`, linear beyond.
 
@@ -76,7 +76,7 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, delta: Positive) -> Array:
     return xp.astype(xp.abs(pred - target) <= delta, pred.dtype)
 
 
-@loss
+@loss(temporaries=8)
 def smooth_l1_loss(xp: Namespace, pred: Real, target: Real, /, *, beta: NonNegative = 1.0, **options: Unpack[Options]) -> Array:
     r"""Smooth L1 loss: the absolute error, quadratic for residuals up to `beta`.
 

@@ -10,7 +10,7 @@ from ._region import Membership, Parts, RegionOptions, by_side, compared
 __all__ = ["dice_loss", "jaccard_loss", "tversky_loss"]
 
 
-@loss("(region),(region)->()")
+@loss("(region),(region)->()", temporaries=16)
 def dice_loss(
     xp: Namespace,
     axis: Axis,
@@ -108,7 +108,7 @@ def _(xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smo
     return by_side(xp, pred, target, *_dice(parts, smooth).curvatures(xp))
 
 
-@loss("(region),(region)->()")
+@loss("(region),(region)->()", temporaries=16)
 def jaccard_loss(
     xp: Namespace,
     axis: Axis,
@@ -191,7 +191,7 @@ def _(xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smo
     return by_side(xp, pred, target, *_jaccard(parts, smooth).curvatures(xp))
 
 
-@loss("(region),(region)->()")
+@loss("(region),(region)->()", temporaries=16)
 def tversky_loss(
     xp: Namespace,
     axis: Axis,

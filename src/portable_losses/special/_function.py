@@ -8,7 +8,7 @@ from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar
 import numpy as np
 
 from .._arrays import prepare_one, prepare_together
-from .._blocks import block_size, blocks, flattened
+from .._blocks import TEMPORARIES, block_bytes, blocks, flattened
 from .._docstrings import carry_over
 from .._namespace import numpy
 from .._shapes import known
@@ -119,7 +119,7 @@ def _on_numpy(
 ) -> list[Array]:
     """Evaluate without warnings of infinities that are meant, and many elements in blocks that stay in the cache."""
     shape = arrays[0].shape if len(arrays) == 1 else np.broadcast_shapes(*(x.shape for x in arrays))
-    size = block_size(1)
+    size = block_bytes(TEMPORARIES) // np.dtype(result).itemsize
     if not by_element or prod(shape) <= size:
         values = _as_tuple(formula(numpy, *arrays, **parameters))
         return [numpy.astype(x, result, copy=any(x is given for given in arrays)) for x in values]
