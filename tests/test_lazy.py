@@ -91,3 +91,17 @@ def test_a_mean_over_nothing_does_not_warn(backend, case):
         warnings.simplefilter("error")
         assert np.isnan(case.loss(*arrays, where=nothing).compute())
         assert np.isnan(case.loss(*(x[:0] for x in arrays)).compute())
+
+
+@first_of_each
+def test_a_chunk_is_a_task(backend, case):
+    """However many steps a formula takes; there are few others, for labels and the like, and all can be sent elsewhere."""
+    import cloudpickle
+
+    drawn = example(case, 0, "float64", (7,))
+    arrays = [backend.asarray(x).rechunk((3, *x.shape[1:])) for x in drawn.arrays]
+    losses = case.loss(*arrays, reduction="none")
+    with counted() as tasks:
+        losses.compute(optimize_graph=False)
+    assert len(tasks) <= 3 * 40
+    assert len(cloudpickle.dumps(losses)) < 10**5

@@ -73,7 +73,12 @@ def _at_once(call: Call, compute: Compute, orders: Orders, finish: Finish | None
     if signature.pulls and any(orders):
         share = scaled(call, xp.ones_like(one_of_each), one_of_each, weight, 0)
         pulled["share"] = share if stray is None else xp.where(stray, xp.full_like(share, nan), share)
-    for order, result in zip(orders, compute(orders, xp, head(call), arrays, parameters, **pulled), strict=True):
+    computed = None
+    if not pulled and hasattr(xp, "in_chunks"):
+        computed = xp.in_chunks(call, compute, orders, arrays, parameters)
+    if computed is None:
+        computed = compute(orders, xp, head(call), arrays, parameters, **pulled)
+    for order, result in zip(orders, computed, strict=True):
         if order == 0:
             value = result if stray is None else xp.where(stray, xp.full_like(result, nan), result)
             value = reduced(call, value, weight)

@@ -153,6 +153,7 @@ def _mended(library: Namespace) -> Namespace:
             max=partial(_dask_max, library),
             stack=partial(_dask_stack, library),
             take_along_axis=_dask_take_along_axis,
+            in_chunks=_dask_in_chunks,
         )
     if array_api_compat.is_array_api_strict_namespace(library):
         return _with(library, argsort=partial(_strict_argsort, library))
@@ -267,6 +268,13 @@ def _dask_take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Arr
     return dask.array.blockwise(
         np.take_along_axis, result, x, rows, indices, result, axis=axis, dtype=x.dtype, concatenate=True, meta=x._meta
     )
+
+
+def _dask_in_chunks(*given: Any) -> Any:
+    """Have NumPy evaluate a formula chunk by chunk: see `_chunks.evaluated`."""
+    from . import _chunks
+
+    return _chunks.evaluated(*given)
 
 
 def _strict_argsort(library: Namespace, x: Array, /, *, axis: int = -1, stable: bool = True) -> Array:

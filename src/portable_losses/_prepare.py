@@ -52,6 +52,8 @@ class Call:
     """For each prediction the shape that it came in, if it was broadcast to that of the first."""
     loop: tuple[int, ...]
     """The shape of the loop dimensions, some of them None or NaN where a lazy library does not know them."""
+    cores: tuple[tuple[str, ...], ...]
+    """The core dimensions of each argument, in the way that the loss is called."""
     core: int
     """How many core dimensions the first argument has."""
     sizes: Mapping[str, int]
@@ -159,6 +161,7 @@ def prepare(signature: Signature, arguments: Sequence[Any], given: Mapping[str, 
         result=result,
         shared=[shape if some and shape != loop else None for shape, some in zip(shapes, broadcast, strict=True)],
         loop=loop,
+        cores=signature.ways[way],
         core=core,
         sizes=sizes,
         places=places,
