@@ -32,6 +32,7 @@ FIRST_ONLY = (
     pl.lovasz_hinge_loss,
     pl.lovasz_softmax_loss,
     pl.rmse_loss,
+    pl.sinkhorn_loss,
     pl.soft_dtw_loss,
 )
 """Those without a second derivative."""
@@ -57,6 +58,11 @@ def required(loss: pl.Loss[...]) -> Signature:
 def looped(loss: pl.Loss[...]) -> list[int]:
     """Say which of the arguments that may not be missing have loop axes: all but those that rows share."""
     return [i for i in range(len(required(loss).arguments)) if i not in loss.signature.common]
+
+
+def many(loss: pl.Loss[...], loop: tuple[int, ...]) -> tuple[int, ...]:
+    """Give a loop shape for several blocks, but of fewer losses where each takes a hundred steps."""
+    return tuple(n // 8 for n in loop) if "iterations" in loss.signature.parameters else loop
 
 
 def arguments(loss: pl.Loss[...], way: int, loop: tuple[int, ...] = LOOP, seed: int = 0) -> list[Any]:

@@ -8,7 +8,7 @@ import array_api_strict as strict
 import numpy as np
 import pytest
 from annotated_types import Interval
-from arguments import CORE_SIZE, WAYS, arguments, has, labels, looped, methods, parts, refused
+from arguments import CORE_SIZE, WAYS, arguments, has, labels, looped, many, methods, parts, refused
 
 import portable_losses as pl
 from portable_losses.typing import Domain
@@ -130,7 +130,7 @@ def test_a_value_outside_its_domain(loss: Loss, way: int, i: int) -> None:
 @pytest.mark.parametrize(("loss", "way", "i"), BOUNDED)
 def test_a_value_outside_its_domain_far_into_the_data(loss: Loss, way: int, i: int) -> None:
     """Many blocks in, and whatever the order of memory, it is the first in the order of the indices."""
-    rows, columns = 72, 904
+    rows, columns = many(loss, (72, 904))
     given = arguments(loss, way, (rows, columns))
     place, later = (rows - 3, columns - 50, *(0 for _ in loss.signature.ways[way][i])), (rows - 2, 2)
     given[i][place] = given[i][later] = offences(loss.signature.domains[way][i])[0]

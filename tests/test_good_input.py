@@ -9,7 +9,7 @@ from typing import Any
 import array_api_strict as strict
 import numpy as np
 import pytest
-from arguments import CLASS_WAYS, ROWS, WAYS, arguments, labels, looped, methods, parts, required
+from arguments import CLASS_WAYS, ROWS, WAYS, arguments, labels, looped, many, methods, parts, required
 
 import portable_losses as pl
 
@@ -105,6 +105,7 @@ OPTIONS: dict[str, dict[str, Any]] = {"weights": {}, "axis": {"axis": 0}, "reduc
 @pytest.mark.parametrize("loop", [SMALL, LARGE], ids=["small", "large"])
 def test_layouts(loss: Loss, way: int, layout: str, loop: tuple[int, ...]) -> None:
     """All arguments in one layout, and each of them alone beside arrays in C order."""
+    loop = many(loss, loop) if loop == LARGE else loop
     if loop == LARGE and layout in ("list", "tuple of lists", "list of arrays"):
         loop = (40, 10)
     plain, wanted = arguments(loss, way, loop), in_c_order(loss, way, loop)
@@ -122,7 +123,7 @@ def test_layouts(loss: Loss, way: int, layout: str, loop: tuple[int, ...]) -> No
 @pytest.mark.parametrize(("loss", "way"), WAYS)
 def test_memory_maps(loss: Loss, way: int, tmp_path: Path) -> None:
     """Files are read block by block; the result is an array of its own."""
-    plain = arguments(loss, way, LARGE)
+    plain = arguments(loss, way, many(loss, LARGE))
     mapped: list[Any] = []
     for i, values in enumerate(plain):
         np.save(tmp_path / f"{i}.npy", values)
@@ -136,7 +137,7 @@ def test_memory_maps(loss: Loss, way: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("class_axis", [0, 1, -2, -1])
 def test_layouts_with_another_class_axis(loss: Loss, way: int, class_axis: int) -> None:
     """Gradients have the axes of the logits."""
-    plain = arguments(loss, way, LARGE)
+    plain = arguments(loss, way, many(loss, LARGE))
     wanted, gradient = loss.value_and_grad(*plain)
     for layout in ("Fortran", "spread", "reversed", "byte-swapped", "read-only"):
         moved = [LAYOUTS[layout](np.moveaxis(x, -1, class_axis) if x.ndim == 3 else x) for x in plain]

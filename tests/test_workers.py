@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from arguments import WAYS, arguments, methods, parts
+from arguments import WAYS, arguments, many, methods, parts
 
 import portable_losses as pl
 from portable_losses import _workers
@@ -20,7 +20,7 @@ def same(found: Any, wanted: Any) -> None:
 
 @pytest.mark.parametrize(("loss", "way"), WAYS)
 def test_results_do_not_depend_on_the_number_of_threads(loss: Any, way: int) -> None:
-    loop = MANY if not loss.signature.core else (40_000,)
+    loop = many(loss, MANY if not loss.signature.core else (40_000,))
     given = arguments(loss, way, loop)
     weights = np.random.default_rng(1).uniform(0, 2, loop)
     for method in methods(loss):

@@ -28,6 +28,7 @@ from .divergence import (
     hellinger_loss,
     js_divergence_loss,
     kl_div,
+    sinkhorn_loss,
     total_variation_loss,
     wasserstein_loss,
 )
@@ -171,6 +172,7 @@ __all__ = [
     "rmse_loss",
     "set_workers",
     "sigmoid_focal_loss",
+    "sinkhorn_loss",
     "smape_loss",
     "smooth_l1_loss",
     "soft_dtw_loss",

@@ -16,6 +16,7 @@ from . import (
     segmentation,
     sequence,
     special,
+    transport,
     vocabulary,
 )
 from .case import CLASSES, ROWS, Batch, Case, Example, Sweep, as_exact, as_tuple, example
@@ -54,6 +55,7 @@ FAMILIES = (
     ranking,
     embedding,
     embedding_sets,
+    transport,
     vocabulary,
 )
 

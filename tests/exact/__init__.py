@@ -24,6 +24,7 @@ from . import (
     segmentation,
     sequence,
     special,
+    transport,
 )
 from .arithmetic import DIGITS, Difference, flat, ulps
 
@@ -44,6 +45,7 @@ FAMILIES = (
     embedding,
     redundancy,
     special,
+    transport,
 )
 
 
