@@ -9,7 +9,7 @@ import scipy.optimize
 import scipy.special
 import sklearn.metrics
 from cases import CASES, example
-from peers import PEERS, Peer
+from peers import OF_TORCH, PEERS, Peer
 
 import portable_losses as pl
 from portable_losses import special
@@ -40,7 +40,7 @@ def meetings(*libraries: str) -> list[Any]:
         for case in CASES
         for index in range(len(case.parameters))
         for peer in PEERS.get(case.name, ())
-        if (peer.library in libraries if libraries else peer.library not in ("torch", "optax"))
+        if (peer.library in libraries if libraries else peer.library not in (*OF_TORCH, "optax"))
     ]
 
 
@@ -70,7 +70,7 @@ def test_peers_of_numpy(case: Any, setting: int, peer: Peer) -> None:
 
 @pytest.mark.backends("torch")
 @pytest.mark.eager
-@pytest.mark.parametrize(("case", "setting", "peer"), meetings("torch"))
+@pytest.mark.parametrize(("case", "setting", "peer"), meetings(*OF_TORCH))
 def test_peers_of_torch(backend: Any, case: Any, setting: int, peer: Peer) -> None:
     agree(case, setting, peer, "float64")
 

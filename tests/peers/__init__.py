@@ -14,9 +14,9 @@ from . import (
     segmentation,
     sequence,
 )
-from .peer import Peer
+from .peer import OF_TORCH, Peer
 
-__all__ = ["PEERS", "Peer"]
+__all__ = ["OF_TORCH", "PEERS", "Peer"]
 
 PEERS = {
     name: peers

@@ -1,5 +1,6 @@
 """Peers of the losses of this family."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,20 @@ def _scipy_wasserstein(pred: Any, target: Any) -> Any:
     return np.asarray([scipy.stats.wasserstein_distance(values, values, *pair) for pair in zip(pred, target, strict=True)])
 
 
+def _pot(pred: Any, target: Any, epsilon: float, iterations: int) -> Any:
+    import ot
+
+    places = np.arange(pred.shape[-1], dtype=float)
+    cost = np.abs(places[:, None] - places)
+    rows = zip(_divided(pred), _divided(target), strict=True)
+    solve = partial(ot.solve, cost, reg=epsilon, reg_type="KL", tol=1e-14, max_iter=10_000)
+    return [solve(p, q).value for p, q in rows]
+
+
+def _divided(masses: Any) -> Any:
+    return masses / np.sum(masses, axis=-1, keepdims=True)
+
+
 PEERS: dict[str, tuple[Peer, ...]] = {
     "kl_div": (
         # torch and optax are NaN where a class with target 0 is predicted to be impossible.
@@ -80,6 +95,7 @@ PEERS: dict[str, tuple[Peer, ...]] = {
             where=_symmetric_and_whole,
         ),
     ),
+    "sinkhorn_loss": (Peer("POT", _pot),),
     "wasserstein_loss": (
         # SciPy divides rows by their sums.
         Peer("scipy", _scipy_wasserstein, where=_whole),

@@ -1,5 +1,6 @@
 """Peers of the losses of embeddings."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,20 @@ def _optax_ntxent(embedding: Any, labels: Any, temperature: float) -> Any:
     return jnp.stack([optax.losses.ntxent(some, names, temperature) for some, names in pairs])
 
 
+def _metric_learning(name: str, embedding: Any, labels: Any, **parameters: Any) -> Any:
+    """Take one set after the other. The package imports torch."""
+    import torch
+    from pytorch_metric_learning import losses
+
+    loss = getattr(losses, name)(**parameters)
+    return torch.stack([loss(some, names) for some, names in zip(embedding, labels, strict=True)])
+
+
+def _has_pairs(embedding: np.ndarray, labels: np.ndarray, **parameters: Any) -> Any:
+    same = np.sum(labels[..., :, None] == labels[..., None, :], axis=(-2, -1))
+    return (same > labels.shape[-1]) & (same < labels.shape[-1] ** 2)
+
+
 PEERS: dict[str, tuple[Peer, ...]] = {
     "cosine_distance_loss": (
         Peer("scipy", _scipy_cosine),
@@ -87,5 +102,18 @@ PEERS: dict[str, tuple[Peer, ...]] = {
         Peer("optax", _optax_triplet, where=_euclidean),
     ),
     # NaN without a positive pair.
-    "ntxent_loss": (Peer("optax", _optax_ntxent),),
+    "ntxent_loss": (
+        Peer("optax", _optax_ntxent),
+        Peer("pytorch-metric-learning", partial(_metric_learning, "NTXentLoss"), where=_has_pairs),
+    ),
+    "supcon_loss": (Peer("pytorch-metric-learning", partial(_metric_learning, "SupConLoss"), where=_has_pairs),),
+    # Its weights are constants to its gradient, which so belongs to no value. From 20 on it takes x for softplus(x).
+    "circle_loss": (
+        Peer(
+            "pytorch-metric-learning",
+            lambda embedding, labels, margin, gamma: _metric_learning("CircleLoss", embedding, labels, m=margin, gamma=gamma),
+            where=lambda embedding, labels, margin, gamma: _has_pairs(embedding, labels) & (gamma < 20),
+            differentiated=False,
+        ),
+    ),
 }

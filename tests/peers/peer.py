@@ -8,19 +8,24 @@ import numpy as np
 
 Batch = tuple[np.ndarray, ...]
 
+OF_TORCH = ("torch", "MONAI", "pytorch-metric-learning")
+"""The packages that compute with tensors."""
+
 
 @dataclass(frozen=True)
 class Peer:
     """A loss of another package, with the arguments of ours."""
 
     library: str
-    """The name of the package; arrays of torch and optax are those of torch and JAX, all others take NumPy's."""
+    """The name of the package; those of torch take tensors, optax the arrays of JAX, all others NumPy's."""
     function: Callable[..., Any]
     """From the arrays and all parameters of our loss to the loss of each element, unreduced."""
     where: Callable[..., Any] | None = None
     """From the NumPy arrays and the parameters to a mask, or one answer, of where the peer is right; everywhere by default."""
     gradient: Callable[..., Any] | None = None
     """The derivative, where a package of NumPy's has it. Those of torch and optax are from their autodiff."""
+    differentiated: bool = True
+    """Whether the gradient is that of the value, where there is autodiff."""
 
     def right(self, arrays: Batch, parameters: Mapping[str, Any]) -> np.ndarray:
         """Say for which losses the peer is right."""
@@ -29,7 +34,7 @@ class Peer:
 
     def values(self, arrays: Batch, parameters: Mapping[str, Any]) -> np.ndarray:
         """Give the loss of each element."""
-        if self.library == "torch":
+        if self.library in OF_TORCH:
             import torch
 
             with torch.no_grad():
@@ -45,7 +50,9 @@ class Peer:
 
     def gradients(self, arrays: Batch, parameters: Mapping[str, Any], number: int) -> Batch | None:
         """Give the derivatives with respect to the first arrays, so many of them; None if the peer has none."""
-        if self.library == "torch":
+        if not self.differentiated:
+            return None
+        if self.library in OF_TORCH:
             import torch
 
             given = [torch.tensor(x, requires_grad=i < number) for i, x in enumerate(arrays)]
