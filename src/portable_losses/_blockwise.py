@@ -25,7 +25,7 @@ from ._reduce import (
 from ._workers import in_order
 from .typing import Array, Domain
 
-_MANY = 2048
+_MANY = 512
 """So many rows at a time where what is predicted is shared by all: the sum of its gradients takes a pass over all of it."""
 
 _WEIGHTS = Domain("weights from 0 upwards", interval=Interval(ge=0.0), hint="leave elements out with `where`")

@@ -105,6 +105,25 @@ def places(xp: Namespace, axis: int, like: Array, dtype: Any = None) -> Array:
     return xp.reshape(xp.arange(like.shape[axis], dtype=dtype, device=device_of(like)), tuple(shape))
 
 
+def entry(xp: Namespace, x: Array, place: Array) -> Array:
+    """Give from each row, along the last axis, the number at a place, 0 where that is not in the row."""
+    inside = (place >= 0) & (place < x.shape[-1])
+    return xp.where(inside, pick(xp, x, xp.where(inside, place, 0), -1), 0.0)
+
+
+def with_entry(xp: Namespace, x: Array, place: Array, number: Any) -> Array:
+    """Put a number, or one for each row, at a place of each row, if that is in the row.
+
+    NumPy writes it into the array, which has to be one that nobody else needs: a selection would be a pass over all of it.
+    """
+    if xp is numpy:
+        rows, place = x.reshape(-1, x.shape[-1]), place.reshape(-1)
+        inside = np.flatnonzero((place >= 0) & (place < x.shape[-1]))
+        rows[inside, place[inside]] = number.reshape(-1)[inside] if hasattr(number, "reshape") else number
+        return x
+    return xp.where(one_hot(xp, place, x, -1), number, x)
+
+
 def neighbours(xp: Namespace, axis: int, x: Array, by: int, fill: float | None) -> Array:
     """Give for each entry the one that is so many places after it (before it, if less than 0), and `fill` where there is none.
 

@@ -5,7 +5,7 @@ from typing import NamedTuple, Unpack
 
 from ._compensated import exp_of_difference
 from ._loss import loss
-from ._namespace import cast, device_of, wide_dtype
+from ._namespace import cast, device_of, entry, wide_dtype, with_entry
 from ._scan import scan
 from ._shapes import known
 from .typing import Array, Axis, Labels, Namespace, NonNegative, Options, Positive, Real, SharedReal, UnitInterval
@@ -113,7 +113,7 @@ def linear_cross_entropy(
     (3, 2)
     """
     rows = _Rows(xp, hidden, weight, bias, labels, softcap)
-    return _value(xp, rows.seen(), weight.shape[0], label_smoothing, z_loss)
+    return _value(xp, rows.seen(bool(label_smoothing)), weight.shape[0], label_smoothing, z_loss)
 
 
 @linear_cross_entropy.value_and_pullback
@@ -132,33 +132,37 @@ def _(
     z_loss: NonNegative,
 ) -> tuple[Array, tuple[Array, Array, Array | None]]:
     rows = _Rows(xp, hidden, weight, bias, labels, softcap)
-    seen = rows.seen()
-    classes = weight.shape[0]
-    drift = 2 * z_loss * seen.log_total(xp)
-    spread = label_smoothing / classes
-    # That of the label is p - 1, by the others: where it dominates that is not 0. The smoothing gives some of it back.
-    of_label = (drift * seen.of_label - seen.of_others) / seen.mass + (label_smoothing - spread)
-    counted = cast(xp, share, seen.top.dtype)
-    top, of_label, of_others, spread_share = (
-        cast(xp, x, hidden.dtype)[..., None]
-        for x in (seen.top, counted * of_label, counted * (1 + drift) / seen.mass, counted * spread)
+    seen = rows.seen(bool(label_smoothing))
+    classes, loops = weight.shape[0], tuple(range(share.ndim))
+    mass, drift, spread = seen.mass, 2 * z_loss * seen.log_total(xp), label_smoothing / classes
+    # The slopes of a row times its mass. That of the label is p - 1, by the others: where it dominates that is not 0. The
+    # smoothing gives some of it back.
+    of_label = drift * seen.of_label - seen.of_others + (label_smoothing - spread) * mass
+    top, of_label, of_all, of_each, counted = (
+        cast(xp, x, hidden.dtype)[..., None] for x in (seen.top, of_label, 1 + drift, spread * mass, share / mass)
     )
-    loops = tuple(range(share.ndim))
+    scaled = hidden * counted
 
     def step(carried: tuple[Array, ...], entries: tuple[Array, ...]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        logits, hit, inside, chosen = rows.some(*entries)
-        slope = xp.where(hit, of_label, xp.exp(logits - top) * of_others - spread_share)
-        slope = xp.where(inside, slope, 0.0)
+        logits, chosen, place, inside = rows.some(*entries)
+        slope = xp.exp(logits - top)
+        if z_loss:
+            slope = slope * of_all
+        if label_smoothing:
+            slope = slope - of_each
+        slope = with_entry(xp, slope, place, of_label)
         if softcap is not None:
             slope = slope * (1 - (logits / softcap) ** 2)
-        along = (loops, loops)
-        to_bias = () if bias is None else (xp.sum(slope, axis=loops),)
-        return (carried[0] + xp.tensordot(slope, chosen, axes=1),), (xp.tensordot(slope, hidden, axes=along), *to_bias)
+        if not rows.even:
+            slope = xp.where(inside, slope, 0.0)
+        # Sums over the rows, as products of matrices.
+        sums = tuple(xp.tensordot(slope, by, axes=(loops, loops)) for by in ((scaled,) if bias is None else (scaled, counted)))
+        return (carried[0] + xp.tensordot(slope, chosen, axes=1),), sums
 
-    (to_hidden,), (to_weight, *to_bias) = scan(xp, step, (xp.zeros_like(hidden),), (rows.starts,))
-    to_weight = xp.reshape(to_weight, (-1, weight.shape[1]))[:classes, :]
+    (to_hidden,), sums = scan(xp, step, (xp.zeros_like(hidden),), (rows.starts,))
+    to_weight, *to_bias = (xp.reshape(each, (-1, each.shape[-1]))[:classes, :] for each in sums)
     value = _value(xp, seen, classes, label_smoothing, z_loss)
-    return value, (to_hidden, to_weight, xp.reshape(to_bias[0], (-1,))[:classes] if to_bias else None)
+    return value, (to_hidden * counted, to_weight, to_bias[0][:, 0] if to_bias else None)
 
 
 class _Seen(NamedTuple):
@@ -173,7 +177,7 @@ class _Seen(NamedTuple):
     of_others: Array
     """The sum of those of the others."""
     total: Array
-    """The sum of all logits."""
+    """The sum of all logits, where it is asked for."""
 
     @property
     def mass(self) -> Array:
@@ -211,38 +215,47 @@ class _Rows:
         classes, features = weight.shape
         rows = prod([size for size in labels.shape if known(size)])
         most = max(_LEAST, min(_LOGITS // max(rows, 1), _WEIGHTS // features))
-        steps = -(-classes // most)
+        fewest = -(-classes // most)
+        # As many steps as leave no step too long, if that is not twice as many.
+        steps = next((n for n in range(fewest, 2 * fewest) if classes % n == 0), fewest)
         self.width = -(-classes // steps)
+        self.even = steps * self.width == classes
         self.starts = xp.arange(steps, dtype=labels.dtype, device=device_of(labels)) * self.width
 
     def some(self, start: Array) -> tuple[Array, Array, Array, Array]:
-        """Give some logits, which of them is the label's, which are there at all (the last step may go too far), and weights."""
+        """Give some logits and their weights, where among them that of the label is, and which are there at all.
+
+        The last step may go too far, where the logits are -inf; the label's may be in another step.
+        """
         xp, classes = self.xp, self.weight.shape[0]
         places = start + xp.arange(self.width, dtype=self.labels.dtype, device=device_of(self.labels))
         inside = places < classes
-        within = xp.where(inside, places, 0)
+        within = places if self.even else xp.where(inside, places, 0)
         chosen = xp.take(self.weight, within, axis=0)
         logits = xp.tensordot(self.hidden, chosen, axes=((-1,), (-1,)))
         if self.bias is not None:
             logits = logits + xp.take(self.bias, within, axis=0)
         if self.softcap is not None:
             logits = self.softcap * xp.tanh(logits / self.softcap)
-        return logits, self.labels[..., None] == places, inside, chosen
+        if not self.even:
+            logits = xp.where(inside, logits, -inf)
+        return logits, chosen, self.labels - start, inside
 
-    def seen(self) -> _Seen:
+    def seen(self, totals: bool) -> _Seen:
         """Go through all of them."""
         xp, wide = self.xp, wide_dtype(self.xp, self.hidden)
 
         def step(carried: tuple[Array, ...], entries: tuple[Array, ...]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
             label, top, rest, total = carried
-            logits, hit, inside, _ = self.some(*entries)
-            others = xp.where(hit | ~inside, -inf, logits)
+            logits, _, place, inside = self.some(*entries)
+            if totals:
+                total = total + cast(xp, xp.sum(xp.where(inside, logits, 0.0), axis=-1), wide)
+            label = label + cast(xp, entry(xp, logits, place), wide)
+            others = with_entry(xp, logits, place, -inf)
             largest = xp.maximum(cast(xp, top, logits.dtype), xp.max(others, axis=-1))
             base = xp.where(largest == -inf, 0.0, largest)
             sums = cast(xp, xp.sum(xp.exp(others - base[..., None]), axis=-1), wide)
             rest = rest * xp.exp(top - cast(xp, base, wide)) + sums
-            label = label + cast(xp, xp.sum(xp.where(hit, logits, 0.0), axis=-1), wide)
-            total = total + cast(xp, xp.sum(xp.where(inside, logits, 0.0), axis=-1), wide)
             return (label, cast(xp, largest, wide), rest, total), ()
 
         none = xp.zeros_like(self.hidden[..., 0], dtype=wide)
