@@ -28,7 +28,19 @@ import portable_losses as pl  # noqa: E402
 
 QUANTITIES = ("value", "derivative", "second derivative")
 DTYPES = ("float32", "float64")
-PACKAGES = ("numpy", "torch", "jax", "optax", "scikit-learn", "scipy", "statsmodels", "scoringrules")
+PACKAGES = (
+    "numpy",
+    "torch",
+    "jax",
+    "optax",
+    "scikit-learn",
+    "scipy",
+    "statsmodels",
+    "scoringrules",
+    "pot",
+    "monai",
+    "pytorch-metric-learning",
+)
 
 
 def rows(patterns: list[str]) -> Iterator[dict[str, Any]]:
