@@ -11,18 +11,31 @@ Halves: TypeAlias = tuple[Array, Array]
 
 
 def difference(xp: Namespace, left: Array, right: Array) -> tuple[Array, Array]:
-    """Give left - right, rounded, and what rounding took from it (Knuth's two-sum): nothing where it is infinite or NaN."""
-    result = left - right
-    virtual = result - left
-    error = (left - (result - virtual)) - (right + virtual)
+    """Give left - right, rounded, and what rounding took from it: nothing where it is infinite or NaN."""
+    result, error = _two_sum(left, right)
     return result, xp.where(xp.isnan(error), 0.0, error)
 
 
-def exp_of_difference(xp: Namespace, left: Array, right: Array) -> tuple[Array, Array]:
-    """Give left - right, rounded, and the exponential of what it was before: exp(d + error) is exp(d) * (1 + error)."""
-    result, error = difference(xp, left, right)
+def _two_sum(left: Array, right: Array) -> tuple[Array, Array]:
+    """Give left - right, rounded, and what rounding took from it (Knuth's two-sum): NaN where one is infinite."""
+    result = left - right
+    virtual = result - left
+    return result, (left - (result - virtual)) - (right + virtual)
+
+
+_FAR = 1000.0
+"""So far below, an exponential is 0 in every dtype."""
+
+
+def exp_of_difference(xp: Namespace, left: Array, right: Array) -> Array:
+    """Give exp(left - right) without what rounding takes from the difference d: exp(d + error) is exp(d) * (1 + error).
+
+    `left` may be -inf, and is not greater than `right`.
+    """
+    near = xp.maximum(left, right - _FAR)  # nothing is infinite, nor has a selection to be made, which XLA is slow at
+    result, error = _two_sum(near, right)
     exponential = xp.exp(result)
-    return result, exponential + exponential * error
+    return exponential + exponential * error
 
 
 def halves(xp: Namespace, x: Array) -> Halves:

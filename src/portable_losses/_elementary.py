@@ -19,6 +19,18 @@ def magnitude(xp: Namespace, x: Array) -> Array:
     return xp.where(x >= 0, x, -x)
 
 
+def unlike_zero(xp: Namespace, x: Array) -> Array:
+    """Give 1 for what is not 0 and 0 for what is; a constant to autodiff.
+
+    On JAX by arithmetic: XLA takes ten times as long for a sum with a comparison or a selection in it (jax 0.10, on a CPU).
+    """
+    if xp.__name__ == "jax.numpy":
+        import jax
+
+        return jax.lax.stop_gradient(xp.minimum(xp.abs(x) / float(xp.finfo(x.dtype).smallest_normal), 1.0))
+    return xp.astype(x != 0, x.dtype)
+
+
 def floored(xp: Namespace, function: Callable[[Array], Array], x: Array, end: float, floor: float) -> Array:
     """Give max(function(x), floor) for a logarithm, which is -inf at the end of its domain.
 

@@ -1,13 +1,12 @@
 """Evaluation: NumPy arrays in blocks that stay in the cache, the arrays of every other library at once."""
 
 from collections.abc import Callable, Mapping, Sequence
-from math import nan
 from typing import Any
 
 from ._blockwise import head, in_blocks
 from ._namespace import cast, numpy
 from ._prepare import Call, prepare
-from ._reduce import chained, converted, gathered, reduced, scaled, weigh, with_labels_inside, without_left_out
+from ._reduce import chained, converted, doubt, gathered, reduced, scaled, weigh, with_labels_inside, without_left_out
 from ._signature import Signature
 from .typing import Array, Namespace
 
@@ -72,7 +71,7 @@ def _at_once(call: Call, compute: Compute, orders: Orders, finish: Finish | None
     pulled = {}
     if signature.pulls and any(orders):
         share = scaled(call, xp.ones_like(one_of_each), one_of_each, weight, 0)
-        pulled["share"] = share if stray is None else xp.where(stray, xp.full_like(share, nan), share)
+        pulled["share"] = share if stray is None else share + doubt(call, stray)
     computed = None
     if not pulled and hasattr(xp, "in_chunks"):
         computed = xp.in_chunks(call, compute, orders, arrays, parameters)
@@ -80,7 +79,7 @@ def _at_once(call: Call, compute: Compute, orders: Orders, finish: Finish | None
         computed = compute(orders, xp, head(call), arrays, parameters, **pulled)
     for order, result in zip(orders, computed, strict=True):
         if order == 0:
-            value = result if stray is None else xp.where(stray, xp.full_like(result, nan), result)
+            value = result if stray is None else result + doubt(call, stray)
             value = reduced(call, value, weight)
             if finish is not None:
                 value, slope = finish(xp, value)
@@ -104,6 +103,5 @@ def _at_once(call: Call, compute: Compute, orders: Orders, finish: Finish | None
 def _share_of(call: Call, derivative: Array, stray: Array | None, like: Array, weight: Array | None, cores: int) -> Array:
     """Give the gradient of the reduced loss, NaN where a label names no class."""
     if stray is not None:
-        outside = stray[(..., *(None,) * cores)]
-        derivative = call.xp.where(outside, call.xp.full_like(derivative, nan), derivative)
+        derivative = derivative + doubt(call, stray)[(..., *(None,) * cores)]
     return scaled(call, derivative, like, weight, cores)

@@ -111,17 +111,18 @@ def entry(xp: Namespace, x: Array, place: Array) -> Array:
     return xp.where(inside, pick(xp, x, xp.where(inside, place, 0), -1), 0.0)
 
 
-def with_entry(xp: Namespace, x: Array, place: Array, number: Any) -> Array:
-    """Put a number, or one for each row, at a place of each row, if that is in the row.
+def with_entry(xp: Namespace, x: Array, place: Array, number: Any, axis: Axis = -1) -> Array:
+    """Put a number, or one for each row, at a place of each row, which lies along an axis, if the row has that place.
 
     NumPy writes it into the array, which has to be one that nobody else needs: a selection would be a pass over all of it.
     """
     if xp is numpy:
-        rows, place = x.reshape(-1, x.shape[-1]), place.reshape(-1)
-        inside = np.flatnonzero((place >= 0) & (place < x.shape[-1]))
-        rows[inside, place[inside]] = number.reshape(-1)[inside] if hasattr(number, "reshape") else number
+        rows, place = np.atleast_2d(np.moveaxis(x, axis, -1)), np.atleast_1d(place)
+        inside = np.nonzero((place >= 0) & (place < x.shape[axis]))
+        rows[(*inside, place[inside])] = np.atleast_1d(number)[inside] if hasattr(number, "shape") else number
         return x
-    return xp.where(one_hot(xp, place, x, -1), number, x)
+    number = _with_axis(number, axis) if hasattr(number, "shape") else number
+    return xp.where(one_hot(xp, place, x, axis), number, x)
 
 
 def neighbours(xp: Namespace, axis: int, x: Array, by: int, fill: float | None) -> Array:

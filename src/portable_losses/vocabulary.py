@@ -138,8 +138,8 @@ def _(
     # The slopes of a row times its mass. That of the label is p - 1, by the others: where it dominates that is not 0. The
     # smoothing gives some of it back.
     of_label = drift * seen.of_label - seen.of_others + (label_smoothing - spread) * mass
-    top, of_label, of_all, of_each, counted = (
-        cast(xp, x, hidden.dtype)[..., None] for x in (seen.top, of_label, 1 + drift, spread * mass, share / mass)
+    top, of_all, of_each, counted = (
+        cast(xp, x, hidden.dtype)[..., None] for x in (seen.top, 1 + drift, spread * mass, share / mass)
     )
     scaled = hidden * counted
 
@@ -150,7 +150,7 @@ def _(
             slope = slope * of_all
         if label_smoothing:
             slope = slope - of_each
-        slope = with_entry(xp, slope, place, of_label)
+        slope = with_entry(xp, slope, place, cast(xp, of_label, slope.dtype))
         if softcap is not None:
             slope = slope * (1 - (logits / softcap) ** 2)
         if not rows.even:
@@ -262,6 +262,6 @@ class _Rows:
         started = (none, xp.full_like(none, -inf), none, none)
         (label, others, rest, total), _ = scan(xp, step, started, (self.starts,), remember=False)
         top = xp.maximum(label, others)
-        _, of_label = exp_of_difference(xp, label, top)
-        _, of_top = exp_of_difference(xp, others, top)
+        of_label = exp_of_difference(xp, label, top)
+        of_top = exp_of_difference(xp, others, top)
         return _Seen(label, top, of_label, rest * of_top, total)

@@ -70,8 +70,8 @@ class Curved(Curve, Protocol):
 def mixture(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, curve: Curve) -> Array:
     """Give the loss of each row: f at its label, or the sum of f at all classes, weighted by the target."""
     tail = xp.log1p(widened(xp, parts.rest))
-    if target.ndim < parts.shifted.ndim:
-        nats = tail - widened(xp, of_label(xp, parts.shifted, target, axis))
+    if target.ndim < parts.entries.ndim:
+        nats = tail - widened(xp, of_label(xp, parts.entries, target, axis) - parts.top)
         return xp.squeeze(curve.value(xp, nats), axis=axis)
     nats = tail - widened(xp, parts.shifted)
     # A masked class whose target is 0 costs nothing. Autodiff must not see it either: 0 times its slope would be NaN.

@@ -4,7 +4,7 @@ from typing import Unpack
 
 from .._elementary import row_sum, weighted
 from .._loss import loss
-from .._namespace import one_hot, pick
+from .._namespace import one_hot, with_entry
 from ..special.rows import Exponentials, exponentials
 from ..typing import Array, Axis, ClassLogit, ClassOptions, LabelsOrProbability, Namespace, UnitInterval
 from ._rows import of_label
@@ -87,29 +87,33 @@ def cross_entropy(
 
 def _value(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, label_smoothing: float) -> Array:
     tail = xp.log1p(parts.rest)
-    if target.ndim < parts.shifted.ndim:
-        value = xp.squeeze(tail, axis=axis) - pick(xp, parts.shifted, target, axis)
+    if target.ndim < parts.entries.ndim:
+        value = xp.squeeze(tail - _shifted_of_label(xp, axis, parts, target), axis=axis)
     else:
         value = xp.squeeze(row_sum(xp, axis, weighted(xp, target, tail - parts.shifted)), axis=axis)
     if label_smoothing:
-        mean = xp.squeeze(row_sum(xp, axis, tail - parts.shifted), axis=axis) / parts.shifted.shape[axis]
+        mean = xp.squeeze(row_sum(xp, axis, tail - parts.shifted), axis=axis) / parts.entries.shape[axis]
         return (1 - label_smoothing) * value + label_smoothing * mean
     return value
 
 
 def _derivative(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, label_smoothing: float) -> Array:
     total = 1 + parts.rest
-    labels = target.ndim < parts.shifted.ndim
-    if labels:
-        hit = one_hot(xp, target, parts.shifted, axis)
+    if target.ndim < parts.entries.ndim:
         if not label_smoothing:
-            is_top, own = (of_label(xp, x, target, axis) for x in (parts.is_top, parts.exponential))
-            return xp.where(hit, -xp.where(is_top, parts.rest, total - own), parts.exponential) / total
-        target = xp.astype(hit, parts.shifted.dtype)
+            is_top = _shifted_of_label(xp, axis, parts, target) == 0
+            others = xp.where(is_top, parts.rest, total - of_label(xp, parts.exponential, target, axis))
+            return with_entry(xp, parts.exponential / total, target, xp.squeeze(-others / total, axis=axis), axis)
+        target = xp.astype(one_hot(xp, target, parts.entries, axis), parts.exponential.dtype)
     if label_smoothing:
         target = (1 - label_smoothing) * target + label_smoothing / target.shape[axis]
     mass = row_sum(xp, axis, target)
     return (parts.exponential * (mass - target) - target * parts.others(xp)) / total
+
+
+def _shifted_of_label(xp: Namespace, axis: Axis, parts: Exponentials, target: Array) -> Array:
+    """Give the logit of the label minus the largest."""
+    return of_label(xp, parts.entries, target, axis) - parts.top
 
 
 @cross_entropy.value_and_derivative

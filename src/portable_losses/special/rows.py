@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from .._compensated import exp_of_difference
-from .._elementary import row_sum, widened
+from .._elementary import row_sum, unlike_zero, widened
+from .._namespace import with_entry
 from ..typing import Array, Namespace
 from ._function import Special
 
@@ -13,16 +14,23 @@ __all__ = ["Exponentials", "exponentials", "log_softmax", "logsumexp", "softmax"
 class Exponentials(NamedTuple):
     """The parts of a softmax over one axis."""
 
+    entries: Array
     top: Array
     """The largest entry of each row."""
-    shifted: Array
-    """The entries minus the largest."""
     exponential: Array
-    """The exponentials of these."""
-    is_top: Array
-    """Which entries are the largest."""
+    """The exponentials of the entries minus the largest."""
     rest: Array
-    """The sum of the exponentials, but for the 1 of a largest entry: ``1 + rest`` is the denominator of the softmax."""
+    """The sum of these, but for the 1 of a largest entry: ``1 + rest`` is the denominator of the softmax."""
+
+    @property
+    def shifted(self) -> Array:
+        """The entries minus the largest."""
+        return self.entries - self.top
+
+    @property
+    def is_top(self) -> Array:
+        """Which entries are the largest."""
+        return self.entries == self.top
 
     def others(self, xp: Namespace) -> Array:
         """Give for each entry the sum of the exponentials of the others."""
@@ -42,26 +50,29 @@ def exponentials(xp: Namespace, axis: int, x: Array) -> Exponentials:
     kept out of the sum of the others.
     """
     top = xp.max(x, axis=axis, keepdims=True)
-    is_top = x == top
-    wide = widened(xp, x)
-    if wide.dtype != x.dtype:
+    shifted = widened(xp, x)
+    if shifted.dtype != x.dtype:
         top = widened(xp, top)
-        shifted = wide - top
-        exponential = xp.exp(shifted)
+        shifted -= top
+        exponential = xp.exp(shifted, out=shifted)
     else:
-        shifted, exponential = exp_of_difference(xp, x, top)
-    return Exponentials(top, shifted, exponential, is_top, _rest(xp, axis, is_top, exponential))
+        exponential = exp_of_difference(xp, x, top)
+    return Exponentials(x, top, exponential, _rest(xp, axis, x, top, exponential))
 
 
-def _rest(xp: Namespace, axis: int, is_top: Array, exponential: Array) -> Array:
+def _rest(xp: Namespace, axis: int, x: Array, top: Array, exponential: Array) -> Array:
     """Add up rows but for one of their largest entries, whose exponential is 1."""
-    if xp.__name__ != "numpy" or axis == 0:
-        ties = xp.sum(xp.astype(is_top, exponential.dtype), axis=axis, keepdims=True) - 1
-        return row_sum(xp, axis, xp.where(is_top, 0.0, exponential)) + ties
-    # In long rows the largest are few: a copy without them takes a third of the time of a selection, to count them one of a sum.
-    others = exponential.copy()
-    xp.copyto(others, 0.0, where=is_top)
-    rest = row_sum(xp, axis, others)
+    if xp.__name__ != "numpy":
+        other = unlike_zero(xp, x - top)
+        return row_sum(xp, axis, exponential * other) + (xp.sum(1 - other, axis=axis, keepdims=True) - 1)
+    if axis in (-1, x.ndim - 1):
+        # A mask would be three passes over all entries.
+        place = xp.argmax(x, axis=-1)
+        rest = row_sum(xp, axis, with_entry(xp, exponential, place, 0.0))
+        with_entry(xp, exponential, place, 1.0)
+        return rest
+    is_top = x == top
+    rest = row_sum(xp, axis, exponential - is_top)
     unique = xp.count_nonzero(is_top) == rest.size
     return rest if unique else rest + (xp.sum(is_top, axis=axis, keepdims=True) - 1)
 
