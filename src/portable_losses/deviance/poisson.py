@@ -1,6 +1,6 @@
 """Losses of counts: Poisson's, and those of counts that spread wider than Poisson's."""
 
-from math import inf, log
+from math import log
 from typing import Annotated, Unpack
 
 from annotated_types import Interval
@@ -111,7 +111,7 @@ def poisson_nll_loss(
         rate, cross = xp.exp(pred), weighted(xp, target, pred)
     else:
         rate, cross = pred, xlogy.formula(xp, target, pred)
-    return rate - xp.where(rate == inf, 0.0, cross)
+    return rate - xp.minimum(cross, float(xp.finfo(cross.dtype).max))  # inf - inf would be NaN
 
 
 def _full(xp: Namespace, pred: Array, target: Array, log_input: bool) -> Array:
