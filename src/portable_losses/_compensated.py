@@ -23,16 +23,14 @@ def _two_sum(left: Array, right: Array) -> tuple[Array, Array]:
     return result, (left - (result - virtual)) - (right + virtual)
 
 
-_FAR = 1000.0
-"""So far below, an exponential is 0 in every dtype."""
-
-
 def exp_of_difference(xp: Namespace, left: Array, right: Array) -> Array:
     """Give exp(left - right) without what rounding takes from the difference d: exp(d + error) is exp(d) * (1 + error).
 
     `left` may be -inf, and is not greater than `right`.
     """
-    near = xp.maximum(left, right - _FAR)  # nothing is infinite, nor has a selection to be made, which XLA is slow at
+    # What is so far below, also where 1000 is lost in the rounding of a large number, has an exponential of 0 in every dtype. So
+    # nothing is infinite, and no selection has to be made, which XLA is slow at.
+    near = xp.maximum(left, right - (1000 + xp.abs(right) / 1024))
     result, error = _two_sum(near, right)
     exponential = xp.exp(result)
     return exponential + exponential * error

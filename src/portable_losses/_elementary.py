@@ -5,6 +5,7 @@ and a selection costs there as much as a logarithm.
 """
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 from .typing import Array, Namespace
@@ -52,6 +53,13 @@ def weighted(xp: Namespace, weight: Array, value: Array) -> Array:
     if xp.__name__ == "jax.numpy":
         return _xla().weighted(*xp.broadcast_arrays(weight, value))
     return weight * xp.where((weight == 0) & xp.isinf(value), 0.0, value)
+
+
+def excess(xp: Namespace, x: Array, y: Array) -> Array:
+    """Give x - y for x that are not negative: inf where x is, whatever y is, which autodiff does not see there."""
+    if xp.__name__ == "jax.numpy":
+        return _xla().excess(*xp.broadcast_arrays(x, y))
+    return x - xp.where(x == inf, 0.0, y)
 
 
 def precise_exp(xp: Namespace, x: Array) -> Array:

@@ -6,6 +6,7 @@ which are written and not added up, are those of the selection.
 """
 
 from functools import partial
+from math import inf
 from typing import Any
 
 import jax
@@ -34,6 +35,19 @@ def _(primals: Any, tangents: Any) -> Any:
     nothing = (weight == 0) & jnp.isinf(value)
     along_weight = of_weight * jnp.where(nothing, 0.0, value)
     return weighted(weight, value), along_weight + weight * jnp.where(nothing, 0.0, of_value)
+
+
+@jax.custom_jvp  # type: ignore[untyped-decorator]
+def excess(x: Array, y: Array) -> Array:
+    """Give x - y for x that are not negative: inf where x is, whatever y is."""
+    finite = unlike_zero(1 / x)
+    return x - jnp.minimum(y, float(jnp.finfo(y.dtype).max) + finite / (1 - finite))
+
+
+@excess.defjvp  # type: ignore[untyped-decorator]
+def _(primals: Any, tangents: Any) -> Any:
+    (x, y), (of_x, of_y) = primals, tangents
+    return excess(x, y), of_x - jnp.where(x == inf, 0.0, of_y)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 2, 3))

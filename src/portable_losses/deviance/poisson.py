@@ -5,7 +5,7 @@ from typing import Annotated, Unpack
 
 from annotated_types import Interval
 
-from .._elementary import weighted, widened
+from .._elementary import excess, weighted, widened
 from .._loss import loss
 from ..special import xlogy
 from ..typing import Array, Count, DependentDomain, Domain, Namespace, Options, Positive
@@ -111,7 +111,7 @@ def poisson_nll_loss(
         rate, cross = xp.exp(pred), weighted(xp, target, pred)
     else:
         rate, cross = pred, xlogy.formula(xp, target, pred)
-    return rate - xp.minimum(cross, float(xp.finfo(cross.dtype).max))  # inf - inf would be NaN
+    return excess(xp, rate, cross)
 
 
 def _full(xp: Namespace, pred: Array, target: Array, log_input: bool) -> Array:
