@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.custom_derivatives import SymbolicZero
 from jax.lax import stop_gradient
 
 from .typing import Array
@@ -29,12 +30,19 @@ def weighted(weight: Array, value: Array) -> Array:
     return weight * jnp.maximum(jnp.minimum(value, bound), -bound)
 
 
-@weighted.defjvp  # type: ignore[untyped-decorator]
-def _(primals: Any, tangents: Any) -> Any:
+def _derivative_of_weighted(primals: Any, tangents: Any) -> Any:
+    """Have no derivative along what is constant: 0 times an infinite value would be NaN."""
     (weight, value), (of_weight, of_value) = primals, tangents
     nothing = (weight == 0) & jnp.isinf(value)
-    along_weight = of_weight * jnp.where(nothing, 0.0, value)
-    return weighted(weight, value), along_weight + weight * jnp.where(nothing, 0.0, of_value)
+    slope = jnp.zeros_like(value)
+    if not isinstance(of_weight, SymbolicZero):
+        slope += of_weight * jnp.where(nothing, 0.0, value)
+    if not isinstance(of_value, SymbolicZero):
+        slope += weight * jnp.where(nothing, 0.0, of_value)
+    return weighted(weight, value), slope
+
+
+weighted.defjvp(_derivative_of_weighted, symbolic_zeros=True)
 
 
 @jax.custom_jvp  # type: ignore[untyped-decorator]
