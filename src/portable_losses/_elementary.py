@@ -59,8 +59,8 @@ def weighted(xp: Namespace, weight: Array, value: Array) -> Array:
 
 
 def _has_nan(xp: Namespace, x: Array) -> bool:
-    """Say whether NaN is in a NumPy block: the largest number is, then. It takes a third of the time of looking for its cause."""
-    return x.size > 0 and bool(xp.isnan(xp.max(x)))
+    """Say whether NaN, which alone is unlike itself, is in a NumPy block: in a third of the time of looking for its cause."""
+    return bool(xp.any(x != x))
 
 
 def excess(xp: Namespace, x: Array, y: Array) -> Array:
