@@ -116,7 +116,8 @@ def with_labels_inside(call: Call, arrays: list[Array]) -> tuple[list[Array], Ar
             if unseen is not None:
                 outside = call.xp.where(unseen, call.xp.zeros_like(outside), outside)
             if call.places[i]:
-                outside = call.xp.sum(outside, axis=tuple(range(-len(call.places[i]), 0)))
+                some = call.xp.any(outside != 0, axis=tuple(range(-len(call.places[i]), 0)))
+                outside = cast(call.xp, some, outside.dtype)
             stray = outside if stray is None else stray + outside
     return inside, stray
 
