@@ -91,8 +91,8 @@ def sinkhorn_loss(
     Examples
     --------
     >>> import portable_losses as pl
-    >>> pl.sinkhorn_loss([0.5, 0.5, 0.0], [0.0, 0.5, 0.5], epsilon=0.01)
-    1.0...
+    >>> round(float(pl.sinkhorn_loss([0.5, 0.5, 0.0], [0.0, 0.5, 0.5], epsilon=0.01)), 6)
+    1.0
     >>> cost = [[0.0, 3.0], [1.0, 0.0]]
     >>> pl.sinkhorn_loss([[1.0, 0.0], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]], cost, reduction="none")
     array([3., 1.])
