@@ -38,6 +38,7 @@ def meetings(*libraries: str) -> list[Any]:
     return [
         pytest.param(case, index, peer, id=f"{peer.library}-{case}-{index}")
         for case in CASES
+        if not case.shared  # which a peer is not handed
         for index in range(len(case.parameters))
         for peer in PEERS.get(case.name, ())
         if (peer.library in libraries if libraries else peer.library not in (*OF_TORCH, "optax"))
