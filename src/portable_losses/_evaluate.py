@@ -64,6 +64,7 @@ def _at_once(call: Call, compute: Compute, orders: Orders, finish: Finish | None
     arrays = converted(call, call.arrays)
     weight = weigh(call, arrays[signature.target], call.weights, call.where)
     arrays, stray = with_labels_inside(call, without_left_out(call, arrays, weight))
+    unsure = None if stray is None else doubt(call, stray)
     one_of_each = arrays[0][(..., *(0,) * call.core)]
     slope = None
     results: list[Any] = []
@@ -71,7 +72,7 @@ def _at_once(call: Call, compute: Compute, orders: Orders, finish: Finish | None
     pulled = {}
     if signature.pulls and any(orders):
         share = scaled(call, xp.ones_like(one_of_each), one_of_each, weight, 0)
-        pulled["share"] = share if stray is None else share + doubt(call, stray)
+        pulled["share"] = share if unsure is None else share + unsure
     computed = None
     if not pulled and hasattr(xp, "in_chunks"):
         computed = xp.in_chunks(call, compute, orders, arrays, parameters)
@@ -79,7 +80,7 @@ def _at_once(call: Call, compute: Compute, orders: Orders, finish: Finish | None
         computed = compute(orders, xp, head(call), arrays, parameters, **pulled)
     for order, result in zip(orders, computed, strict=True):
         if order == 0:
-            value = result if stray is None else result + doubt(call, stray)
+            value = result if unsure is None else result + unsure
             value = reduced(call, value, weight)
             if finish is not None:
                 value, slope = finish(xp, value)
@@ -89,7 +90,7 @@ def _at_once(call: Call, compute: Compute, orders: Orders, finish: Finish | None
         for i, gradient, own, dtype in zip(signature.predicted, result, call.shared, call.results, strict=True):
             place = call.places[i]
             if not pulled:
-                gradient = _share_of(call, gradient, stray, one_of_each, weight, len(place))
+                gradient = _share_of(call, gradient, unsure, one_of_each, weight, len(place))
             if slope is not None:
                 gradient = chained(call, gradient, slope, len(place))
             if own is not None:
@@ -100,8 +101,8 @@ def _at_once(call: Call, compute: Compute, orders: Orders, finish: Finish | None
     return results
 
 
-def _share_of(call: Call, derivative: Array, stray: Array | None, like: Array, weight: Array | None, cores: int) -> Array:
+def _share_of(call: Call, derivative: Array, unsure: Array | None, like: Array, weight: Array | None, cores: int) -> Array:
     """Give the gradient of the reduced loss, NaN where a label names no class."""
-    if stray is not None:
-        derivative = derivative + doubt(call, stray)[(..., *(None,) * cores)]
+    if unsure is not None:
+        derivative = derivative + unsure[(..., *(None,) * cores)]
     return scaled(call, derivative, like, weight, cores)

@@ -11,7 +11,7 @@ from .._elementary import row_sum, sum_of_others, widened
 from .._namespace import one_hot
 from ..special.rows import Exponentials, exponentials
 from ..typing import Array, Axis, Namespace
-from ._rows import of_label
+from ._rows import of_label, shifted_of_label
 
 FAR = 1000.0
 """A class so surprising has a probability of 0 in every dtype."""
@@ -71,7 +71,7 @@ def mixture(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, curve
     """Give the loss of each row: f at its label, or the sum of f at all classes, weighted by the target."""
     tail = xp.log1p(widened(xp, parts.rest))
     if target.ndim < parts.entries.ndim:
-        nats = tail - widened(xp, of_label(xp, parts.entries, target, axis) - parts.top)
+        nats = tail - widened(xp, shifted_of_label(xp, axis, parts, target))
         return xp.squeeze(curve.value(xp, nats), axis=axis)
     nats = tail - widened(xp, parts.shifted)
     # A masked class whose target is 0 costs nothing. Autodiff must not see it either: 0 times its slope would be NaN.

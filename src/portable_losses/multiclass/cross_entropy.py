@@ -7,7 +7,7 @@ from .._loss import loss
 from .._namespace import one_hot, with_entry
 from ..special.rows import Exponentials, exponentials
 from ..typing import Array, Axis, ClassLogit, ClassOptions, LabelsOrProbability, Namespace, UnitInterval
-from ._rows import of_label
+from ._rows import of_label, shifted_of_label
 
 __all__ = ["cross_entropy"]
 
@@ -88,7 +88,7 @@ def cross_entropy(
 def _value(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, label_smoothing: float) -> Array:
     tail = xp.log1p(parts.rest)
     if target.ndim < parts.entries.ndim:
-        value = xp.squeeze(tail - _shifted_of_label(xp, axis, parts, target), axis=axis)
+        value = xp.squeeze(tail - shifted_of_label(xp, axis, parts, target), axis=axis)
     else:
         value = xp.squeeze(row_sum(xp, axis, weighted(xp, target, tail - parts.shifted)), axis=axis)
     if label_smoothing:
@@ -101,7 +101,7 @@ def _derivative(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, l
     total = 1 + parts.rest
     if target.ndim < parts.entries.ndim:
         if not label_smoothing:
-            is_top = _shifted_of_label(xp, axis, parts, target) == 0
+            is_top = shifted_of_label(xp, axis, parts, target) == 0
             others = xp.where(is_top, parts.rest, total - of_label(xp, parts.exponential, target, axis))
             return with_entry(xp, parts.exponential / total, target, xp.squeeze(-others / total, axis=axis), axis)
         target = xp.astype(one_hot(xp, target, parts.entries, axis), parts.exponential.dtype)
@@ -109,11 +109,6 @@ def _derivative(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, l
         target = (1 - label_smoothing) * target + label_smoothing / target.shape[axis]
     mass = row_sum(xp, axis, target)
     return (parts.exponential * (mass - target) - target * parts.others(xp)) / total
-
-
-def _shifted_of_label(xp: Namespace, axis: Axis, parts: Exponentials, target: Array) -> Array:
-    """Give the logit of the label minus the largest."""
-    return of_label(xp, parts.entries, target, axis) - parts.top
 
 
 @cross_entropy.value_and_derivative
