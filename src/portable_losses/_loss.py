@@ -236,6 +236,10 @@ class Loss(Generic[P]):
         if share is not None:
             value, gradients = self._pulled(xp, head, share, arrays, parameters)
             return [gradients if order else value for order in orders]
+        if orders == (0,) and hasattr(xp, "recorded"):
+            losses = xp.recorded(self, xp, head, arrays, parameters)
+            if losses is not None:
+                return [losses]
         if orders == (0, 1) and self._value_and_derivative is not None:
             value, derivative = self._value_and_derivative(xp, *head, *arrays, **parameters)
             return [value, _as_tuple(derivative)]

@@ -4,12 +4,14 @@ A module of its own, where other libraries are mended by a call: ``torch.compile
 what it would otherwise trace.
 """
 
+from math import inf
 from typing import Any
 
 import array_api_compat.torch
 from torch import Tensor, promote_types
 
 from ._lent import evaluated as lent_to_numpy  # noqa: F401 - which the engine asks of a namespace
+from ._recorded import recorded  # noqa: F401 - so it does with this
 from .typing import Array, Axis
 
 _PRIVATE = {name for name in vars(array_api_compat.torch) if name.startswith("__") and name != "__array_namespace_info__"}
@@ -29,6 +31,16 @@ def maximum(x1: Array, x2: Array, /) -> Array:
     return x1.maximum(x2) if isinstance(x2, Tensor) else x1.clamp(min=x2)
 
 
+def isinf(x: Array, /) -> Array:
+    """Compare, which the compiler for CPUs does with vectors: it asks `torch.isinf` of one number at a time (2.13)."""
+    return x.abs() == inf
+
+
+def isnan(x: Array, /) -> Array:
+    """Compare; see `isinf`."""
+    return x != x
+
+
 def moveaxis(x: Array, source: Axis, destination: Axis, /) -> Array:
     """Call `movedim`, which is the same: `torch.func.vmap` knows no `moveaxis` of one axis."""
     return x.movedim(source, destination)
@@ -44,6 +56,11 @@ def result_type(dtype: Any, *others: Any) -> Any:
     for other in others:
         dtype = promote_types(dtype, other)
     return dtype
+
+
+def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
+    """Call `gather`: torch's `take_along_dim` divides each index by the length of the row, for those below 0."""
+    return x.gather(axis, indices)
 
 
 def sign(x: Array, /) -> Array:

@@ -5,7 +5,7 @@ from typing import Unpack
 from .._elementary import row_sum, weighted
 from .._loss import loss
 from .._namespace import one_hot, with_entry
-from ..special.rows import Exponentials, exponentials
+from ..special.rows import Exponentials, exp_below, exponentials
 from ..typing import Array, Axis, ClassLogit, ClassOptions, LabelsOrProbability, Namespace, UnitInterval
 from ._rows import of_label, shifted_of_label
 
@@ -101,8 +101,8 @@ def _derivative(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, l
     total = 1 + parts.rest
     if target.ndim < parts.entries.ndim:
         if not label_smoothing:
-            is_top = shifted_of_label(xp, axis, parts, target) == 0
-            others = xp.where(is_top, parts.rest, total - of_label(xp, parts.exponential, target, axis))
+            label = of_label(xp, parts.entries, target, axis)  # the exponentials of all would have to be held to take one of them
+            others = xp.where(label == parts.top, parts.rest, total - exp_below(xp, label, parts.top))
             return with_entry(xp, parts.exponential / total, target, xp.squeeze(-others / total, axis=axis), axis)
         target = xp.astype(one_hot(xp, target, parts.entries, axis), parts.exponential.dtype)
     if label_smoothing:

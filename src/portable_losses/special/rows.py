@@ -44,20 +44,25 @@ class Exponentials(NamedTuple):
 def exponentials(xp: Namespace, axis: int, x: Array) -> Exponentials:
     """Give the parts of a softmax so that none of them loses digits.
 
-    The difference to the largest entry is rounded, and the exponential would multiply that error by the difference itself: at
-    -50 it costs 16 ulp. On NumPy float32 is evaluated in float64, which has no such error. Otherwise the error, which is known
-    exactly, is put back in: exp(d + error) is exp(d) * (1 + error). And where one entry dominates, its own exponential, 1, is
-    kept out of the sum of the others.
+    Where one entry dominates, its own exponential, 1, is kept out of the sum of the others.
     """
-    top = xp.max(x, axis=axis, keepdims=True)
-    shifted = widened(xp, x)
-    if shifted.dtype != x.dtype:
-        top = widened(xp, top)
-        shifted -= top
-        exponential = xp.exp(shifted, out=shifted)
-    else:
-        exponential = exp_of_difference(xp, x, top)
+    top = widened(xp, xp.max(x, axis=axis, keepdims=True))
+    exponential = exp_below(xp, x, top)
     return Exponentials(x, top, exponential, _rest(xp, axis, x, top, exponential))
+
+
+def exp_below(xp: Namespace, x: Array, top: Array) -> Array:
+    """Give the exponential of what x is below the top of its row, which is widened, with all its digits.
+
+    The difference is rounded, and the exponential would multiply that error by the difference itself: at -50 it costs 16 ulp. On
+    NumPy float32 is evaluated in float64, which has no such error. Otherwise the error, which is known exactly, is put back in:
+    exp(d + error) is exp(d) * (1 + error).
+    """
+    shifted = widened(xp, x)
+    if shifted.dtype == x.dtype:
+        return exp_of_difference(xp, x, top)
+    shifted -= top
+    return xp.exp(shifted, out=shifted)
 
 
 def _rest(xp: Namespace, axis: int, x: Array, top: Array, exponential: Array) -> Array:

@@ -1,0 +1,52 @@
+"""Losses of tensors under ``torch.compile``, with their registered derivatives in place of those of autograd.
+
+Autograd differentiates each operation of a formula, those that only keep its digits included, and what a compiler cannot
+take back remains: the registered derivative takes two thirds of the time, and is more accurate.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from .typing import Array, Axis, Namespace
+
+
+def recorded(
+    loss: Any, xp: Namespace, head: tuple[Axis, ...], arrays: Sequence[Array | None], parameters: Mapping[str, Any]
+) -> Array | None:
+    """Give the losses of a formula; None where autograd is to see its operations, or nobody differentiates it.
+
+    Autograd does what is not asked of a registered derivative: that of targets, and what `torch.func` transforms.
+    """
+    if not (torch.compiler.is_compiling() and torch.is_grad_enabled() and loss._knows(1)) or loss.signature.pulls:
+        return None
+    if torch._C._are_functorch_transforms_active() or any(hasattr(x, "shape") for x in parameters.values()):
+        return None
+    predicted = loss.signature.predicted
+    wanted = {i for i, x in enumerate(arrays) if x is not None and x.requires_grad}
+    if not wanted or not wanted <= set(predicted):
+        return None
+    losses: Array = _Recorded.apply(loss, xp, head, parameters, *arrays)
+    return losses
+
+
+class _Recorded(torch.autograd.Function):  # type: ignore[misc]
+    """A formula, before weights and the reduction."""
+
+    @staticmethod
+    def forward(ctx: Any, loss: Any, xp: Namespace, head: Any, parameters: Any, *arrays: Any) -> torch.Tensor:
+        ctx.call = loss, xp, head, parameters
+        ctx.save_for_backward(*arrays)
+        losses: torch.Tensor = loss.formula(xp, *head, *arrays, **parameters)
+        return losses
+
+    @staticmethod
+    def backward(ctx: Any, upstream: torch.Tensor) -> tuple[Any, ...]:
+        loss, xp, head, parameters = ctx.call
+        arrays = ctx.saved_tensors
+        (derivatives,) = loss._compute((1,), xp, head, arrays, parameters)
+        gradients: list[Any] = [None] * len(arrays)
+        for i, derivative in zip(loss.signature.predicted, derivatives, strict=False):
+            gradients[i] = derivative * upstream[(..., *(None,) * (derivative.ndim - upstream.ndim))]
+        return *(None,) * 4, *gradients
