@@ -47,3 +47,20 @@ def check(reference, point, i, entry, order, found):
     found = number(at(found, entry))
     expected = mp.diff(along, at(point[i], entry), order)
     assert abs(found - expected) <= mpf("1e-12") * max(1, abs(expected)), (point, i, entry, order)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+def test_errors_of_many_numbers_are_those_of_each(dtype):
+    random = np.random.default_rng(3)
+    limits = np.finfo(dtype)
+    size = np.concatenate([random.uniform(-1, 1, 200), [0.0, 0.0, 1.0, np.inf, np.nan, 1.0, -1.0]])
+    power = np.concatenate([random.uniform(np.log2(limits.smallest_subnormal), np.log2(limits.max), 200), [0, 0, 0, 0, 0, 0, 0]])
+    with np.errstate(all="ignore"):
+        computed = (size * 2.0**power).astype(dtype)
+    with mp.workdps(exact.DIGITS):
+        right = [mpf(float(x)) * (1 + mpf(2) ** -limits.nmant * 3 * y) for x, y in zip(computed, size, strict=True)]
+        right[201], right[202], right[203], right[205] = mpf(1), mp.inf, mpf(2) ** 2000, mpf(0)
+        right += [exact.Difference(right[0], mpf(1)), exact.Difference(mpf(0), mpf(2) ** 3000)]
+        computed = np.concatenate([computed, computed[:2]])
+        each = [exact.ulps(x, y, np.dtype(dtype)) for x, y in zip(computed, right, strict=True)]
+        np.testing.assert_allclose(exact.ulps_of_each(computed, right, np.dtype(dtype)), each, rtol=1e-8)

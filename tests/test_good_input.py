@@ -112,7 +112,8 @@ def test_layouts(loss: Loss, way: int, layout: str, loop: tuple[int, ...]) -> No
     weights = weights_of(loop)
     chosen = [[*(i == j for j in range(len(plain))), False] for i in range(len(plain))]
     chosen_methods = methods(loss) if loop == SMALL else ("value_and_grad",)
-    for changed in [[True] * (len(plain) + 1), [False] * len(plain) + [True], *chosen]:
+    patterns = [[True] * (len(plain) + 1), chosen[0], [False] * len(plain) + [True], *chosen[1:]]
+    for changed in patterns if loop == SMALL else patterns[:2]:
         *given, weight = [LAYOUTS[layout](x) if change else x for x, change in zip([*plain, weights], changed, strict=True)]
         for method in chosen_methods:
             for key, options in OPTIONS.items():

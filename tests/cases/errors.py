@@ -32,9 +32,14 @@ def exact_results(sweep: Sweep, batches: Sequence[Batch]) -> list[list[tuple[Any
 def errors(batches: Sequence[Batch], computed: Sequence[Any], right: Sequence[Any], dtype: np.dtype) -> Iterator[Error]:
     """Compare what was computed of each batch with the exact results, number by number."""
     rest = iter(right)
-    with mp.workdps(exact.DIGITS):
-        for batch, of_batch in zip(batches, computed, strict=True):
-            for i, expected in zip(range(len(batch[0])), rest, strict=False):
-                for part, (found, wanted) in enumerate(zip(as_tuple(of_batch), expected, strict=True)):
-                    for here, there in zip(np.ravel(found[i]), exact.flat(wanted), strict=True):
-                        yield Error(exact.ulps(here, there, dtype), here, there, tuple(x[i] for x in batch), part)
+    for batch, of_batch in zip(batches, computed, strict=True):
+        numbers = [
+            (i, part, here, there)
+            for i, expected in zip(range(len(batch[0])), rest, strict=False)
+            for part, (found, wanted) in enumerate(zip(as_tuple(of_batch), expected, strict=True))
+            for here, there in zip(np.ravel(found[i]), exact.flat(wanted), strict=True)
+        ]
+        with mp.workdps(exact.DIGITS):
+            off = exact.ulps_of_each([here for *_, here, _ in numbers], [there for *_, there in numbers], dtype)
+        for (i, part, here, there), ulps in zip(numbers, off.tolist(), strict=True):
+            yield Error(ulps, here, there, tuple(x[i] for x in batch), part)

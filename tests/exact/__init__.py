@@ -26,9 +26,9 @@ from . import (
     special,
     transport,
 )
-from .arithmetic import DIGITS, Difference, flat, ulps
+from .arithmetic import DIGITS, Difference, flat, ulps, ulps_of_each
 
-__all__ = ["DIGITS", "Difference", "flat", "of", "ulps"]
+__all__ = ["DIGITS", "Difference", "flat", "of", "ulps", "ulps_of_each"]
 
 FAMILIES = (
     regression,
