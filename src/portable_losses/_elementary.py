@@ -27,13 +27,6 @@ def _xla() -> Any:
     return _xla
 
 
-def unlike_zero(xp: Namespace, x: Array) -> Array:
-    """Give 1 for what is not 0 and 0 for what is; a constant to autodiff."""
-    if xp.__name__ == "jax.numpy":
-        return _xla().unlike_zero(x)
-    return xp.astype(x != 0, x.dtype)
-
-
 def floored(xp: Namespace, function: Callable[[Array], Array], x: Array, end: float, floor: float) -> Array:
     """Give max(function(x), floor) for a logarithm, which is -inf at the end of its domain.
 
@@ -107,6 +100,14 @@ def row_sum(xp: Namespace, axis: int, x: Array) -> Array:
         half = len(x) // 2
         x = xp.concat((x[:half] + x[half : 2 * half], x[2 * half :]))
     return xp.sum(x, axis=0, keepdims=True)
+
+
+def all_but_one(xp: Namespace, axis: int, x: Array, top: Array, exponential: Array) -> Array:
+    """Add up the exponentials of rows but for one of the largest entries, whose exponential is 1; not of NumPy arrays."""
+    if xp.__name__ == "jax.numpy":
+        return _xla().all_but_one(axis, x, top, exponential)
+    other = xp.astype(x != top, x.dtype)
+    return row_sum(xp, axis, exponential * other) + (xp.sum(1 - other, axis=axis, keepdims=True) - 1)
 
 
 def sum_of_others(xp: Namespace, axis: int, x: Array) -> Array:

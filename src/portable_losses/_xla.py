@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
-from jax.lax import stop_gradient
+from jax.lax import optimization_barrier, stop_gradient
 
 from .typing import Array
 
@@ -20,6 +20,19 @@ from .typing import Array
 def unlike_zero(x: Array) -> Array:
     """Give 1 for what is not 0 and 0 for what is; a constant to autodiff."""
     return stop_gradient(jnp.minimum(jnp.abs(x) / float(jnp.finfo(x.dtype).smallest_normal), 1.0))
+
+
+def all_but_one(axis: int, x: Array, top: Array, exponential: Array) -> Array:
+    """Add up the exponentials of rows but for one of the largest entries, whose exponential is 1.
+
+    How many are the largest is what another sum has more, rounded. XLA would hold in memory what two sums have in common: from
+    5000 entries on that takes five times as long as to compute it twice, behind a barrier.
+    """
+    other = -jnp.maximum(stop_gradient(x - top) * 2.0 ** int(jnp.finfo(x.dtype).maxexp - 1), -1.0)
+    others = jnp.sum(exponential * other, axis=axis, keepdims=True)
+    x, top = stop_gradient(x), optimization_barrier(stop_gradient(top))
+    total = jnp.sum(jnp.exp(x - top), axis=axis, keepdims=True)
+    return others + (jnp.round(total - stop_gradient(others)) - 1)
 
 
 @jax.custom_jvp  # type: ignore[untyped-decorator]

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from .._compensated import exp_of_difference
-from .._elementary import row_sum, unlike_zero, widened
+from .._elementary import all_but_one, row_sum, widened
 from .._namespace import with_entry
 from ..typing import Array, Namespace
 from ._function import Special
@@ -68,8 +68,7 @@ def exp_below(xp: Namespace, x: Array, top: Array) -> Array:
 def _rest(xp: Namespace, axis: int, x: Array, top: Array, exponential: Array) -> Array:
     """Add up rows but for one of their largest entries, whose exponential is 1."""
     if xp.__name__ != "numpy":
-        other = unlike_zero(xp, x - top)
-        return row_sum(xp, axis, exponential * other) + (xp.sum(1 - other, axis=axis, keepdims=True) - 1)
+        return all_but_one(xp, axis, x, top, exponential)
     if axis in (-1, x.ndim - 1):
         # A mask would be three passes over all entries.
         place = xp.argmax(x, axis=-1)
