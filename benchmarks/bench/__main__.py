@@ -72,10 +72,6 @@ def options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def whole(text: str) -> int:
-    return int(float(text))
-
-
 def chosen(name: str, parts: list[str]) -> bool:
     return any(part in name for part in parts)
 
