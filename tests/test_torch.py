@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import portable_losses as pl
+from portable_losses.typing import Real
 
 pytestmark = pytest.mark.backends("torch")
 
@@ -56,3 +57,42 @@ def test_inductor(backend, name):
     compiled = torch.compile(loss.value_and_grad, fullgraph=True)
     for actual, expected in zip(compiled(pred, target), loss.value_and_grad(pred, target), strict=True):
         np.testing.assert_allclose(actual.numpy(), expected.numpy(), rtol=1e-6, atol=1e-7)
+    pred.requires_grad_()
+    value, gradient = torch.compile(loss, fullgraph=True)(pred, target), loss.grad(pred.detach(), target)
+    np.testing.assert_allclose(torch.autograd.grad(value, pred)[0].numpy(), gradient.numpy(), rtol=1e-6, atol=1e-8)
+
+
+@pl.loss
+def steeper_backward(xp, pred: Real, target: Real, /):
+    """A loss whose registered derivative is another than that of its operations, so that it can be told which was taken."""
+    return xp.square(pred - target)
+
+
+@steeper_backward.derivative
+def _(xp, pred, target, /):
+    return 3 * (pred - target)
+
+
+def test_a_compiler_takes_the_registered_derivative(backend):
+    """But for what is not asked of it: derivatives of targets, and those by `torch.func`."""
+    import torch
+
+    if not backend.compiled:
+        return
+    pred, target = torch.tensor([1.0, -2.0, 0.5]), torch.tensor([0.5, 0.5, 2.0])
+    weights = torch.tensor([1.0, 2.0, 0.0])
+
+    def mean(pred, target):
+        return steeper_backward(pred, target, weights=weights)
+
+    slope = (weights / 3 * (pred - target)).numpy()
+    value = backend.wrap(mean)(pred.requires_grad_(), target)
+    np.testing.assert_allclose(torch.autograd.grad(value, pred)[0].numpy(), 3 * slope, rtol=1e-6)
+    value = backend.wrap(mean)(pred, target.requires_grad_())
+    of_pred, of_target = (x.numpy() for x in torch.autograd.grad(value, (pred, target)))
+    np.testing.assert_allclose(of_pred, 2 * slope, rtol=1e-6)
+    np.testing.assert_allclose(of_target, -2 * slope, rtol=1e-6)
+    by_func = backend.wrap(torch.func.grad(mean))(pred.detach(), target.detach())
+    np.testing.assert_allclose(by_func.numpy(), 2 * slope, rtol=1e-6)
+    with torch.no_grad():
+        np.testing.assert_allclose(float(backend.wrap(mean)(pred, target)), float(value.detach()), rtol=1e-6)
