@@ -1,5 +1,6 @@
 """What is particular to the losses of counts and amounts: edges of their domains, powers, and losses that contain each other."""
 
+from functools import partial
 from math import lgamma, log
 from typing import Any
 
@@ -41,6 +42,18 @@ def test_rates_of_0_and_inf(backend, dtype):
     np.testing.assert_array_equal(found, [1, -INF, 1, 1, 1])
     np.testing.assert_array_equal(value(backend, pl.poisson_deviance_loss, rates, counts, dtype), [0, INF, 4, INF, INF])
     np.testing.assert_array_equal(gradient(backend, pl.poisson_deviance_loss, rates, counts, dtype), [2, -INF, 2, 2, 2])
+
+
+@pytest.mark.backends("jax")
+def test_logarithms_of_such_rates_under_a_compiler(backend, dtype):
+    """XLA makes one operation of an exponential and a difference, which is finite at infinity; near it nothing is lost."""
+    import jax
+
+    logarithms, counts = [INF, INF, 88.0, 88.72], [0.0, 3.0, 1.0, 1.0]
+    arrays = backend.asarray(logarithms, dtype), backend.asarray(counts, dtype)
+    found = jax.jit(partial(pl.poisson_nll_loss, reduction="none"))(*arrays)
+    expected = [INF, INF, *np.exp(np.asarray(logarithms[2:], dtype).astype(np.float64))]
+    np.testing.assert_allclose(backend.to_numpy(found), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("full", [False, True])

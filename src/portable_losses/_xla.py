@@ -60,9 +60,16 @@ weighted.defjvp(_derivative_of_weighted, symbolic_zeros=True)
 
 @jax.custom_jvp  # type: ignore[untyped-decorator]
 def excess(x: Array, y: Array) -> Array:
-    """Give x - y for x that are not negative: inf where x is, whatever y is."""
+    """Give x - y for x that are not negative: inf where x is, whatever y is.
+
+    Of exp(inf), from which something is subtracted, XLA makes one operation, which gives 3.7e38 in float32: what is beyond the
+    largest number is therefore infinite here as well.
+    """
+    limits = jnp.finfo(x.dtype)
+    largest, shrink = float(limits.max), 2.0 ** -(int(limits.maxexp) // 2)
     finite = unlike_zero(1 / x)
-    return x - jnp.minimum(y, float(jnp.finfo(y.dtype).max) + finite / (1 - finite))
+    beyond = jnp.maximum(x * shrink - largest * shrink, 0.0) * 2.0 ** (int(limits.maxexp) - 1)
+    return x - jnp.minimum(y, largest + finite / (1 - finite)) + beyond
 
 
 @excess.defjvp  # type: ignore[untyped-decorator]
