@@ -96,3 +96,38 @@ def test_a_compiler_takes_the_registered_derivative(backend):
     np.testing.assert_allclose(by_func.numpy(), 2 * slope, rtol=1e-6)
     with torch.no_grad():
         np.testing.assert_allclose(float(backend.wrap(mean)(pred, target)), float(value.detach()), rtol=1e-6)
+
+
+def test_a_compiler_may_not_know_the_shapes(backend):
+    import torch
+
+    if not backend.compiled:
+        return
+    torch._dynamo.reset()
+    compiled = torch.compile(pl.cross_entropy, fullgraph=True, dynamic=True, backend="eager")
+    for rows in (2, 3, 5):
+        logits, labels = torch.linspace(-3, 3, 4 * rows).reshape(rows, 4).sin().requires_grad_(), torch.arange(rows) % 4
+        (gradient,) = torch.autograd.grad(compiled(logits, labels, label_smoothing=0.1), logits)
+        expected = pl.cross_entropy.grad(logits.detach(), labels, label_smoothing=0.1)
+        np.testing.assert_allclose(gradient.numpy(), expected.numpy(), rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.eager
+@pytest.mark.parametrize("strict", [False, True])
+def test_what_is_exported_can_be_differentiated(backend, strict):
+    import torch
+
+    class Model(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = torch.nn.Parameter(torch.tensor(2.0))
+
+        def forward(self, x, target):
+            return pl.huber_loss(self.scale * x, target)
+
+    given = torch.tensor([1.0, -0.5]), torch.tensor([0.5, 3.0])
+    model = Model()
+    exported = torch.export.export(model, given, strict=strict).module()
+    (gradient,) = torch.autograd.grad(exported(*given), exported.scale)
+    (expected,) = torch.autograd.grad(model(*given), model.scale)
+    np.testing.assert_allclose(float(gradient), float(expected), rtol=1e-6)

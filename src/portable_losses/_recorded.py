@@ -17,11 +17,13 @@ def recorded(
 ) -> Array | None:
     """Give the losses of a formula; None where autograd is to see its operations, or nobody differentiates it.
 
-    Autograd does what is not asked of a registered derivative: that of targets, and what `torch.func` transforms.
+    Autograd does what is not asked of a registered derivative: that of targets, and what `torch.func` transforms. What is
+    exported has the operations alone: `torch.export` would lose the gradient.
     """
-    if not (torch.compiler.is_compiling() and torch.is_grad_enabled() and loss._knows(1)) or loss.signature.pulls:
+    compiled = torch.compiler.is_compiling() and not torch.compiler.is_exporting()
+    if not (compiled and torch.is_grad_enabled() and loss._knows(1)) or loss.signature.pulls:
         return None
-    if torch._C._are_functorch_transforms_active() or any(hasattr(x, "shape") for x in parameters.values()):
+    if torch._C._are_functorch_transforms_active() or any(isinstance(x, torch.Tensor) for x in parameters.values()):
         return None
     predicted = loss.signature.predicted
     wanted = {i for i, x in enumerate(arrays) if x is not None and x.requires_grad}

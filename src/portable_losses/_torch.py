@@ -31,6 +31,11 @@ def maximum(x1: Array, x2: Array, /) -> Array:
     return x1.maximum(x2) if isinstance(x2, Tensor) else x1.clamp(min=x2)
 
 
+def clip(x: Array, low: Any, high: Any, /) -> Array:
+    """Call `clamp`: array-api-compat asks first whether a bound is NaN, which breaks ``torch.compile(dynamic=True)`` (1.16)."""
+    return x.clamp(low, high)
+
+
 def isinf(x: Array, /) -> Array:
     """Compare, which the compiler for CPUs does with vectors: it asks `torch.isinf` of one number at a time (2.13)."""
     return x.abs() == inf
