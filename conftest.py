@@ -176,9 +176,7 @@ def chosen(config: pytest.Config) -> list[Backend]:
 def pytest_configure(config: pytest.Config) -> None:
     """Fail at once where a backend that was asked for is missing: a skip would look like a pass."""
     config.addinivalue_line("markers", "backends(*names): the only libraries that a test is about")
-    config.addinivalue_line(
-        "markers", "engine: a test of the engine, which all but numpy and strict run on one loss of each kind"
-    )
+    config.addinivalue_line("markers", "engine: a test of the engine, which all but numpy run on one loss of each kind")
     config.addinivalue_line("markers", "kinds: a test of the engine, which compiled backends run on one loss of each kind")
     config.addinivalue_line(
         "markers", "traced: a test of what JAX traces, compiled or not, which eager JAX runs on one loss of each kind"
@@ -254,7 +252,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             return False  # as JAX is by default: what is particular to a loss, each test compiles by itself
         if getattr(given.get("case"), "typical", True):
             return True
-        if config.getoption("typical") or (item.get_closest_marker("engine") and backend.name not in ("numpy", "strict")):
+        if config.getoption("typical") or (item.get_closest_marker("engine") and backend.name != "numpy"):
             return False
         if backend.name in ("numpy", "strict", "torch", "torch-cuda", "cupy"):
             return True
