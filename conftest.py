@@ -246,10 +246,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             return False
         if item.get_closest_marker("traced") and backend.name == "jax":  # each operation would be compiled by itself
             return getattr(given.get("case"), "typical", False)
-        if config.getoption("typical") and item.get_closest_marker("eager") and "case" not in given:
-            return False  # what is particular to a loss
-        if backend.base == "jax" and "case" not in given and given.get("dtype", "float32") != "float32":
-            return False  # as JAX is by default: what is particular to a loss, each test compiles by itself
+        particular = item.get_closest_marker("eager") and "case" not in given  # to a loss
+        if particular and config.getoption("typical"):
+            return False
+        if particular and backend.base == "jax" and given.get("dtype", "float32") != "float32":
+            return False  # each test compiles by itself: in the dtype that JAX has by default
         if getattr(given.get("case"), "typical", True):
             return True
         if config.getoption("typical") or (item.get_closest_marker("engine") and backend.name != "numpy"):

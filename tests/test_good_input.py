@@ -104,7 +104,7 @@ OPTIONS: dict[str, dict[str, Any]] = {"weights": {}, "axis": {"axis": 0}, "reduc
 @pytest.mark.parametrize(("loss", "way"), WAYS)
 @pytest.mark.parametrize("loop", [SMALL, LARGE], ids=["small", "large"])
 def test_layouts(loss: Loss, way: int, layout: str, loop: tuple[int, ...]) -> None:
-    """All arguments in one layout, and each of them alone beside arrays in C order."""
+    """All arguments in one layout, and each of them alone beside arrays in C order, of large arrays the first alone."""
     loop = many(loss, loop) if loop == LARGE else loop
     if loop == LARGE and layout in ("list", "tuple of lists", "list of arrays"):
         loop = (40, 10)

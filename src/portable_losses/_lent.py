@@ -24,7 +24,7 @@ def evaluated(loss: Any, orders: tuple[int, ...], arrays: Sequence[Any], options
         return None
     signature = loss.signature
     arrays, options = loss._with_optional(arrays, options)
-    differentiated = torch.is_grad_enabled() and any(_is_differentiated(x) for x in (*arrays, *options.values()))
+    differentiated = torch.is_grad_enabled() and any(is_differentiated(x) for x in (*arrays, *options.values()))
     if not all(loss._knows(order) for order in ((0, 1) if differentiated else orders)):
         return None  # NumPy has no autodiff
     try:
@@ -35,7 +35,7 @@ def evaluated(loss: Any, orders: tuple[int, ...], arrays: Sequence[Any], options
     if differentiated:
         predicted = [i for i in signature.predicted if i < len(arrays) and arrays[i] is not None]
         rest = (*(x for i, x in enumerate(arrays) if i not in predicted), *options.values())
-        if orders != (0,) or loss.finishing is not None or any(_is_differentiated(x) for x in rest):
+        if orders != (0,) or loss.finishing is not None or any(is_differentiated(x) for x in rest):
             return None
         if options.get("reduction", "mean") == "none" or options.get("axis") is not None:
             return None
@@ -56,7 +56,8 @@ def _lent(x: Any, predicted: bool = False) -> Any:
     return x
 
 
-def _is_differentiated(x: Any) -> bool:
+def is_differentiated(x: Any) -> bool:
+    """Say whether autograd is to find a derivative with respect to something, which may be no tensor."""
     return isinstance(x, torch.Tensor) and x.requires_grad
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ._lent import is_differentiated
 from .typing import Array, Axis, Namespace
 
 
@@ -26,14 +27,14 @@ def recorded(
     if torch._C._are_functorch_transforms_active() or any(isinstance(x, torch.Tensor) for x in parameters.values()):
         return None
     predicted = loss.signature.predicted
-    wanted = {i for i, x in enumerate(arrays) if x is not None and x.requires_grad}
+    wanted = {i for i, x in enumerate(arrays) if is_differentiated(x)}
     if not wanted or not wanted <= set(predicted):
         return None
-    losses: Array = _Recorded.apply(loss, xp, head, parameters, *arrays)
+    losses: Array = _Formula.apply(loss, xp, head, parameters, *arrays)
     return losses
 
 
-class _Recorded(torch.autograd.Function):  # type: ignore[misc]
+class _Formula(torch.autograd.Function):  # type: ignore[misc]
     """A formula, before weights and the reduction."""
 
     @staticmethod
@@ -49,6 +50,6 @@ class _Recorded(torch.autograd.Function):  # type: ignore[misc]
         arrays = ctx.saved_tensors
         (derivatives,) = loss._compute((1,), xp, head, arrays, parameters)
         gradients: list[Any] = [None] * len(arrays)
-        for i, derivative in zip(loss.signature.predicted, derivatives, strict=False):
+        for i, derivative in zip(loss.signature.predicted, derivatives, strict=True):
             gradients[i] = derivative * upstream[(..., *(None,) * (derivative.ndim - upstream.ndim))]
         return *(None,) * 4, *gradients

@@ -70,7 +70,7 @@ def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
 
 def sign(x: Array, /) -> Array:
     """Keep NaN, of which torch says 0, by a selection: array-api-compat assigns it, which breaks `torch.func.vmap`."""
-    return x.sign().where(~x.isnan(), x)
+    return x.sign().where(~isnan(x), x)
 
 
 __name__ = "torch"  # by which array-api-compat and error messages know a namespace
