@@ -178,9 +178,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "backends(*names): the only libraries that a test is about")
     config.addinivalue_line("markers", "engine: a test of the engine, which all but numpy run on one loss of each kind")
     config.addinivalue_line("markers", "kinds: a test of the engine, which compiled backends run on one loss of each kind")
-    config.addinivalue_line(
-        "markers", "traced: a test of what JAX traces, compiled or not, which eager JAX runs on one loss of each kind"
-    )
     config.addinivalue_line("markers", "eager: a test that compilation adds nothing to, and which compiled backends leave out")
     for backend in chosen(config):
         try:
@@ -244,9 +241,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         backend = given["backend"]
         if not isinstance(backend, Backend):
             return False
-        if item.get_closest_marker("traced") and backend.name == "jax":  # each operation would be compiled by itself
+        eager = item.get_closest_marker("eager")
+        if backend.name == "jax" and not eager:
+            # What runs compiled as well: without that each operation is compiled by itself, in ten times the time.
             return getattr(given.get("case"), "typical", False)
-        particular = item.get_closest_marker("eager") and "case" not in given  # to a loss
+        particular = eager and "case" not in given  # to a loss
         if particular and config.getoption("typical"):
             return False
         if particular and backend.base == "jax" and given.get("dtype", "float32") != "float32":
