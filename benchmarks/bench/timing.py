@@ -29,7 +29,7 @@ def in_turns(calls: Mapping[str, Call], seconds: float, turns: tuple[int, int] =
         call()
         once = min(_seconds(call, 1), _seconds(call, 1))
         loops[name] = max(1, round(SLICE / once))
-        total += once * loops[name]
+        total += once * (1 + loops[name])
     low, high = turns
     order: list[str] = list(calls)
     values: dict[str, list[float]] = {name: [] for name in calls}
@@ -41,6 +41,7 @@ def in_turns(calls: Mapping[str, Call], seconds: float, turns: tuple[int, int] =
         for _ in range(max(low, min(high, round(seconds / total)))):
             shuffle(order)
             for name in order:
+                calls[name]()
                 values[name].append(_seconds(calls[name], loops[name]) / loops[name])
     finally:
         if collecting:

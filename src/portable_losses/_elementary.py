@@ -52,8 +52,8 @@ def weighted(xp: Namespace, weight: Array, value: Array) -> Array:
 
 
 def _has_nan(xp: Namespace, x: Array) -> bool:
-    """Say whether NaN, which alone is unlike itself, is in a NumPy block: in a third of the time of looking for its cause."""
-    return bool(xp.any(x != x))
+    """Say whether NaN, which the largest number then is, is in a NumPy block: in a sixth of the time of looking for its cause."""
+    return x.size > 0 and bool(xp.isnan(xp.max(x)))
 
 
 def excess(xp: Namespace, x: Array, y: Array) -> Array:
@@ -90,16 +90,20 @@ def row_sum(xp: Namespace, axis: int, x: Array) -> Array:
     Along the axis that is last in memory it adds in pairs, but along another one after the other. Along the first axis float32 is
     added in float64, and of float64 halves are added to each other, which rounds as often as the number of classes can be halved.
     """
+    if xp.__name__ == "jax.numpy":
+        return _xla().row_sum(axis, x)
     if xp.__name__ != "numpy":
         return xp.sum(x, axis=axis, keepdims=True)
     if x.dtype == xp.float32:
         return xp.astype(xp.sum(x, axis=axis, keepdims=True, dtype=xp.float64), x.dtype)
     if axis != 0:
         return xp.sum(xp.ascontiguousarray(x), axis=axis, keepdims=True)
+    odd: list[Array] = []
     while len(x) > 4:
         half = len(x) // 2
-        x = xp.concat((x[:half] + x[half : 2 * half], x[2 * half :]))
-    return xp.sum(x, axis=0, keepdims=True)
+        odd += [*x[2 * half :]]
+        x = x[:half] + x[half : 2 * half]
+    return sum(odd, xp.sum(x, axis=0, keepdims=True))
 
 
 def all_but_one(xp: Namespace, axis: int, x: Array, top: Array, exponential: Array) -> Array:

@@ -146,13 +146,11 @@ def powers(xp: Namespace, size: Size, gamma: float) -> tuple[Array, Array]:
 
 
 def focal_value(size: Size, near: Array, far: Array) -> tuple[Array, Array]:
-    """Give the loss on the wrong and on the right side."""
     """Give the loss on the wrong and on the right side, from the powers of the two sigmoids."""
     return near * (size.bounded + size.tail) + size.beyond, far * size.tail
 
 
 def focal_slope(size: Size, near: Array, far: Array, gamma: float) -> tuple[Array, Array]:
-    """Give the derivative with respect to the size, on the wrong and on the right side."""
     """Give the derivative with respect to the size on the wrong and on the right side."""
     opposite = 1 + size.decay
     wrong = near / opposite * (1 + gamma * size.decay * (size.bounded + size.tail))

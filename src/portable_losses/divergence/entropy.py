@@ -5,7 +5,7 @@ from typing import Annotated, Unpack
 
 from annotated_types import Gt, Interval, Lt
 
-from .._elementary import row_sum, widened
+from .._elementary import floored, row_sum, weighted, widened
 from .._loss import loss
 from ..typing import Array, Axis, DependentDomain, Domain, Namespace
 from ._row import LOG_PROBABILITIES, PROBABILITIES, Distribution, LogDistribution, RowOptions, enlarged, unit_of
@@ -24,6 +24,10 @@ Amount = Annotated[
         hint="logarithms of amounts go through `exp` first",
     ),
 ]
+
+
+_LOWEST = -745.0
+"""Below the logarithm of every number, and finite, so that 0 times it is 0."""
 
 
 def _target_domain(log_target: bool) -> Domain:
@@ -109,9 +113,8 @@ def kl_div(
 
 
 def _of_probabilities(xp: Namespace, log_pred: Array, target: Array) -> Array:
-    nothing = target == 0
-    gap = xp.log(xp.where(nothing, 1.0, target)) - log_pred
-    return target * xp.where(nothing & xp.isinf(log_pred), 0.0, gap)
+    gap = floored(xp, xp.log, target, 0.0, _LOWEST) - log_pred
+    return weighted(xp, target, gap)
 
 
 def _of_logarithms(xp: Namespace, log_pred: Array, target: Array) -> Array:

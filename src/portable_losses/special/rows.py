@@ -75,7 +75,7 @@ def _rest(xp: Namespace, axis: int, x: Array, top: Array, exponential: Array) ->
         rest = row_sum(xp, axis, with_entry(xp, exponential, place, 0.0))
         with_entry(xp, exponential, place, 1.0)
         return rest
-    is_top = x == top
+    is_top = x == xp.astype(top, x.dtype)  # of one dtype: a third of the time
     rest = row_sum(xp, axis, exponential - is_top)
     unique = xp.count_nonzero(is_top) == rest.size
     return rest if unique else rest + (xp.sum(is_top, axis=axis, keepdims=True) - 1)
