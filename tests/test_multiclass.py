@@ -163,6 +163,26 @@ def test_a_dominant_logit_keeps_its_digits(backend, dtype):
     np.testing.assert_allclose(backend.to_numpy(gradient), [-share, share], rtol=8 * np.finfo(dtype).eps)
 
 
+@pytest.mark.parametrize("classes", [3, 8, 17, 60])
+def test_logits_that_are_computed_in_the_same_program(backend, xp, dtype, classes):
+    """A compiler may compute them twice, and round them otherwise: an entry is then greater than the largest of its row."""
+    rng = np.random.default_rng(classes)
+    hidden, weight = rng.standard_normal((50, 5)).astype(dtype), rng.standard_normal((5, classes)).astype(dtype)
+    labels = rng.integers(0, classes, 50)
+
+    def of_hidden(hidden: Any, weight: Any, labels: Any) -> Any:
+        logits = xp.tanh((hidden @ weight) / 0.7) * 3.3
+        return pl.cross_entropy.value_and_grad(logits, labels, reduction="none")
+
+    logits = np.tanh((hidden.astype(float) @ weight) / 0.7) * 3.3
+    value, gradient = backend.call(of_hidden, *map(backend.asarray, (hidden, weight, labels)))
+    log_p = log_probabilities(logits)
+    atol = 64 * np.finfo(dtype).eps  # the rounding of the logits
+    np.testing.assert_allclose(backend.to_numpy(value), -log_p[np.arange(50), labels], rtol=0, atol=atol)
+    expected = np.exp(log_p) - (np.arange(classes) == labels[:, None])
+    np.testing.assert_allclose(backend.to_numpy(gradient), expected, rtol=0, atol=atol)
+
+
 def test_offsets_lose_no_digits(backend, dtype):
     value = backend.call(pl.cross_entropy, backend.asarray([1e8, 1e8], dtype), backend.asarray(0))
     np.testing.assert_allclose(backend.to_numpy(value), np.log(2), rtol=2 * np.finfo(dtype).eps)

@@ -165,6 +165,7 @@ def _mended(library: Namespace) -> Namespace:
             abs=_jax_abs(library),
             minimum=_jax_bounded(library.minimum, library.greater),
             maximum=_jax_bounded(library.maximum, library.less),
+            recorded=_jax_recorded,
         )
     if array_api_compat.is_dask_namespace(library):
         return _with(
@@ -223,6 +224,12 @@ def _numpy_maximum(x1: Array, x2: Array, /) -> Array:
     if isinstance(x2, (int, float)) and x1.size >= _SMALL:
         return np.clip(x1, x2, inf)
     return np.maximum(x1, x2)
+
+
+def _jax_recorded(*call: Any) -> Array | None:
+    from ._recorded_jax import recorded
+
+    return recorded(*call)
 
 
 def _jax_abs(library: Namespace) -> Callable[[Array], Array]:

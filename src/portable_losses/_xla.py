@@ -16,7 +16,6 @@ from jax.lax import Precision, optimization_barrier, stop_gradient
 
 from .typing import Array
 
-_SHORT = 15
 _MIDDLING = range(48, 321)
 """How many entries rows have that XLA adds up slowly (jax 0.10)."""
 
@@ -44,13 +43,12 @@ def row_sum(axis: int, x: Array) -> Array:
 def all_but_one(axis: int, x: Array, top: Array, exponential: Array) -> Array:
     """Add up the exponentials of rows but for one of the largest entries, whose exponential is 1.
 
-    How many are the largest is, but in short rows, what another sum has more, rounded. XLA would hold in memory what two sums have in
-    common: from 5000 entries on that takes five times as long as to compute it twice, behind a barrier.
+    How many are the largest is what another sum has more, rounded. They are not counted: where XLA computes an entry twice, with
+    what came before, it may be the largest one time, and rounded otherwise the other time. And it would hold in memory what two
+    sums have in common: from 5000 entries on that takes five times as long as to compute it twice, behind a barrier.
     """
-    other = -jnp.maximum(stop_gradient(x - top) * _huge(x), -1.0)  # `unlike_zero` itself took up to 1.8 times as long
+    other = jnp.minimum(jnp.abs(stop_gradient(x - top)) * _huge(x), 1.0)  # `unlike_zero` itself took up to 1.8 times as long
     others = row_sum(axis, exponential * other)
-    if x.shape[axis] <= _SHORT:
-        return others + (row_sum(axis, 1 - other) - 1)
     x, top = stop_gradient(x), optimization_barrier(stop_gradient(top))
     total = jnp.sum(jnp.exp(x - top), axis=axis, keepdims=True)
     return others + (jnp.round(total - stop_gradient(others)) - 1)
