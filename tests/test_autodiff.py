@@ -177,7 +177,6 @@ def test_second_derivative_is_that_of_the_first(backend, dtype, case):
     arrays = [backend.asarray(x) for x in drawn.arrays]
     _, second = case.loss.grad_and_hess(*arrays, reduction="sum")
     for i, right in enumerate(numpy_of(backend, second)):
-
         shape = drawn.arrays[i].shape
         entries = [(..., *place) for place in np.ndindex(shape[len(shape) - len(case.core) :])]
 
