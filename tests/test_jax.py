@@ -1,0 +1,79 @@
+"""What is particular to JAX: that its autodiff takes registered derivatives."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import portable_losses as pl
+from portable_losses.typing import Real
+
+pytestmark = pytest.mark.backends("jax")
+
+
+@pl.loss
+def steeper_gradient(xp, pred: Real, target: Real, /):
+    """A loss whose registered derivative is another than that of its operations, so that it can be told which was taken."""
+    return xp.square(pred - target)
+
+
+@steeper_gradient.derivative
+def _(xp, pred, target, /):
+    return 3 * (pred - target)
+
+
+PRED, TARGET, WEIGHTS = np.asarray([1.0, -2.0, 0.5]), np.asarray([0.5, 0.5, 2.0]), np.asarray([1.0, 2.0, 0.5])
+SLOPE = WEIGHTS / np.sum(WEIGHTS) * (PRED - TARGET)
+
+
+def mean(pred: Any, target: Any, weights: Any) -> Any:
+    return steeper_gradient(pred, target, weights=weights)
+
+
+def test_the_registered_derivative_is_taken(backend, dtype):
+    """Backward and forward, and of several arrays; of a target and of weights it is that of the operations."""
+    import jax
+
+    given = [backend.asarray(x, dtype) for x in (PRED, TARGET, WEIGHTS)]
+    rtol = 8 * np.finfo(dtype).eps
+    found = backend.wrap(jax.grad(mean, (0, 1)))(*given)
+    np.testing.assert_allclose(found[0], 3 * SLOPE, rtol=rtol)
+    np.testing.assert_allclose(found[1], -2 * SLOPE, rtol=rtol)
+    of_weights = backend.wrap(jax.grad(mean, 2))(*given)
+    square, total = (PRED - TARGET) ** 2, np.sum(WEIGHTS)
+    np.testing.assert_allclose(of_weights, (square - np.sum(WEIGHTS * square) / total) / total, rtol=rtol)
+    directions = [backend.asarray([1.0, -1.0, 2.0], dtype)] * 2
+    _, forward = backend.wrap(lambda *given: jax.jvp(lambda p, t: mean(p, t, given[2]), given[:2], tuple(directions)))(*given)
+    np.testing.assert_allclose(forward, np.sum(SLOPE * np.asarray(directions[0])), rtol=rtol)
+
+
+def test_the_second_derivative_is_that_of_the_registered_first(backend, dtype):
+    import jax
+
+    given = [backend.asarray(x, dtype) for x in (PRED, TARGET, WEIGHTS)]
+    hessian = backend.wrap(jax.hessian(mean))(*given)
+    np.testing.assert_allclose(hessian, np.diag(3 * WEIGHTS / np.sum(WEIGHTS)), rtol=8 * np.finfo(dtype).eps)
+
+
+def test_each_of_a_batch_has_its_gradient(backend, dtype):
+    """By vmap, over logits and labels, with one list of class weights for all."""
+    import jax
+
+    logits = np.random.default_rng(3).normal(size=(5, 4))
+    labels, class_weights = np.arange(5) % 4, np.asarray([1.0, 0.5, 2.0, 1.0])
+
+    def loss(logits: Any, label: Any) -> Any:
+        return pl.cross_entropy(logits, label, class_weights=backend.asarray(class_weights, dtype), reduction="sum")
+
+    found = backend.wrap(jax.vmap(jax.grad(loss)))(backend.asarray(logits, dtype), backend.asarray(labels))
+    expected = pl.cross_entropy.grad(logits, labels, class_weights=class_weights, reduction="sum")
+    np.testing.assert_allclose(found, expected, rtol=0, atol=8 * np.finfo(dtype).eps)
+
+
+def test_ordinary_errors_keep_their_digits(backend):
+    """The operations of the formula lose four of seven: their derivatives cancel."""
+    import jax
+
+    pred = np.random.default_rng(4).normal(size=10_000).astype("float32")
+    found = backend.wrap(jax.grad(lambda x: pl.log_cosh_loss(x, 0.0, reduction="sum")))(backend.asarray(pred))
+    np.testing.assert_allclose(found, np.tanh(pred.astype("float64")), rtol=2e-6)
