@@ -85,7 +85,7 @@ backend_session("cupy", "test-cupy", "cupy")
 def doctest(session: nox.Session) -> None:
     """The examples of the docstrings and of the README."""
     install(session, "test")
-    modules = ("_chunks", "_lent", "_recorded", "_recorded_jax", "_torch", "_xla")
+    modules = ("_chunks", "_lent", "_recorded_jax", "_recorded_torch", "_torch", "_xla")
     of_others = [f"--ignore=src/portable_losses/{module}.py" for module in modules]
     session.run("pytest", "--doctest-modules", "--doctest-glob=README.md", *of_others, "src", "README.md", *session.posargs)
 

@@ -11,7 +11,7 @@ import array_api_compat.torch
 from torch import Tensor, promote_types
 
 from ._lent import evaluated as lent_to_numpy  # noqa: F401 - which the engine asks of a namespace
-from ._recorded import recorded  # noqa: F401 - so it does with this
+from ._recorded_torch import recorded  # noqa: F401 - so it does with this
 from .typing import Array, Axis
 
 _PRIVATE = {name for name in vars(array_api_compat.torch) if name.startswith("__") and name != "__array_namespace_info__"}
