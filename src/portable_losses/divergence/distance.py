@@ -107,7 +107,8 @@ def hellinger_loss(
 
     The derivative is :math:`(1 - \sqrt{y_k / p_k}) / (4 \ell)`. Where the distributions are equal, which is the tip of a cone, it
     is 0, and so is the second derivative. For a target of 0 it is :math:`1 / (4 \ell)`, at `p` = 0 too; for any other target it
-    is -inf at `p` = 0, where autodiff of the formula is finite. With :math:`d = \sqrt{p_k} - \sqrt{y_k}` the second derivative is
+    is -inf at `p` = 0, where ``torch.func``, which differentiates the operations, finds a finite number. With
+    :math:`d = \sqrt{p_k} - \sqrt{y_k}` the second derivative is
 
     .. math:: \frac{1}{8 p_k \ell} \left( 1 - \frac{d^2}{2 \ell^2} - \frac{d}{\sqrt{p_k}} \right).
 

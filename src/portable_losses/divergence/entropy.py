@@ -252,8 +252,8 @@ def js_divergence_loss(
     digits where the distributions are nearly the same. Rows need not sum to 1, and no term is infinite.
 
     The derivative is :math:`(1 - \beta) \log(q / m)`, the second :math:`\beta (1 - \beta) y / (q m)`. For a target of 0 these are
-    :math:`-(1 - \beta) \log(1 - \beta)` and 0, at `q` = 0 too; for any other target they are -inf and inf at `q` = 0. Autodiff
-    of the formula is finite there.
+    :math:`-(1 - \beta) \log(1 - \beta)` and 0, at `q` = 0 too; for any other target they are -inf and inf at `q` = 0, where
+    ``torch.func``, which differentiates the operations, finds a finite number.
 
     At 1/2 it is the square of ``scipy.spatial.distance.jensenshannon``, which divides rows by their sums.
 
