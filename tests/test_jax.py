@@ -4,22 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from test_torch import steeper
 
 import portable_losses as pl
-from portable_losses.typing import Real
 
 pytestmark = pytest.mark.backends("jax")
-
-
-@pl.loss
-def steeper_gradient(xp, pred: Real, target: Real, /):
-    """A loss whose registered derivative is another than that of its operations, so that it can be told which was taken."""
-    return xp.square(pred - target)
-
-
-@steeper_gradient.derivative
-def _(xp, pred, target, /):
-    return 3 * (pred - target)
 
 
 PRED, TARGET, WEIGHTS = np.asarray([1.0, -2.0, 0.5]), np.asarray([0.5, 0.5, 2.0]), np.asarray([1.0, 2.0, 0.5])
@@ -27,7 +16,7 @@ SLOPE = WEIGHTS / np.sum(WEIGHTS) * (PRED - TARGET)
 
 
 def mean(pred: Any, target: Any, weights: Any) -> Any:
-    return steeper_gradient(pred, target, weights=weights)
+    return steeper(pred, target, weights=weights)
 
 
 def test_the_registered_derivative_is_taken(backend, dtype):

@@ -63,12 +63,12 @@ def test_inductor(backend, name):
 
 
 @pl.loss
-def steeper_backward(xp, pred: Real, target: Real, /):
+def steeper(xp, pred: Real, target: Real, /):
     """A loss whose registered derivative is another than that of its operations, so that it can be told which was taken."""
     return xp.square(pred - target)
 
 
-@steeper_backward.derivative
+@steeper.derivative
 def _(xp, pred, target, /):
     return 3 * (pred - target)
 
@@ -83,7 +83,7 @@ def test_a_compiler_takes_the_registered_derivative(backend):
     weights = torch.tensor([1.0, 2.0, 0.0])
 
     def mean(pred, target):
-        return steeper_backward(pred, target, weights=weights)
+        return steeper(pred, target, weights=weights)
 
     slope = (weights / 3 * (pred - target)).numpy()
     value = backend.wrap(mean)(pred.requires_grad_(), target)

@@ -41,7 +41,7 @@ def in_turns(calls: Mapping[str, Call], seconds: float, turns: tuple[int, int] =
         for _ in range(max(low, min(high, round(seconds / total)))):
             shuffle(order)
             for name in order:
-                calls[name]()
+                calls[name]()  # meanwhile the idle threads of the contestant before, which wait in a loop, go to sleep
                 values[name].append(_seconds(calls[name], loops[name]) / loops[name])
     finally:
         if collecting:

@@ -33,7 +33,7 @@ def unlike_zero(x: Array) -> Array:
 def row_sum(axis: int, x: Array) -> Array:
     """Add up along an axis, which stays with size 1.
 
-    Rows of middling length XLA adds up number by number, with what they are computed from: a product with ones takes a fifth.
+    Rows of middling length XLA adds up number by number, with what they are computed from: a product with ones takes a quarter.
     """
     if axis in (-1, x.ndim - 1) and x.shape[-1] in _MIDDLING:
         return jnp.matmul(x, jnp.ones((x.shape[-1], 1), x.dtype), precision=Precision.HIGHEST)
