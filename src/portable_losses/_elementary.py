@@ -41,14 +41,19 @@ def floored(xp: Namespace, function: Callable[[Array], Array], x: Array, end: fl
     return xp.where(at_end, floor, xp.maximum(function(xp.where(at_end, 1.0, x)), floor))
 
 
-def weighted(xp: Namespace, weight: Array, value: Array) -> Array:
-    """Give weight * value, where 0 * inf is 0; both derivatives are right as well."""
+def weighted(xp: Namespace, weight: Array, value: Array, source: Array | None = None) -> Array:
+    """Give weight * value, where 0 * inf is 0; both derivatives are right as well.
+
+    Where the value is infinite the source is too, which is by default the value itself. Where that is computed with a logarithm
+    or exponential a source is faster: torch's compiler for CPUs keeps in memory what is used twice and computed with those.
+    """
     if xp.__name__ == "jax.numpy":
         return _xla().weighted(*xp.broadcast_arrays(weight, value))
     if xp.__name__ == "numpy":
         product = weight * value
         return xp.where((weight == 0) & xp.isinf(value), 0.0, product) if _has_nan(xp, product) else product
-    return weight * xp.where((weight == 0) & xp.isinf(value), 0.0, value)
+    infinite = xp.isinf(value if source is None else source)
+    return weight * xp.where((weight == 0) & infinite, 0.0, value)
 
 
 def _has_nan(xp: Namespace, x: Array) -> bool:

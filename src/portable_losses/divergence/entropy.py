@@ -114,7 +114,7 @@ def kl_div(
 
 def _of_probabilities(xp: Namespace, log_pred: Array, target: Array) -> Array:
     gap = floored(xp, xp.log, target, 0.0, _LOWEST) - log_pred
-    return weighted(xp, target, gap)
+    return weighted(xp, target, gap, log_pred)
 
 
 def _of_logarithms(xp: Namespace, log_pred: Array, target: Array) -> Array:

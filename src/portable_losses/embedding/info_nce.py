@@ -89,7 +89,7 @@ class Parts(NamedTuple):
 
     def others(self, xp: Namespace) -> Array:
         """Give 1 - softmax."""
-        return self.softmax.others(xp) / (1 + self.softmax.rest)
+        return self.softmax.others / (1 + self.softmax.rest)
 
     def pull(self, xp: Namespace) -> Array:
         """Give the derivative with respect to the exponents, times the number of queries."""
@@ -121,7 +121,7 @@ def _(xp: Namespace, axis: Axis, query: Real, key: Real, /, *, temperature: Posi
     parts = _parts(xp, query, key, temperature)
     count, share = query.shape[-2], parts.softmax.share()
     weight = parts.pull(xp) / (temperature * count)
-    both = share * parts.others(xp)
+    both = share * parts.others
     by_key = parts.rows.transposed(xp)
     variance = parts.rows.spread(xp, share) - parts.rows.shift(xp, share) ** 2
     bend = by_key.spread(xp, xp.matrix_transpose(both))

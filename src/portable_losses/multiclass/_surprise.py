@@ -81,7 +81,7 @@ def mixture(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, curve
 
 def gradient(xp: Namespace, axis: Axis, logits: Array, parts: Exponentials, target: Array, curve: Curve) -> Array:
     """Give the derivative: p_j * sum(y_k * f'_k) - y_j * f'_j, with the other classes standing for 1 - p_j."""
-    others, total = parts.others(xp), 1 + parts.rest
+    others, total = parts.others, 1 + parts.rest
     if target.ndim < logits.ndim:
         hit = one_hot(xp, target, logits, axis)
         share = curve.slope(xp, surprise_of_label(xp, axis, logits, parts, others, target)) / total
@@ -96,7 +96,7 @@ def diagonal(xp: Namespace, axis: Axis, logits: Array, target: Array, curve: Cur
     What class k adds to that of its own logit is `Curved.own`, and to that of another j it is p_j * ((1 - p_j) * f' + p_j * f'').
     """
     parts = exponentials(xp, axis, logits)
-    others, total = parts.others(xp), 1 + parts.rest
+    others, total = parts.others, 1 + parts.rest
     prob, complement = parts.exponential / total, others / total
     if target.ndim < logits.ndim:
         hit = one_hot(xp, target, logits, axis)

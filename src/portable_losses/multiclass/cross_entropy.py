@@ -90,7 +90,7 @@ def _value(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, label_
     if target.ndim < parts.entries.ndim:
         value = xp.squeeze(tail - shifted_of_label(xp, axis, parts, target), axis=axis)
     else:
-        value = xp.squeeze(row_sum(xp, axis, weighted(xp, target, tail - parts.shifted)), axis=axis)
+        value = xp.squeeze(row_sum(xp, axis, weighted(xp, target, tail - parts.shifted, parts.shifted)), axis=axis)
     if label_smoothing:
         mean = xp.squeeze(row_sum(xp, axis, tail - parts.shifted), axis=axis) / parts.entries.shape[axis]
         return (1 - label_smoothing) * value + label_smoothing * mean
@@ -102,13 +102,13 @@ def _derivative(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, l
     if target.ndim < parts.entries.ndim:
         if not label_smoothing:
             label = of_label(xp, parts.entries, target, axis)  # the exponentials of all would have to be held to take one of them
-            others = xp.where(label == parts.top, parts.rest, total - exp_below(xp, label, parts.top))
+            others = parts.rest + (1 - exp_below(xp, label, parts.top))
             return with_entry(xp, parts.exponential / total, target, xp.squeeze(-others / total, axis=axis), axis)
         target = xp.astype(one_hot(xp, target, parts.entries, axis), parts.exponential.dtype)
     if label_smoothing:
         target = (1 - label_smoothing) * target + label_smoothing / target.shape[axis]
     mass = row_sum(xp, axis, target)
-    return (parts.exponential * (mass - target) - target * parts.others(xp)) / total
+    return (parts.exponential * (mass - target) - target * parts.others) / total
 
 
 @cross_entropy.value_and_derivative

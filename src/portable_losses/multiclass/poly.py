@@ -137,7 +137,7 @@ def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability
 def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability, /, *, epsilon: Finite) -> Array:
     logits, poly = widened(xp, logits), Poly(epsilon)
     parts = exponentials(xp, axis, logits)
-    others, total = parts.others(xp), 1 + parts.rest
+    others, total = parts.others, 1 + parts.rest
     prob, complement = parts.exponential / total, others / total
     turn = poly.turn(complement, prob)
     if target.ndim < logits.ndim:

@@ -169,7 +169,8 @@ def categorical_cross_entropy(
     if target.ndim < prob.ndim:
         return 0.0 - floored(xp, xp.log, pick(xp, prob, target, axis), 0.0, floor)
     log_prob = floored(xp, xp.log, prob, 0.0, floor)
-    return 0.0 - xp.squeeze(row_sum(xp, axis, weighted(xp, target, log_prob)), axis=axis)
+    terms = target * log_prob if eps else weighted(xp, target, log_prob)
+    return 0.0 - xp.squeeze(row_sum(xp, axis, terms), axis=axis)
 
 
 @categorical_cross_entropy.derivative

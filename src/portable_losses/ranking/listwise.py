@@ -75,12 +75,12 @@ def listnet_loss(xp: Namespace, axis: Axis, pred: Score, target: Gain, /, **opti
 
 def _surprise(xp: Namespace, axis: Axis, parts: Exponentials, target: Array) -> Array:
     nats = xp.log1p(parts.rest) - parts.shifted
-    return xp.squeeze(row_sum(xp, axis, weighted(xp, target, nats)), axis=axis)
+    return xp.squeeze(row_sum(xp, axis, weighted(xp, target, nats, parts.shifted)), axis=axis)
 
 
 def _pull(xp: Namespace, axis: Axis, parts: Exponentials, target: Array) -> Array:
     total = 1 + parts.rest
-    return (parts.exponential / total) * sum_of_others(xp, axis, target) - target * (parts.others(xp) / total)
+    return (parts.exponential / total) * sum_of_others(xp, axis, target) - target * (parts.others / total)
 
 
 @listnet_loss.value_and_derivative

@@ -32,9 +32,10 @@ class Exponentials(NamedTuple):
         """Which entries are the largest."""
         return self.entries == self.top
 
-    def others(self, xp: Namespace) -> Array:
-        """Give for each entry the sum of the exponentials of the others."""
-        return xp.where(self.is_top, self.rest, (1 + self.rest) - self.exponential)
+    @property
+    def others(self) -> Array:
+        """For each entry the sum of the exponentials of the others: in this order nothing is lost where its own is 1."""
+        return self.rest + (1 - self.exponential)
 
     def share(self) -> Array:
         """Give the softmax."""
