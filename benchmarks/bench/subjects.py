@@ -4,7 +4,7 @@ Where a library has no such loss, the expression stands here that its users writ
 """
 
 from collections.abc import Callable
-from math import log
+from math import isqrt, log
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,6 +58,15 @@ def labels_of(classes: int) -> Draw:
     return draw
 
 
+def images_of(classes: int) -> Draw:
+    def draw(random: np.random.Generator, size: int, dtype: Any) -> tuple[np.ndarray, ...]:
+        side = min(100, isqrt(size))
+        shape = (size // side**2, side, side)
+        return 3 * random.standard_normal((shape[0], classes, side, side), dtype), random.integers(0, classes, shape)
+
+    return draw
+
+
 def distributions_of(classes: int) -> Draw:
     def draw(random: np.random.Generator, size: int, dtype: Any) -> tuple[np.ndarray, ...]:
         scores = random.standard_normal((size, classes), dtype)
@@ -88,6 +97,12 @@ def textbook_cross_entropy(xp: Any, z: Any, label: Any) -> Any:
     shifted = z - z.max(axis=1, keepdims=True)
     log_softmax = shifted - xp.log(xp.exp(shifted).sum(axis=1, keepdims=True))
     return -xp.mean(log_softmax[xp.arange(len(z)), label])
+
+
+def textbook_images(xp: Any, z: Any, label: Any) -> Any:
+    shifted = z - z.max(axis=1, keepdims=True)
+    log_softmax = shifted - xp.log(xp.exp(shifted).sum(axis=1, keepdims=True))
+    return -xp.mean(xp.take_along_axis(log_softmax, label[:, None], axis=1))
 
 
 def torch_focal(torch: Any, functional: Any, z: Any, y: Any) -> Any:
@@ -205,6 +220,16 @@ SUBJECTS = (
     _cross_entropy(10),
     _cross_entropy(1000),
     _cross_entropy(32000),
+    Subject(
+        "cross_entropy, 10 classes of images",
+        pl.cross_entropy,
+        images_of(10),
+        textbook_images,
+        lambda torch, F, z, label: F.cross_entropy(z, label),
+        lambda jax, optax, z, label: optax.softmax_cross_entropy_with_integer_labels(z, label, axis=1).mean(),
+        parameters={"class_axis": 1},
+        classes=10,
+    ),
     Subject(
         "kl_div, 10 classes",
         pl.kl_div,

@@ -103,7 +103,7 @@ def _one_number(array: Array | None, loop: tuple[int, ...]) -> Array | None:
 
 
 def laid_out(arrays: Sequence[Array], cored: Sequence[Any]) -> tuple[tuple[int, ...], list[Array]]:
-    """Give where the core axis of a block is, in front or last, and the arrays, in C order; `cored` says which of them have it."""
+    """Give where the core axis of a block is, in front or last, and the arrays in C order; `cored` says which of them have it."""
     first = arrays[0]
     front = first.shape[-1] <= (_FEW_CLASSES if first.strides[-1] == first.itemsize else _MORE_CLASSES)
     moved = [core_in_front(x) if front and core else x for x, core in zip(arrays, cored, strict=True)]

@@ -5,7 +5,7 @@ from typing import Annotated, NamedTuple, Unpack
 
 from annotated_types import Interval
 
-from ._compensated import difference
+from ._compensated import difference, increased
 from ._elementary import magnitude, precise_exp, row_sum, weighted
 from ._loss import loss
 from ._pairs import against, piece_axis, pieces
@@ -290,7 +290,7 @@ def _parts(xp: Namespace, axis: Axis, scores: Array) -> Parts:
     scores = xp.where(infinite, xp.where(is_top, xp.zeros_like(scores), MASKED), scores)
     shifted, error = difference(xp, scores, xp.where(infinite, 0.0, top))
     exponential = precise_exp(xp, shifted)
-    exponential = exponential + exponential * error
+    exponential = increased(xp, exponential, error)
     ties = xp.sum(xp.astype(is_top, scores.dtype), axis=axis, keepdims=True) - 1
     beside_top = xp.where(positive, ties + precise_exp(xp, -top), 0.0)
     rest = row_sum(xp, axis, xp.where(is_top, 0.0, exponential)) + beside_top

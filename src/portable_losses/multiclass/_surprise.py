@@ -6,7 +6,7 @@ its own. With 1 - p from a sum of the other exponentials nothing here cancels bu
 
 from typing import NamedTuple, Protocol
 
-from .._compensated import difference, exp_of_product
+from .._compensated import difference, exp_of_product, increased
 from .._elementary import row_sum, sum_of_others, widened
 from .._namespace import one_hot
 from ..special.rows import Exponentials, exponentials
@@ -38,13 +38,12 @@ class Surprise(NamedTuple):
         largest = float(xp.finfo(self.shifted.dtype).max) * 2.0**-30  # whose product with an upper half is finite
         shifted = xp.maximum(self.shifted, -min(2 * FAR / exponent, largest))
         power = exp_of_product(xp, exponent, shifted)
-        return (power + power * (exponent * self.error)) * self.total**-exponent
+        return increased(xp, power, exponent * self.error) * self.total**-exponent
 
     def times_probability(self, xp: Namespace, x: Array) -> Array:
         """Give p * x, where p may be subnormal and p * x not."""
         root = xp.exp(0.5 * xp.maximum(self.shifted, -2 * FAR))
-        product = (root * x) * root
-        return (product + product * self.error) / self.total
+        return increased(xp, (root * x) * root, self.error) / self.total
 
 
 class Curve(Protocol):
