@@ -87,13 +87,14 @@ class Parts(NamedTuple):
     own: Array
     """Which pairs belong together."""
 
+    @property
     def others(self) -> Array:
-        """Give 1 - softmax."""
+        """What the softmax lacks of 1."""
         return self.softmax.others / (1 + self.softmax.rest)
 
     def pull(self, xp: Namespace) -> Array:
         """Give the derivative with respect to the exponents, times the number of queries."""
-        return xp.where(self.own, -self.others(), self.softmax.share())
+        return xp.where(self.own, -self.others, self.softmax.share())
 
 
 def _parts(xp: Namespace, query: Array, key: Array, temperature: float) -> Parts:
