@@ -72,6 +72,23 @@ def test_weights_over_many_blocks(axis, shape, modifier):
     np.testing.assert_allclose(gradient, 2 * pred * weights / np.where(total == 0, 1, total), rtol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("classes", [1, 4, 100, 101, 4096, 4097])
+def test_rows_of_classes_that_are_not_beside_each_other(dtype, classes):
+    """Whichever way a block is laid out: labels and probabilities, in the order of images, and of Fortran."""
+    random = np.random.default_rng(0)
+    logits = random.standard_normal((2, 150, classes)).astype(dtype)
+    prob = random.dirichlet(np.ones(classes), (2, 150)).astype(dtype)
+    for target in (random.integers(0, classes, (2, 150)), prob):
+        value, grad = pl.cross_entropy.value_and_grad(logits, target)
+        for order, axis in (((0, 2, 1), 1), ((2, 1, 0), 0)):
+            turned = [np.ascontiguousarray(x.transpose([i for i in order if i < x.ndim])) for x in (logits, target)]
+            found, slope = pl.cross_entropy.value_and_grad(*turned, class_axis=axis)
+            np.testing.assert_allclose(found, value, rtol=1e-6 if dtype == "float32" else 1e-14)
+            close = 4 * np.finfo(dtype).eps
+            np.testing.assert_allclose(slope.transpose(np.argsort(order)), grad, rtol=close, atol=close * np.abs(grad).max())
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("loss", [loss for loss in LOSSES if not loss.signature.core], ids=lambda loss: loss.__name__)
 def test_memory_does_not_grow_with_the_data(loss, dtype):

@@ -3,6 +3,7 @@
 import copy
 import inspect
 import pickle
+from itertools import permutations
 
 import ml_dtypes
 import numpy as np
@@ -91,6 +92,19 @@ def test_blocks(function) -> None:
             for actual, desired in zip(as_tuple(method(*given)), expected, strict=True):
                 assert actual.shape == wide[0].shape
                 np.testing.assert_array_equal(actual.ravel(), desired)
+
+
+@pytest.mark.parametrize("function", [special.softmax, special.log_softmax, special.logsumexp], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("axis", [-1, 0, 1])
+def test_rows_in_any_order_of_memory(function, dtype, axis):
+    x = np.random.default_rng(0).standard_normal((3, 4, 5)).astype(dtype)
+    expected = function(x, axis=axis)
+    turned = [np.ascontiguousarray(x.transpose(order)).transpose(np.argsort(order)) for order in permutations(range(3))]
+    for given in (*turned, np.repeat(x, 2, axis=2)[..., ::2], x[:, ::-1].copy()[:, ::-1]):
+        before = given.copy()
+        np.testing.assert_allclose(function(given, axis=axis), expected, rtol=4 * np.finfo(dtype).eps)
+        np.testing.assert_array_equal(given, before)
 
 
 def test_results_are_in_the_order_of_the_arguments() -> None:
