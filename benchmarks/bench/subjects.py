@@ -93,16 +93,17 @@ def textbook_focal(xp: Any, z: Any, y: Any) -> Any:
     return xp.mean(cross_entropy * (1 - (p * y + (1 - p) * (1 - y))) ** 2)
 
 
-def textbook_cross_entropy(xp: Any, z: Any, label: Any) -> Any:
+def textbook_log_softmax(xp: Any, z: Any) -> Any:
     shifted = z - z.max(axis=1, keepdims=True)
-    log_softmax = shifted - xp.log(xp.exp(shifted).sum(axis=1, keepdims=True))
-    return -xp.mean(log_softmax[xp.arange(len(z)), label])
+    return shifted - xp.log(xp.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def textbook_cross_entropy(xp: Any, z: Any, label: Any) -> Any:
+    return -xp.mean(textbook_log_softmax(xp, z)[xp.arange(len(z)), label])
 
 
 def textbook_images(xp: Any, z: Any, label: Any) -> Any:
-    shifted = z - z.max(axis=1, keepdims=True)
-    log_softmax = shifted - xp.log(xp.exp(shifted).sum(axis=1, keepdims=True))
-    return -xp.mean(xp.take_along_axis(log_softmax, label[:, None], axis=1))
+    return -xp.mean(xp.take_along_axis(textbook_log_softmax(xp, z), label[:, None], axis=1))
 
 
 def torch_focal(torch: Any, functional: Any, z: Any, y: Any) -> Any:
@@ -121,14 +122,15 @@ def jax_binary_cross_entropy(jax: Any, optax: Any, p: Any, y: Any) -> Any:
     return -(y * jax.numpy.log(p) + (1 - y) * jax.numpy.log1p(-p)).mean()
 
 
-def _cross_entropy(classes: int) -> Subject:
+def _cross_entropy(classes: int, *, images: bool = False) -> Subject:
     return Subject(
-        f"cross_entropy, {classes} classes",
+        f"cross_entropy, {classes} classes{' of images' if images else ''}",
         pl.cross_entropy,
-        labels_of(classes),
-        textbook_cross_entropy,
+        (images_of if images else labels_of)(classes),
+        textbook_images if images else textbook_cross_entropy,
         lambda torch, F, z, label: F.cross_entropy(z, label),
-        lambda jax, optax, z, label: optax.softmax_cross_entropy_with_integer_labels(z, label).mean(),
+        lambda jax, optax, z, label: optax.softmax_cross_entropy_with_integer_labels(z, label, axis=1).mean(),
+        parameters={"class_axis": 1} if images else {},
         classes=classes,
     )
 
@@ -220,16 +222,7 @@ SUBJECTS = (
     _cross_entropy(10),
     _cross_entropy(1000),
     _cross_entropy(32000),
-    Subject(
-        "cross_entropy, 10 classes of images",
-        pl.cross_entropy,
-        images_of(10),
-        textbook_images,
-        lambda torch, F, z, label: F.cross_entropy(z, label),
-        lambda jax, optax, z, label: optax.softmax_cross_entropy_with_integer_labels(z, label, axis=1).mean(),
-        parameters={"class_axis": 1},
-        classes=10,
-    ),
+    _cross_entropy(10, images=True),
     Subject(
         "kl_div, 10 classes",
         pl.kl_div,

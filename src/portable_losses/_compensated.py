@@ -38,7 +38,8 @@ def exp_of_difference(xp: Namespace, left: Array, right: Array) -> Array:
 def increased(xp: Namespace, x: Array, share: Array) -> Array:
     """Give x * (1 + share), of a share that would lose its digits in 1 + share.
 
-    torch is told in one operation: its compiler for CPUs keeps exponentials in memory that two operations use (2.13).
+    torch is told in one operation: its compiler for CPUs keeps exponentials in memory that two operations use (2.13,
+    ``should_realize_on_reuse`` in torch/_inductor/ir.py).
     """
     return xp.addcmul(x, x, share) if xp.__name__ == "torch" else x + x * share
 

@@ -289,8 +289,7 @@ def _parts(xp: Namespace, axis: Axis, scores: Array) -> Parts:
     # Beside infinite scores all others are nothing, and one of them is as good as another.
     scores = xp.where(infinite, xp.where(is_top, xp.zeros_like(scores), MASKED), scores)
     shifted, error = difference(xp, scores, xp.where(infinite, 0.0, top))
-    exponential = precise_exp(xp, shifted)
-    exponential = increased(xp, exponential, error)
+    exponential = increased(xp, precise_exp(xp, shifted), error)
     ties = xp.sum(xp.astype(is_top, scores.dtype), axis=axis, keepdims=True) - 1
     beside_top = xp.where(positive, ties + precise_exp(xp, -top), 0.0)
     rest = row_sum(xp, axis, xp.where(is_top, 0.0, exponential)) + beside_top

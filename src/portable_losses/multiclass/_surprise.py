@@ -72,9 +72,9 @@ def mixture(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, curve
     if target.ndim < parts.entries.ndim:
         nats = tail - widened(xp, shifted_of_label(xp, axis, parts, target))
         return xp.squeeze(curve.value(xp, nats), axis=axis)
-    nats = tail - widened(xp, parts.shifted)
+    shifted = parts.shifted
     # A masked class whose target is 0 costs nothing. Autodiff must not see it either: 0 times its slope would be NaN.
-    nats = xp.where((target == 0) & xp.isinf(nats), 0.0, nats)
+    nats = xp.where((target == 0) & xp.isinf(shifted), 0.0, tail - widened(xp, shifted))
     return xp.squeeze(row_sum(xp, axis, target * curve.value(xp, nats)), axis=axis)
 
 

@@ -90,7 +90,8 @@ def _value(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, label_
     if target.ndim < parts.entries.ndim:
         value = xp.squeeze(tail - shifted_of_label(xp, axis, parts, target), axis=axis)
     else:
-        value = xp.squeeze(row_sum(xp, axis, weighted(xp, target, tail - parts.shifted, parts.shifted)), axis=axis)
+        shifted = parts.shifted
+        value = xp.squeeze(row_sum(xp, axis, weighted(xp, target, tail - shifted, shifted)), axis=axis)
     if label_smoothing:
         mean = xp.squeeze(row_sum(xp, axis, tail - parts.shifted), axis=axis) / parts.entries.shape[axis]
         return (1 - label_smoothing) * value + label_smoothing * mean

@@ -74,8 +74,8 @@ def listnet_loss(xp: Namespace, axis: Axis, pred: Score, target: Gain, /, **opti
 
 
 def _surprise(xp: Namespace, axis: Axis, parts: Exponentials, target: Array) -> Array:
-    nats = xp.log1p(parts.rest) - parts.shifted
-    return xp.squeeze(row_sum(xp, axis, weighted(xp, target, nats, parts.shifted)), axis=axis)
+    shifted = parts.shifted
+    return xp.squeeze(row_sum(xp, axis, weighted(xp, target, xp.log1p(parts.rest) - shifted, shifted)), axis=axis)
 
 
 def _pull(xp: Namespace, axis: Axis, parts: Exponentials, target: Array) -> Array:
