@@ -167,9 +167,9 @@ def log_cosh_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[
     """
     size = xp.abs(pred - target)
     bounded = xp.minimum(size, 40.0)
-    grown = xp.expm1(0.5 * widened(xp, bounded))
-    double_sinh = grown + grown / (1 + grown)  # a fifth of the time of a library's sinh
-    return xp.log1p(xp.astype(0.5 * (double_sinh * double_sinh), size.dtype)) + (size - bounded)
+    grown = xp.expm1(widened(xp, bounded))
+    less_one = 0.5 * grown * (grown / (1 + grown))  # cosh - 1, in a fifth of the time of a library's sinh
+    return xp.log1p(xp.astype(less_one, size.dtype)) + (size - bounded)
 
 
 @log_cosh_loss.derivative
