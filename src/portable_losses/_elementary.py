@@ -109,7 +109,7 @@ def row_sum(xp: Namespace, axis: int, x: Array) -> Array:
         half = len(x) // 2
         odd += [*x[2 * half :]]
         x = x[:half] + x[half : 2 * half]
-    return xp.sum(x, axis=0, keepdims=True) + sum(odd)  # these first: they are small, and so are their errors
+    return xp.sum(x, axis=0, keepdims=True) + sum(odd)  # which rise in size: by themselves they are rounded less
 
 
 def all_but_one(xp: Namespace, axis: int, x: Array, top: Array, exponential: Array) -> Array:
