@@ -87,14 +87,10 @@ class Parts(NamedTuple):
     own: Array
     """Which pairs belong together."""
 
-    @property
-    def others(self) -> Array:
-        """What the softmax lacks of 1."""
-        return self.softmax.others / (1 + self.softmax.rest)
-
     def pull(self, xp: Namespace) -> Array:
         """Give the derivative with respect to the exponents, times the number of queries."""
-        return xp.where(self.own, -self.others, self.softmax.share())
+        share, complement = self.softmax.shares(xp)
+        return xp.where(self.own, -complement, share)
 
 
 def _parts(xp: Namespace, query: Array, key: Array, temperature: float) -> Parts:
@@ -120,9 +116,9 @@ def _(xp: Namespace, axis: Axis, query: Real, key: Real, /, *, temperature: Posi
 @info_nce_loss.second_derivative
 def _(xp: Namespace, axis: Axis, query: Real, key: Real, /, *, temperature: Positive) -> tuple[Array, Array]:
     parts = _parts(xp, query, key, temperature)
-    count, share = query.shape[-2], parts.softmax.share()
+    count, (share, complement) = query.shape[-2], parts.softmax.shares(xp)
     weight = parts.pull(xp) / (temperature * count)
-    both = share * parts.others
+    both = share * complement
     by_key = parts.rows.transposed(xp)
     variance = parts.rows.spread(xp, share) - parts.rows.shift(xp, share) ** 2
     bend = by_key.spread(xp, xp.matrix_transpose(both))

@@ -215,7 +215,7 @@ class Others(NamedTuple):
     def weight(self, xp: Namespace, temperature: float) -> Array:
         """Give the derivative with respect to the cosines."""
         softmax, positives = self.softmax, self.positives
-        lacking = ((positives - 1) * softmax.exponential - softmax.others) / (positives * (1 + softmax.rest))
+        lacking = ((positives - 1) * softmax.exponential - softmax.others(xp)) / (positives * (1 + softmax.rest))
         return self.importance * xp.where(self.pairs.same == 1, lacking, self.softmax.share()) / temperature
 
 
@@ -241,8 +241,7 @@ def _(xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, temperat
 @supcon_loss.second_derivative
 def _(xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, temperature: Positive) -> Array:
     found = _against_others(xp, embedding, labels, temperature)
-    share, rows = found.softmax.share(), found.pairs.rows
-    others = found.softmax.others / (1 + found.softmax.rest)
+    (share, complement), rows = found.softmax.shares(xp), found.pairs.rows
     scale = found.importance / temperature / temperature
     curvature = scale * (rows.spread(xp, share) - rows.shift(xp, share) ** 2)
-    return found.pairs.bend(xp, found.weight(xp, temperature), curvature, scale * share * others)
+    return found.pairs.bend(xp, found.weight(xp, temperature), curvature, scale * share * complement)

@@ -80,12 +80,12 @@ def mixture(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, curve
 
 def gradient(xp: Namespace, axis: Axis, logits: Array, parts: Exponentials, target: Array, curve: Curve) -> Array:
     """Give the derivative: p_j * sum(y_k * f'_k) - y_j * f'_j, with the other classes standing for 1 - p_j."""
-    others, total = parts.others, 1 + parts.rest
+    others, total = parts.others(xp), 1 + parts.rest
     if target.ndim < logits.ndim:
         hit = one_hot(xp, target, logits, axis)
-        share = curve.slope(xp, surprise_of_label(xp, axis, logits, parts, others, target)) / total
+        share = curve.slope(xp, surprise_of_label(xp, axis, logits, parts, others / total, target)) / total
         return xp.where(hit, -others, parts.exponential) * xp.astype(share, logits.dtype, copy=False)
-    share = target * curve.slope(xp, surprise(xp, logits, parts, others))
+    share = target * curve.slope(xp, surprise(xp, logits, parts, others / total))
     return (parts.exponential * sum_of_others(xp, axis, share) - share * others) / total
 
 
@@ -95,29 +95,29 @@ def diagonal(xp: Namespace, axis: Axis, logits: Array, target: Array, curve: Cur
     What class k adds to that of its own logit is `Curved.own`, and to that of another j it is p_j * ((1 - p_j) * f' + p_j * f'').
     """
     parts = exponentials(xp, axis, logits)
-    others, total = parts.others, 1 + parts.rest
-    prob, complement = parts.exponential / total, others / total
+    prob, complement = parts.shares(xp)
     if target.ndim < logits.ndim:
         hit = one_hot(xp, target, logits, axis)
-        seen = surprise_of_label(xp, axis, logits, parts, others, target)
+        seen = surprise_of_label(xp, axis, logits, parts, complement, target)
         ratio = prob / xp.where(seen.complement == 0, 1.0, seen.complement)  # the share of a class in what is not the label's
         cross = prob * (complement * curve.slope(xp, seen) + ratio * curve.bend(xp, seen))
         return xp.where(hit, curve.own(xp, seen), cross)
-    seen = surprise(xp, logits, parts, others)
+    seen = surprise(xp, logits, parts, complement)
     bend = target * (curve.bend(xp, seen) / xp.maximum(seen.complement, float(xp.finfo(seen.nats.dtype).smallest_normal)))
     bends = sum_of_others(xp, axis, xp.where(bend < 0, 0.0, bend)) - sum_of_others(xp, axis, xp.where(bend < 0, -bend, 0.0))
     slopes = sum_of_others(xp, axis, target * curve.slope(xp, seen))
     return target * curve.own(xp, seen) + prob * (complement * slopes + prob * bends)
 
 
-def surprise(xp: Namespace, logits: Array, parts: Exponentials, others: Array) -> Surprise:
-    """Give the surprise of classes by their logits and the exponentials of the others, in the rows of `parts`."""
+def surprise(xp: Namespace, logits: Array, parts: Exponentials, complement: Array) -> Surprise:
+    """Give the surprise of classes by their logits and 1 - p, in the rows of `parts`."""
     rest = widened(xp, parts.rest)
-    total = 1 + rest
     shifted, error = difference(xp, widened(xp, logits), widened(xp, parts.top))
-    return Surprise(xp.log1p(rest) - shifted, shifted, error, total, widened(xp, others) / total)
+    return Surprise(xp.log1p(rest) - shifted, shifted, error, 1 + rest, widened(xp, complement))
 
 
-def surprise_of_label(xp: Namespace, axis: Axis, logits: Array, parts: Exponentials, others: Array, labels: Array) -> Surprise:
+def surprise_of_label(
+    xp: Namespace, axis: Axis, logits: Array, parts: Exponentials, complement: Array, labels: Array
+) -> Surprise:
     """Give the surprise of the label of each row."""
-    return surprise(xp, of_label(xp, logits, labels, axis), parts, of_label(xp, others, labels, axis))
+    return surprise(xp, of_label(xp, logits, labels, axis), parts, of_label(xp, complement, labels, axis))

@@ -109,7 +109,7 @@ def _derivative(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, l
     if label_smoothing:
         target = (1 - label_smoothing) * target + label_smoothing / target.shape[axis]
     mass = row_sum(xp, axis, target)
-    return (parts.exponential * (mass - target) - target * parts.others) / total
+    return (parts.exponential * (mass - target) - target * parts.others(xp)) / total
 
 
 @cross_entropy.value_and_derivative
@@ -127,11 +127,8 @@ def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability
 
 @cross_entropy.second_derivative
 def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability, /, *, label_smoothing: UnitInterval) -> Array:
-    parts = exponentials(xp, axis, logits)
-    total = 1 + parts.rest
-    prob = parts.exponential / total
-    # Of the largest logit 1 - prob may be anything down to 0, of all others it is at least one half, and loses nothing.
-    curvature = prob * xp.where(parts.is_top, parts.rest / total, 1 - prob)
+    prob, complement = exponentials(xp, axis, logits).shares(xp)
+    curvature = prob * complement
     if target.ndim < logits.ndim:
         return curvature
     mass = row_sum(xp, axis, target)

@@ -137,13 +137,13 @@ def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability
 def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability, /, *, epsilon: Finite) -> Array:
     logits, poly = widened(xp, logits), Poly(epsilon)
     parts = exponentials(xp, axis, logits)
-    others, total = parts.others, 1 + parts.rest
-    prob, complement = parts.exponential / total, others / total
+    prob, complement = parts.shares(xp)
     turn = poly.turn(complement, prob)
     if target.ndim < logits.ndim:
         hit = one_hot(xp, target, logits, axis)
-        seen = surprise_of_label(xp, axis, logits, parts, others, target)
-        third = sum_of_others(xp, axis, xp.where(hit, 0.0, parts.exponential)) / total  # neither the label nor the class itself
+        seen = surprise_of_label(xp, axis, logits, parts, complement, target)
+        # Of neither the label nor the class itself.
+        third = sum_of_others(xp, axis, xp.where(hit, 0.0, parts.exponential)) / (1 + parts.rest)
         return xp.where(hit, poly.own(xp, seen), prob * (third + seen.power(xp, 1.0) * turn))
     mass, likely = sum_of_others(xp, axis, target), sum_of_others(xp, axis, target * prob)
-    return target * poly.own(xp, surprise(xp, logits, parts, others)) + prob * ((complement * mass - likely) + likely * turn)
+    return target * poly.own(xp, surprise(xp, logits, parts, complement)) + prob * ((complement * mass - likely) + likely * turn)

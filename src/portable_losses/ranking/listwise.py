@@ -80,7 +80,7 @@ def _surprise(xp: Namespace, axis: Axis, parts: Exponentials, target: Array) -> 
 
 def _pull(xp: Namespace, axis: Axis, parts: Exponentials, target: Array) -> Array:
     total = 1 + parts.rest
-    return (parts.exponential / total) * sum_of_others(xp, axis, target) - target * (parts.others / total)
+    return (parts.exponential / total) * sum_of_others(xp, axis, target) - target * (parts.others(xp) / total)
 
 
 @listnet_loss.value_and_derivative
@@ -96,10 +96,8 @@ def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /) -> Array:
 
 @listnet_loss.second_derivative
 def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /) -> Array:
-    parts = exponentials(xp, axis, widened(xp, pred))
-    total = 1 + parts.rest
-    prob = parts.exponential / total
-    return prob * xp.where(parts.is_top, parts.rest / total, 1 - prob) * row_sum(xp, axis, target)
+    prob, complement = exponentials(xp, axis, widened(xp, pred)).shares(xp)
+    return prob * complement * row_sum(xp, axis, target)
 
 
 @loss("(item),(item)->()")

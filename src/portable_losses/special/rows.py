@@ -32,14 +32,21 @@ class Exponentials(NamedTuple):
         """Which entries are the largest."""
         return self.entries == self.top
 
-    @property
-    def others(self) -> Array:
-        """For each entry the sum of the exponentials of the others: in this order nothing is lost where its own is 1."""
-        return self.rest + (1 - self.exponential)
+    def others(self, xp: Namespace) -> Array:
+        """Give for each entry the sum of the exponentials of the others, with the rounding error of ``1 + rest`` in it.
+
+        So a quotient of the two has less of it. Of one of the largest entries nothing may be lost.
+        """
+        return xp.where(self.is_top, self.rest, (1 + self.rest) - self.exponential)
 
     def share(self) -> Array:
         """Give the softmax."""
         return self.exponential / (1 + self.rest)
+
+    def shares(self, xp: Namespace) -> tuple[Array, Array]:
+        """Give the softmax, and what it lacks of 1: that is at least one half but for the largest entry, and loses nothing."""
+        share = self.share()
+        return share, xp.where(self.is_top, self.rest / (1 + self.rest), 1 - share)
 
 
 def exponentials(xp: Namespace, axis: int, x: Array) -> Exponentials:
