@@ -1,6 +1,6 @@
 """Losses of several classes of which any number may be right at once."""
 
-from math import inf, nan
+from math import frexp, inf, nan
 from typing import Annotated, NamedTuple, Unpack
 
 from annotated_types import Interval
@@ -8,7 +8,7 @@ from annotated_types import Interval
 from ._compensated import difference, increased
 from ._elementary import magnitude, precise_exp, row_sum, weighted
 from ._loss import loss
-from ._pairs import against, piece_axis, pieces
+from ._pairs import against, piece_axis, piece_sum, pieces
 from .typing import Array, Axis, Domain, Logit, Namespace, Options, Probability, Real
 
 __all__ = ["multilabel_margin_loss", "multilabel_soft_margin_loss", "zlpr_loss"]
@@ -172,16 +172,17 @@ def multilabel_margin_loss(xp: Namespace, axis: Axis, pred: Real, target: ClassS
     >>> pl.multilabel_margin_loss.grad([0.1, 0.2, 0.4, 0.8], [1.0, 0.0, 0.0, 1.0])
     array([-0.5,  0.5,  0.5, -0.5])
     """
-    classes = pred.shape[axis]
+    # Divided before it is added up, which might overflow, by a power of 2: that rounds nothing.
+    rest, power = frexp(pred.shape[axis])
     half = 0.5 * pred  # a whole difference might overflow
     total = xp.where(pred == pred, 0.0, pred)  # a NaN counts even where there is no pair
     for piece in pieces(xp, axis, pred):
         right, other = against(axis, target, piece)
         gap, error = difference(xp, *against(axis, half, piece))
         lacking = (0.5 - gap) - error
-        count = right * (1 - other) * (2 / classes)
-        total = total + xp.sum(weighted(xp, count, xp.where(lacking <= 0, 0.0, lacking)), axis=piece_axis(axis))
-    return xp.squeeze(row_sum(xp, axis, total), axis=axis)
+        count = right * (1 - other) * 2.0 ** (1 - power)
+        total = total + piece_sum(xp, axis, weighted(xp, count, xp.where(lacking <= 0, 0.0, lacking)))
+    return xp.squeeze(row_sum(xp, axis, total), axis=axis) / rest
 
 
 @multilabel_margin_loss.derivative
