@@ -4,7 +4,7 @@ from math import exp
 from typing import Unpack
 
 from .._compensated import difference
-from .._elementary import widened
+from .._elementary import cosh_less_one, widened
 from .._loss import loss
 from ..typing import Array, Namespace, Options, Real
 
@@ -167,8 +167,7 @@ def log_cosh_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[
     """
     size = xp.abs(pred - target)
     bounded = xp.minimum(size, 40.0)
-    grown = xp.expm1(widened(xp, bounded))
-    less_one = 0.5 * grown * (grown / (1 + grown))  # cosh - 1, in a fifth of the time of a library's sinh
+    less_one = cosh_less_one(xp, widened(xp, bounded))
     return xp.log1p(xp.astype(less_one, size.dtype)) + (size - bounded)
 
 
