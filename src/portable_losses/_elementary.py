@@ -104,12 +104,11 @@ def row_sum(xp: Namespace, axis: int, x: Array) -> Array:
         return xp.astype(xp.sum(x, axis=axis, keepdims=True, dtype=xp.float64), x.dtype)
     if axis != 0:
         return xp.sum(xp.ascontiguousarray(x), axis=axis, keepdims=True)
-    odd: list[Array] = []
     while len(x) > 4:
         half = len(x) // 2
-        odd += [*x[2 * half :]]
-        x = x[:half] + x[half : 2 * half]
-    return xp.sum(x, axis=0, keepdims=True) + sum(odd)  # which rise in size: by themselves they are rounded less
+        total, odd = x[:half] + x[half : 2 * half], x[2 * half :]
+        x = xp.concat((total, odd)) if len(odd) else total
+    return xp.sum(x, axis=0, keepdims=True)
 
 
 def all_but_one(xp: Namespace, axis: int, x: Array, top: Array, exponential: Array) -> Array:
