@@ -66,3 +66,26 @@ def test_ordinary_errors_keep_their_digits(backend):
     pred = np.random.default_rng(4).normal(size=10_000).astype("float32")
     found = backend.wrap(jax.grad(lambda x: pl.log_cosh_loss(x, 0.0, reduction="sum")))(backend.asarray(pred))
     np.testing.assert_allclose(found, np.tanh(pred.astype("float64")), rtol=2e-6)
+
+
+@pytest.mark.parametrize("classes", [2, 16, 17, 100], ids=lambda classes: f"{classes} classes")
+def test_rows_of_any_length_keep_what_is_beside_their_largest_entry(backend, dtype, classes):
+    """One entry far above the others, two that are the largest, all of them, and an ordinary row."""
+    import jax
+
+    logits = np.random.default_rng(5).normal(size=(4, classes)).astype(dtype)
+    logits[0, 1], logits[1, :2], logits[2] = 12.0, 9.0, 3.0
+    labels = np.asarray([1, 0, 1, classes - 1])
+
+    def loss(logits: Any) -> Any:
+        return pl.cross_entropy(logits, backend.asarray(labels), reduction="sum")
+
+    given, wide, rtol = backend.asarray(logits, dtype), logits.astype("float64"), 32 * np.finfo(dtype).eps
+    for row in range(len(logits)):
+        value = backend.wrap(lambda x, row=row: pl.cross_entropy(x, backend.asarray(labels[row])))(given[row])
+        np.testing.assert_allclose(value, pl.cross_entropy(wide[row], labels[row]), rtol=rtol)
+    gradient = backend.wrap(jax.grad(loss))(given)
+    np.testing.assert_allclose(gradient, pl.cross_entropy.grad(wide, labels, reduction="sum"), rtol=rtol)
+    second = backend.wrap(jax.hessian(loss))(given).reshape(logits.size, logits.size)
+    _, expected = pl.cross_entropy.grad_and_hess(wide, labels, reduction="sum")
+    np.testing.assert_allclose(np.diag(second), expected.ravel(), rtol=8 * rtol)

@@ -12,12 +12,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
-from jax.lax import Precision, optimization_barrier, stop_gradient
+from jax.lax import Precision, optimization_barrier, reduce, stop_gradient
 
 from .typing import Array
 
 _MIDDLING = range(48, 321)
 """How many entries rows have that XLA adds up slowly (jax 0.10)."""
+
+_FEW = 16
+"""Up to so many entries of a row XLA adds up two sums the faster in a loop of their own (jax 0.10)."""
 
 
 def _huge(x: Array) -> float:
@@ -43,15 +46,33 @@ def row_sum(axis: int, x: Array) -> Array:
 def all_but_one(axis: int, x: Array, top: Array, exponential: Array) -> Array:
     """Add up the exponentials of rows but for one of the largest entries, whose exponential is 1.
 
-    How many are the largest is what another sum has more, rounded. They are not counted: where XLA computes an entry twice, with
-    what came before, it may be the largest one time, and rounded otherwise the other time. And it would hold in memory what two
-    sums have in common: from 5000 entries on that takes five times as long as to compute it twice, behind a barrier.
+    That is what rounding down leaves of it, and it leaves nothing of the others. Of long rows, how many are the largest is what
+    another sum has more, rounded. They are not counted: XLA would hold in memory what two sums have in common, and from 3000
+    entries on that takes twice as long as to compute it twice, behind a barrier.
     """
-    other = jnp.minimum(jnp.abs(stop_gradient(x - top)) * _huge(x), 1.0)  # `unlike_zero` itself took up to 1.8 times as long
-    others = row_sum(axis, exponential * other)
-    x, top = stop_gradient(x), optimization_barrier(stop_gradient(top))
-    total = jnp.sum(jnp.exp(x - top), axis=axis, keepdims=True)
+    if exponential.shape[axis] <= _FEW:
+        return _short_row(axis % exponential.ndim, exponential)
+    others = row_sum(axis, exponential - jnp.floor(exponential))
+    total = jnp.sum(jnp.exp(stop_gradient(x) - optimization_barrier(stop_gradient(top))), axis=axis, keepdims=True)
     return others + (jnp.round(total - stop_gradient(others)) - 1)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _short_row(axis: int, exponential: Array) -> Array:
+    """Add up and count in one loop over each row: in a quarter of the time of two sums (jax 0.10)."""
+    largest = jnp.floor(exponential)
+    start = jnp.zeros((), exponential.dtype)
+    others, count = reduce((exponential - largest, largest), (start, start), _both_added, (axis,))
+    return jnp.expand_dims(others + (count - 1), axis)
+
+
+def _both_added(left: tuple[Array, Array], right: tuple[Array, Array]) -> tuple[Array, Array]:
+    return left[0] + right[0], left[1] + right[1]
+
+
+@_short_row.defjvp  # type: ignore[untyped-decorator]
+def _(axis: int, primals: Any, tangents: Any) -> Any:
+    return _short_row(axis, *primals), jnp.sum(tangents[0], axis=axis, keepdims=True)
 
 
 @jax.custom_jvp  # type: ignore[untyped-decorator]
