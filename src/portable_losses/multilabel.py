@@ -173,16 +173,16 @@ def multilabel_margin_loss(xp: Namespace, axis: Axis, pred: Real, target: ClassS
     array([-0.5,  0.5,  0.5, -0.5])
     """
     # Divided before it is added up, which might overflow, by a power of 2: that rounds nothing.
-    rest, power = frexp(pred.shape[axis])
+    mantissa, exponent = frexp(pred.shape[axis])
     half = 0.5 * pred  # a whole difference might overflow
     total = xp.where(pred == pred, 0.0, pred)  # a NaN counts even where there is no pair
     for piece in pieces(xp, axis, pred):
         right, other = against(axis, target, piece)
         gap, error = difference(xp, *against(axis, half, piece))
         lacking = (0.5 - gap) - error
-        count = right * (1 - other) * 2.0 ** (1 - power)
+        count = right * (1 - other) * 2.0 ** (1 - exponent)
         total = total + piece_sum(xp, axis, weighted(xp, count, xp.where(lacking <= 0, 0.0, lacking)))
-    return xp.squeeze(row_sum(xp, axis, total), axis=axis) / rest
+    return xp.squeeze(row_sum(xp, axis, total), axis=axis) / mantissa
 
 
 @multilabel_margin_loss.derivative

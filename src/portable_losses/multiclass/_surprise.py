@@ -83,7 +83,8 @@ def gradient(xp: Namespace, axis: Axis, logits: Array, parts: Exponentials, targ
     others, total = parts.others(xp), 1 + parts.rest
     if target.ndim < logits.ndim:
         hit = one_hot(xp, target, logits, axis)
-        share = curve.slope(xp, surprise_of_label(xp, axis, logits, parts, others / total, target)) / total
+        complement = of_label(xp, others, target, axis) / total  # of one class, and not of all
+        share = curve.slope(xp, surprise(xp, of_label(xp, logits, target, axis), parts, complement)) / total
         return xp.where(hit, -others, parts.exponential) * xp.astype(share, logits.dtype, copy=False)
     share = target * curve.slope(xp, surprise(xp, logits, parts, others / total))
     return (parts.exponential * sum_of_others(xp, axis, share) - share * others) / total
