@@ -15,7 +15,16 @@ pytest_plugins = ["pytester"]
 
 DEFAULT = ("numpy", "strict", "strict-strictest", "strict-device1", "strict-no_x64", "strict-lazy")
 STRICTEST = {"boolean_indexing": False, "data_dependent_shapes": False, "enabled_extensions": ()}
-LOOKS = ("__bool__", "__float__", "__int__", "__index__", "__complex__", "__array__", "__iter__", "__len__")
+LOOKS = (
+    "__bool__",
+    "__float__",
+    "__int__",
+    "__index__",
+    "__complex__",
+    "__array__",
+    "__iter__",
+    "__len__",
+)
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,9 @@ class Backend:
     name: str
     library: str
     device: Any = None
-    wrap: Callable[[Callable[..., Any]], Callable[..., Any]] = field(default=lambda function: function)
+    wrap: Callable[[Callable[..., Any]], Callable[..., Any]] = field(
+        default=lambda function: function
+    )
     """What turns a function of arrays into a compiled one."""
     session: Callable[[], Any] = field(default=nullcontext)
     """A context that holds while arrays are made and losses evaluated."""
@@ -58,7 +69,9 @@ class Backend:
         """Make an array of this library on this device."""
         array = np.asarray(values) if dtype is None else np.asarray(values, dtype=dtype)
         if "float64" not in self.dtypes:
-            array = array.astype({"int64": "int32", "float64": "float32"}.get(array.dtype.name, array.dtype))
+            array = array.astype(
+                {"int64": "int32", "float64": "float32"}.get(array.dtype.name, array.dtype)
+            )
         if self.base == "numpy":
             return array
         if self.base == "dask":
@@ -94,7 +107,9 @@ def _flags(**flags: Any) -> Iterator[None]:
 
 
 _real_looks = {
-    name: vars(type(array_api_strict.asarray(0)))[name] for name in LOOKS if name in vars(type(array_api_strict.asarray(0)))
+    name: vars(type(array_api_strict.asarray(0)))[name]
+    for name in LOOKS
+    if name in vars(type(array_api_strict.asarray(0)))
 }
 
 
@@ -138,11 +153,19 @@ BACKENDS = {
         Backend("numpy", "numpy"),
         Backend("strict", "array_api_strict", array_api_strict.Device("CPU_DEVICE")),
         Backend(
-            "strict-strictest", "array_api_strict", array_api_strict.Device("CPU_DEVICE"), session=lambda: _flags(**STRICTEST)
+            "strict-strictest",
+            "array_api_strict",
+            array_api_strict.Device("CPU_DEVICE"),
+            session=lambda: _flags(**STRICTEST),
         ),
         Backend("strict-device1", "array_api_strict", array_api_strict.Device("device1")),
         Backend("strict-no_x64", "array_api_strict", array_api_strict.Device("no_x64")),
-        Backend("strict-lazy", "array_api_strict", array_api_strict.Device("CPU_DEVICE"), session=_not_looking),
+        Backend(
+            "strict-lazy",
+            "array_api_strict",
+            array_api_strict.Device("CPU_DEVICE"),
+            session=_not_looking,
+        ),
         Backend("torch", "array_api_compat.torch"),
         Backend("torch-compile", "array_api_compat.torch", wrap=_torch_compile),
         Backend("torch-cuda", "array_api_compat.torch", "cuda"),
@@ -164,27 +187,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "and what asks for none",
     )
     parser.addoption(
-        "--typical", action="store_true", help="of the losses test one of each kind only, and not what is particular to one"
+        "--typical",
+        action="store_true",
+        help="of the losses test one of each kind only, and not what is particular to one",
     )
 
 
 def chosen(config: pytest.Config) -> list[Backend]:
-    """Give the backends of this run."""
+    """Return the backends of this run."""
     return [BACKENDS[name] for name in config.getoption("backend") or DEFAULT]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Fail at once where a backend that was asked for is missing: a skip would look like a pass."""
     config.addinivalue_line("markers", "backends(*names): the only libraries that a test is about")
-    config.addinivalue_line("markers", "engine: a test of the engine, which all but numpy run on one loss of each kind")
-    config.addinivalue_line("markers", "kinds: a test of the engine, which compiled backends run on one loss of each kind")
-    config.addinivalue_line("markers", "eager: a test that compilation adds nothing to, and which compiled backends leave out")
+    config.addinivalue_line(
+        "markers", "engine: a test of the engine, which all but numpy run on one loss of each kind"
+    )
+    config.addinivalue_line(
+        "markers",
+        "kinds: a test of the engine, which compiled backends run on one loss of each kind",
+    )
+    config.addinivalue_line(
+        "markers",
+        "eager: a test that compilation adds nothing to, and which compiled backends leave out",
+    )
     for backend in chosen(config):
         try:
             backend.xp  # noqa: B018
             _check_device(backend)
         except Exception as error:
-            raise pytest.UsageError(f"--backend {backend.name}: {type(error).__name__}: {error}") from error
+            raise pytest.UsageError(
+                f"--backend {backend.name}: {type(error).__name__}: {error}"
+            ) from error
 
 
 def _check_device(backend: Backend) -> None:
@@ -199,7 +234,9 @@ def _check_device(backend: Backend) -> None:
         try:
             found = cupy.cuda.runtime.getDeviceCount()
         except cupy.cuda.runtime.CUDARuntimeError as error:
-            raise RuntimeError(f"CuPy finds no GPU here, and this backend needs one ({error})") from error
+            raise RuntimeError(
+                f"CuPy finds no GPU here, and this backend needs one ({error})"
+            ) from error
         if not found:
             raise RuntimeError("CuPy finds no GPU here, and this backend needs one")
 
@@ -208,9 +245,13 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     """Print what is tested: names, versions, devices."""
     lines = []
     for backend in chosen(config):
-        library = importlib.import_module(backend.library.removeprefix("array_api_compat.").partition(".")[0])
+        library = importlib.import_module(
+            backend.library.removeprefix("array_api_compat.").partition(".")[0]
+        )
         device = "" if backend.device is None else f" on {backend.device}"
-        lines.append(f"backend {backend.name}: {library.__name__} {library.__version__}{device}, {'/'.join(backend.dtypes)}")
+        lines.append(
+            f"backend {backend.name}: {library.__name__} {library.__version__}{device}, {'/'.join(backend.dtypes)}"
+        )
     return lines
 
 
@@ -221,14 +262,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     backends = chosen(metafunc.config)
     only = metafunc.definition.get_closest_marker("backends")
     if only:
-        backends = [backend for backend in backends if backend.base in only.args or backend.name in only.args]
+        backends = [
+            backend
+            for backend in backends
+            if backend.base in only.args or backend.name in only.args
+        ]
     if metafunc.definition.get_closest_marker("eager"):
         backends = [backend for backend in backends if not backend.compiled]
     if "dtype" in metafunc.fixturenames:
         pairs = [(backend, dtype) for backend in backends for dtype in backend.dtypes]
-        metafunc.parametrize(("backend", "dtype"), pairs, ids=[f"{b.name}-{d}" for b, d in pairs], indirect=["backend"])
+        metafunc.parametrize(
+            ("backend", "dtype"),
+            pairs,
+            ids=[f"{b.name}-{d}" for b, d in pairs],
+            indirect=["backend"],
+        )
     else:
-        metafunc.parametrize("backend", backends, ids=[backend.name for backend in backends], indirect=True)
+        metafunc.parametrize(
+            "backend", backends, ids=[backend.name for backend in backends], indirect=True
+        )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -243,7 +295,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             return False
         eager = item.get_closest_marker("eager")
         if backend.name == "jax" and not eager:
-            # What runs compiled as well: without that each operation is compiled by itself, in ten times the time.
+            # What runs compiled as well: without that each operation is compiled by itself, in ten
+            # times the time.
             return getattr(given.get("case"), "typical", False)
         particular = eager and "case" not in given  # to a loss
         if particular and config.getoption("typical"):
@@ -252,16 +305,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             return False  # each test compiles by itself: in the dtype that JAX has by default
         if getattr(given.get("case"), "typical", True):
             return True
-        if config.getoption("typical") or (item.get_closest_marker("engine") and backend.name != "numpy"):
+        if config.getoption("typical") or (
+            item.get_closest_marker("engine") and backend.name != "numpy"
+        ):
             return False
         if backend.name in ("numpy", "strict", "torch", "torch-cuda", "cupy"):
             return True
-        # The others take their time, compile, or differ from one of these in what no setting changes: of a loss that does not
-        # stand for its kind one setting, in one dtype, is enough.
+        # The others take their time, compile, or differ from one of these in what no setting
+        # changes: of a loss that does not stand for its kind one setting, in one dtype, is enough.
         first = given.get("index", 0) == 0 and given.get("reduction", "sum") == "sum"
         dtype = "float32" if backend.compiled or backend.base == "strict" else backend.dtypes[-1]
         compiles = backend.compiled or backend.base == "jax"
-        return first and given.get("dtype", dtype) == dtype and not (compiles and item.get_closest_marker("kinds"))
+        return (
+            first
+            and given.get("dtype", dtype) == dtype
+            and not (compiles and item.get_closest_marker("kinds"))
+        )
 
     config.hook.pytest_deselected(items=[item for item in items if not meant(item)])
     items[:] = [item for item in items if meant(item)]
@@ -274,7 +333,9 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     with warnings.catch_warnings():
         if chosen_backend.base in ("strict", "dask"):
             # They stand on NumPy, which warns where another library would not: 0/0, the log of 0.
-            warnings.filterwarnings("ignore", "(invalid value|overflow|divide by zero) encountered", RuntimeWarning)
+            warnings.filterwarnings(
+                "ignore", "(invalid value|overflow|divide by zero) encountered", RuntimeWarning
+            )
         with chosen_backend.session():
             yield chosen_backend
 

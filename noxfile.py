@@ -48,7 +48,9 @@ def tests(session: nox.Session) -> None:
 @nox.session(name="tests-oldest", python="3.11", default=False)
 def tests_oldest(session: nox.Session) -> None:
     """The tests on the lowest Python and the lowest dependencies that pyproject.toml admits."""
-    lowest = [requirement.replace(">=", "==") for requirement in PYPROJECT["project"]["dependencies"]]
+    lowest = [
+        requirement.replace(">=", "==") for requirement in PYPROJECT["project"]["dependencies"]
+    ]
     session.install("-e.", *lowest, *nox.project.dependency_groups(PYPROJECT, "test"))
     session.run("pytest", *session.posargs)
 
@@ -87,14 +89,32 @@ def doctest(session: nox.Session) -> None:
     install(session, "test")
     modules = ("_chunks", "_lent", "_recorded_jax", "_recorded_torch", "_torch", "_xla")
     of_others = [f"--ignore=src/portable_losses/{module}.py" for module in modules]
-    session.run("pytest", "--doctest-modules", "--doctest-glob=README.md", *of_others, "src", "README.md", *session.posargs)
+    session.run(
+        "pytest",
+        "--doctest-modules",
+        "--doctest-glob=README.md",
+        *of_others,
+        "src",
+        "README.md",
+        *session.posargs,
+    )
 
 
 @nox.session(default=False)
 def docs(session: nox.Session) -> None:
     """The documentation, into docs/_build/html; a warning is an error."""
     install(session, "docs")
-    session.run("sphinx-build", "-W", "--keep-going", "-n", "-b", "html", "docs", "docs/_build/html", *session.posargs)
+    session.run(
+        "sphinx-build",
+        "-W",
+        "--keep-going",
+        "-n",
+        "-b",
+        "html",
+        "docs",
+        "docs/_build/html",
+        *session.posargs,
+    )
 
 
 @nox.session(default=False, venv_backend="virtualenv")

@@ -1,9 +1,10 @@
 """How many digits are right: the worst error of every loss over its whole domain, here and in other packages.
 
-``nox -s accuracy`` writes docs/accuracy.csv, which the documentation shows, and docs/accuracy.json, which also says where the
-worst errors are. The points, the exact results and the peers are those of the tests; each package is asked on the same points,
-those included where it is known to be wrong, but not what it gives another meaning. Errors are in units of the last place of
-the exact result (or, where it is the difference of two terms that cancel, of the larger term).
+``nox -s accuracy`` writes docs/accuracy.csv, which the documentation shows, and docs/accuracy.json,
+which also says where the worst errors are. The points, the exact results and the peers are those of
+the tests; each package is asked on the same points, those included where it is known to be wrong,
+but not what it gives another meaning. Errors are in units of the last place of the exact result
+(or, where it is the difference of two terms that cancel, of the larger term).
 """
 
 import argparse
@@ -53,7 +54,13 @@ def rows(patterns: list[str]) -> Iterator[dict[str, Any]]:
             right = exact_results(sweep, batches)
             for order in range(sweep.orders):
                 computed = [sweep.compute(order, *batch) for batch in batches]
-                yield row(sweep, dtype, order, "portable_losses", *worst(batches, computed, right[order], dtype))
+                yield row(
+                    sweep,
+                    dtype,
+                    order,
+                    "portable_losses",
+                    *worst(batches, computed, right[order], dtype),
+                )
             name, _, settings = sweep.name.partition(" ")
             for peer in PEERS.get(name, ()):
                 yield from of_peer(sweep, peer, settings, dtype, batches, right)
@@ -64,7 +71,10 @@ def of_peer(
 ) -> Iterator[dict[str, Any]]:
     """Measure the same loss in another package; its errors are its own affair, as are warnings."""
     loss = getattr(pl, sweep.name.partition(" ")[0])
-    parameters = {**loss.signature.defaults, **dict(setting(text) for text in settings.split() if "=" in text)}
+    parameters = {
+        **loss.signature.defaults,
+        **dict(setting(text) for text in settings.split() if "=" in text),
+    }
     for order in range(min(sweep.orders, 2)):
         rest = iter(right[order])
         met, found, kept = [], [], []
@@ -86,18 +96,28 @@ def of_peer(
 
 def answered(peer: Peer, batch: Any, parameters: dict[str, Any], order: int, loss: Any) -> Any:
     try:
-        return peer.gradients(batch, parameters, len(loss.signature.predicted)) if order else peer.values(batch, parameters)
+        return (
+            peer.gradients(batch, parameters, len(loss.signature.predicted))
+            if order
+            else peer.values(batch, parameters)
+        )
     except (ValueError, TypeError, RuntimeError):
         return None
 
 
 def setting(text: str) -> tuple[str, Any]:
     key, _, value = text.partition("=")
-    return key, {"True": True, "False": False, "None": None}.get(value) if value in ("True", "False", "None") else float(value)
+    return key, {"True": True, "False": False, "None": None}.get(value) if value in (
+        "True",
+        "False",
+        "None",
+    ) else float(value)
 
 
-def worst(batches: list[Any], computed: list[Any], right: list[Any], dtype: str) -> tuple[float, float, int, str]:
-    """Give the worst error, the share of results within 4 ulp, how many there are, and where the worst is."""
+def worst(
+    batches: list[Any], computed: list[Any], right: list[Any], dtype: str
+) -> tuple[float, float, int, str]:
+    """Return the worst error, the share of results within 4 ulp, how many there are, and where the worst is."""
     error, where, good, count = -1.0, "", 0, 0
     for found in errors(batches, computed, right, np.dtype(dtype)):
         good, count = good + (found.ulps <= 4), count + 1
@@ -106,7 +126,16 @@ def worst(batches: list[Any], computed: list[Any], right: list[Any], dtype: str)
     return error, good / max(count, 1), count, where
 
 
-def row(sweep: Sweep, dtype: str, order: int, package: str, error: float, good: float, count: int, where: str) -> dict[str, Any]:
+def row(
+    sweep: Sweep,
+    dtype: str,
+    order: int,
+    package: str,
+    error: float,
+    good: float,
+    count: int,
+    where: str,
+) -> dict[str, Any]:
     name, _, settings = sweep.name.partition(" ")
     return {
         "loss": name,
@@ -124,12 +153,22 @@ def row(sweep: Sweep, dtype: str, order: int, package: str, error: float, good: 
 def table(measured: list[dict[str, Any]]) -> Iterator[list[str]]:
     """Lay the errors of the packages side by side."""
     packages = list(dict.fromkeys(line["package"] for line in measured))
-    yield ["function", "parameters", "quantity", *(f"{package}, {dtype}" for package in packages for dtype in DTYPES)]
+    yield [
+        "function",
+        "parameters",
+        "quantity",
+        *(f"{package}, {dtype}" for package in packages for dtype in DTYPES),
+    ]
     cells: dict[tuple[str, ...], dict[tuple[str, str], dict[str, Any]]] = {}
     for line in measured:
-        cells.setdefault((line["loss"], line["parameters"], line["quantity"]), {})[line["package"], line["dtype"]] = line
+        cells.setdefault((line["loss"], line["parameters"], line["quantity"]), {})[
+            line["package"], line["dtype"]
+        ] = line
     for key, found in cells.items():
-        yield [*key, *(shown(found.get((package, dtype))) for package in packages for dtype in DTYPES)]
+        yield [
+            *key,
+            *(shown(found.get((package, dtype))) for package in packages for dtype in DTYPES),
+        ]
 
 
 def shown(line: dict[str, Any] | None) -> str:
@@ -141,7 +180,11 @@ def shown(line: dict[str, Any] | None) -> str:
 
 
 def versions() -> dict[str, str]:
-    found = {"python": platform.python_version(), "machine": platform.machine(), "portable_losses": version("portable-losses")}
+    found = {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "portable_losses": version("portable-losses"),
+    }
     for package in PACKAGES:
         try:
             found[package] = version(package)
@@ -152,7 +195,11 @@ def versions() -> dict[str, str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("patterns", nargs="*", help="only functions whose names, with their parameters, contain one of these")
+    parser.add_argument(
+        "patterns",
+        nargs="*",
+        help="only functions whose names, with their parameters, contain one of these",
+    )
     parser.add_argument("--output", type=Path, default=ROOT / "docs", help="the folder to write to")
     given = parser.parse_args()
     import jax
@@ -161,11 +208,20 @@ def main() -> None:
     measured = []
     for line in rows(given.patterns or [""]):
         measured.append(line)
-        print(*(line[key] for key in ("loss", "parameters", "dtype", "quantity", "package")), shown(line), flush=True)
+        print(
+            *(line[key] for key in ("loss", "parameters", "dtype", "quantity", "package")),
+            shown(line),
+            flush=True,
+        )
     with (given.output / "accuracy.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows(table(measured))
-    content = {"versions": versions(), "errors": [{**line, "worst_ulp": str(line["worst_ulp"])} for line in measured]}
-    (given.output / "accuracy.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    content = {
+        "versions": versions(),
+        "errors": [{**line, "worst_ulp": str(line["worst_ulp"])} for line in measured],
+    }
+    (given.output / "accuracy.json").write_text(
+        json.dumps(content, indent=1) + "\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,10 @@ extensions = ["sphinx.ext.autodoc", "sphinx.ext.extlinks", "sphinx.ext.mathjax",
 extlinks = {"doi": ("https://doi.org/%s", "doi:%s")}
 html_theme = "alabaster"
 html_title = f"portable_losses {version}"
-html_theme_options = {"description": "Loss functions written once, for every array library", "page_width": "1100px"}
+html_theme_options = {
+    "description": "Loss functions written once, for every array library",
+    "page_width": "1100px",
+}
 exclude_patterns = ["_build"]
 default_role = "literal"
 autodoc_typehints = "none"
@@ -32,7 +35,11 @@ def losses():
             families.setdefault(loss.__module__.split(".")[1], []).append(name)
     lines = []
     for family, names in sorted(families.items()):
-        title = inspect.getdoc(importlib.import_module(f"portable_losses.{family}")).splitlines()[0].rstrip(".")
+        title = (
+            inspect.getdoc(importlib.import_module(f"portable_losses.{family}"))
+            .splitlines()[0]
+            .rstrip(".")
+        )
         lines += [title, "-" * len(title), ""]
         for name in names:
             lines += [f".. autofunction:: portable_losses.{name}", ""]

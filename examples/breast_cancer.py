@@ -1,11 +1,13 @@
 """Logistic regression by gradient descent, one function for the arrays of NumPy, torch and JAX.
 
-The data are scikit-learn's: 30 measurements of cell nuclei of 569 tumours, benign or malignant. The gradient is that of
-`binary_cross_entropy_with_logits.value_and_grad`, so that no library needs autodiff. The tumours turn out to be separable: some
-plane has all benign ones on one side, and the loss falls towards 0 without a minimum. scikit-learn's LogisticRegression
-without a penalty stops on that way as well, and each library must end within 0.001 of its loss.
+The data are scikit-learn's: 30 measurements of cell nuclei of 569 tumours, benign or malignant. The
+gradient is that of `binary_cross_entropy_with_logits.value_and_grad`, so that no library needs
+autodiff. The tumours turn out to be separable: some plane has all benign ones on one side, and the
+loss falls towards 0 without a minimum. scikit-learn's LogisticRegression without a penalty stops on
+that way as well, and each library must end within 0.001 of its loss.
 
-Run it with `python examples/breast_cancer.py`; it needs scikit-learn and tqdm, and takes what it finds of torch and JAX.
+Run it with `python examples/breast_cancer.py`; it needs scikit-learn and tqdm, and takes what it
+finds of torch and JAX.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,7 +24,7 @@ STEPS = 15_000
 
 
 def data() -> tuple[np.ndarray, np.ndarray]:
-    """Give the features, standardized, and the labels, 1 for benign."""
+    """Return the features, standardized, and the labels, 1 for benign."""
     features, labels = load_breast_cancer(return_X_y=True)
     return (features - features.mean(axis=0)) / features.std(axis=0), labels.astype(np.float64)
 
@@ -30,16 +32,19 @@ def data() -> tuple[np.ndarray, np.ndarray]:
 def decorrelated(features: np.ndarray) -> np.ndarray:
     """Turn the axes of the feature space so that the features are uncorrelated, scale them to variance 1, and add a constant.
 
-    The planes in that space are the same planes. But radius, perimeter and area are almost one feature measured three times,
-    and in the old coordinates the steps that suit their common direction are 100 000 times too short for others: after as many
-    steps the loss is still 0.015 there.
+    The planes in that space are the same planes. But radius, perimeter and area are almost one
+    feature measured three times, and in the old coordinates the steps that suit their common
+    direction are 100 000 times too short for others: after as many steps the loss is still 0.015
+    there.
     """
     directions = np.linalg.svd(features, full_matrices=False)[0]
     rows = len(features)
     return np.hstack([directions * np.sqrt(rows), np.ones((rows, 1))])
 
 
-def step(features: Any, labels: Any, weights: Any, before: Any, momentum: float, rate: float) -> tuple[Any, Any, Any]:
+def step(
+    features: Any, labels: Any, weights: Any, before: Any, momentum: float, rate: float
+) -> tuple[Any, Any, Any]:
     """Make a step of Nesterov's accelerated gradient descent: a step down from where the last move would lead."""
     ahead = weights + momentum * (weights - before)
     loss, slope = binary_cross_entropy_with_logits.value_and_grad(features @ ahead, labels)
@@ -47,12 +52,17 @@ def step(features: Any, labels: Any, weights: Any, before: Any, momentum: float,
 
 
 def train(
-    name: str, asarray: Callable[..., Any], compiled: Callable[..., Any] = lambda function: function, *, progress: bool = True
+    name: str,
+    asarray: Callable[..., Any],
+    compiled: Callable[..., Any] = lambda function: function,
+    *,
+    progress: bool = True,
 ) -> tuple[float, float]:
     """Train on the arrays that `asarray` makes; give loss and accuracy."""
     standardized, observed = data()
     coordinates = decorrelated(standardized)
-    # The second derivative of the loss by a logit is at most 1/4, so that no step of this size can overshoot.
+    # The second derivative of the loss by a logit is at most 1/4, so that no step of this size can
+    # overshoot.
     rate = float(4 * len(observed) / np.linalg.eigvalsh(coordinates.T @ coordinates)[-1])
     features, labels = asarray(coordinates), asarray(observed)
     weights = before = asarray(np.zeros(coordinates.shape[1]))
@@ -64,14 +74,18 @@ def train(
                 bar.set_postfix(loss=f"{float(loss):.4f}")
     logits = features @ weights
     right = (logits > 0) == (labels > 0)
-    return float(binary_cross_entropy_with_logits(logits, labels)), float(right.sum()) / len(observed)
+    return float(binary_cross_entropy_with_logits(logits, labels)), float(right.sum()) / len(
+        observed
+    )
 
 
 def scikit_learn() -> tuple[float, float]:
     """Fit scikit-learn's logistic regression without a penalty; give loss and accuracy."""
     features, labels = data()
     model = LogisticRegression(C=np.inf, tol=1e-10, max_iter=100_000).fit(features, labels)
-    return float(binary_cross_entropy_with_logits(model.decision_function(features), labels)), model.score(features, labels)
+    return float(
+        binary_cross_entropy_with_logits(model.decision_function(features), labels)
+    ), model.score(features, labels)
 
 
 def libraries() -> Iterator[tuple[str, Callable[..., Any], Callable[..., Any]]]:

@@ -1,6 +1,7 @@
 """The lesson "Understanding Loss Functions": its two worked examples and four exercises, on each array library found here.
 
-The code is the same for all of them, and so are the losses. Run it with `python examples/lesson.py`.
+The code is the same for all of them, and so are the losses. Run it with `python
+examples/lesson.py`.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,7 +13,12 @@ from portable_losses.neural_network import binary_cross_entropy, matrix_multiply
 
 
 def regression(
-    asarray: Callable[..., Any], show: Callable[..., Any], x: list[list[float]], w: float, b: float, y: list[list[float]]
+    asarray: Callable[..., Any],
+    show: Callable[..., Any],
+    x: list[list[float]],
+    w: float,
+    b: float,
+    y: list[list[float]],
 ) -> float:
     """Predict X @ W + b, and print all steps to the mean squared error."""
     x, w, y_true = asarray(x), asarray([[w]]), asarray(y)
@@ -25,7 +31,12 @@ def regression(
     return float(loss)
 
 
-def classification(asarray: Callable[..., Any], show: Callable[..., Any], z: list[list[float]], y: list[list[float]]) -> float:
+def classification(
+    asarray: Callable[..., Any],
+    show: Callable[..., Any],
+    z: list[list[float]],
+    y: list[list[float]],
+) -> float:
     """Turn raw outputs into probabilities, and print all steps to the binary cross-entropy."""
     z, y_true = asarray(z), asarray(y)
     a = sigmoid(z)
@@ -45,10 +56,15 @@ def lesson(asarray: Callable[..., Any], show: Callable[..., Any]) -> list[float]
     x, y_true = [[1.0], [2.0], [3.0], [4.0]], [[3.0], [5.0], [7.0], [9.0]]
     losses.append(regression(asarray, show, x, 2.0, 1.0, y_true))
 
-    # The lesson prints 0.1731486847 here. That is not what its formula gives for these numbers: the loss is the mean of
-    # log(1 + exp(-2)), log(1 + exp(-1)), log(1 + exp(-3)) and log(1 + exp(-2)), which is 0.1539262652944...
-    print("\nWorked example: binary cross-entropy (the lesson prints 0.1731486847, which is wrong for its formula)")
-    losses.append(classification(asarray, show, [[2.0], [-1.0], [3.0], [-2.0]], [[1.0], [0.0], [1.0], [0.0]]))
+    # The lesson prints 0.1731486847 here. That is not what its formula gives for these numbers: the
+    # loss is the mean of log(1 + exp(-2)), log(1 + exp(-1)), log(1 + exp(-3)) and log(1 + exp(-2)),
+    # which is 0.1539262652944...
+    print(
+        "\nWorked example: binary cross-entropy (the lesson prints 0.1731486847, which is wrong for its formula)"
+    )
+    losses.append(
+        classification(asarray, show, [[2.0], [-1.0], [3.0], [-2.0]], [[1.0], [0.0], [1.0], [0.0]])
+    )
 
     print("\nExercise 1: mean squared error for regression")
     x, y_true = [[1.0], [2.0], [3.0]], [[2.0], [3.5], [5.0]]

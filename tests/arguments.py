@@ -12,10 +12,19 @@ from portable_losses._signature import Signature
 from portable_losses.typing import Domain
 
 LOSSES = [found for name in pl.__all__ if isinstance(found := getattr(pl, name), pl.Loss)]
-WAYS = [(loss, way) for loss in LOSSES for way, cores in enumerate(loss.signature.ways) if cores[0] == loss.signature.core]
+WAYS = [
+    (loss, way)
+    for loss in LOSSES
+    for way, cores in enumerate(loss.signature.ways)
+    if cores[0] == loss.signature.core
+]
 """Each loss with each of its ways to be called, but for vectors that are read as such only where there is nothing else."""
 
-ROWS = [(loss, way) for loss, way in WAYS if not (way and loss.signature.options.get("class_axis", -1) is None)]
+ROWS = [
+    (loss, way)
+    for loss, way in WAYS
+    if not (way and loss.signature.options.get("class_axis", -1) is None)
+]
 """Those that mean the same with and without loops: vectors may be read as many losses, or as one row."""
 
 CLASS_WAYS = [(loss, way) for loss, way in WAYS if loss.signature.core == ("class",)]
@@ -41,37 +50,50 @@ METHODS = ("__call__", "value_and_grad", "grad", "grad_and_hess")
 
 
 def methods(loss: pl.Loss[...]) -> tuple[str, ...]:
-    """Give the methods of a loss, without the second derivative of one that has none."""
+    """Return the methods of a loss, without the second derivative of one that has none."""
     return METHODS[:-1] if getattr(loss, "loss", loss) in FIRST_ONLY else METHODS
 
 
 def parts(result: Any) -> list[Any]:
-    """Give the arrays of a result: values, and gradients one for each prediction."""
-    return [part for each in result for part in parts(each)] if isinstance(result, tuple) else [result]
+    """Return the arrays of a result: values, and gradients one for each prediction."""
+    return (
+        [part for each in result for part in parts(each)] if isinstance(result, tuple) else [result]
+    )
 
 
 def required(loss: pl.Loss[...]) -> Signature:
-    """Give the signature of a loss without the arrays that may be missing."""
+    """Return the signature of a loss without the arrays that may be missing."""
     return loss.signature.without(loss.signature.optional)
 
 
 def looped(loss: pl.Loss[...]) -> list[int]:
-    """Say which of the arguments that may not be missing have loop axes: all but those that rows share."""
+    """Return which of the arguments that may not be missing have loop axes: all but those that rows share."""
     return [i for i in range(len(required(loss).arguments)) if i not in loss.signature.common]
 
 
 def many(loss: pl.Loss[...], loop: tuple[int, ...]) -> tuple[int, ...]:
-    """Give a loop shape for several blocks, but of fewer losses where each takes a hundred steps."""
+    """Return a loop shape for several blocks, but of fewer losses where each takes a hundred steps."""
     return tuple(n // 8 for n in loop) if "iterations" in loss.signature.parameters else loop
 
 
-def arguments(loss: pl.Loss[...], way: int, loop: tuple[int, ...] = LOOP, seed: int = 0) -> list[Any]:
+def arguments(
+    loss: pl.Loss[...], way: int, loop: tuple[int, ...] = LOOP, seed: int = 0
+) -> list[Any]:
     """Draw NumPy arguments from the domains of a loss; the core dimensions are last and of size `CORE_SIZE`."""
     signature = required(loss)
     rng = np.random.default_rng(seed)
     return [
-        _draw(domain, (*(() if i in signature.common else loop), *(SIZES.get(core, CORE_SIZE) for core in cores)), rng)
-        for i, (domain, cores) in enumerate(zip(signature.domains[way], signature.ways[way], strict=True))
+        _draw(
+            domain,
+            (
+                *(() if i in signature.common else loop),
+                *(SIZES.get(core, CORE_SIZE) for core in cores),
+            ),
+            rng,
+        )
+        for i, (domain, cores) in enumerate(
+            zip(signature.domains[way], signature.ways[way], strict=True)
+        )
     ]
 
 
@@ -87,8 +109,12 @@ def _draw(domain: Domain, shape: tuple[int, ...], rng: np.random.Generator) -> A
     if domain.interval is None:
         return rng.normal(size=shape)
     bounds: Any = domain.interval
-    lower = next((bound for bound in (bounds.ge, bounds.gt) if bound is not None and bound > -np.inf), None)
-    upper = next((bound for bound in (bounds.le, bounds.lt) if bound is not None and bound < np.inf), None)
+    lower = next(
+        (bound for bound in (bounds.ge, bounds.gt) if bound is not None and bound > -np.inf), None
+    )
+    upper = next(
+        (bound for bound in (bounds.le, bounds.lt) if bound is not None and bound < np.inf), None
+    )
     if lower is None:
         lower = -4.0 if upper is None else upper - 4.0
     if upper is None:
@@ -97,23 +123,32 @@ def _draw(domain: Domain, shape: tuple[int, ...], rng: np.random.Generator) -> A
 
 
 def labels(loss: pl.Loss[...], way: int) -> list[int]:
-    """Say which arguments are the class label of a row, and not names of groups, nor the labels of a region."""
+    """Return which arguments are the class label of a row, and not names of groups, nor the labels of a region."""
     signature = loss.signature
     if not any("class" in cores for cores in signature.ways[way]):
         return []
-    return [i for i, domain in enumerate(signature.domains[way]) if domain.labels and not signature.ways[way][i]]
+    return [
+        i
+        for i, domain in enumerate(signature.domains[way])
+        if domain.labels and not signature.ways[way][i]
+    ]
 
 
 def has(loss: pl.Loss[...], option: str) -> bool:
-    """Say whether a loss has an option."""
+    """Return whether a loss has an option."""
     return option in loss.signature.public.parameters
 
 
-def refused(loss: pl.Loss[...], given: Sequence[Any], error: type[Exception], *mentions: str, **options: Any) -> None:
+def refused(
+    loss: pl.Loss[...], given: Sequence[Any], error: type[Exception], *mentions: str, **options: Any
+) -> None:
     """Assert that the loss and its methods raise this error, with these words and their own name, having computed nothing."""
     before = [_content(value) for value in (*given, *options.values())]
     for method in methods(loss):
-        with patch.object(loss, "_compute", side_effect=AssertionError("something was computed")), pytest.raises(error) as caught:
+        with (
+            patch.object(loss, "_compute", side_effect=AssertionError("something was computed")),
+            pytest.raises(error) as caught,
+        ):
             getattr(loss, method)(*given, **options)
         assert caught.type is error
         for words in (loss.__name__, *mentions):
@@ -122,4 +157,8 @@ def refused(loss: pl.Loss[...], given: Sequence[Any], error: type[Exception], *m
 
 
 def _content(value: Any) -> Any:
-    return (value.dtype, value.shape, value.tobytes()) if isinstance(value, np.ndarray) else repr(value)
+    return (
+        (value.dtype, value.shape, value.tobytes())
+        if isinstance(value, np.ndarray)
+        else repr(value)
+    )

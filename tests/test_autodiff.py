@@ -69,33 +69,65 @@ def test_every_loss_has_kinks():
 def test_gradient_of_the_formula(backend, dtype, case, reduction):
     drawn = example(case, 0, dtype)
     arrays = [backend.asarray(x) for x in drawn.arrays]
-    actual = gradient(backend, lambda *a: case.loss(*a, reduction=reduction), *arrays, number=case.predicted)
+    actual = gradient(
+        backend, lambda *a: case.loss(*a, reduction=reduction), *arrays, number=case.predicted
+    )
     count = ROWS if reduction == "mean" else 1
-    _, expected = case.finished(np.sum(drawn.inner) / count, tuple(derivative / count for derivative in drawn.derivatives))
-    # The derivative of a sum that nearly cancels: to a few ulp of its terms, where the registered one keeps the last digits.
+    _, expected = case.finished(
+        np.sum(drawn.inner) / count, tuple(derivative / count for derivative in drawn.derivatives)
+    )
+    # The derivative of a sum that nearly cancels: to a few ulp of its terms, where the registered
+    # one keeps the last digits.
     for part, right in zip(numpy_of(backend, actual), expected, strict=True):
         np.testing.assert_allclose(part, right, rtol=1e-4, atol=8 * np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize(
     ("case", "index"),
-    [pytest.param(case, i, id=f"{case}-{i}") for case in CASES if case.kinks for i in range(len(case.parameters))],
+    [
+        pytest.param(case, i, id=f"{case}-{i}")
+        for case in CASES
+        if case.kinks
+        for i in range(len(case.parameters))
+    ],
 )
 def test_gradient_of_the_formula_at_kinks(backend, dtype, case, index):
     """And at infinity: registered and differentiated, with each setting."""
     parameters = case.parameters[index]
-    arrays = [backend.asarray(x, dtype if np.asarray(x).dtype.kind == "f" else None) for x in case.kinks]
+    arrays = [
+        backend.asarray(x, dtype if np.asarray(x).dtype.kind == "f" else None) for x in case.kinks
+    ]
     # Under torch.compile it is the same operations; JAX rearranges them.
-    alone = backend.call if backend.base == "jax" else lambda function, *a, **options: function(*a, **options)
+    alone = (
+        backend.call
+        if backend.base == "jax"
+        else lambda function, *a, **options: function(*a, **options)
+    )
     registered = numpy_of(backend, alone(case.loss.grad, *arrays, reduction="sum", **parameters))
-    actual = gradient(backend, lambda *a: case.loss(*a, reduction="sum", **parameters), *arrays, number=case.predicted)
+    actual = gradient(
+        backend,
+        lambda *a: case.loss(*a, reduction="sum", **parameters),
+        *arrays,
+        number=case.predicted,
+    )
     for part, right in zip(numpy_of(backend, actual), registered, strict=True):
-        np.testing.assert_allclose(part, right, rtol=1e-6, atol=4 * case.slack * np.finfo(dtype).eps)
+        np.testing.assert_allclose(
+            part, right, rtol=1e-6, atol=4 * case.slack * np.finfo(dtype).eps
+        )
 
 
-MASKED = np.asarray([[0.5, -np.inf, 1.5, 0.25], [-np.inf, 2, -np.inf, -np.inf], [1, 1, -np.inf, -np.inf], [0, -np.inf, 1, 0.5]])
+MASKED = np.asarray(
+    [
+        [0.5, -np.inf, 1.5, 0.25],
+        [-np.inf, 2, -np.inf, -np.inf],
+        [1, 1, -np.inf, -np.inf],
+        [0, -np.inf, 1, 0.5],
+    ]
+)
 """The last one has a target on a masked class."""
-OF_LOGITS = [case for case in CASES if "a masked class" in case.loss.signature.domains[0][0].description]
+OF_LOGITS = [
+    case for case in CASES if "a masked class" in case.loss.signature.domains[0][0].description
+]
 
 
 def test_losses_that_mask_classes():
@@ -103,30 +135,53 @@ def test_losses_that_mask_classes():
 
 
 @pytest.mark.parametrize(
-    ("case", "index"), [pytest.param(case, i, id=f"{case}-{i}") for case in OF_LOGITS for i in range(len(case.parameters))]
+    ("case", "index"),
+    [
+        pytest.param(case, i, id=f"{case}-{i}")
+        for case in OF_LOGITS
+        for i in range(len(case.parameters))
+    ],
 )
-@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")  # by torch's own forward mode
+# by torch's own forward mode
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
 def test_masked_classes(backend, dtype, case, index):
     """The value, and its derivative backward and forward: a mask moves nothing, nor is it moved."""
     labels = example(case, index, dtype).arrays[1].ndim == 1
-    target = np.asarray([2, 1, 0, 1] if labels else [[0.25, 0.0, 0.5, 0.25], [0, 1, 0, 0], [0.5, 0.5, 0, 0], [0, 0.5, 0.5, 0]])
+    target = np.asarray(
+        [2, 1, 0, 1]
+        if labels
+        else [[0.25, 0.0, 0.5, 0.25], [0, 1, 0, 0], [0.5, 0.5, 0, 0], [0, 0.5, 0.5, 0]]
+    )
     parameters = {"reduction": "sum", **case.parameters[index]}
     value, slope = case.loss.value_and_grad(MASKED, target, **parameters)
     given = backend.asarray(MASKED, dtype), backend.asarray(target, None if labels else dtype)
     tolerance = {"rtol": 1e-5, "atol": 8 * np.finfo(dtype).eps}
-    np.testing.assert_allclose(backend.to_numpy(backend.call(case.loss, *given, **parameters)), value, **tolerance)
+    np.testing.assert_allclose(
+        backend.to_numpy(backend.call(case.loss, *given, **parameters)), value, **tolerance
+    )
     (backward,) = gradient(backend, lambda *a: case.loss(*a, **parameters), *given)
     np.testing.assert_allclose(backend.to_numpy(backward), slope, **tolerance)
     finite = np.all(np.isfinite(slope), axis=1)  # not the squares of a margin from a masked label
-    direction, (logits, target) = np.random.default_rng(4).normal(0, 1, MASKED.shape)[finite], (MASKED[finite], target[finite])
-    given = [backend.asarray(x, None if x.dtype.kind == "i" else dtype) for x in (logits, direction, target)]
+    direction, (logits, target) = (
+        np.random.default_rng(4).normal(0, 1, MASKED.shape)[finite],
+        (MASKED[finite], target[finite]),
+    )
+    given = [
+        backend.asarray(x, None if x.dtype.kind == "i" else dtype)
+        for x in (logits, direction, target)
+    ]
     forward = pushed(backend, lambda x: case.loss(x, given[2], **parameters), *given[:2])
-    np.testing.assert_allclose(backend.to_numpy(forward), np.sum(slope[finite] * direction), **tolerance)
+    np.testing.assert_allclose(
+        backend.to_numpy(forward), np.sum(slope[finite] * direction), **tolerance
+    )
 
 
 def test_gradient_of_binary_cross_entropy_at_certainty(backend, dtype):
     """There the floor holds the value, and only the registered derivative points away; autodiff must not say NaN."""
-    arrays = [backend.asarray([0.0, 1.0, 0.0, 1.0], dtype), backend.asarray([0.0, 1.0, 1.0, 0.0], dtype)]
+    arrays = [
+        backend.asarray([0.0, 1.0, 0.0, 1.0], dtype),
+        backend.asarray([0.0, 1.0, 1.0, 0.0], dtype),
+    ]
     (actual,) = gradient(backend, lambda *a: pl.binary_cross_entropy(*a, reduction="sum"), *arrays)
     assert np.all(np.isfinite(backend.to_numpy(actual)))
 
@@ -137,9 +192,16 @@ def test_gradient_with_respect_to_the_target(backend, dtype, name):
     loss = getattr(pl, name)
     pred = np.asarray([0.25, 0.75, 0.5, 0.25, 0.5], dtype=dtype)
     target = np.asarray([0.0, 1.0, 0.5, 1.0, 0.0], dtype=dtype)
-    (actual,) = gradient(backend, lambda t, p: loss(p, t, reduction="sum"), backend.asarray(target), backend.asarray(pred))
+    (actual,) = gradient(
+        backend,
+        lambda t, p: loss(p, t, reduction="sum"),
+        backend.asarray(target),
+        backend.asarray(pred),
+    )
     yes, no = (loss(pred, np.full_like(pred, y), reduction="none") for y in (1.0, 0.0))
-    np.testing.assert_allclose(backend.to_numpy(actual), yes - no, rtol=0, atol=8 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(
+        backend.to_numpy(actual), yes - no, rtol=0, atol=8 * np.finfo(dtype).eps
+    )
 
 
 @first_of_each
@@ -148,11 +210,17 @@ def test_gradient_with_respect_to_the_target(backend, dtype, name):
 def test_what_is_left_out_has_no_gradient(backend, dtype, case, reduction):
     drawn, weights, where, spoilt = masked_example(case, dtype)
     arrays = [backend.asarray(x) for x in spoilt]
-    options = {"weights": backend.asarray(weights), "where": backend.asarray(where), "reduction": reduction}
+    options = {
+        "weights": backend.asarray(weights),
+        "where": backend.asarray(where),
+        "reduction": reduction,
+    }
     actual = gradient(backend, lambda *a: case.loss(*a, **options), *arrays, number=case.predicted)
     counted = weights.astype(float) * where
     count = np.sum(counted) if reduction == "mean" else 1.0
-    derivatives = tuple((counted / count)[case.inner] * derivative for derivative in drawn.derivatives)
+    derivatives = tuple(
+        (counted / count)[case.inner] * derivative for derivative in drawn.derivatives
+    )
     _, expected = case.finished(np.sum(counted * drawn.inner) / count, derivatives)
     for part, right in zip(numpy_of(backend, actual), expected, strict=True):
         assert np.all(part[counted == 0] == 0)
@@ -164,7 +232,9 @@ def test_what_is_left_out_has_no_gradient(backend, dtype, case, reduction):
 def test_nothing_kept_has_gradient_zero(backend, dtype, case):
     arrays = [backend.asarray(x) for x in example(case, 0, dtype).arrays]
     nothing = backend.asarray(np.zeros(ROWS, dtype=bool))
-    actual = gradient(backend, lambda *a: case.loss(*a, where=nothing), *arrays, number=case.predicted)
+    actual = gradient(
+        backend, lambda *a: case.loss(*a, where=nothing), *arrays, number=case.predicted
+    )
     assert all(np.all(part == 0) for part in numpy_of(backend, actual))
 
 
@@ -185,10 +255,15 @@ def test_second_derivative_is_that_of_the_first(backend, dtype, case):
 
         def diagonal(*given: Any, i: int = i, entries: Any = entries, first: Any = first) -> Any:
             """Differentiate an entry of the rows at a time."""
-            return [gradient(backend, partial(first, entry), *given, number=i + 1)[i][entry] for entry in entries]
+            return [
+                gradient(backend, partial(first, entry), *given, number=i + 1)[i][entry]
+                for entry in entries
+            ]
 
         columns = at_once(backend, diagonal)(*arrays)
-        actual = np.reshape(np.stack([backend.to_numpy(column) for column in columns], axis=-1), shape)
+        actual = np.reshape(
+            np.stack([backend.to_numpy(column) for column in columns], axis=-1), shape
+        )
         atol = max(32, case.slack * np.max(np.abs(right))) * np.finfo(dtype).eps
         np.testing.assert_allclose(actual, right, rtol=1e-4, atol=atol)
 
@@ -200,11 +275,15 @@ def test_vmap(backend, dtype, case):
     drawn = example(case, 0, dtype, (3, 2))
     arrays = [backend.asarray(x) for x in drawn.arrays]
     mean = np.mean(drawn.inner, axis=1)
-    value, derivatives = case.finished(mean, tuple(part / 2 for part in drawn.derivatives), mean[:, None][case.inner])
+    value, derivatives = case.finished(
+        mean, tuple(part / 2 for part in drawn.derivatives), mean[:, None][case.inner]
+    )
     close(backend.to_numpy(vmap(backend, case.loss)(*arrays)), value, dtype)
     close(numpy_of(backend, vmap(backend, case.loss.grad)(*arrays)), derivatives, dtype, case.slack)
     where = backend.asarray([[True, False], [True, True], [False, True]])
-    actual = vmap(backend, lambda *given: case.loss(*given[:-1], where=given[-1], reduction="sum"))(*arrays, where)
+    actual = vmap(backend, lambda *given: case.loss(*given[:-1], where=given[-1], reduction="sum"))(
+        *arrays, where
+    )
     expected, _ = case.finished(np.sum(drawn.inner * [[1, 0], [1, 1], [0, 1]], axis=1), ())
     close(backend.to_numpy(actual), expected, dtype)
 
@@ -219,9 +298,13 @@ def test_backward(backend, dtype, case):
     for pred in arrays[: case.predicted]:
         pred.requires_grad_()
     case.loss(*arrays).backward()
-    _, expected = case.finished(np.mean(drawn.inner), tuple(derivative / ROWS for derivative in drawn.derivatives))
+    _, expected = case.finished(
+        np.mean(drawn.inner), tuple(derivative / ROWS for derivative in drawn.derivatives)
+    )
     for pred, right in zip(arrays, expected, strict=False):
-        np.testing.assert_allclose(pred.grad.numpy(), right, rtol=1e-4, atol=8 * np.finfo(dtype).eps)
+        np.testing.assert_allclose(
+            pred.grad.numpy(), right, rtol=1e-4, atol=8 * np.finfo(dtype).eps
+        )
 
 
 @pytest.mark.backends("torch", "jax")

@@ -12,7 +12,12 @@ from arguments import CORE_SIZE, LOOP, LOSSES, ROWS, WAYS, arguments, has, label
 import portable_losses as pl
 
 Loss = pl.Loss[...]
-OPTIONS = [(*case, option) for case in WAYS for option in ("weights", "where", "class_weights") if has(case[0], option)]
+OPTIONS = [
+    (*case, option)
+    for case in WAYS
+    for option in ("weights", "where", "class_weights")
+    if has(case[0], option)
+]
 """Each loss with each of its ways to be called and each of its options that is an array."""
 
 
@@ -56,9 +61,21 @@ def test_a_list_beside_an_array_of_another_library(loss: Loss, way: int) -> None
 def test_an_option_of_another_library(loss: Loss, way: int, option: str) -> None:
     """Weights and masks belong to the library of the arrays, too."""
     arrays = arguments(loss, way)
-    value = np.ones(CORE_SIZE if option == "class_weights" else 3, bool if option == "where" else float)
-    refused(loss, on_strict(arrays), TypeError, option, "array_api_strict", "NumPy", **{option: value})
-    refused(loss, arrays, TypeError, option, "array_api_strict", "numpy", **{option: strict.asarray(value)})
+    value = np.ones(
+        CORE_SIZE if option == "class_weights" else 3, bool if option == "where" else float
+    )
+    refused(
+        loss, on_strict(arrays), TypeError, option, "array_api_strict", "NumPy", **{option: value}
+    )
+    refused(
+        loss,
+        arrays,
+        TypeError,
+        option,
+        "array_api_strict",
+        "numpy",
+        **{option: strict.asarray(value)},
+    )
 
 
 @pytest.mark.parametrize(("loss", "way"), WAYS)
@@ -68,14 +85,31 @@ def test_arrays_on_two_devices(loss: Loss, way: int) -> None:
     here = on_strict(arguments(loss, way))
     for i in range(1, len(arrays)):
         mixed = [*arrays[:i], here[i], *arrays[i + 1 :]]
-        refused(loss, mixed, ValueError, loss.signature.arguments[0], loss.signature.arguments[i], "device1", "CPU_DEVICE")
+        refused(
+            loss,
+            mixed,
+            ValueError,
+            loss.signature.arguments[0],
+            loss.signature.arguments[i],
+            "device1",
+            "CPU_DEVICE",
+        )
 
 
 @pytest.mark.parametrize(("loss", "way", "option"), OPTIONS)
 def test_an_option_on_another_device(loss: Loss, way: int, option: str) -> None:
     """Weights and masks are where the arrays are."""
-    value = np.ones(CORE_SIZE if option == "class_weights" else 3, bool if option == "where" else float)
-    refused(loss, on_strict(arguments(loss, way)), ValueError, option, "device1", **{option: on_strict([value], "device1")[0]})
+    value = np.ones(
+        CORE_SIZE if option == "class_weights" else 3, bool if option == "where" else float
+    )
+    refused(
+        loss,
+        on_strict(arguments(loss, way)),
+        ValueError,
+        option,
+        "device1",
+        **{option: on_strict([value], "device1")[0]},
+    )
 
 
 # Shapes
@@ -100,60 +134,154 @@ def test_an_option_on_another_device(loss: Loss, way: int, option: str) -> None:
         ((2, 3), (2, 3, 1), ""),
     ],
 )
-def test_shapes_that_differ(loss: Loss, first: tuple[int, ...], second: tuple[int, ...], advice: str) -> None:
+def test_shapes_that_differ(
+    loss: Loss, first: tuple[int, ...], second: tuple[int, ...], advice: str
+) -> None:
     """The target is not broadcast; the message has both shapes, and what to do about it. What may be shared has its own test."""
     given = [*arguments(loss, 0, first)[:-1], arguments(loss, 0, second)[-1]]
     names = loss.signature.arguments
     refused(loss, given, ValueError, names[0], names[-1], str(first), str(second), advice)
     if first and second:
-        refused(loss, [x.tolist() for x in given], ValueError, names[0], names[-1], str(first), str(second), advice)
-    refused(loss, on_strict([np.asarray(x) for x in given]), ValueError, str(first), str(second), advice)
+        refused(
+            loss,
+            [x.tolist() for x in given],
+            ValueError,
+            names[0],
+            names[-1],
+            str(first),
+            str(second),
+            advice,
+        )
+    refused(
+        loss, on_strict([np.asarray(x) for x in given]), ValueError, str(first), str(second), advice
+    )
 
 
-@pytest.mark.parametrize("target", [(3, 2), (2, 1), (3,), (2, 3, 4, 1), (3, 2, 4), (2, 3, 5), (2, 3, 1), (6,), ()])
+@pytest.mark.parametrize(
+    "target", [(3, 2), (2, 1), (3,), (2, 3, 4, 1), (3, 2, 4), (2, 3, 5), (2, 3, 1), (6,), ()]
+)
 def test_shapes_of_rows_that_differ(target: tuple[int, ...]) -> None:
     """Labels have the shape of the logits without the class axis, probabilities that of the logits."""
     logits = np.zeros((2, 3, 4))
-    refused(pl.cross_entropy, [logits, np.zeros(target, int)], ValueError, "logits", "target", "(2, 3, 4)", str(target))
-    refused(pl.cross_entropy, [logits, np.zeros(target)], ValueError, "logits", "target", "(2, 3, 4)", str(target))
+    refused(
+        pl.cross_entropy,
+        [logits, np.zeros(target, int)],
+        ValueError,
+        "logits",
+        "target",
+        "(2, 3, 4)",
+        str(target),
+    )
+    refused(
+        pl.cross_entropy,
+        [logits, np.zeros(target)],
+        ValueError,
+        "logits",
+        "target",
+        "(2, 3, 4)",
+        str(target),
+    )
 
 
 def test_shapes_are_reported_as_they_were_given() -> None:
     """With the classes on another axis as well."""
     logits = np.zeros((4, 2, 3))
-    refused(pl.cross_entropy, [logits, np.zeros((3, 2), int)], ValueError, "(4, 2, 3)", "(3, 2)", class_axis=0)
-    refused(pl.cross_entropy, [logits, np.zeros((2, 3, 4))], ValueError, "(4, 2, 3)", "(2, 3, 4)", class_axis=0)
+    refused(
+        pl.cross_entropy,
+        [logits, np.zeros((3, 2), int)],
+        ValueError,
+        "(4, 2, 3)",
+        "(3, 2)",
+        class_axis=0,
+    )
+    refused(
+        pl.cross_entropy,
+        [logits, np.zeros((2, 3, 4))],
+        ValueError,
+        "(4, 2, 3)",
+        "(2, 3, 4)",
+        class_axis=0,
+    )
 
 
 def test_a_row_needs_its_axis() -> None:
     """A number has no classes, and no classes have no loss."""
     refused(pl.cross_entropy, [np.float64(1.0), 0], ValueError, "logits", "class")
     refused(pl.cross_entropy, [np.zeros(()), np.zeros((), int)], ValueError, "logits", "class")
-    refused(pl.cross_entropy, [np.zeros((3, 0)), np.zeros(3, int)], ValueError, "logits", "(3, 0)", "class")
-    refused(pl.cross_entropy, [np.zeros((3, 0)), np.zeros((3, 0))], ValueError, "logits", "(3, 0)", "class")
-    refused(pl.cross_entropy, [np.zeros((0, 3)), np.zeros(3, int)], ValueError, "logits", "(0, 3)", "class", class_axis=0)
+    refused(
+        pl.cross_entropy,
+        [np.zeros((3, 0)), np.zeros(3, int)],
+        ValueError,
+        "logits",
+        "(3, 0)",
+        "class",
+    )
+    refused(
+        pl.cross_entropy,
+        [np.zeros((3, 0)), np.zeros((3, 0))],
+        ValueError,
+        "logits",
+        "(3, 0)",
+        "class",
+    )
+    refused(
+        pl.cross_entropy,
+        [np.zeros((0, 3)), np.zeros(3, int)],
+        ValueError,
+        "logits",
+        "(0, 3)",
+        "class",
+        class_axis=0,
+    )
 
 
 @pytest.mark.parametrize(("loss", "way"), WAYS)
 @pytest.mark.parametrize("option", ["weights", "where"])
-@pytest.mark.parametrize("shape", [(5, 2, 3), (1, 2, 3), (2, 3, 1), (2,), (3, 2), (2, 4), (4,), (3, 1), (0,), (2, 0)])
-def test_weights_never_enlarge_the_result(loss: Loss, way: int, option: str, shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    "shape", [(5, 2, 3), (1, 2, 3), (2, 3, 1), (2,), (3, 2), (2, 4), (4,), (3, 1), (0,), (2, 0)]
+)
+def test_weights_never_enlarge_the_result(
+    loss: Loss, way: int, option: str, shape: tuple[int, ...]
+) -> None:
     """They are broadcast to the shape of the losses, and the losses never to theirs."""
     value = np.ones(shape, bool if option == "where" else float)
     refused(loss, arguments(loss, way), ValueError, option, str(shape), "(2, 3)", **{option: value})
-    refused(loss, on_strict(arguments(loss, way)), ValueError, option, str(shape), "(2, 3)", **{option: strict.asarray(value)})
+    refused(
+        loss,
+        on_strict(arguments(loss, way)),
+        ValueError,
+        option,
+        str(shape),
+        "(2, 3)",
+        **{option: strict.asarray(value)},
+    )
 
 
 @pytest.mark.parametrize(
     ("loss", "way", "loop"),
-    [(*case, loop) for case in WAYS for loop in [(), (1,), (1, 3), (2, 1), (0,)] if loop or case in ROWS],
+    [
+        (*case, loop)
+        for case in WAYS
+        for loop in [(), (1,), (1, 3), (2, 1), (0,)]
+        if loop or case in ROWS
+    ],
 )
 @pytest.mark.parametrize("option", ["weights", "where"])
-def test_weights_never_enlarge_an_axis_of_one(loss: Loss, way: int, option: str, loop: tuple[int, ...]) -> None:
+def test_weights_never_enlarge_an_axis_of_one(
+    loss: Loss, way: int, option: str, loop: tuple[int, ...]
+) -> None:
     """NumPy would broadcast the losses to the weights; here it is an error."""
     shape = (*(2 for _ in loop), 7)
     value = np.ones(shape, bool if option == "where" else float)
-    refused(loss, arguments(loss, way, loop), ValueError, option, str(shape), str(loop), **{option: value})
+    refused(
+        loss,
+        arguments(loss, way, loop),
+        ValueError,
+        option,
+        str(shape),
+        str(loop),
+        **{option: value},
+    )
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -199,7 +327,9 @@ def test_no_real_numbers(loss: Loss, way: int, kind: str) -> None:
     for i, name in enumerate(required(loss).arguments):
         given = arguments(loss, way)
         given[i] = make(given[i].shape)
-        refused(loss, given, TypeError, name, "" if loss.signature.domains[way][i].integer else words)
+        refused(
+            loss, given, TypeError, name, "" if loss.signature.domains[way][i].integer else words
+        )
 
 
 @pytest.mark.parametrize(("loss", "way", "option"), OPTIONS)
@@ -225,7 +355,14 @@ def test_complex_arrays_of_another_library(loss: Loss, way: int) -> None:
 def test_complex_class_weights_of_another_library(loss: Loss) -> None:
     """As with NumPy."""
     weights = strict.ones(CORE_SIZE, dtype=strict.complex128)
-    refused(loss, on_strict(arguments(loss, 0)), TypeError, "class_weights", "complex", class_weights=weights)
+    refused(
+        loss,
+        on_strict(arguments(loss, 0)),
+        TypeError,
+        "class_weights",
+        "complex",
+        class_weights=weights,
+    )
 
 
 @pytest.mark.parametrize(("loss", "way"), [case for case in WAYS if labels(*case)])
@@ -235,10 +372,14 @@ def test_labels_that_are_floats(loss: Loss, way: int, dtype: type) -> None:
     for i in labels(loss, way):
         given = arguments(loss, way)
         given[i] = given[i].astype(dtype)
-        refused(loss, given, TypeError, loss.signature.arguments[i], "integer", np.dtype(dtype).name)
+        refused(
+            loss, given, TypeError, loss.signature.arguments[i], "integer", np.dtype(dtype).name
+        )
     given = arguments(loss, way, ())
     given[labels(loss, way)[0]] = 1.0
-    refused(loss, given, TypeError, loss.signature.arguments[labels(loss, way)[0]], "integer", "1.0")
+    refused(
+        loss, given, TypeError, loss.signature.arguments[labels(loss, way)[0]], "integer", "1.0"
+    )
 
 
 @pytest.mark.parametrize(("loss", "way"), WAYS)
@@ -246,8 +387,17 @@ def test_labels_that_are_floats(loss: Loss, way: int, dtype: type) -> None:
 def test_a_mask_that_is_not_boolean(loss: Loss, way: int, dtype: type) -> None:
     """Numbers are weights; a mask is boolean."""
     mask: Any = np.ones((2, 3), dtype)
-    refused(loss, arguments(loss, way), TypeError, "where", "bool", np.dtype(dtype).name, where=mask)
+    refused(
+        loss, arguments(loss, way), TypeError, "where", "bool", np.dtype(dtype).name, where=mask
+    )
     refused(loss, arguments(loss, way), TypeError, "where", "bool", where=mask.tolist())
     refused(loss, arguments(loss, way), TypeError, "where", "bool", where=1)
     if dtype is not np.float32:
-        refused(loss, on_strict(arguments(loss, way)), TypeError, "where", "bool", where=strict.asarray(mask))
+        refused(
+            loss,
+            on_strict(arguments(loss, way)),
+            TypeError,
+            "where",
+            "bool",
+            where=strict.asarray(mask),
+        )

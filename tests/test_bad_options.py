@@ -8,14 +8,29 @@ import array_api_strict as strict
 import numpy as np
 import pytest
 from annotated_types import Ge, Gt, Le, Lt
-from arguments import CLASS_WAYS, CORE_SIZE, LOSSES, ROWS, WAYS, arguments, has, labels, parts, refused, required
+from arguments import (
+    CLASS_WAYS,
+    CORE_SIZE,
+    LOSSES,
+    ROWS,
+    WAYS,
+    arguments,
+    has,
+    labels,
+    parts,
+    refused,
+    required,
+)
 
 import portable_losses as pl
 from portable_losses.typing import Gap, Reduction
 
 Loss = pl.Loss[...]
 NUMBERS = [
-    (loss, name, parameter) for loss in LOSSES for name, parameter in loss.signature.parameters.items() if parameter.kind is float
+    (loss, name, parameter)
+    for loss in LOSSES
+    for name, parameter in loss.signature.parameters.items()
+    if parameter.kind is float
 ]
 """Each loss with each of its parameters that is a number."""
 
@@ -24,36 +39,77 @@ NUMBERS = [
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("reduction", ["batchmean", "avg", "MEAN", "", None, 1, True, ["mean"], ("mean",), b"mean"])
+@pytest.mark.parametrize(
+    "reduction", ["batchmean", "avg", "MEAN", "", None, 1, True, ["mean"], ("mean",), b"mean"]
+)
 def test_an_unknown_reduction(loss: Loss, reduction: Any) -> None:
     """There are three."""
-    refused(loss, arguments(loss, 0), ValueError, "reduction", "'mean'", "'sum'", "'none'", repr(reduction), reduction=reduction)
+    refused(
+        loss,
+        arguments(loss, 0),
+        ValueError,
+        "reduction",
+        "'mean'",
+        "'sum'",
+        "'none'",
+        repr(reduction),
+        reduction=reduction,
+    )
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("reduction", [np.ones(2), np.asarray(["mean"]), strict.ones(2)])
 def test_an_array_for_a_reduction(loss: Loss, reduction: Any) -> None:
     """As when weights are put in the wrong place."""
-    refused(loss, arguments(loss, 0), ValueError, "reduction", "'mean'", "'sum'", "'none'", reduction=reduction)
+    refused(
+        loss,
+        arguments(loss, 0),
+        ValueError,
+        "reduction",
+        "'mean'",
+        "'sum'",
+        "'none'",
+        reduction=reduction,
+    )
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_misspelt_option(loss: Loss) -> None:
     """The message has the right spelling."""
-    names = [name for name, shown in loss.signature.public.parameters.items() if shown.kind is shown.KEYWORD_ONLY]
+    names = [
+        name
+        for name, shown in loss.signature.public.parameters.items()
+        if shown.kind is shown.KEYWORD_ONLY
+    ]
     assert {"reduction", "weights", "where", "axis"} <= set(names)
     for name in names:
         misspelt = name[0] + name[2] + name[1] + name[3:] if len(name) > 2 else f"{name}{name}"
         if misspelt == name:
             misspelt = f"{name}{name[-1]}"
-        refused(loss, arguments(loss, 0), TypeError, repr(misspelt), f"did you mean {name}?", **{misspelt: 1})
+        refused(
+            loss,
+            arguments(loss, 0),
+            TypeError,
+            repr(misspelt),
+            f"did you mean {name}?",
+            **{misspelt: 1},
+        )
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_an_option_of_nobody(loss: Loss) -> None:
     """The message says which options there are."""
     refused(
-        loss, arguments(loss, 0), TypeError, "'xyz'", "reduction", "weights", "where", "axis", *loss.signature.parameters, xyz=1
+        loss,
+        arguments(loss, 0),
+        TypeError,
+        "'xyz'",
+        "reduction",
+        "weights",
+        "where",
+        "axis",
+        *loss.signature.parameters,
+        xyz=1,
     )
 
 
@@ -75,18 +131,25 @@ def test_an_array_by_keyword(loss: Loss) -> None:
 
 
 @pytest.mark.parametrize("loss", [loss for loss in LOSSES if not loss.signature.core])
-@pytest.mark.parametrize("option", ["class_axis", "class_weights", "ignore_index", "label_smoothing"])
+@pytest.mark.parametrize(
+    "option", ["class_axis", "class_weights", "ignore_index", "label_smoothing"]
+)
 def test_an_option_of_the_class_losses_elsewhere(loss: Loss, option: str) -> None:
     """A pointwise loss has no classes."""
     refused(loss, arguments(loss, 0), TypeError, repr(option), **{option: 0})
 
 
 @pytest.mark.parametrize(("loss", "way"), WAYS)
-@pytest.mark.parametrize("axis", [2, -3, 7, (0, 2), (-3,), 0.5, "0", [0, 1], (0, 0.5), (0, None), np.ones(2), {0}, ((0,), 1)])
+@pytest.mark.parametrize(
+    "axis",
+    [2, -3, 7, (0, 2), (-3,), 0.5, "0", [0, 1], (0, 0.5), (0, None), np.ones(2), {0}, ((0,), 1)],
+)
 def test_an_axis_that_is_none(loss: Loss, way: int, axis: Any) -> None:
     """The losses have two axes, whatever the core dimensions: an int, or a tuple of int."""
     refused(loss, arguments(loss, way), ValueError, "axis", "2", axis=axis)
-    refused(loss, [strict.asarray(x) for x in arguments(loss, way)], ValueError, "axis", "2", axis=axis)
+    refused(
+        loss, [strict.asarray(x) for x in arguments(loss, way)], ValueError, "axis", "2", axis=axis
+    )
 
 
 @pytest.mark.parametrize(("loss", "way"), WAYS)
@@ -109,16 +172,34 @@ def test_a_class_axis_that_is_none(loss: Loss, way: int, class_axis: Any) -> Non
     """The logits have three axes, and one of them is that of the classes."""
     if class_axis is None and loss.signature.options["class_axis"] is None:
         return  # which is the default where vectors are no rows
-    refused(loss, arguments(loss, way), ValueError, "class_axis", "(2, 3, 4)", class_axis=class_axis)
+    refused(
+        loss, arguments(loss, way), ValueError, "class_axis", "(2, 3, 4)", class_axis=class_axis
+    )
 
 
 @pytest.mark.parametrize(("loss", "way"), [case for case in WAYS if has(case[0], "class_weights")])
 @pytest.mark.parametrize("shape", [(), (1,), (3,), (5,), (4, 1), (1, 4), (2, 3, 4), (0,)])
 def test_class_weights_of_another_shape(loss: Loss, way: int, shape: tuple[int, ...]) -> None:
     """One weight for each class."""
-    refused(loss, arguments(loss, way), ValueError, "class_weights", str(shape), str(CORE_SIZE), class_weights=np.ones(shape))
+    refused(
+        loss,
+        arguments(loss, way),
+        ValueError,
+        "class_weights",
+        str(shape),
+        str(CORE_SIZE),
+        class_weights=np.ones(shape),
+    )
     given = [strict.asarray(x) for x in arguments(loss, way)]
-    refused(loss, given, ValueError, "class_weights", str(shape), str(CORE_SIZE), class_weights=strict.ones(shape))
+    refused(
+        loss,
+        given,
+        ValueError,
+        "class_weights",
+        str(shape),
+        str(CORE_SIZE),
+        class_weights=strict.ones(shape),
+    )
 
 
 @pytest.mark.parametrize(("loss", "way"), [case for case in WAYS if has(case[0], "ignore_index")])
@@ -128,10 +209,20 @@ def test_an_ignore_index_that_is_no_label(loss: Loss, way: int, ignored: Any) ->
     refused(loss, arguments(loss, way), TypeError, "ignore_index", "integer", ignore_index=ignored)
 
 
-@pytest.mark.parametrize(("loss", "way"), [case for case in WAYS if has(case[0], "ignore_index") and not labels(*case)])
+@pytest.mark.parametrize(
+    ("loss", "way"), [case for case in WAYS if has(case[0], "ignore_index") and not labels(*case)]
+)
 def test_an_ignore_index_beside_probabilities(loss: Loss, way: int) -> None:
     """No row of probabilities is a label: the message says so, and names the mask that does it."""
-    refused(loss, arguments(loss, way), ValueError, "ignore_index", "probabilities", "where", ignore_index=0)
+    refused(
+        loss,
+        arguments(loss, way),
+        ValueError,
+        "ignore_index",
+        "probabilities",
+        "where",
+        ignore_index=0,
+    )
     given = [strict.asarray(x) for x in arguments(loss, way)]
     refused(loss, given, ValueError, "ignore_index", "probabilities", "where", ignore_index=0)
 
@@ -140,18 +231,23 @@ def test_an_ignore_index_beside_probabilities(loss: Loss, way: int) -> None:
 
 
 @pytest.mark.parametrize(("loss", "name", "parameter"), NUMBERS)
-@pytest.mark.parametrize("value", ["1.0", None, b"1", 1j, [1.0], (1.0,), {}, np.ones(3), np.ones(()), strict.ones(()), len])
+@pytest.mark.parametrize(
+    "value",
+    ["1.0", None, b"1", 1j, [1.0], (1.0,), {}, np.ones(3), np.ones(()), strict.ones(()), len],
+)
 def test_a_parameter_that_is_no_number(loss: Loss, name: str, parameter: Any, value: Any) -> None:
     """It is one Python number for the whole call, no array."""
     if (value is None and parameter.optional) or (
         parameter.sequence and np.ndim(value) == 1 and not isinstance(value, (str, bytes))
     ):
         return  # tested where these mean something
-    refused(loss, arguments(loss, 0), TypeError, name, "number", type(value).__name__, **{name: value})
+    refused(
+        loss, arguments(loss, 0), TypeError, name, "number", type(value).__name__, **{name: value}
+    )
 
 
 def outside(parameter: Any) -> list[float]:
-    """Give numbers outside the range of a parameter, close to its ends and far away."""
+    """Return numbers outside the range of a parameter, close to its ends and far away."""
     found = [nan]
     for bounds in parameter.constraints:
         if isinstance(bounds, Gt | Ge):
@@ -188,7 +284,9 @@ def test_the_range_that_is_shown(loss: Loss, name: str, value: float, bounds: st
 
 @pytest.mark.parametrize(("loss", "name", "parameter"), NUMBERS)
 @pytest.mark.parametrize("kind", [np.float64, np.float32, np.float16, np.longdouble, Fraction])
-def test_every_kind_of_number_is_the_same_parameter(loss: Loss, name: str, parameter: Any, kind: Any) -> None:
+def test_every_kind_of_number_is_the_same_parameter(
+    loss: Loss, name: str, parameter: Any, kind: Any
+) -> None:
     """A NumPy scalar or a fraction gives the number that a Python float gives, in the same dtype, on every library."""
     if parameter.kind is not float:
         kind = np.int16

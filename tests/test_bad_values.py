@@ -16,18 +16,27 @@ from portable_losses.typing import Domain
 Loss = pl.Loss[...]
 LABELS = [case for case in WAYS if labels(*case)]
 BOUNDED = [
-    (loss, way, i) for loss, way in WAYS for i, domain in enumerate(loss.signature.domains[way]) if domain.interval is not None
+    (loss, way, i)
+    for loss, way in WAYS
+    for i, domain in enumerate(loss.signature.domains[way])
+    if domain.interval is not None
 ]
 """Each loss and way with each of its arguments that has bounds."""
 
 
 def offences(domain: Domain) -> list[float]:
-    """Give values outside a domain."""
+    """Return values outside a domain."""
     bounds: Any = domain.interval or Interval()
     ends = [(bounds.ge, -1), (bounds.gt, -1), (bounds.le, 1), (bounds.lt, 1)]
-    found = [end + sign * size for end, sign in ends if end is not None for size in (0.0078125, 3.0, inf)]
+    found = [
+        end + sign * size for end, sign in ends if end is not None for size in (0.0078125, 3.0, inf)
+    ]
     found += [end for end in (bounds.gt, bounds.lt) if end is not None]
-    return found + ([0.5 if 0.0 in domain.members else 0.0] if domain.members else []) + ([0.5] if domain.whole else [])
+    return (
+        found
+        + ([0.5 if 0.0 in domain.members else 0.0] if domain.members else [])
+        + ([0.5] if domain.whole else [])
+    )
 
 
 # Labels
@@ -50,7 +59,14 @@ def test_a_label_out_of_range(loss: Loss, way: int, bad: int) -> None:
 @pytest.mark.parametrize(("loss", "way"), LABELS)
 @pytest.mark.parametrize(
     ("dtype", "bad"),
-    [(np.uint8, 4), (np.uint8, 255), (np.int8, -128), (np.int16, -1), (np.uint64, 2**64 - 1), (np.uint64, 2**63)],
+    [
+        (np.uint8, 4),
+        (np.uint8, 255),
+        (np.int8, -128),
+        (np.int16, -1),
+        (np.uint64, 2**64 - 1),
+        (np.uint64, 2**63),
+    ],
 )
 def test_a_label_out_of_range_in_every_dtype(loss: Loss, way: int, dtype: type, bad: int) -> None:
     """The message has the value that was given, not what a conversion made of it."""
@@ -63,7 +79,12 @@ def test_a_label_out_of_range_in_every_dtype(loss: Loss, way: int, dtype: type, 
 
 def test_a_boolean_label_without_a_class() -> None:
     """True is class 1, which one class does not have."""
-    refused(pl.cross_entropy, [np.zeros((2, 1)), np.asarray([False, True])], ValueError, "target[1] is True")
+    refused(
+        pl.cross_entropy,
+        [np.zeros((2, 1)), np.asarray([False, True])],
+        ValueError,
+        "target[1] is True",
+    )
 
 
 def test_a_label_out_of_range_far_into_the_data() -> None:
@@ -89,7 +110,9 @@ def test_ignored_labels_are_no_offence_and_others_are(ignored: int) -> None:
         for a, b in zip(parts(found), parts(wanted), strict=True):
             np.testing.assert_array_equal(a, b)
     target[1, 1] = -7
-    refused(pl.cross_entropy, [logits, target], ValueError, "target[1, 1] is -7", ignore_index=ignored)
+    refused(
+        pl.cross_entropy, [logits, target], ValueError, "target[1, 1] is -7", ignore_index=ignored
+    )
 
 
 @pytest.mark.parametrize(("loss", "way"), LABELS)
@@ -119,8 +142,21 @@ def test_a_value_outside_its_domain(loss: Loss, way: int, i: int) -> None:
         given = arguments(loss, way)
         place = (1, 0, *(0 for _ in loss.signature.ways[way][i]))
         given[i][place] = given[i][1, 2] = bad
-        refused(loss, given, ValueError, f"{name}[{', '.join(map(str, place))}] is {bad!r}", domain.description, advice)
-        refused(loss, [x.astype(np.float32) if x.dtype == float else x for x in given], ValueError, f"is {bad!r}", name)
+        refused(
+            loss,
+            given,
+            ValueError,
+            f"{name}[{', '.join(map(str, place))}] is {bad!r}",
+            domain.description,
+            advice,
+        )
+        refused(
+            loss,
+            [x.astype(np.float32) if x.dtype == float else x for x in given],
+            ValueError,
+            f"is {bad!r}",
+            name,
+        )
         given = arguments(loss, way, ())
         if given[i].ndim == 0:
             given[i] = bad
@@ -132,12 +168,17 @@ def test_a_value_outside_its_domain_far_into_the_data(loss: Loss, way: int, i: i
     """Many blocks in, and whatever the order of memory, it is the first in the order of the indices."""
     rows, columns = many(loss, (72, 904))
     given = arguments(loss, way, (rows, columns))
-    place, later = (rows - 3, columns - 50, *(0 for _ in loss.signature.ways[way][i])), (rows - 2, 2)
+    place, later = (
+        (rows - 3, columns - 50, *(0 for _ in loss.signature.ways[way][i])),
+        (rows - 2, 2),
+    )
     given[i][place] = given[i][later] = offences(loss.signature.domains[way][i])[0]
     for order in ("C", "F"):
         refused_late = [np.asarray(x, order=order) for x in given]
         for method in methods(loss):
-            with pytest.raises(ValueError, match=rf"{loss.signature.arguments[i]}\[{rows - 3}, {columns - 50}"):
+            with pytest.raises(
+                ValueError, match=rf"{loss.signature.arguments[i]}\[{rows - 3}, {columns - 50}"
+            ):
                 getattr(loss, method)(*refused_late)
 
 
@@ -165,17 +206,32 @@ def test_a_negative_weight(loss: Loss, way: int, bad: float) -> None:
     weights = np.ones((2, 3))
     weights[1, 0] = weights[1, 2] = bad
     refused(loss, arguments(loss, way), ValueError, f"weights[1, 0] is {bad!r}", weights=weights)
-    refused(loss, arguments(loss, way), ValueError, f"weights[1] is {bad!r}", weights=weights[1, [1, 0, 2]])
+    refused(
+        loss,
+        arguments(loss, way),
+        ValueError,
+        f"weights[1] is {bad!r}",
+        weights=weights[1, [1, 0, 2]],
+    )
     refused(loss, arguments(loss, way), ValueError, f"weights is {bad!r}", weights=bad)
     for reduction in ("sum", "none"):
-        refused(loss, arguments(loss, way), ValueError, f"weights[1, 0] is {bad!r}", weights=weights, reduction=reduction)
+        refused(
+            loss,
+            arguments(loss, way),
+            ValueError,
+            f"weights[1, 0] is {bad!r}",
+            weights=weights,
+            reduction=reduction,
+        )
 
 
 @pytest.mark.parametrize(("loss", "way"), [case for case in WAYS if has(case[0], "class_weights")])
 def test_a_negative_class_weight(loss: Loss, way: int) -> None:
     """Even of a class that does not occur."""
     weights = np.asarray([1.0, 2.0, -0.5, -1.0])
-    refused(loss, arguments(loss, way), ValueError, "class_weights[2] is -0.5", class_weights=weights)
+    refused(
+        loss, arguments(loss, way), ValueError, "class_weights[2] is -0.5", class_weights=weights
+    )
     given = arguments(loss, way)
     if labels(loss, way):
         given[labels(loss, way)[0]][...] = 0
@@ -185,7 +241,10 @@ def test_a_negative_class_weight(loss: Loss, way: int) -> None:
 # What is left out is no offence
 
 
-@pytest.mark.parametrize(("loss", "way", "method"), [(loss, way, method) for loss, way in WAYS for method in methods(loss)])
+@pytest.mark.parametrize(
+    ("loss", "way", "method"),
+    [(loss, way, method) for loss, way in WAYS for method in methods(loss)],
+)
 @pytest.mark.parametrize("option", ["where", "weights"])
 def test_what_is_left_out_is_no_offence(loss: Loss, way: int, method: str, option: str) -> None:
     """A value outside its domain, a label out of range, NaN: left out by the mask or by a weight of 0."""
@@ -208,7 +267,9 @@ def test_the_weight_of_what_is_left_out_is_no_offence(loss: Loss, way: int, bad:
     """It contributes nothing, whatever it is."""
     keep = np.asarray([[True, False, True], [True, True, False]])
     wanted, wanted_gradient = loss.value_and_grad(*arguments(loss, way), where=keep)
-    value, gradient = loss.value_and_grad(*arguments(loss, way), where=keep, weights=np.where(keep, 1.0, bad))
+    value, gradient = loss.value_and_grad(
+        *arguments(loss, way), where=keep, weights=np.where(keep, 1.0, bad)
+    )
     for a, b in zip(parts((value, gradient)), parts((wanted, wanted_gradient)), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -259,12 +320,14 @@ def test_what_costs_nothing_is_checked_without_validation() -> None:
         refused(pl.mse_loss, [np.ones(3), np.ones((3, 1))], ValueError, "(3, 1)")
         refused(pl.mse_loss, [np.ones(3), np.full(3, "a")], TypeError, "target")
         refused(pl.huber_loss, [np.ones(3), np.ones(3)], ValueError, "delta", delta=-1.0)
-        refused(pl.mse_loss, [np.ones(3), np.ones(3)], ValueError, "reduction", reduction="batchmean")
+        refused(
+            pl.mse_loss, [np.ones(3), np.ones(3)], ValueError, "reduction", reduction="batchmean"
+        )
         refused(pl.cross_entropy, [np.ones((2, 3)), np.ones(2)], TypeError, "target")
 
 
 def is_validating() -> bool:
-    """Say whether a probability of 2 is an error here."""
+    """Return whether a probability of 2 is an error here."""
     try:
         pl.binary_cross_entropy([2.0], [1.0])
     except ValueError:

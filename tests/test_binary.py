@@ -10,12 +10,20 @@ import portable_losses as pl
 pytestmark = pytest.mark.eager
 
 INF = np.inf
-MARGIN_LOSSES = (pl.soft_margin_loss, pl.hinge_loss, pl.squared_hinge_loss, pl.perceptron_loss, pl.exponential_loss)
+MARGIN_LOSSES = (
+    pl.soft_margin_loss,
+    pl.hinge_loss,
+    pl.squared_hinge_loss,
+    pl.perceptron_loss,
+    pl.exponential_loss,
+)
 margin_losses = pytest.mark.parametrize("loss", MARGIN_LOSSES, ids=lambda loss: loss.__name__)
 
 
-def parts(backend: Any, loss: Any, pred: Any, target: Any, dtype: str, **parameters: Any) -> list[np.ndarray]:
-    """Give value, first and second derivative."""
+def parts(
+    backend: Any, loss: Any, pred: Any, target: Any, dtype: str, **parameters: Any
+) -> list[np.ndarray]:
+    """Return value, first and second derivative."""
     arrays = [backend.asarray(x, dtype) for x in (pred, target)]
     value, first = backend.call(loss.value_and_grad, *arrays, reduction="none", **parameters)
     _, second = backend.call(loss.grad_and_hess, *arrays, reduction="none", **parameters)
@@ -27,7 +35,9 @@ def parts(backend: Any, loss: Any, pred: Any, target: Any, dtype: str, **paramet
 
 @margin_losses
 def test_a_target_of_0_raises_on_numpy_and_says_what_to_do(loss):
-    with pytest.raises(ValueError, match=rf"{loss.__name__}: target .*target\[0\] is 0\.0 .*2 \* target - 1"):
+    with pytest.raises(
+        ValueError, match=rf"{loss.__name__}: target .*target\[0\] is 0\.0 .*2 \* target - 1"
+    ):
         loss(np.asarray([0.5, 1.0]), np.asarray([0.0, 1.0]))
 
 
@@ -49,22 +59,32 @@ def test_infinite_scores(backend, dtype, loss):
 
 def test_kinks_of_the_margin(backend, dtype):
     """At a margin of exactly 1, and at a score of 0, the derivative is that of the wrong side."""
-    np.testing.assert_array_equal(parts(backend, pl.hinge_loss, [1.0, -1.0, 2.0], [1.0, -1.0, 1.0], dtype)[1], [-1, 1, 0])
-    np.testing.assert_array_equal(parts(backend, pl.perceptron_loss, [0.0, 0.0, 2.0], [1.0, -1.0, 1.0], dtype)[1], [-1, 1, 0])
-    np.testing.assert_array_equal(parts(backend, pl.squared_hinge_loss, [1.0, 0.5], [1.0, 1.0], dtype)[2], [0, 2])
+    np.testing.assert_array_equal(
+        parts(backend, pl.hinge_loss, [1.0, -1.0, 2.0], [1.0, -1.0, 1.0], dtype)[1], [-1, 1, 0]
+    )
+    np.testing.assert_array_equal(
+        parts(backend, pl.perceptron_loss, [0.0, 0.0, 2.0], [1.0, -1.0, 1.0], dtype)[1], [-1, 1, 0]
+    )
+    np.testing.assert_array_equal(
+        parts(backend, pl.squared_hinge_loss, [1.0, 0.5], [1.0, 1.0], dtype)[2], [0, 2]
+    )
 
 
 def test_soft_margin_is_cross_entropy(backend, dtype):
     pred, target = np.asarray([-3.0, 0.0, 0.5, 20.0, -100.0]), np.asarray([1.0, 0.0, 1.0, 1.0, 0.0])
     signs = parts(backend, pl.soft_margin_loss, pred, 2 * target - 1, dtype)
-    for one, other in zip(signs, parts(backend, pl.binary_cross_entropy_with_logits, pred, target, dtype), strict=True):
+    for one, other in zip(
+        signs, parts(backend, pl.binary_cross_entropy_with_logits, pred, target, dtype), strict=True
+    ):
         np.testing.assert_allclose(one, other, rtol=16 * np.finfo(dtype).eps)
 
 
 def test_squared_hinge_is_the_square_of_the_hinge(backend, dtype):
     pred, target = [-3.0, 0.0, 0.5, 20.0], [1.0, -1.0, 1.0, 1.0]
     hinge, _, _ = parts(backend, pl.hinge_loss, pred, target, dtype)
-    np.testing.assert_array_equal(parts(backend, pl.squared_hinge_loss, pred, target, dtype)[0], hinge**2)
+    np.testing.assert_array_equal(
+        parts(backend, pl.squared_hinge_loss, pred, target, dtype)[0], hinge**2
+    )
 
 
 # Losses of a logit
@@ -97,7 +117,14 @@ def test_soft_targets_mix_yes_and_no(backend, dtype, loss, parameters):
 @pytest.mark.parametrize("gamma", [0.0, 0.25, 0.5, 1.0, 2.0, 7.0])
 def test_focal_loss_at_infinite_logits(backend, dtype, gamma):
     """0 where the target agrees, inf where it does not; the derivative ends at 0 and 1, for powers below 1 as well."""
-    value, first, second = parts(backend, pl.sigmoid_focal_loss, [INF, INF, -INF, -INF], [1.0, 0.0, 1.0, 0.0], dtype, gamma=gamma)
+    value, first, second = parts(
+        backend,
+        pl.sigmoid_focal_loss,
+        [INF, INF, -INF, -INF],
+        [1.0, 0.0, 1.0, 0.0],
+        dtype,
+        gamma=gamma,
+    )
     np.testing.assert_array_equal(value, [0, INF, INF, 0])
     np.testing.assert_array_equal(first, [0, 1, -1, 0])
     np.testing.assert_array_equal(second, 0)
@@ -109,16 +136,22 @@ def test_alpha_weighs_yes_and_no(backend, dtype, alpha):
     plain = parts(backend, pl.sigmoid_focal_loss, LOGITS, hard, dtype)
     weighed = parts(backend, pl.sigmoid_focal_loss, LOGITS, hard, dtype, alpha=alpha)
     for one, other in zip(weighed, plain, strict=True):
-        np.testing.assert_allclose(one, np.where(hard == 1, alpha, 1 - alpha) * other, rtol=8 * np.finfo(dtype).eps)
+        np.testing.assert_allclose(
+            one, np.where(hard == 1, alpha, 1 - alpha) * other, rtol=8 * np.finfo(dtype).eps
+        )
 
 
 @pytest.mark.parametrize("epsilon", [-1.0, -0.5, 0.0, 1.0, 3.0])
 def test_poly_is_cross_entropy_and_a_multiple_of_what_was_not_observed(backend, dtype, epsilon):
-    entropy = parts(backend, pl.binary_cross_entropy_with_logits, LOGITS, SOFT, dtype)[0].astype(float)
+    entropy = parts(backend, pl.binary_cross_entropy_with_logits, LOGITS, SOFT, dtype)[0].astype(
+        float
+    )
     yes = np.exp(-np.logaddexp(0, -LOGITS))
     missed = SOFT * (1 - yes) + (1 - SOFT) * yes
     value = parts(backend, pl.poly_binary_cross_entropy, LOGITS, SOFT, dtype, epsilon=epsilon)[0]
-    np.testing.assert_allclose(value, entropy + epsilon * missed, rtol=1e-5 if dtype == "float32" else 1e-13, atol=1e-7)
+    np.testing.assert_allclose(
+        value, entropy + epsilon * missed, rtol=1e-5 if dtype == "float32" else 1e-13, atol=1e-7
+    )
 
 
 def test_poly_keeps_its_digits_where_the_first_terms_cancel(backend, dtype):
@@ -132,7 +165,9 @@ def test_poly_keeps_its_digits_where_the_first_terms_cancel(backend, dtype):
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 4.0])
 def test_asymmetric_loss_of_a_no_below_the_clip_is_nothing(backend, dtype, gamma):
     below = [-INF, -800.0, -10.0, -1e-30, 0.0]
-    for part in parts(backend, pl.asymmetric_loss, below, np.zeros(5), dtype, gamma_negative=gamma, clip=0.5):
+    for part in parts(
+        backend, pl.asymmetric_loss, below, np.zeros(5), dtype, gamma_negative=gamma, clip=0.5
+    ):
         np.testing.assert_array_equal(part, 0)
 
 
@@ -141,17 +176,23 @@ def test_asymmetric_loss_keeps_its_digits_next_to_the_clip(backend, dtype, clip)
     """There the loss of a no is the square of the probability that is left, with the power 1."""
     centre = np.log(clip / (1 - clip))
     logit = np.asarray(centre + max(abs(centre), 1e-6) * 1e-4, dtype)
-    value, _, _ = parts(backend, pl.asymmetric_loss, [logit], [0.0], dtype, gamma_negative=1.0, clip=clip)
+    value, _, _ = parts(
+        backend, pl.asymmetric_loss, [logit], [0.0], dtype, gamma_negative=1.0, clip=clip
+    )
     left = clip * (1 - clip) * (float(logit) - centre)
     np.testing.assert_allclose(value, left**2, rtol=1e-2 if dtype == "float32" else 1e-3)
 
 
 def test_asymmetric_loss_of_infinite_logits(backend, dtype):
-    value, first, second = parts(backend, pl.asymmetric_loss, [INF, INF, -INF, -INF], [1.0, 0.0, 1.0, 0.0], dtype)
+    value, first, second = parts(
+        backend, pl.asymmetric_loss, [INF, INF, -INF, -INF], [1.0, 0.0, 1.0, 0.0], dtype
+    )
     np.testing.assert_allclose(value, [0, -(0.95**4) * np.log(0.05), INF, 0], rtol=1e-6)
     np.testing.assert_array_equal(first, [0, 0, -1, 0])
     np.testing.assert_array_equal(second, 0)
-    value, _, _ = parts(backend, pl.asymmetric_loss, [INF, INF, -INF, -INF], [1.0, 0.0, 1.0, 0.0], dtype, clip=0.0)
+    value, _, _ = parts(
+        backend, pl.asymmetric_loss, [INF, INF, -INF, -INF], [1.0, 0.0, 1.0, 0.0], dtype, clip=0.0
+    )
     np.testing.assert_array_equal(value, [0, INF, INF, 0])
 
 
@@ -159,11 +200,18 @@ def test_asymmetric_loss_of_infinite_logits(backend, dtype):
 def test_asymmetric_loss_with_equal_powers_is_the_focal_loss(backend, dtype, gamma):
     settings = {"gamma_negative": gamma, "gamma_positive": gamma, "clip": 0.0}
     one = parts(backend, pl.asymmetric_loss, LOGITS, SOFT, dtype, **settings)
-    for left, right in zip(one, parts(backend, pl.sigmoid_focal_loss, LOGITS, SOFT, dtype, gamma=gamma), strict=True):
-        np.testing.assert_allclose(left, right, rtol=8 * np.finfo(dtype).eps, atol=8 * np.finfo(dtype).eps)
+    for left, right in zip(
+        one, parts(backend, pl.sigmoid_focal_loss, LOGITS, SOFT, dtype, gamma=gamma), strict=True
+    ):
+        np.testing.assert_allclose(
+            left, right, rtol=8 * np.finfo(dtype).eps, atol=8 * np.finfo(dtype).eps
+        )
 
 
-@pytest.mark.parametrize("loss", [*MARGIN_LOSSES, pl.sigmoid_focal_loss, pl.asymmetric_loss, pl.poly_binary_cross_entropy])
+@pytest.mark.parametrize(
+    "loss",
+    [*MARGIN_LOSSES, pl.sigmoid_focal_loss, pl.asymmetric_loss, pl.poly_binary_cross_entropy],
+)
 def test_nan_stays_nan(backend, dtype, loss):
     """In the value and in the derivative, of that element and of no other."""
     value, first, _ = parts(backend, loss, [np.nan, 0.5, 3.0], [1.0, 1.0, 1.0], dtype)

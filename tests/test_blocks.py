@@ -14,7 +14,9 @@ MANY = 300_000
 """More than two blocks in float32 and in float64."""
 
 
-@pytest.mark.parametrize("loop", [(), (1,), (10,), (7, 3), (3, 1000), (2, 3, 500), (5, 0), (0,), (1, 1, 4000)])
+@pytest.mark.parametrize(
+    "loop", [(), (1,), (10,), (7, 3), (3, 1000), (2, 3, 500), (5, 0), (0,), (1, 1, 4000)]
+)
 @pytest.mark.parametrize("size", [1, 7, 100, 10**6])
 def test_blocks_cover_everything_once(loop, size):
     seen = np.zeros(loop, dtype=int)
@@ -26,14 +28,22 @@ def test_blocks_cover_everything_once(loop, size):
 
 def layouts(rng: np.random.Generator, dtype: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     pairs = {}
-    for name, shape in (("flat", (MANY,)), ("matrix", (MANY // 3, 3)), ("wide", (2, MANY)), ("cube", (10, 3, MANY // 10))):
+    for name, shape in (
+        ("flat", (MANY,)),
+        ("matrix", (MANY // 3, 3)),
+        ("wide", (2, MANY)),
+        ("cube", (10, 3, MANY // 10)),
+    ):
         pairs[name] = tuple(rng.standard_normal(shape).astype(dtype) for _ in range(2))
     pairs["fortran"] = tuple(np.asfortranarray(x) for x in pairs["matrix"])
     pairs["mixed"] = (pairs["matrix"][0], pairs["fortran"][1])
     pairs["strided"] = tuple(x[:, ::2] for x in pairs["wide"])
     pairs["reversed"] = tuple(x[::-1] for x in pairs["flat"])
     pairs["transposed"] = tuple(x.T for x in pairs["cube"])
-    pairs["broadcast"] = (pairs["matrix"][0], np.broadcast_to(pairs["matrix"][1][:1], (MANY // 3, 3)))
+    pairs["broadcast"] = (
+        pairs["matrix"][0],
+        np.broadcast_to(pairs["matrix"][1][:1], (MANY // 3, 3)),
+    )
     return pairs
 
 
@@ -49,7 +59,9 @@ def test_every_layout(dtype, layout):
     spacing = float(np.finfo(dtype).smallest_subnormal)
     np.testing.assert_allclose(gradient, 2 * residual / residual.size, rtol=tolerance, atol=spacing)
     total = pl.mse_loss(pred, target, reduction="none").astype(float)
-    np.testing.assert_allclose(total, residual**2, rtol=tolerance, atol=1e-7 if dtype == "float16" else 0)
+    np.testing.assert_allclose(
+        total, residual**2, rtol=tolerance, atol=1e-7 if dtype == "float16" else 0
+    )
 
 
 @pytest.mark.parametrize("axis", [None, 0, 1, (0, 1)])
@@ -63,13 +75,19 @@ def test_weights_over_many_blocks(axis, shape, modifier):
         "where": (rng.random(shape) < 0.5).astype(float),
         "column": np.broadcast_to(rng.random((shape[0], 1)), shape),
     }[modifier]
-    given = {"where": weights > 0} if modifier == "where" else {"weights": weights[:, :1] if modifier == "column" else weights}
+    given = (
+        {"where": weights > 0}
+        if modifier == "where"
+        else {"weights": weights[:, :1] if modifier == "column" else weights}
+    )
     value, gradient = pl.mse_loss.value_and_grad(pred, 0.0, axis=axis, **given)
     with np.errstate(invalid="ignore"):
         expected = np.sum(weights * pred**2, axis=axis) / np.sum(weights, axis=axis)
     total = np.sum(weights, axis=axis, keepdims=True)
     np.testing.assert_allclose(value, expected, rtol=1e-12)
-    np.testing.assert_allclose(gradient, 2 * pred * weights / np.where(total == 0, 1, total), rtol=1e-12)
+    np.testing.assert_allclose(
+        gradient, 2 * pred * weights / np.where(total == 0, 1, total), rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -82,15 +100,25 @@ def test_rows_of_classes_that_are_not_beside_each_other(dtype, classes):
     for target in (random.integers(0, classes, (2, 150)), prob):
         value, grad = pl.cross_entropy.value_and_grad(logits, target)
         for order, axis in (((0, 2, 1), 1), ((2, 1, 0), 0)):
-            turned = [np.ascontiguousarray(x.transpose([i for i in order if i < x.ndim])) for x in (logits, target)]
+            turned = [
+                np.ascontiguousarray(x.transpose([i for i in order if i < x.ndim]))
+                for x in (logits, target)
+            ]
             found, slope = pl.cross_entropy.value_and_grad(*turned, class_axis=axis)
             np.testing.assert_allclose(found, value, rtol=1e-6 if dtype == "float32" else 1e-14)
             close = 4 * np.finfo(dtype).eps
-            np.testing.assert_allclose(slope.transpose(np.argsort(order)), grad, rtol=close, atol=close * np.abs(grad).max())
+            np.testing.assert_allclose(
+                slope.transpose(np.argsort(order)),
+                grad,
+                rtol=close,
+                atol=close * np.abs(grad).max(),
+            )
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("loss", [loss for loss in LOSSES if not loss.signature.core], ids=lambda loss: loss.__name__)
+@pytest.mark.parametrize(
+    "loss", [loss for loss in LOSSES if not loss.signature.core], ids=lambda loss: loss.__name__
+)
 def test_memory_does_not_grow_with_the_data(loss, dtype):
     """Under 8 MiB beside the inputs, and beside the gradient, for each worker: what a loss says of its temporaries holds."""
     given = [x.astype(dtype) for x in arguments(loss, 0, (600_000,))]
@@ -112,7 +140,8 @@ def test_memory_does_not_grow_with_the_data(loss, dtype):
         for case in CASES
         for shape in ((120_000, 10), (24, 32_000))
         if case.core == ("class",)
-        and (case.name != "multilabel_margin_loss" or shape[1] == 10)  # which takes time with the square of the classes
+        # which takes time with the square of the classes
+        and (case.name != "multilabel_margin_loss" or shape[1] == 10)
         and case.name != "sinkhorn_loss"  # as this does, a hundred times over
     ],
 )

@@ -16,7 +16,7 @@ def example():
 
 @cache
 def reference():
-    """Give the loss of scikit-learn, and what the example gives on NumPy in float64."""
+    """Return the loss of scikit-learn, and what the example gives on NumPy in float64."""
     return example()["scikit_learn"]()[0], example()["train"]("NumPy", lambda x: x, progress=False)
 
 
@@ -28,7 +28,9 @@ def test_the_example_ends_where_scikit_learn_does(backend, dtype):
 
         compiled = {"compiled": jax.jit}
     of_scikit_learn, (of_numpy, accuracy_of_numpy) = reference()
-    loss, accuracy = example()["train"](backend.name, lambda x: backend.asarray(x, dtype), **compiled, progress=False)
+    loss, accuracy = example()["train"](
+        backend.name, lambda x: backend.asarray(x, dtype), **compiled, progress=False
+    )
     assert loss == pytest.approx(of_scikit_learn, rel=0, abs=1e-3)
     assert accuracy == accuracy_of_numpy == 1
     if dtype == "float64":

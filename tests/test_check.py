@@ -28,11 +28,17 @@ def public(monkeypatch):
 @pytest.mark.eager
 def test_the_command_ends_with_zero_and_names_every_loss(backend):
     """Beside each library once, which the command finds where it is installed."""
-    done = subprocess.run([sys.executable, "-m", "portable_losses"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "portable_losses"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0.153926265294477" in done.stdout
     assert f"numpy             {np.__version__}" in done.stdout
-    losses = [name for name in portable_losses.__all__ if isinstance(getattr(portable_losses, name), portable_losses.Loss)]
+    losses = [
+        name
+        for name in portable_losses.__all__
+        if isinstance(getattr(portable_losses, name), portable_losses.Loss)
+    ]
     assert len(losses) > 5
     for name in losses:
         assert f"\n{name} " in done.stdout
@@ -160,7 +166,10 @@ def test_libraries_that_cannot_be_used_are_named(monkeypatch, capsys):
     monkeypatch.setattr(_check, "_OPTIONAL", {name: name for name in names})
     assert portable_losses.check()
     printed = capsys.readouterr().out
-    assert f"without_device  {'1.2':{len(np.__version__)}}  no device (RuntimeError: the driver is missing)\n" in printed
+    assert (
+        f"without_device  {'1.2':{len(np.__version__)}}  no device (RuntimeError: the driver is missing)\n"
+        in printed
+    )
     assert "cannot be imported: OSError: libbroken.so is too old" in printed
     assert "cannot be imported: No module named 'other'" in printed
     assert "not_installed" not in printed

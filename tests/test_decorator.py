@@ -20,7 +20,9 @@ def test_the_decorator_refuses_what_is_no_formula() -> None:
     with pytest.raises(TypeError, match=shown):
 
         @loss
-        def with_a_parameter_by_position(xp: Any, pred: Any, target: Any, /, delta: float = 1.0) -> Any:
+        def with_a_parameter_by_position(
+            xp: Any, pred: Any, target: Any, /, delta: float = 1.0
+        ) -> Any:
             return pred - target
 
     with pytest.raises(TypeError, match=shown):
@@ -49,7 +51,9 @@ def difference(xp: Any, pred: Any, target: Any, /) -> Any:
     return pred - target
 
 
-@pytest.mark.parametrize("given", [(3,), (None,), (difference, difference), ("(class),()->()", 3), (difference, "()")])
+@pytest.mark.parametrize(
+    "given", [(3,), (None,), (difference, difference), ("(class),()->()", 3), (difference, "()")]
+)
 def test_the_decorator_takes_a_formula_or_signatures(given: tuple[Any, ...]) -> None:
     with pytest.raises(TypeError, match="loss"):
         decorate(*given)
@@ -105,22 +109,30 @@ def test_a_number_of_predictions_that_there_is_not(predicted: int) -> None:
 
 
 def test_a_default_out_of_range() -> None:
-    with pytest.raises(ValueError, match=r"wide_loss: delta must be a number in \(0, inf\), got 0.0"):
+    with pytest.raises(
+        ValueError, match=r"wide_loss: delta must be a number in \(0, inf\), got 0.0"
+    ):
 
         @loss
-        def wide_loss(xp: Namespace, pred: Real, target: Real, /, *, delta: Positive = 0.0) -> Array:
+        def wide_loss(
+            xp: Namespace, pred: Real, target: Real, /, *, delta: Positive = 0.0
+        ) -> Array:
             return pred - target
 
     with pytest.raises(TypeError, match="wordy_loss: delta must be a number"):
 
         @loss
-        def wordy_loss(xp: Namespace, pred: Real, target: Real, /, *, delta: Positive = "1") -> Array:  # type: ignore[assignment]
+        def wordy_loss(
+            xp: Namespace, pred: Real, target: Real, /, *, delta: Positive = "1"
+        ) -> Array:  # type: ignore[assignment]
             return pred - target
 
     with pytest.raises(ValueError, match="sided_loss: side must be one of"):
 
         @loss
-        def sided_loss(xp: Namespace, pred: Real, target: Real, /, *, side: Literal["low", "high"] = "middle") -> Array:  # type: ignore[assignment]
+        def sided_loss(
+            xp: Namespace, pred: Real, target: Real, /, *, side: Literal["low", "high"] = "middle"
+        ) -> Array:  # type: ignore[assignment]
             return pred - target
 
 
@@ -129,5 +141,7 @@ def test_a_parameter_named_like_an_option() -> None:
     with pytest.raises(TypeError, match=r"named_loss.*weights"):
 
         @loss
-        def named_loss(xp: Namespace, pred: Real, target: Real, /, *, weights: Positive = 1.0) -> Array:
+        def named_loss(
+            xp: Namespace, pred: Real, target: Real, /, *, weights: Positive = 1.0
+        ) -> Array:
             return weights * (pred - target)

@@ -20,13 +20,19 @@ RATES = np.asarray([1e-3, 0.4, 1.0, 1.0 + 2.0**-20, 3.0, 5.0, 70.0])
 COUNTS = np.asarray([1.0, 0.4, 1.0, 1.0, 2.0, 17.0, 30.0])
 
 
-def value(backend: Any, loss: Any, pred: Any, target: Any, dtype: str, **parameters: Any) -> np.ndarray:
+def value(
+    backend: Any, loss: Any, pred: Any, target: Any, dtype: str, **parameters: Any
+) -> np.ndarray:
     arrays = [backend.asarray(x, dtype) for x in (pred, target)]
-    found: np.ndarray = backend.to_numpy(backend.call(loss, *arrays, reduction="none", **parameters))
+    found: np.ndarray = backend.to_numpy(
+        backend.call(loss, *arrays, reduction="none", **parameters)
+    )
     return found
 
 
-def gradient(backend: Any, loss: Any, pred: Any, target: Any, dtype: str, **parameters: Any) -> np.ndarray:
+def gradient(
+    backend: Any, loss: Any, pred: Any, target: Any, dtype: str, **parameters: Any
+) -> np.ndarray:
     return value(backend, loss.grad, pred, target, dtype, **parameters)
 
 
@@ -36,12 +42,18 @@ def gradient(backend: Any, loss: Any, pred: Any, target: Any, dtype: str, **para
 def test_rates_of_0_and_inf(backend, dtype):
     rates, counts = [0.0, 0.0, 2.0, INF, INF], [0.0, 3.0, 0.0, 0.0, 3.0]
     for full in (False, True):
-        found = value(backend, pl.poisson_nll_loss, rates, counts, dtype, log_input=False, full=full)
+        found = value(
+            backend, pl.poisson_nll_loss, rates, counts, dtype, log_input=False, full=full
+        )
         np.testing.assert_array_equal(found, [0, INF, 2, INF, INF])
     found = gradient(backend, pl.poisson_nll_loss, rates, counts, dtype, log_input=False)
     np.testing.assert_array_equal(found, [1, -INF, 1, 1, 1])
-    np.testing.assert_array_equal(value(backend, pl.poisson_deviance_loss, rates, counts, dtype), [0, INF, 4, INF, INF])
-    np.testing.assert_array_equal(gradient(backend, pl.poisson_deviance_loss, rates, counts, dtype), [2, -INF, 2, 2, 2])
+    np.testing.assert_array_equal(
+        value(backend, pl.poisson_deviance_loss, rates, counts, dtype), [0, INF, 4, INF, INF]
+    )
+    np.testing.assert_array_equal(
+        gradient(backend, pl.poisson_deviance_loss, rates, counts, dtype), [2, -INF, 2, 2, 2]
+    )
 
 
 @pytest.mark.backends("jax")
@@ -68,8 +80,12 @@ def test_logarithms_of_such_rates(backend, dtype, full):
 @pytest.mark.parametrize("power", POWERS)
 def test_a_perfect_prediction_costs_nothing(backend, dtype, power):
     sizes = np.asarray([0.3, 1.0, 7.0])
-    np.testing.assert_array_equal(value(backend, pl.tweedie_deviance_loss, sizes, sizes, dtype, power=power), 0)
-    np.testing.assert_array_equal(gradient(backend, pl.tweedie_deviance_loss, sizes, sizes, dtype, power=power), 0)
+    np.testing.assert_array_equal(
+        value(backend, pl.tweedie_deviance_loss, sizes, sizes, dtype, power=power), 0
+    )
+    np.testing.assert_array_equal(
+        gradient(backend, pl.tweedie_deviance_loss, sizes, sizes, dtype, power=power), 0
+    )
 
 
 @pytest.mark.parametrize("power", POWERS)
@@ -87,7 +103,9 @@ def test_targets_of_0(backend, dtype, power):
     means = np.asarray([0.01, 1.0, 50.0], dtype)
     wide = means.astype(float)
     found = value(backend, pl.tweedie_deviance_loss, means, np.zeros(3), dtype, power=power)
-    np.testing.assert_allclose(found, 2 * wide ** (2 - power) / (2 - power), rtol=16 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(
+        found, 2 * wide ** (2 - power) / (2 - power), rtol=16 * np.finfo(dtype).eps
+    )
     found = gradient(backend, pl.tweedie_deviance_loss, means, np.zeros(3), dtype, power=power)
     np.testing.assert_allclose(found, 2 * wide ** (1 - power), rtol=16 * np.finfo(dtype).eps)
 
@@ -96,7 +114,9 @@ def test_targets_of_0(backend, dtype, power):
 def test_targets_below_0_with_negative_powers(backend, dtype, power):
     means, targets = np.asarray([0.5, 2.0, 2.0]), np.asarray([-1.0, -3.0, 0.0])
     found = value(backend, pl.tweedie_deviance_loss, means, targets, dtype, power=power)
-    expected = -2 * targets * means ** (1 - power) / (1 - power) + 2 * means ** (2 - power) / (2 - power)
+    expected = -2 * targets * means ** (1 - power) / (1 - power) + 2 * means ** (2 - power) / (
+        2 - power
+    )
     np.testing.assert_allclose(found, expected, rtol=16 * np.finfo(dtype).eps)
 
 
@@ -126,9 +146,14 @@ def test_domains_depend_on_the_power(power, pred, target, argument):
         pl.tweedie_deviance_loss(np.asarray([pred]), np.asarray([target]), power=power)
 
 
-@pytest.mark.parametrize(("power", "pred", "target"), [(0.0, -2.0, -3.0), (-1.0, 2.0, -3.0), (1.5, 2.0, 0.0), (1.0, 2.0, 0.0)])
+@pytest.mark.parametrize(
+    ("power", "pred", "target"),
+    [(0.0, -2.0, -3.0), (-1.0, 2.0, -3.0), (1.5, 2.0, 0.0), (1.0, 2.0, 0.0)],
+)
 def test_what_each_power_admits(power, pred, target):
-    assert np.isfinite(pl.tweedie_deviance_loss(np.asarray([pred]), np.asarray([target]), power=power))
+    assert np.isfinite(
+        pl.tweedie_deviance_loss(np.asarray([pred]), np.asarray([target]), power=power)
+    )
 
 
 def test_logarithms_of_rates_may_be_negative_and_rates_not():
@@ -149,7 +174,10 @@ def test_counts_are_whole_where_they_have_a_mass():
 # Identities
 
 
-@pytest.mark.parametrize(("power", "loss"), [(0.0, pl.mse_loss), (1.0, pl.poisson_deviance_loss), (2.0, pl.gamma_deviance_loss)])
+@pytest.mark.parametrize(
+    ("power", "loss"),
+    [(0.0, pl.mse_loss), (1.0, pl.poisson_deviance_loss), (2.0, pl.gamma_deviance_loss)],
+)
 def test_tweedie_contains_the_others(backend, dtype, power, loss):
     found = value(backend, pl.tweedie_deviance_loss, RATES, COUNTS, dtype, power=power)
     np.testing.assert_array_equal(found, value(backend, loss, RATES, COUNTS, dtype))
@@ -159,16 +187,28 @@ def test_tweedie_contains_the_others(backend, dtype, power, loss):
 def test_forms_of_different_powers_agree(backend, dtype, power):
     """There is a closed form for 3/2 and 3, and other sums and factors from 1.9, 4 and -8 on."""
     below, above = (
-        value(backend, pl.tweedie_deviance_loss, RATES, COUNTS, dtype, power=power + sign * 1e-7 * abs(power)).astype(float)
+        value(
+            backend,
+            pl.tweedie_deviance_loss,
+            RATES,
+            COUNTS,
+            dtype,
+            power=power + sign * 1e-7 * abs(power),
+        ).astype(float)
         for sign in (-1, 1)
     )
     found = value(backend, pl.tweedie_deviance_loss, RATES, COUNTS, dtype, power=power)
-    np.testing.assert_allclose(found, (below + above) / 2, rtol=1e-4 if dtype == "float32" else 1e-9)
+    np.testing.assert_allclose(
+        found, (below + above) / 2, rtol=1e-4 if dtype == "float32" else 1e-9
+    )
 
 
 @pytest.mark.parametrize("power", POWERS)
 def test_the_unit_is_that_of_the_target_to_the_power_of_two_minus_the_power(backend, dtype, power):
-    one, other = (value(backend, pl.tweedie_deviance_loss, k * RATES, k * COUNTS, dtype, power=power) for k in (1, 2))
+    one, other = (
+        value(backend, pl.tweedie_deviance_loss, k * RATES, k * COUNTS, dtype, power=power)
+        for k in (1, 2)
+    )
     np.testing.assert_allclose(other, 2.0 ** (2 - power) * one, rtol=64 * np.finfo(dtype).eps)
 
 
@@ -180,15 +220,22 @@ def test_large_powers(dtype, power):
     found = pl.tweedie_deviance_loss(pred, target, reduction="none", power=power)
     with mp.workdps(DIGITS):
         for mean, y, loss in zip(pred, target, found, strict=True):
-            right = exact.deviance.tweedie_deviance_loss(mpf(float(mean)), mpf(float(y)), mpf(power))[0]
+            right = exact.deviance.tweedie_deviance_loss(
+                mpf(float(mean)), mpf(float(y)), mpf(power)
+            )[0]
             assert abs(mpf(float(loss)) - right) <= 8 * float(np.finfo(dtype).eps) * abs(right)
 
 
 def test_the_deviance_is_twice_what_the_likelihood_lacks(backend, dtype):
-    nll, best = (value(backend, pl.poisson_nll_loss, x, COUNTS, dtype, log_input=False) for x in (RATES, COUNTS))
+    nll, best = (
+        value(backend, pl.poisson_nll_loss, x, COUNTS, dtype, log_input=False)
+        for x in (RATES, COUNTS)
+    )
     found = value(backend, pl.poisson_deviance_loss, RATES, COUNTS, dtype)
     scale = np.abs(nll) + np.abs(best) + COUNTS
-    assert np.all(np.abs(found - 2 * (nll.astype(float) - best)) <= 16 * np.finfo(dtype).eps * scale)
+    assert np.all(
+        np.abs(found - 2 * (nll.astype(float) - best)) <= 16 * np.finfo(dtype).eps * scale
+    )
 
 
 @pytest.mark.parametrize("full", [False, True])
@@ -203,9 +250,14 @@ def test_full_adds_the_factorial(backend, dtype):
     counts = np.asarray([0.0, 1.0, 1.5, 2.0, 5.0, 100.0])
     rates = counts + 0.25
     factorials = np.asarray([lgamma(count + 1) for count in counts])
-    plain, full = (value(backend, pl.poisson_nll_loss, rates, counts, dtype, log_input=False, full=x) for x in (False, True))
+    plain, full = (
+        value(backend, pl.poisson_nll_loss, rates, counts, dtype, log_input=False, full=x)
+        for x in (False, True)
+    )
     scale = rates + counts * np.abs(np.log(rates)) + factorials
-    assert np.all(np.abs(full - plain.astype(float) - factorials) <= 8 * np.finfo(dtype).eps * scale)
+    assert np.all(
+        np.abs(full - plain.astype(float) - factorials) <= 8 * np.finfo(dtype).eps * scale
+    )
 
 
 @pytest.mark.parametrize("log_input", [False, True])
@@ -213,7 +265,9 @@ def test_likelihoods_of_large_counts_do_not_cancel(backend, dtype, log_input):
     """Three terms of 1e8 leave nothing in float32; half the logarithm of 2 pi y is what is right."""
     count = 1e7
     pred = np.asarray(np.log(count) if log_input else count, dtype)
-    found = value(backend, pl.poisson_nll_loss, [pred], [count], dtype, log_input=log_input, full=True)
+    found = value(
+        backend, pl.poisson_nll_loss, [pred], [count], dtype, log_input=log_input, full=True
+    )
     rate = np.exp(pred.astype(float)) if log_input else count
     expected = 0.5 * np.log(2 * np.pi * count) + (rate - count) ** 2 / (2 * count)
     np.testing.assert_allclose(found, expected, rtol=1e-3)
@@ -231,15 +285,30 @@ def test_likelihoods_of_large_counts_do_not_cancel(backend, dtype, log_input):
 )
 def test_masses_add_up_to_1(backend, dtype, loss, pred, parameters):
     found = value(backend, loss, np.full(400, pred), np.arange(400.0), dtype, **parameters)
-    np.testing.assert_allclose(np.sum(np.exp(-found.astype(float))), 1, rtol=1e-6 if dtype == "float32" else 1e-13)
+    np.testing.assert_allclose(
+        np.sum(np.exp(-found.astype(float))), 1, rtol=1e-6 if dtype == "float32" else 1e-13
+    )
 
 
 @pytest.mark.parametrize(("mean", "dispersion"), [(3.0, 0.5), (0.3, 4.0)])
-def test_the_variance_is_the_mean_and_the_dispersion_times_its_square(backend, dtype, mean, dispersion):
+def test_the_variance_is_the_mean_and_the_dispersion_times_its_square(
+    backend, dtype, mean, dispersion
+):
     counts = np.arange(2000.0)
-    mass = np.exp(-value(backend, pl.negative_binomial_nll_loss, np.full(2000, mean), counts, dtype, dispersion=dispersion))
+    mass = np.exp(
+        -value(
+            backend,
+            pl.negative_binomial_nll_loss,
+            np.full(2000, mean),
+            counts,
+            dtype,
+            dispersion=dispersion,
+        )
+    )
     np.testing.assert_allclose(np.sum(mass * counts), mean, rtol=1e-5)
-    np.testing.assert_allclose(np.sum(mass * (counts - mean) ** 2), mean + dispersion * mean**2, rtol=1e-5)
+    np.testing.assert_allclose(
+        np.sum(mass * (counts - mean) ** 2), mean + dispersion * mean**2, rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize(

@@ -42,12 +42,16 @@ def logarithm(x: Any) -> np.ndarray:
 def test_kl_div_of_two_rows(backend, dtype):
     """Per row, as SciPy, Keras and optax have it; and with a class that is impossible in both, where optax is NaN."""
     target = np.asarray([[0.5, 0.5, 0.0], [1 / 3, 1 / 3, 1 / 3], [0.0, 0.5, 0.5]], dtype=dtype)
-    log_pred = logarithm(np.asarray([[0.25, 0.5, 0.25], [0.2, 0.3, 0.5], [0.0, 0.5, 0.5]], dtype=dtype))
+    log_pred = logarithm(
+        np.asarray([[0.25, 0.5, 0.25], [0.2, 0.3, 0.5], [0.0, 0.5, 0.5]], dtype=dtype)
+    )
     arrays = backend.asarray(log_pred), backend.asarray(target)
     value, gradient = backend.call(pl.kl_div.value_and_grad, *arrays, reduction="none")
     close(backend, value, [0.34657359, 0.07024064, 0.0], "float32")
     np.testing.assert_array_equal(backend.to_numpy(gradient), -target)
-    close(backend, backend.call(pl.kl_div, *arrays), np.mean([0.34657359, 0.07024064, 0.0]), "float32")
+    close(
+        backend, backend.call(pl.kl_div, *arrays), np.mean([0.34657359, 0.07024064, 0.0]), "float32"
+    )
 
 
 def test_kl_div_of_logarithms(backend, dtype):
@@ -56,7 +60,9 @@ def test_kl_div_of_logarithms(backend, dtype):
     log_pred, log_target = logarithm(SECOND).astype(dtype), logarithm(target)
     log_pred[:5, 0] = -np.inf
     arrays = backend.asarray(log_pred), backend.asarray(log_target)
-    value, gradient = backend.call(pl.kl_div.value_and_grad, *arrays, reduction="none", log_target=True)
+    value, gradient = backend.call(
+        pl.kl_div.value_and_grad, *arrays, reduction="none", log_target=True
+    )
     wide = np.exp(log_target.astype(np.float64))
     with np.errstate(invalid="ignore"):
         terms = np.where(wide == 0, 0.0, wide * (log_target.astype(np.float64) - log_pred))
@@ -66,11 +72,15 @@ def test_kl_div_of_logarithms(backend, dtype):
     assert np.all(backend.to_numpy(second) == 0)
 
 
-@pytest.mark.parametrize(("log_target", "target"), [(False, 0.5), (True, -1.0), (True, -800.0), (True, -2000.0)])
+@pytest.mark.parametrize(
+    ("log_target", "target"), [(False, 0.5), (True, -1.0), (True, -800.0), (True, -2000.0)]
+)
 def test_kl_div_of_what_was_impossible(backend, dtype, log_target, target):
     """It is infinite, also where the probability is none to the dtype, and its derivative is finite."""
     arrays = backend.asarray([[-np.inf, 0.0]], dtype), backend.asarray([[target, target]], dtype)
-    value, gradient = backend.call(pl.kl_div.value_and_grad, *arrays, reduction="none", log_target=log_target)
+    value, gradient = backend.call(
+        pl.kl_div.value_and_grad, *arrays, reduction="none", log_target=log_target
+    )
     assert backend.to_numpy(value) == np.inf
     assert np.all(np.isfinite(backend.to_numpy(gradient)))
 
@@ -87,11 +97,19 @@ def test_the_domains_of_kl_div():
     probabilities, logarithms = np.asarray([0.25, 0.75]), np.log([0.25, 0.75])
     assert pl.kl_div(logarithms, probabilities) == pytest.approx(0.0, abs=1e-16)
     assert pl.kl_div(logarithms, logarithms, log_target=True) == 0
-    with pytest.raises(ValueError, match=r"log_pred must hold log-probabilities, .* log_pred\[0\] is 0.25 .*log_softmax"):
+    with pytest.raises(
+        ValueError,
+        match=r"log_pred must hold log-probabilities, .* log_pred\[0\] is 0.25 .*log_softmax",
+    ):
         pl.kl_div(probabilities, probabilities)
-    with pytest.raises(ValueError, match=r"target must hold probabilities in \[0, 1\], but target\[0\] is -1.38.*`exp`"):
+    with pytest.raises(
+        ValueError,
+        match=r"target must hold probabilities in \[0, 1\], but target\[0\] is -1.38.*`exp`",
+    ):
         pl.kl_div(logarithms, logarithms)
-    with pytest.raises(ValueError, match=r"target must hold log-probabilities, .* target\[0\] is 0.25"):
+    with pytest.raises(
+        ValueError, match=r"target must hold log-probabilities, .* target\[0\] is 0.25"
+    ):
         pl.kl_div(logarithms, probabilities, log_target=True)
     with pytest.raises(ValueError, match="reduction='mean'"):
         pl.kl_div(logarithms, probabilities, reduction="batchmean")  # type: ignore[arg-type]
@@ -104,7 +122,13 @@ def test_kl_div_is_cross_entropy_without_the_entropy_of_the_target(backend, dtyp
     entropy = -np.sum(target * np.log(target), axis=-1)
     arrays = [backend.asarray(x) for x in (log_pred, target, logits)]
     divergence = backend.to_numpy(pl.kl_div(*arrays[:2], reduction="none"))
-    close(backend, pl.cross_entropy(arrays[2], arrays[1], reduction="none"), divergence + entropy, dtype, 64)
+    close(
+        backend,
+        pl.cross_entropy(arrays[2], arrays[1], reduction="none"),
+        divergence + entropy,
+        dtype,
+        64,
+    )
 
 
 @pytest.mark.backends("torch", "jax")
@@ -141,18 +165,26 @@ def test_gradients_with_respect_to_the_target(backend, dtype, loss):
 def test_the_same_row_costs_nothing(backend, dtype, loss):
     rows = np.concatenate([FIRST, np.eye(5), np.zeros((1, 5)), np.ones((1, 5))]).astype(dtype)
     rows[:5, 2] = 0
-    value, gradient = backend.call(loss.value_and_grad, backend.asarray(rows), backend.asarray(rows), reduction="none")
+    value, gradient = backend.call(
+        loss.value_and_grad, backend.asarray(rows), backend.asarray(rows), reduction="none"
+    )
     assert np.all(backend.to_numpy(value) == 0)
     slope = backend.to_numpy(gradient)
     of_nothing = {pl.generalized_kl_loss: 1.0, pl.js_divergence_loss: np.log(2) / 2}.get(loss, 0.0)
     assert np.all(slope[rows > 0] == 0)
     close(backend, slope[rows == 0], of_nothing, dtype)
-    _, second = backend.call(loss.grad_and_hess, backend.asarray(rows), backend.asarray(rows), reduction="none")
+    _, second = backend.call(
+        loss.grad_and_hess, backend.asarray(rows), backend.asarray(rows), reduction="none"
+    )
     assert np.all(np.isfinite(backend.to_numpy(second)))
 
 
 @pytest.mark.parametrize("gap", [2.0**-52, 1e-12, 1e-8, 1e-4])
-@pytest.mark.parametrize("loss", [pl.generalized_kl_loss, pl.js_divergence_loss, pl.hellinger_loss], ids=lambda x: x.__name__)
+@pytest.mark.parametrize(
+    "loss",
+    [pl.generalized_kl_loss, pl.js_divergence_loss, pl.hellinger_loss],
+    ids=lambda x: x.__name__,
+)
 def test_a_small_difference_keeps_its_digits(loss, gap):
     pred, target = np.asarray([0.5 + gap, 0.5 - gap]), np.asarray([0.5, 0.5])
     with mp.workdps(50):
@@ -165,9 +197,16 @@ def test_a_small_difference_keeps_its_digits(loss, gap):
 # Where a prediction is 0
 
 
-@pytest.mark.parametrize("loss", [pl.generalized_kl_loss, pl.js_divergence_loss, pl.hellinger_loss], ids=lambda x: x.__name__)
+@pytest.mark.parametrize(
+    "loss",
+    [pl.generalized_kl_loss, pl.js_divergence_loss, pl.hellinger_loss],
+    ids=lambda x: x.__name__,
+)
 def test_a_prediction_of_0(backend, dtype, loss):
-    pred, target = backend.asarray([[0.0, 0.5, 0.5]], dtype), backend.asarray([[0.5, 0.5, 0.0]], dtype)
+    pred, target = (
+        backend.asarray([[0.0, 0.5, 0.5]], dtype),
+        backend.asarray([[0.5, 0.5, 0.0]], dtype),
+    )
     value, gradient = backend.call(loss.value_and_grad, pred, target)
     expected = {
         pl.generalized_kl_loss: (np.inf, 1.0),
@@ -184,10 +223,15 @@ def test_a_prediction_of_0(backend, dtype, loss):
 
 
 @pytest.mark.backends("torch", "jax")
-@pytest.mark.parametrize("loss", [pl.js_divergence_loss, pl.hellinger_loss], ids=lambda x: x.__name__)
+@pytest.mark.parametrize(
+    "loss", [pl.js_divergence_loss, pl.hellinger_loss], ids=lambda x: x.__name__
+)
 def test_autodiff_at_a_prediction_of_0(backend, dtype, loss):
     """There the derivative is infinite, which JAX and backward passes of torch are told; of the operations it is finite."""
-    pred, target = backend.asarray([[0.0, 0.5, 0.5]], dtype), backend.asarray([[0.5, 0.5, 0.0]], dtype)
+    pred, target = (
+        backend.asarray([[0.0, 0.5, 0.5]], dtype),
+        backend.asarray([[0.5, 0.5, 0.0]], dtype),
+    )
     expected = backend.to_numpy(loss.grad(pred, target))
     assert expected[0, 0] == -np.inf
     if backend.base == "jax":
@@ -211,12 +255,17 @@ def test_js_divergence_is_symmetric(backend, dtype):
     for beta in (0.5, 0.125, 0.75):
         one = backend.call(pl.js_divergence_loss, first, second, beta=beta, reduction="none")
         other = backend.call(pl.js_divergence_loss, second, first, beta=1 - beta, reduction="none")
-        np.testing.assert_allclose(backend.to_numpy(one), backend.to_numpy(other), rtol=16 * float(np.finfo(dtype).eps))
+        np.testing.assert_allclose(
+            backend.to_numpy(one), backend.to_numpy(other), rtol=16 * float(np.finfo(dtype).eps)
+        )
 
 
 def test_js_divergence_of_what_has_nothing_in_common(backend, dtype):
     """It is the entropy of beta."""
-    pred, target = backend.asarray([0.25, 0.75, 0.0, 0.0], dtype), backend.asarray([0.0, 0.0, 0.5, 0.5], dtype)
+    pred, target = (
+        backend.asarray([0.25, 0.75, 0.0, 0.0], dtype),
+        backend.asarray([0.0, 0.0, 0.5, 0.5], dtype),
+    )
     for beta in (0.5, 0.1, 1e-3):
         entropy = -beta * np.log(beta) - (1 - beta) * np.log1p(-beta)
         close(backend, backend.call(pl.js_divergence_loss, pred, target, beta=beta), entropy, dtype)
@@ -239,9 +288,15 @@ def test_js_divergence_towards_the_ends_of_beta(beta):
             assert abs(pl.js_divergence_loss(pred, target, beta=beta) / value - 1) < 1e-15
             found = pl.js_divergence_loss.grad(pred, target, beta=beta)
             assert max(abs(x / y - 1) for x, y in zip(found, first, strict=True)) < 1e-15
-    limit = pl.generalized_kl_loss(FIRST, SECOND) if beta < 0.5 else pl.generalized_kl_loss(SECOND, FIRST)
+    limit = (
+        pl.generalized_kl_loss(FIRST, SECOND)
+        if beta < 0.5
+        else pl.generalized_kl_loss(SECOND, FIRST)
+    )
     smaller = min(beta, 1 - beta)
-    assert pl.js_divergence_loss(FIRST, SECOND, beta=beta) / smaller == pytest.approx(limit, rel=3 * smaller**0.5)
+    assert pl.js_divergence_loss(FIRST, SECOND, beta=beta) / smaller == pytest.approx(
+        limit, rel=3 * smaller**0.5
+    )
 
 
 @pytest.mark.parametrize("beta", [0.0, 1.0, -0.1, 1.5, np.nan])
@@ -257,7 +312,12 @@ def test_the_distances_bound_each_other(backend, dtype):
     arrays = [backend.asarray(x.astype(dtype)) for x in (FIRST, SECOND)]
     variation, hellinger, wasserstein, divergence = (
         backend.to_numpy(backend.call(loss, *arrays, reduction="none"))
-        for loss in (pl.total_variation_loss, pl.hellinger_loss, pl.wasserstein_loss, pl.js_divergence_loss)
+        for loss in (
+            pl.total_variation_loss,
+            pl.hellinger_loss,
+            pl.wasserstein_loss,
+            pl.js_divergence_loss,
+        )
     )
     assert np.all(hellinger**2 <= variation)
     assert np.all(variation <= np.sqrt(2) * hellinger)
@@ -266,9 +326,14 @@ def test_the_distances_bound_each_other(backend, dtype):
     assert np.all(divergence <= np.log(2) * variation)
 
 
-@pytest.mark.parametrize("loss", [pl.total_variation_loss, pl.hellinger_loss], ids=lambda x: x.__name__)
+@pytest.mark.parametrize(
+    "loss", [pl.total_variation_loss, pl.hellinger_loss], ids=lambda x: x.__name__
+)
 def test_the_distance_of_what_has_nothing_in_common_is_1(backend, dtype, loss):
-    pred, target = backend.asarray([0.25, 0.75, 0.0, 0.0], dtype), backend.asarray([0.0, 0.0, 0.5, 0.5], dtype)
+    pred, target = (
+        backend.asarray([0.25, 0.75, 0.0, 0.0], dtype),
+        backend.asarray([0.0, 0.0, 0.5, 0.5], dtype),
+    )
     close(backend, backend.call(loss, pred, target), 1.0, dtype, 2)
 
 
@@ -281,8 +346,13 @@ def test_the_way_between_two_classes(backend, dtype):
         backend.asarray(np.tile(corners, (4, 1))),
         reduction="none",
     )
-    np.testing.assert_array_equal(backend.to_numpy(value), [abs(i - j) for i in range(4) for j in range(4)])
-    pair = np.stack([FIRST[:, 0], 1 - FIRST[:, 0]], axis=1), np.stack([SECOND[:, 0], 1 - SECOND[:, 0]], axis=1)
+    np.testing.assert_array_equal(
+        backend.to_numpy(value), [abs(i - j) for i in range(4) for j in range(4)]
+    )
+    pair = (
+        np.stack([FIRST[:, 0], 1 - FIRST[:, 0]], axis=1),
+        np.stack([SECOND[:, 0], 1 - SECOND[:, 0]], axis=1),
+    )
     arrays = [backend.asarray(x.astype(dtype)) for x in pair]
     expected = backend.to_numpy(pl.total_variation_loss(*arrays, reduction="none"))
     close(backend, pl.wasserstein_loss(*arrays, reduction="none"), expected, dtype)
@@ -290,11 +360,19 @@ def test_the_way_between_two_classes(backend, dtype):
 
 def test_the_last_class_has_nowhere_to_go(backend, dtype):
     """Sums that differ after rounding, or altogether, do not count, and a single class never does."""
-    pred, target = backend.asarray([0.25, 0.25, 0.25], dtype), backend.asarray([0.25, 0.25, 0.5], dtype)
+    pred, target = (
+        backend.asarray([0.25, 0.25, 0.25], dtype),
+        backend.asarray([0.25, 0.25, 0.5], dtype),
+    )
     value, gradient = backend.call(pl.wasserstein_loss.value_and_grad, pred, target)
     assert backend.to_numpy(value) == 0
     assert np.all(backend.to_numpy(gradient) == 0)
-    assert backend.to_numpy(pl.wasserstein_loss(backend.asarray([1.0], dtype), backend.asarray([0.5], dtype))) == 0
+    assert (
+        backend.to_numpy(
+            pl.wasserstein_loss(backend.asarray([1.0], dtype), backend.asarray([0.5], dtype))
+        )
+        == 0
+    )
 
 
 def test_the_sign_of_what_rounding_hides():
@@ -303,7 +381,9 @@ def test_the_sign_of_what_rounding_hides():
     with mp.workdps(50):
         assert mpf(0.1) + mpf(0.2) - mpf(0.3) > 0
     np.testing.assert_array_equal(gradient, [3.0, 2.0, 1.0, 0.0])
-    np.testing.assert_array_equal(pl.wasserstein_loss.grad([1.0, 1e-20, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]), [3.0, 2.0, 1.0, 0.0])
+    np.testing.assert_array_equal(
+        pl.wasserstein_loss.grad([1.0, 1e-20, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]), [3.0, 2.0, 1.0, 0.0]
+    )
 
 
 # All of them
@@ -326,7 +406,9 @@ def test_the_class_axis_may_be_anywhere(backend, dtype, loss, class_axis):
 @each
 def test_both_layouts_of_many_blocks(backend, dtype, loss, classes):
     """Few classes are copied in front, many stay where they are; the rows fill more than one block."""
-    pred, target = np.random.default_rng(9).dirichlet(np.ones(classes), (2, 2**17 // classes)).astype(dtype)
+    pred, target = (
+        np.random.default_rng(9).dirichlet(np.ones(classes), (2, 2**17 // classes)).astype(dtype)
+    )
     value, gradient = loss.value_and_grad(pred, target, reduction="none")
     for i in range(0, len(pred), len(pred) // 7):
         one, slope = loss.value_and_grad(pred[i], target[i])

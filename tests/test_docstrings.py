@@ -17,25 +17,40 @@ import portable_losses
 from portable_losses.special import Special
 
 CONFIGURATION = Path(__file__).parents[1] / "pyproject.toml"
-LOSSES = {name for name in portable_losses.__all__ if isinstance(getattr(portable_losses, name), portable_losses.Loss)}
+LOSSES = {
+    name
+    for name in portable_losses.__all__
+    if isinstance(getattr(portable_losses, name), portable_losses.Loss)
+}
 
 
 def public_objects():
-    """Give the dotted name of each public function, class, method and loss."""
-    modules = [f"portable_losses.{module.name}" for module in pkgutil.iter_modules(portable_losses.__path__)]
+    """Return the dotted name of each public function, class, method and loss."""
+    modules = [
+        f"portable_losses.{module.name}"
+        for module in pkgutil.iter_modules(portable_losses.__path__)
+    ]
     for module in ["portable_losses", *(name for name in modules if "._" not in name)]:
         for name in importlib.import_module(module).__all__:
             thing = getattr(importlib.import_module(module), name)
             if callable(thing) and getattr(thing, "__module__", "").startswith("portable_losses"):
                 yield f"{module}.{name}"
                 if inspect.isclass(thing):
-                    methods = (key for key, value in vars(thing).items() if not key.startswith("_") and inspect.isfunction(value))
+                    methods = (
+                        key
+                        for key, value in vars(thing).items()
+                        if not key.startswith("_") and inspect.isfunction(value)
+                    )
                     yield from (f"{module}.{name}.{method}" for method in methods)
 
 
 @functools.cache
 def checks():
-    configured = set(tomllib.loads(CONFIGURATION.read_text(encoding="utf-8"))["tool"]["numpydoc_validation"]["checks"])
+    configured = set(
+        tomllib.loads(CONFIGURATION.read_text(encoding="utf-8"))["tool"]["numpydoc_validation"][
+            "checks"
+        ]
+    )
     return set(ERROR_MSGS) - configured if "all" in configured else configured
 
 
@@ -68,7 +83,15 @@ def test_docstring(name):
 @pytest.mark.parametrize("name", sorted(LOSSES))
 def test_the_docstring_of_a_loss_has_all_sections(name):
     titles = RunTimeValidator(f"portable_losses.{name}").section_titles
-    assert titles == ["Parameters", "Returns", "Raises", "See Also", "Notes", "References", "Examples"]
+    assert titles == [
+        "Parameters",
+        "Returns",
+        "Raises",
+        "See Also",
+        "Notes",
+        "References",
+        "Examples",
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(LOSSES))

@@ -28,7 +28,9 @@ def close(actual: Any, desired: Any, dtype: str, slack: int = 1) -> None:
         return
     finite = np.abs(desired)[np.isfinite(desired)]
     scale = float(np.max(finite, initial=0.0))
-    np.testing.assert_allclose(actual, desired, rtol=tolerance(dtype), atol=slack * scale * float(np.finfo(dtype).eps))
+    np.testing.assert_allclose(
+        actual, desired, rtol=tolerance(dtype), atol=slack * scale * float(np.finfo(dtype).eps)
+    )
 
 
 def numpy_of(backend: Any, gradient: Any) -> tuple[np.ndarray, ...]:
@@ -36,13 +38,17 @@ def numpy_of(backend: Any, gradient: Any) -> tuple[np.ndarray, ...]:
     return tuple(backend.to_numpy(part) for part in as_tuple(gradient))
 
 
-def inputs(backend: Any, case: Any, dtype: str, shape: tuple[int, ...] = (ROWS,), index: int = 0) -> tuple[Any, Any]:
+def inputs(
+    backend: Any, case: Any, dtype: str, shape: tuple[int, ...] = (ROWS,), index: int = 0
+) -> tuple[Any, Any]:
     drawn = example(case, index, dtype, shape)
     return drawn, tuple(backend.asarray(x) for x in drawn.arrays)
 
 
-def masked_example(case: Any, dtype: str) -> tuple[Any, np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
-    """Give an example, weights (one of them 0), a mask, and the inputs with nonsense in what is left out."""
+def masked_example(
+    case: Any, dtype: str
+) -> tuple[Any, np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
+    """Return an example, weights (one of them 0), a mask, and the inputs with nonsense in what is left out."""
     drawn = example(case, 0, dtype)
     weights = np.asarray([1.0, 2.0, 0.0, 0.5, 3.0, 1.0], dtype=dtype)
     where = np.asarray([True, False, True, True, False, True])
@@ -71,18 +77,23 @@ def test_value(backend, dtype, case, index):
 @every_case
 def test_derivatives(backend, dtype, case, index):
     drawn, arrays = inputs(backend, case, dtype, index=index)
-    value, gradient = backend.call(case.loss.value_and_grad, *arrays, reduction="sum", **drawn.parameters)
+    value, gradient = backend.call(
+        case.loss.value_and_grad, *arrays, reduction="sum", **drawn.parameters
+    )
     total, expected = case.finished(np.sum(drawn.inner), drawn.derivatives)
     close(backend.to_numpy(value), total, dtype)
     close(numpy_of(backend, gradient), expected, dtype, case.slack)
-    if case.outer is None and (drawn.seconds is None or not backend.compiled):  # compiled, it is the first half of what follows
+    # compiled, it is the first half of what follows
+    if case.outer is None and (drawn.seconds is None or not backend.compiled):
         gradient = backend.call(case.loss.grad, *arrays, reduction="none", **drawn.parameters)
         close(numpy_of(backend, gradient), drawn.derivatives, dtype, case.slack)
     if drawn.seconds is None:
         with pytest.raises(NotImplementedError, match=case.name):
             case.loss.grad_and_hess(*arrays, **drawn.parameters)
         return
-    gradient, second = backend.call(case.loss.grad_and_hess, *arrays, reduction="sum", **drawn.parameters)
+    gradient, second = backend.call(
+        case.loss.grad_and_hess, *arrays, reduction="sum", **drawn.parameters
+    )
     close(numpy_of(backend, gradient), expected, dtype, case.slack)
     close(numpy_of(backend, second), drawn.seconds, dtype, case.slack)
 
@@ -109,7 +120,9 @@ def test_results_are_of_the_kind_of_the_predictions(backend, dtype, case, reduct
             assert isinstance(part, kind)
 
 
-weightings = pytest.mark.parametrize("weighted", ["", "weights", "where", "weights where", "broadcast"])
+weightings = pytest.mark.parametrize(
+    "weighted", ["", "weights", "where", "weights where", "broadcast"]
+)
 
 
 @first_of_each
@@ -151,14 +164,21 @@ def check_reductions(backend: Any, dtype: str, case: Any, axis: Any, weighted: s
         share = np.where(count == 0, 0, counted / count)
     lost = tuple(range(len(shape))) if axis is None else axis
 
-    def expected(reduced: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-        """Give the loss, and its gradient: what each loss counts for times its derivative."""
+    def expected(
+        reduced: np.ndarray, share: np.ndarray
+    ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+        """Return the loss, and its gradient: what each loss counts for times its derivative."""
         scaled = tuple(share[case.inner] * derivative for derivative in drawn.derivatives)
         value, gradient = case.finished(reduced, scaled, reduced[case.inner])
         return np.squeeze(value, axis=lost), gradient
 
-    for reduction, (value, gradient) in {"mean": expected(mean, share), "sum": expected(total, counted)}.items():
-        found, found_gradient = backend.call(case.loss.value_and_grad, *arrays, axis=axis, reduction=reduction, **options)
+    for reduction, (value, gradient) in {
+        "mean": expected(mean, share),
+        "sum": expected(total, counted),
+    }.items():
+        found, found_gradient = backend.call(
+            case.loss.value_and_grad, *arrays, axis=axis, reduction=reduction, **options
+        )
         close(backend.to_numpy(found), value, dtype)
         close(numpy_of(backend, found_gradient), gradient, dtype, case.slack)
     value = backend.call(case.loss, *arrays, axis=axis, reduction="none", **options)
@@ -173,10 +193,16 @@ def test_what_is_left_out_contributes_nothing(backend, dtype, case, reduction):
     counted = weights.astype(float) * where
     total = np.sum(counted * drawn.inner)
     count = np.sum(counted) if reduction == "mean" else 1.0
-    derivatives = tuple((counted / count)[case.inner] * derivative for derivative in drawn.derivatives)
+    derivatives = tuple(
+        (counted / count)[case.inner] * derivative for derivative in drawn.derivatives
+    )
     expected, slopes = case.finished(total / count, derivatives)
     arrays = [backend.asarray(x) for x in spoilt]
-    options = {"weights": backend.asarray(weights), "where": backend.asarray(where), "reduction": reduction}
+    options = {
+        "weights": backend.asarray(weights),
+        "where": backend.asarray(where),
+        "reduction": reduction,
+    }
     value, gradient = backend.call(case.loss.value_and_grad, *arrays, **options)
     close(backend.to_numpy(value), expected, dtype)
     gradient = numpy_of(backend, gradient)
@@ -222,8 +248,14 @@ def test_everything_left_out(backend, dtype, case):
     _, arrays = inputs(backend, case, dtype)
     nothing = backend.asarray(np.zeros(ROWS, dtype=bool))
     for reduction in ("mean", "sum"):
-        value, gradient = backend.call(case.loss.value_and_grad, *arrays, where=nothing, reduction=reduction)
-        assert np.isnan(backend.to_numpy(value)) if reduction == "mean" else backend.to_numpy(value) == 0
+        value, gradient = backend.call(
+            case.loss.value_and_grad, *arrays, where=nothing, reduction=reduction
+        )
+        assert (
+            np.isnan(backend.to_numpy(value))
+            if reduction == "mean"
+            else backend.to_numpy(value) == 0
+        )
         assert all(np.all(part == 0) for part in numpy_of(backend, gradient))
 
 
@@ -289,10 +321,15 @@ def test_a_number_as_the_target(backend, dtype, case):
     _, (*others, observed) = inputs(backend, case, dtype)
     never = all(way[len(others)] for way in case.loss.signature.ways)
     if never or (case.row and observed.ndim == others[0].ndim and not case.labelled):
-        with pytest.raises(ValueError, match=f"{case.name}: the shapes do not fit"):  # it is a row of targets that is wanted
+        # it is a row of targets that is wanted
+        with pytest.raises(ValueError, match=f"{case.name}: the shapes do not fit"):
             case.loss(*others, target)
         return
-    same = np.full(ROWS, 1) if case.labelled else np.full(tuple(observed.shape)[: 1 if case.row else None], 1.0, dtype=dtype)
+    same = (
+        np.full(ROWS, 1)
+        if case.labelled
+        else np.full(tuple(observed.shape)[: 1 if case.row else None], 1.0, dtype=dtype)
+    )
     expected = backend.call(case.loss, *others, backend.asarray(same))
     close(backend.to_numpy(case.loss(*others, target)), backend.to_numpy(expected), dtype)
 
@@ -302,17 +339,24 @@ def test_a_number_as_the_target(backend, dtype, case):
 def test_predictions_that_are_integers(backend, case):
     """They are converted first, so that nothing wraps around."""
     drawn = example(case, 0, "float64")
-    positive = [getattr(domain.interval, "gt", None) == 0 for domain in case.loss.signature.domains[0]]
+    positive = [
+        getattr(domain.interval, "gt", None) == 0 for domain in case.loss.signature.domains[0]
+    ]
     negative = getattr(case.loss.signature.domains[0][0].interval, "le", None) == 0
     whole = [
-        x if i >= case.predicted else ((np.abs(x) >= 0.5) | positive[i]) & (not negative) for i, x in enumerate(drawn.arrays)
+        x if i >= case.predicted else ((np.abs(x) >= 0.5) | positive[i]) & (not negative)
+        for i, x in enumerate(drawn.arrays)
     ]
     rest = [backend.asarray(x) for x in whole[case.predicted :]]
     for kind in ("uint8", "int32", "bool"):
-        value = backend.call(case.loss, *(backend.asarray(x.astype(kind)) for x in whole[: case.predicted]), *rest)
+        value = backend.call(
+            case.loss, *(backend.asarray(x.astype(kind)) for x in whole[: case.predicted]), *rest
+        )
         dtype = str(value.dtype).rpartition(".")[2]
         assert dtype in backend.dtypes
-        same = backend.call(case.loss, *(backend.asarray(x.astype(dtype)) for x in whole[: case.predicted]), *rest)
+        same = backend.call(
+            case.loss, *(backend.asarray(x.astype(dtype)) for x in whole[: case.predicted]), *rest
+        )
         np.testing.assert_array_equal(backend.to_numpy(value), backend.to_numpy(same))
 
 
@@ -326,7 +370,13 @@ def test_half_precision_is_rounded_once(backend, case):
     wide = [x.astype("float32") if x.dtype.kind == "f" else x for x in arrays]
     half = backend.call(case.loss.value_and_grad, *(backend.asarray(x) for x in arrays))
     full = backend.call(case.loss.value_and_grad, *(backend.asarray(x) for x in wide))
-    for result, exact in zip((half[0], *as_tuple(half[1])), (full[0], *as_tuple(full[1])), strict=True):
+    for result, exact in zip(
+        (half[0], *as_tuple(half[1])), (full[0], *as_tuple(full[1])), strict=True
+    ):
         assert str(result.dtype).endswith("float16")
-        np.testing.assert_array_equal(backend.to_numpy(result), backend.to_numpy(exact).astype("float16"))
-    assert [tuple(part.shape) for part in as_tuple(half[1])] == [x.shape for x in arrays[: case.predicted]]
+        np.testing.assert_array_equal(
+            backend.to_numpy(result), backend.to_numpy(exact).astype("float16")
+        )
+    assert [tuple(part.shape) for part in as_tuple(half[1])] == [
+        x.shape for x in arrays[: case.predicted]
+    ]

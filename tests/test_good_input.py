@@ -9,7 +9,18 @@ from typing import Any
 import array_api_strict as strict
 import numpy as np
 import pytest
-from arguments import CLASS_WAYS, ROWS, WAYS, arguments, labels, looped, many, methods, parts, required
+from arguments import (
+    CLASS_WAYS,
+    ROWS,
+    WAYS,
+    arguments,
+    labels,
+    looped,
+    many,
+    methods,
+    parts,
+    required,
+)
 
 import portable_losses as pl
 
@@ -83,10 +94,12 @@ def assert_same(found: Any, wanted: Any) -> None:
 
 @lru_cache(maxsize=2)  # the layouts of one loss follow each other
 def in_c_order(loss: Loss, way: int, loop: tuple[int, ...]) -> dict[tuple[str, str], Any]:
-    """Give the results of arrays that lie in memory as they come."""
+    """Return the results of arrays that lie in memory as they come."""
     plain, weights = arguments(loss, way, loop), weights_of(loop)
     return {
-        (method, key): getattr(loss, method)(*plain, **options | ({"weights": weights} if key == "weights" else {}))
+        (method, key): getattr(loss, method)(
+            *plain, **options | ({"weights": weights} if key == "weights" else {})
+        )
         for method in methods(loss)
         for key, options in OPTIONS.items()
     }
@@ -96,7 +109,11 @@ def weights_of(loop: tuple[int, ...]) -> np.ndarray:
     return np.random.default_rng(1).uniform(0.5, 2.0, loop)
 
 
-OPTIONS: dict[str, dict[str, Any]] = {"weights": {}, "axis": {"axis": 0}, "reduction": {"reduction": "none"}}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "weights": {},
+    "axis": {"axis": 0},
+    "reduction": {"reduction": "none"},
+}
 
 
 @pytest.mark.filterwarnings("ignore:the matrix subclass:PendingDeprecationWarning")
@@ -114,10 +131,15 @@ def test_layouts(loss: Loss, way: int, layout: str, loop: tuple[int, ...]) -> No
     chosen_methods = methods(loss) if loop == SMALL else ("value_and_grad",)
     patterns = [[True] * (len(plain) + 1), chosen[0], [False] * len(plain) + [True], *chosen[1:]]
     for changed in patterns if loop == SMALL else patterns[:2]:
-        *given, weight = [LAYOUTS[layout](x) if change else x for x, change in zip([*plain, weights], changed, strict=True)]
+        *given, weight = [
+            LAYOUTS[layout](x) if change else x
+            for x, change in zip([*plain, weights], changed, strict=True)
+        ]
         for method in chosen_methods:
             for key, options in OPTIONS.items():
-                found = getattr(loss, method)(*given, **options | ({"weights": weight} if key == "weights" else {}))
+                found = getattr(loss, method)(
+                    *given, **options | ({"weights": weight} if key == "weights" else {})
+                )
                 assert_same(found, wanted[method, key])
 
 
@@ -141,10 +163,14 @@ def test_layouts_with_another_class_axis(loss: Loss, way: int, class_axis: int) 
     plain = arguments(loss, way, many(loss, LARGE))
     wanted, gradient = loss.value_and_grad(*plain)
     for layout in ("Fortran", "spread", "reversed", "byte-swapped", "read-only"):
-        moved = [LAYOUTS[layout](np.moveaxis(x, -1, class_axis) if x.ndim == 3 else x) for x in plain]
+        moved = [
+            LAYOUTS[layout](np.moveaxis(x, -1, class_axis) if x.ndim == 3 else x) for x in plain
+        ]
         value, moved_gradient = loss.value_and_grad(*moved, class_axis=class_axis)
         np.testing.assert_allclose(value, wanted, rtol=1e-12)
-        np.testing.assert_allclose(np.moveaxis(moved_gradient, class_axis, -1), gradient, rtol=1e-12, atol=1e-18)
+        np.testing.assert_allclose(
+            np.moveaxis(moved_gradient, class_axis, -1), gradient, rtol=1e-12, atol=1e-18
+        )
 
 
 # Sizes
@@ -190,7 +216,9 @@ def test_one_element(loss: Loss, way: int) -> None:
             for x, of_array, like in zip(parts(slope), parts(gradient), own, strict=True):
                 assert np.shape(x) == like.shape
                 np.testing.assert_array_equal(x, of_array.reshape(like.shape))
-    assert {np.shape(x) for x in parts(getattr(loss, methods(loss)[-1])(*none))} == {x.shape for x in own}
+    assert {np.shape(x) for x in parts(getattr(loss, methods(loss)[-1])(*none))} == {
+        x.shape for x in own
+    }
 
 
 @pytest.mark.parametrize(("loss", "way"), WAYS)
@@ -206,7 +234,9 @@ def test_one_element_of_another_library(loss: Loss, way: int) -> None:
 # Numbers for arrays
 
 
-@pytest.mark.parametrize("number", [1, 1.0, True, np.float64(1.0), np.float32(1.0), np.int8(1), np.bool_(True)])
+@pytest.mark.parametrize(
+    "number", [1, 1.0, True, np.float64(1.0), np.float32(1.0), np.int8(1), np.bool_(True)]
+)
 @pytest.mark.parametrize("loss", [loss for loss, _ in WAYS if not loss.signature.core])
 def test_a_number_for_a_target(loss: Loss, number: Any) -> None:
     """It stands for an array full of it, on every library, and does not change the dtype."""
@@ -231,7 +261,9 @@ def test_a_number_for_a_label(label: Any) -> None:
     assert_same(pl.cross_entropy.value_and_grad(logits, label), wanted)
     value, _ = pl.cross_entropy.value_and_grad(strict.asarray(logits), label)
     np.testing.assert_allclose(float(value), wanted[0], rtol=1e-14)
-    assert pl.cross_entropy(logits[0, 0].tolist(), label) == pl.cross_entropy(logits[0, 0], np.asarray(1))
+    assert pl.cross_entropy(logits[0, 0].tolist(), label) == pl.cross_entropy(
+        logits[0, 0], np.asarray(1)
+    )
 
 
 def test_a_buffer_of_python() -> None:
@@ -249,8 +281,12 @@ def test_predictions_that_are_integers(loss: Loss, way: int, dtype: type) -> Non
     given = arguments(loss, way)
     number = len(required(loss).predicted)
     positive = [getattr(domain.interval, "gt", None) == 0 for domain in loss.signature.domains[way]]
-    none = getattr(loss.signature.domains[way][0].interval, "le", None) == 0  # logarithms of probabilities
-    whole = [np.asarray(((x > 0.3) | ones) & (not none), dtype) for x, ones in zip(given[:number], positive, strict=False)]
+    # logarithms of probabilities
+    none = getattr(loss.signature.domains[way][0].interval, "le", None) == 0
+    whole = [
+        np.asarray(((x > 0.3) | ones) & (not none), dtype)
+        for x, ones in zip(given[:number], positive, strict=False)
+    ]
     wanted = loss.value_and_grad(*(x.astype(np.float64) for x in whole), *given[number:])
     assert_same(loss.value_and_grad(*whole, *given[number:]), wanted)
     with np.errstate(all="ignore"):
@@ -268,12 +304,16 @@ def test_unsigned_integers_do_not_wrap() -> None:
 
 @pytest.mark.parametrize(("loss", "way"), WAYS)
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.longdouble])
-def test_the_dtype_of_the_predictions_is_that_of_the_result(loss: Loss, way: int, dtype: type) -> None:
+def test_the_dtype_of_the_predictions_is_that_of_the_result(
+    loss: Loss, way: int, dtype: type
+) -> None:
     """Whatever the dtypes of the targets and the weights."""
     given = arguments(loss, way)
     number = len(required(loss).predicted)
     preds, rest = [x.astype(dtype) for x in given[:number]], given[number:]
-    wanted = loss.value_and_grad(*(x.astype(np.float64) for x in preds), *rest, weights=[1.0, 2.0, 0.5])
+    wanted = loss.value_and_grad(
+        *(x.astype(np.float64) for x in preds), *rest, weights=[1.0, 2.0, 0.5]
+    )
     found = loss.value_and_grad(*preds, *rest, weights=[1.0, 2.0, 0.5])
     assert {x.dtype for x in parts(found)} == {np.dtype(dtype)}
     precision = 2 * float(max(np.finfo(dtype).eps, np.finfo(np.float64).eps * 8))
@@ -298,7 +338,19 @@ def test_extended_precision_is_kept() -> None:
 
 @pytest.mark.parametrize(("loss", "way"), [case for case in WAYS if labels(*case)])
 @pytest.mark.parametrize(
-    "dtype", [np.bool_, np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64, ">i2"]
+    "dtype",
+    [
+        np.bool_,
+        np.int8,
+        np.uint8,
+        np.int16,
+        np.uint16,
+        np.int32,
+        np.uint32,
+        np.int64,
+        np.uint64,
+        ">i2",
+    ],
 )
 def test_labels_of_every_integer_dtype(loss: Loss, way: int, dtype: Any) -> None:
     """And booleans, for two classes."""
@@ -323,16 +375,27 @@ def test_weights_and_masks_are_broadcast(loss: Loss, way: int, shape: tuple[int,
     """Every shape that fits, with every reduction and axis, is the same as the full one, on every library."""
     given = arguments(loss, way)
     rng = np.random.default_rng(2)
-    weights, where = np.asarray(rng.integers(1, 4, shape), float), np.asarray(rng.random(shape) < 0.7)
-    full = {"weights": np.broadcast_to(weights, SMALL).copy(), "where": np.broadcast_to(where, SMALL).copy()}
+    weights, where = (
+        np.asarray(rng.integers(1, 4, shape), float),
+        np.asarray(rng.random(shape) < 0.7),
+    )
+    full = {
+        "weights": np.broadcast_to(weights, SMALL).copy(),
+        "where": np.broadcast_to(where, SMALL).copy(),
+    }
     for reduction in ("mean", "sum", "none"):
         for axis in (None, 0, -1, (0, 1), ()):
             wanted = loss.value_and_grad(*given, **full, reduction=reduction, axis=axis)
-            found = loss.value_and_grad(*given, weights=weights, where=where, reduction=reduction, axis=axis)
+            found = loss.value_and_grad(
+                *given, weights=weights, where=where, reduction=reduction, axis=axis
+            )
             assert_same(found, wanted)
             with np.errstate(all="ignore"):
                 found = loss.value_and_grad(
-                    *map(strict.asarray, given), **{k: strict.asarray(v) for k, v in full.items()}, reduction=reduction, axis=axis
+                    *map(strict.asarray, given),
+                    **{k: strict.asarray(v) for k, v in full.items()},
+                    reduction=reduction,
+                    axis=axis,
                 )
             for x, right in zip(parts(found), parts(wanted), strict=True):
                 np.testing.assert_allclose(np.asarray(x), right, rtol=1e-12, atol=1e-18)
@@ -344,10 +407,14 @@ def test_a_number_for_weights(loss: Loss, way: int, weight: Any) -> None:
     """It broadcasts as a 0-d array does, on every library: the mean is the same, the sum is multiplied."""
     given = arguments(loss, way)
     for arrays in (given, [strict.asarray(x) for x in given]):
-        np.testing.assert_allclose(float(loss(*arrays, weights=weight)), float(loss(*arrays)), rtol=1e-14)
+        np.testing.assert_allclose(
+            float(loss(*arrays, weights=weight)), float(loss(*arrays)), rtol=1e-14
+        )
         total = loss(*arrays, weights=weight, reduction="sum")
         factor = float(weight) ** (0.5 if loss is pl.rmse_loss else 1)
-        np.testing.assert_allclose(float(total), factor * float(loss(*arrays, reduction="sum")), rtol=1e-14)
+        np.testing.assert_allclose(
+            float(total), factor * float(loss(*arrays, reduction="sum")), rtol=1e-14
+        )
 
 
 @pytest.mark.parametrize(("loss", "way"), WAYS)

@@ -36,8 +36,13 @@ def orders(loss: Any, *arrays: np.ndarray, **options: Any) -> tuple[Any, ...]:
 
 
 @given(VECTORS, VECTORS)
-def test_huber_with_a_large_delta_is_half_the_squared_error(pred: np.ndarray, target: np.ndarray) -> None:
-    same_at_every_order(orders(pl.huber_loss, pred, target, delta=1e3), (0.5 * x for x in orders(pl.mse_loss, pred, target)))
+def test_huber_with_a_large_delta_is_half_the_squared_error(
+    pred: np.ndarray, target: np.ndarray
+) -> None:
+    same_at_every_order(
+        orders(pl.huber_loss, pred, target, delta=1e3),
+        (0.5 * x for x in orders(pl.mse_loss, pred, target)),
+    )
 
 
 @pytest.mark.parametrize("delta", 10.0 ** -np.arange(1, 13))
@@ -51,10 +56,14 @@ def test_huber_over_delta_goes_to_the_absolute_error(delta: float) -> None:
 
 
 @given(VECTORS, UNITS)
-def test_cross_entropy_of_a_logit_is_that_of_its_sigmoid(logit: np.ndarray, target: np.ndarray) -> None:
+def test_cross_entropy_of_a_logit_is_that_of_its_sigmoid(
+    logit: np.ndarray, target: np.ndarray
+) -> None:
     logit = logit / 10  # further out the sigmoid has lost the digits that the logit has
     value, gradient = pl.binary_cross_entropy_with_logits.value_and_grad(logit, target)
-    expected, by_probability = pl.binary_cross_entropy.value_and_grad(special.sigmoid(logit), target)
+    expected, by_probability = pl.binary_cross_entropy.value_and_grad(
+        special.sigmoid(logit), target
+    )
     equal(value, expected)
     equal(gradient, by_probability * special.sigmoid.grad(logit))
 
@@ -75,11 +84,16 @@ def test_labels_are_rows_of_zeros_and_a_one(
 ) -> None:
     options = {"class_weights": class_weights, "label_smoothing": label_smoothing}
     one_hot = np.eye(CLASSES)[labels]
-    same_at_every_order(orders(pl.cross_entropy, logits, labels, **options), orders(pl.cross_entropy, logits, one_hot, **options))
+    same_at_every_order(
+        orders(pl.cross_entropy, logits, labels, **options),
+        orders(pl.cross_entropy, logits, one_hot, **options),
+    )
 
 
 @given(ROWS, LABELS, st.floats(0, 1))
-def test_label_smoothing_is_a_smoothed_row(logits: np.ndarray, labels: np.ndarray, smoothing: float) -> None:
+def test_label_smoothing_is_a_smoothed_row(
+    logits: np.ndarray, labels: np.ndarray, smoothing: float
+) -> None:
     smooth = (1 - smoothing) * np.eye(CLASSES)[labels] + smoothing / CLASSES
     same_at_every_order(
         orders(pl.cross_entropy, logits, labels, label_smoothing=smoothing),
@@ -96,11 +110,15 @@ def test_an_ignored_label_is_a_row_less(logits: np.ndarray, labels: np.ndarray) 
 
 
 @given(VECTORS, UNITS, st.floats(0.1, 10))
-def test_pos_weight_of_hard_targets_is_a_weight_of_the_sum(logit: np.ndarray, target: np.ndarray, pos_weight: float) -> None:
+def test_pos_weight_of_hard_targets_is_a_weight_of_the_sum(
+    logit: np.ndarray, target: np.ndarray, pos_weight: float
+) -> None:
     hard = target.round()
     equal(
         pl.binary_cross_entropy_with_logits(logit, hard, pos_weight=pos_weight, reduction="sum"),
-        pl.binary_cross_entropy_with_logits(logit, hard, weights=np.where(hard == 1, pos_weight, 1), reduction="sum"),
+        pl.binary_cross_entropy_with_logits(
+            logit, hard, weights=np.where(hard == 1, pos_weight, 1), reduction="sum"
+        ),
     )
 
 
@@ -111,7 +129,9 @@ def test_yes_and_no_change_places(pred: np.ndarray, target: np.ndarray) -> None:
 
 
 @given(VECTORS, VECTORS, st.floats(-100, 100))
-def test_losses_of_a_residual_do_not_see_a_shift(pred: np.ndarray, target: np.ndarray, shift: float) -> None:
+def test_losses_of_a_residual_do_not_see_a_shift(
+    pred: np.ndarray, target: np.ndarray, shift: float
+) -> None:
     for loss in (pl.mse_loss, pl.l1_loss, pl.huber_loss):
         equal(loss(pred + shift, target + shift), loss(pred, target), rtol=1e-10, atol=1e-10)
 

@@ -11,7 +11,11 @@ import portable_losses as pl
 pytestmark = pytest.mark.backends("jax")
 
 
-PRED, TARGET, WEIGHTS = np.asarray([1.0, -2.0, 0.5]), np.asarray([0.5, 0.5, 2.0]), np.asarray([1.0, 2.0, 0.5])
+PRED, TARGET, WEIGHTS = (
+    np.asarray([1.0, -2.0, 0.5]),
+    np.asarray([0.5, 0.5, 2.0]),
+    np.asarray([1.0, 2.0, 0.5]),
+)
 SLOPE = WEIGHTS / np.sum(WEIGHTS) * (PRED - TARGET)
 
 
@@ -30,9 +34,13 @@ def test_the_registered_derivative_is_taken(backend, dtype):
     np.testing.assert_allclose(found[1], -2 * SLOPE, rtol=rtol)
     of_weights = backend.wrap(jax.grad(mean, 2))(*given)
     square, total = (PRED - TARGET) ** 2, np.sum(WEIGHTS)
-    np.testing.assert_allclose(of_weights, (square - np.sum(WEIGHTS * square) / total) / total, rtol=rtol)
+    np.testing.assert_allclose(
+        of_weights, (square - np.sum(WEIGHTS * square) / total) / total, rtol=rtol
+    )
     directions = [backend.asarray([1.0, -1.0, 2.0], dtype)] * 2
-    _, forward = backend.wrap(lambda *given: jax.jvp(lambda p, t: mean(p, t, given[2]), given[:2], tuple(directions)))(*given)
+    _, forward = backend.wrap(
+        lambda *given: jax.jvp(lambda p, t: mean(p, t, given[2]), given[:2], tuple(directions))
+    )(*given)
     np.testing.assert_allclose(forward, np.sum(SLOPE * np.asarray(directions[0])), rtol=rtol)
 
 
@@ -41,7 +49,9 @@ def test_the_second_derivative_is_that_of_the_registered_first(backend, dtype):
 
     given = [backend.asarray(x, dtype) for x in (PRED, TARGET, WEIGHTS)]
     hessian = backend.wrap(jax.hessian(mean))(*given)
-    np.testing.assert_allclose(hessian, np.diag(3 * WEIGHTS / np.sum(WEIGHTS)), rtol=8 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(
+        hessian, np.diag(3 * WEIGHTS / np.sum(WEIGHTS)), rtol=8 * np.finfo(dtype).eps
+    )
 
 
 def test_each_of_a_batch_has_its_gradient(backend, dtype):
@@ -52,9 +62,13 @@ def test_each_of_a_batch_has_its_gradient(backend, dtype):
     labels, class_weights = np.arange(5) % 4, np.asarray([1.0, 0.5, 2.0, 1.0])
 
     def loss(logits: Any, label: Any) -> Any:
-        return pl.cross_entropy(logits, label, class_weights=backend.asarray(class_weights, dtype), reduction="sum")
+        return pl.cross_entropy(
+            logits, label, class_weights=backend.asarray(class_weights, dtype), reduction="sum"
+        )
 
-    found = backend.wrap(jax.vmap(jax.grad(loss)))(backend.asarray(logits, dtype), backend.asarray(labels))
+    found = backend.wrap(jax.vmap(jax.grad(loss)))(
+        backend.asarray(logits, dtype), backend.asarray(labels)
+    )
     expected = pl.cross_entropy.grad(logits, labels, class_weights=class_weights, reduction="sum")
     np.testing.assert_allclose(found, expected, rtol=0, atol=8 * np.finfo(dtype).eps)
 
@@ -64,7 +78,9 @@ def test_ordinary_errors_keep_their_digits(backend):
     import jax
 
     pred = np.random.default_rng(4).normal(size=10_000).astype("float32")
-    found = backend.wrap(jax.grad(lambda x: pl.log_cosh_loss(x, 0.0, reduction="sum")))(backend.asarray(pred))
+    found = backend.wrap(jax.grad(lambda x: pl.log_cosh_loss(x, 0.0, reduction="sum")))(
+        backend.asarray(pred)
+    )
     np.testing.assert_allclose(found, np.tanh(pred.astype("float64")), rtol=2e-6)
 
 
@@ -80,12 +96,20 @@ def test_rows_of_any_length_keep_what_is_beside_their_largest_entry(backend, dty
     def loss(logits: Any) -> Any:
         return pl.cross_entropy(logits, backend.asarray(labels), reduction="sum")
 
-    given, wide, rtol = backend.asarray(logits, dtype), logits.astype("float64"), 32 * np.finfo(dtype).eps
+    given, wide, rtol = (
+        backend.asarray(logits, dtype),
+        logits.astype("float64"),
+        32 * np.finfo(dtype).eps,
+    )
     for row in range(len(logits)):
-        value = backend.wrap(lambda x, row=row: pl.cross_entropy(x, backend.asarray(labels[row])))(given[row])
+        value = backend.wrap(lambda x, row=row: pl.cross_entropy(x, backend.asarray(labels[row])))(
+            given[row]
+        )
         np.testing.assert_allclose(value, pl.cross_entropy(wide[row], labels[row]), rtol=rtol)
     gradient = backend.wrap(jax.grad(loss))(given)
-    np.testing.assert_allclose(gradient, pl.cross_entropy.grad(wide, labels, reduction="sum"), rtol=rtol)
+    np.testing.assert_allclose(
+        gradient, pl.cross_entropy.grad(wide, labels, reduction="sum"), rtol=rtol
+    )
     second = backend.wrap(jax.hessian(loss))(given).reshape(logits.size, logits.size)
     _, expected = pl.cross_entropy.grad_and_hess(wide, labels, reduction="sum")
     np.testing.assert_allclose(np.diag(second), expected.ravel(), rtol=8 * rtol)

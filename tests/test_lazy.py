@@ -44,7 +44,9 @@ def test_nothing_is_computed(backend, dtype, case, method, options):
     if options == "weights":
         given["weights"] = backend.asarray(np.arange(6.0))
     with counted() as tasks:
-        results = getattr(case.loss, method if method in methods(case.loss) else "grad")(*arrays, **given)
+        results = getattr(case.loss, method if method in methods(case.loss) else "grad")(
+            *arrays, **given
+        )
     assert not tasks
     for result in parts(results):
         assert isinstance(result, type(arrays[0]))
@@ -58,7 +60,9 @@ def test_many_chunks(backend, dtype, case, reduction):
     arrays = [backend.asarray(x).rechunk((3, *x.shape[1:])) for x in drawn.arrays]
     value, gradient = case.loss.value_and_grad(*arrays, reduction=reduction)
     reduced = {"mean": np.mean, "sum": np.sum, "none": np.asarray}[reduction](drawn.inner)
-    derivatives = tuple(derivative / (7 if reduction == "mean" else 1) for derivative in drawn.derivatives)
+    derivatives = tuple(
+        derivative / (7 if reduction == "mean" else 1) for derivative in drawn.derivatives
+    )
     expected, slopes = case.finished(reduced, derivatives)
     close(backend.to_numpy(value), expected, dtype)
     close(numpy_of(backend, gradient), slopes, dtype, case.slack)

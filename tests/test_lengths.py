@@ -13,11 +13,21 @@ from portable_losses.typing import Array, Axis, DependentDomain, Domain, Index, 
 
 def names(*, spare: int) -> Domain:
     return Domain(
-        "labels but the spare", safe=float(spare == 0), labels=True, excluded=spare, until="number", hint="look them up"
+        "labels but the spare",
+        safe=float(spare == 0),
+        labels=True,
+        excluded=spare,
+        until="number",
+        hint="look them up",
     )
 
 
-Share = Annotated[Array, Domain("shares in [0, 1]", interval=Interval(ge=0.0, le=1.0), until="number", hint="divide by 100")]
+Share = Annotated[
+    Array,
+    Domain(
+        "shares in [0, 1]", interval=Interval(ge=0.0, le=1.0), until="number", hint="divide by 100"
+    ),
+]
 Names = Annotated[Array, DependentDomain(names)]
 Number = Annotated[Array, Domain("numbers of rows", counted="row", hint="at most all")]
 Spare = Annotated[int, Index("class")]
@@ -25,7 +35,14 @@ Spare = Annotated[int, Index("class")]
 
 @pl.loss("(row,class),(row),()->()")
 def picked_loss(
-    xp: Namespace, axis: Axis, share: Share, label: Names, /, number: Number | None = None, *, spare: Spare = 0
+    xp: Namespace,
+    axis: Axis,
+    share: Share,
+    label: Names,
+    /,
+    number: Number | None = None,
+    *,
+    spare: Spare = 0,
 ) -> Array:
     """Add up the shares of the labels."""
     of_label = xp.take_along_axis(share, label[..., None], axis=-1)[..., 0]
@@ -38,7 +55,9 @@ SHARE = np.arange(24).reshape(2, 4, 3) / 24
 LABEL = np.asarray([[1, 2, 1, 2], [2, 2, 1, 1]])
 NUMBER = np.asarray([2, 3])
 PADDED = np.asarray([[1, 2, -1, 99], [2, 2, 1, 0]])
-SPOILT = np.where(np.arange(4)[:, None] < NUMBER[:, None, None], SHARE, np.asarray([np.nan, 7.0, np.inf]))
+SPOILT = np.where(
+    np.arange(4)[:, None] < NUMBER[:, None, None], SHARE, np.asarray([np.nan, 7.0, np.inf])
+)
 
 
 def sums(number: Any) -> list[float]:
@@ -56,7 +75,10 @@ def test_what_is_beyond_is_not_looked_at(library: Any, look: bool) -> None:
 
 def test_what_is_not_beyond_is() -> None:
     refused: Any = picked_loss
-    with pytest.raises(ValueError, match=r"label must hold labels but the spare, but label\[0, 2\] is -1 \(look them up\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"label must hold labels but the spare, but label\[0, 2\] is -1 \(look them up\)",
+    ):
         refused(SHARE, PADDED)
     with pytest.raises(ValueError, match=r"label\[0, 3\] is 99"):
         refused(SHARE, np.where(PADDED == -1, 1, PADDED), [4, 3])
@@ -69,7 +91,10 @@ def test_what_is_not_beyond_is() -> None:
 @pytest.mark.parametrize("bad", [-1, 5, 10**10])
 def test_lengths_are_not_longer_than_what_they_measure(bad: int) -> None:
     number = np.asarray([4, bad])
-    with pytest.raises(ValueError, match=rf"number must hold numbers of rows, but number\[1\] is {bad} \(at most all\)"):
+    with pytest.raises(
+        ValueError,
+        match=rf"number must hold numbers of rows, but number\[1\] is {bad} \(at most all\)",
+    ):
         picked_loss(SHARE, LABEL, number)
     found = picked_loss(*(strict.asarray(x) for x in (SHARE, LABEL, number)), reduction="none")  # type: ignore[call-arg]
     np.testing.assert_allclose(np.asarray(found), [sums([4, 4])[0], np.nan], rtol=1e-15)
@@ -81,7 +106,10 @@ def test_a_label_with_another_meaning_is_nan_elsewhere() -> None:
 
 
 def test_lengths_are_integers() -> None:
-    with pytest.raises(TypeError, match=r"number has the shape of lengths, \(2,\), which are integers, but its dtype is float64"):
+    with pytest.raises(
+        TypeError,
+        match=r"number has the shape of lengths, \(2,\), which are integers, but its dtype is float64",
+    ):
         picked_loss(SHARE, LABEL, NUMBER.astype(float))
     with pytest.raises(TypeError, match=r"number must be an integer length, got 2.0"):
         picked_loss(SHARE, LABEL, 2.0)
@@ -91,7 +119,9 @@ def test_lengths_are_integers() -> None:
 @pytest.mark.parametrize("bad", [-1, 3])
 def test_a_place_is_inside(bad: int) -> None:
     for library in (np, strict):
-        with pytest.raises(ValueError, match=f"picked_loss: spare must be a class, from 0 to 2, got {bad}"):
+        with pytest.raises(
+            ValueError, match=f"picked_loss: spare must be a class, from 0 to 2, got {bad}"
+        ):
             picked_loss(library.asarray(SHARE), library.asarray(LABEL), spare=bad)
 
 
@@ -116,7 +146,9 @@ def test_losses_that_take_steps_are_evaluated_together(times: int, together: int
 
 
 def test_a_step_is_along_a_dimension() -> None:
-    with pytest.raises(ValueError, match="wrong: steps='d' is no core dimension of the first argument"):
+    with pytest.raises(
+        ValueError, match="wrong: steps='d' is no core dimension of the first argument"
+    ):
 
         @pl.loss("(time),(time,d)->()", steps="d")
         def wrong(xp: Namespace, axis: Axis, pred: Real, target: Real, /) -> Array:

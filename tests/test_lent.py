@@ -7,7 +7,13 @@ import portable_losses as pl
 
 pytestmark = [pytest.mark.backends("torch"), pytest.mark.eager]
 
-LOSSES = ("mse_loss", "huber_loss", "binary_cross_entropy_with_logits", "gaussian_nll_loss", "cross_entropy")
+LOSSES = (
+    "mse_loss",
+    "huber_loss",
+    "binary_cross_entropy_with_logits",
+    "gaussian_nll_loss",
+    "cross_entropy",
+)
 
 
 def arguments(name):
@@ -19,7 +25,11 @@ def arguments(name):
     if name == "cross_entropy":
         return (pred,), (torch.tensor([0, 2, 1, 1, 0, 2]),)
     target = torch.rand((6, 3), generator=random, dtype=torch.float64)
-    return ((pred, 0.5 + pred * pred), (target,)) if name == "gaussian_nll_loss" else ((pred,), (target,))
+    return (
+        ((pred, 0.5 + pred * pred), (target,))
+        if name == "gaussian_nll_loss"
+        else ((pred,), (target,))
+    )
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
@@ -38,7 +48,9 @@ def test_gradients_of_every_order(backend, name, reduction):
 
     assert torch.autograd.gradcheck(reduced, predictions)
     assert torch.autograd.gradgradcheck(reduced, predictions)
-    registered = loss.grad(*(x.detach() for x in predictions), *rest, weights=weights, reduction=reduction)
+    registered = loss.grad(
+        *(x.detach() for x in predictions), *rest, weights=weights, reduction=reduction
+    )
     recorded = torch.autograd.grad(3 * reduced(*predictions), predictions)
     for x, y in zip(recorded, registered if len(predictions) > 1 else (registered,), strict=True):
         np.testing.assert_allclose(x.numpy(), 3 * y.numpy(), rtol=1e-12)
@@ -52,7 +64,9 @@ def test_a_graph_may_be_gone_through_again(backend):
     value = pl.mse_loss(pred, target)
     first, again = (torch.autograd.grad(value, pred, retain_graph=True)[0] for _ in range(2))
     np.testing.assert_array_equal(first.numpy(), again.numpy())
-    (many,) = torch.autograd.grad(value, pred, torch.tensor([1.0, 2.0], dtype=torch.float64), is_grads_batched=True)
+    (many,) = torch.autograd.grad(
+        value, pred, torch.tensor([1.0, 2.0], dtype=torch.float64), is_grads_batched=True
+    )
     np.testing.assert_array_equal(many.numpy(), np.stack([first.numpy(), 2 * first.numpy()]))
 
 
@@ -65,11 +79,15 @@ def test_nothing_is_hidden_from_those_who_look_on(backend):
 
     (pred,), (target,) = arguments("mse_loss")
     expected = 2 * (pred - target) / pred.numel()
-    np.testing.assert_allclose(torch.func.grad(pl.mse_loss)(pred, target).numpy(), expected.numpy(), rtol=1e-14)
+    np.testing.assert_allclose(
+        torch.func.grad(pl.mse_loss)(pred, target).numpy(), expected.numpy(), rtol=1e-14
+    )
     rows = torch.func.vmap(pl.mse_loss)(pred, target)
     np.testing.assert_allclose(rows.numpy(), ((pred - target) ** 2).mean(1).numpy(), rtol=1e-14)
     with forward_ad.dual_level():
-        tangent = forward_ad.unpack_dual(pl.mse_loss(forward_ad.make_dual(pred, target), target)).tangent
+        tangent = forward_ad.unpack_dual(
+            pl.mse_loss(forward_ad.make_dual(pred, target), target)
+        ).tangent
     np.testing.assert_allclose(tangent.item(), (expected * target).sum().item(), rtol=1e-14)
     target.requires_grad_()
     (gradient,) = torch.autograd.grad(pl.mse_loss(pred, target), target)

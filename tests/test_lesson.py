@@ -10,7 +10,13 @@ import pytest
 
 import portable_losses
 from portable_losses import neural_network, special
-from portable_losses.neural_network import binary_cross_entropy, matrix_multiply, mse_loss, normalize, sigmoid
+from portable_losses.neural_network import (
+    binary_cross_entropy,
+    matrix_multiply,
+    mse_loss,
+    normalize,
+    sigmoid,
+)
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "lesson.py"
 
@@ -20,7 +26,8 @@ REGRESSION = [
     ([1.0, 2.0, 3.0], 1.5, 0.5, [2.0, 3.5, 5.0], 0.0),
     ([1.0, 2.0, 3.0], 1.0, 0.5, [2.0, 3.5, 5.0], 1.1666666666666667),
 ]
-# logits, labels, loss: the worked example, for which the lesson prints 0.1731486847, exercises 2 and 4
+# logits, labels, loss: the worked example, for which the lesson prints 0.1731486847, exercises 2
+# and 4
 CLASSIFICATION = [
     ([2.0, -1.0, 3.0, -2.0], [1.0, 0.0, 1.0, 0.0], 0.15392626529447747),
     ([1.0, -1.0, 2.0], [1.0, 0.0, 1.0], 0.25115046202647273),
@@ -41,7 +48,11 @@ def test_mean_squared_error(backend, dtype, x, w, b, observed, expected):
     def loss(x, w, y):
         return mse_loss(matrix_multiply(x, w) + b, y)
 
-    arrays = column(backend, x, dtype), column(backend, [w], dtype), column(backend, observed, dtype)
+    arrays = (
+        column(backend, x, dtype),
+        column(backend, [w], dtype),
+        column(backend, observed, dtype),
+    )
     value = backend.to_numpy(backend.call(loss, *arrays))
     assert value.shape == ()
     assert value.dtype == dtype
@@ -53,7 +64,9 @@ def test_binary_cross_entropy(backend, dtype, logits, labels, expected):
     def loss(z, y):
         return binary_cross_entropy(sigmoid(z), y)
 
-    value = backend.to_numpy(backend.call(loss, column(backend, logits, dtype), column(backend, labels, dtype)))
+    value = backend.to_numpy(
+        backend.call(loss, column(backend, logits, dtype), column(backend, labels, dtype))
+    )
     assert value.dtype == dtype
     assert float(value) == pytest.approx(expected, rel=0, abs=tolerance(dtype))
 
@@ -61,7 +74,14 @@ def test_binary_cross_entropy(backend, dtype, logits, labels, expected):
 def test_the_example_prints_all_steps(capsys):
     lesson = runpy.run_path(str(EXAMPLE))["lesson"]
     losses = lesson(np.asarray, np.asarray)
-    expected = [REGRESSION[0], CLASSIFICATION[0], REGRESSION[1], CLASSIFICATION[1], REGRESSION[2], CLASSIFICATION[2]]
+    expected = [
+        REGRESSION[0],
+        CLASSIFICATION[0],
+        REGRESSION[1],
+        CLASSIFICATION[1],
+        REGRESSION[2],
+        CLASSIFICATION[2],
+    ]
     assert losses == pytest.approx([case[-1] for case in expected], rel=0, abs=1e-12)
     printed = capsys.readouterr().out
     assert printed.count("Predicted") == 6
@@ -92,7 +112,9 @@ def test_normalize_of_equal_values_is_exactly_zero(backend, dtype, constant, num
 
 def test_normalize_does_not_square_out_of_range(backend):
     for scale in (1e-30, 1e30):
-        result = backend.to_numpy(backend.call(normalize, backend.asarray([scale, 2 * scale, 3 * scale], "float32")))
+        result = backend.to_numpy(
+            backend.call(normalize, backend.asarray([scale, 2 * scale, 3 * scale], "float32"))
+        )
         np.testing.assert_allclose(result, [-(1.5**0.5), 0, 1.5**0.5], rtol=1e-6, atol=1e-6)
 
 

@@ -1,7 +1,8 @@
 """Limits of parameters are continuous: each is approached from both sides over more than 12 decades, and nothing cancels.
 
-Next to a limit a formula with the parameter in a denominator loses its digits, and one that switches at a cutoff jumps. Here
-every value and derivative is compared with exact arithmetic at the parameter itself, and the limit with the loss that it is.
+Next to a limit a formula with the parameter in a denominator loses its digits, and one that
+switches at a cutoff jumps. Here every value and derivative is compared with exact arithmetic at the
+parameter itself, and the limit with the loss that it is.
 """
 
 from collections.abc import Callable
@@ -23,7 +24,9 @@ COUNTS = np.asarray([1.0, 0.3, 1.0, 1.0, 1.0, 2.0, 2.0, 1e-3, 2e4])
 
 def within(ulp: float, loss: Any, arrays: tuple[np.ndarray, ...], **parameters: float) -> None:
     """Compare value, first and second derivative with the exact ones."""
-    settings = {key: as_exact(value) for key, value in {**loss.signature.defaults, **parameters}.items()}
+    settings = {
+        key: as_exact(value) for key, value in {**loss.signature.defaults, **parameters}.items()
+    }
     gradient, second = loss.grad_and_hess(*arrays, reduction="none", **parameters)
     found = (loss(*arrays, reduction="none", **parameters), gradient, second)
     with mp.workdps(exact.DIGITS):
@@ -32,10 +35,14 @@ def within(ulp: float, loss: Any, arrays: tuple[np.ndarray, ...], **parameters: 
             for order, right in enumerate(exact.of(loss.__name__)(*point, **settings)):
                 (right,) = as_tuple(right)
                 off = exact.ulps(found[order][i], right, arrays[0].dtype)
-                assert off <= ulp, f"order {order}: {off:.3g} ulp at {[x[i] for x in arrays]}, {parameters}"
+                assert off <= ulp, (
+                    f"order {order}: {off:.3g} ulp at {[x[i] for x in arrays]}, {parameters}"
+                )
 
 
-def close(loss: Callable[..., Any], other: Callable[..., Any], *arrays: np.ndarray, rtol: float = 1e-12) -> None:
+def close(
+    loss: Callable[..., Any], other: Callable[..., Any], *arrays: np.ndarray, rtol: float = 1e-12
+) -> None:
     """Compare a loss next to its limit with the loss that the limit is."""
     np.testing.assert_allclose(loss(*arrays), other(*arrays), rtol=rtol, atol=1e-300)
 
@@ -54,7 +61,13 @@ def test_tweedie_between_the_deviances(dtype: type, power: float) -> None:
         within(4, pl.tweedie_deviance_loss, arrays, power=power + distance)
     other = pl.poisson_deviance_loss if power == 1 else pl.gamma_deviance_loss
     for distance in (0.0, 1e-15, 1e-13):
-        close(lambda *a, p=power + distance: pl.tweedie_deviance_loss(*a, power=p), other, RATES, COUNTS, rtol=1e-11)
+        close(
+            lambda *a, p=power + distance: pl.tweedie_deviance_loss(*a, power=p),
+            other,
+            RATES,
+            COUNTS,
+            rtol=1e-11,
+        )
 
 
 @kinds
@@ -88,9 +101,24 @@ def test_barron_is_its_limits() -> None:
     close(lambda *a: 2 * pl.barron_loss(*a, alpha=2.0), pl.mse_loss, pred, target)
     close(lambda *a: pl.barron_loss(*a, alpha=1.0), pl.pseudo_huber_loss, pred, target)
     root = np.sqrt(2.0)
-    close(lambda *a: pl.barron_loss(*a, alpha=0.0), lambda p, t: pl.cauchy_loss(p, t, scale=root), pred, target)
-    close(lambda *a: pl.barron_loss(*a, alpha=-np.inf), lambda p, t: pl.welsch_loss(p, t, scale=root), pred, target)
-    close(lambda *a: pl.barron_loss(*a, alpha=-2.0), lambda p, t: pl.geman_mcclure_loss(p, t, scale=2.0), pred, target)
+    close(
+        lambda *a: pl.barron_loss(*a, alpha=0.0),
+        lambda p, t: pl.cauchy_loss(p, t, scale=root),
+        pred,
+        target,
+    )
+    close(
+        lambda *a: pl.barron_loss(*a, alpha=-np.inf),
+        lambda p, t: pl.welsch_loss(p, t, scale=root),
+        pred,
+        target,
+    )
+    close(
+        lambda *a: pl.barron_loss(*a, alpha=-2.0),
+        lambda p, t: pl.geman_mcclure_loss(p, t, scale=2.0),
+        pred,
+        target,
+    )
 
 
 @kinds
@@ -111,7 +139,15 @@ def test_smooth_l1_towards_l1(dtype: type) -> None:
 
 @kinds
 @pytest.mark.parametrize(
-    "loss", [pl.log_cosh_loss, pl.pseudo_huber_loss, pl.cauchy_loss, pl.fair_loss, pl.welsch_loss, pl.arctan_loss]
+    "loss",
+    [
+        pl.log_cosh_loss,
+        pl.pseudo_huber_loss,
+        pl.cauchy_loss,
+        pl.fair_loss,
+        pl.welsch_loss,
+        pl.arctan_loss,
+    ],
 )
 def test_small_residuals_cost_half_their_square(dtype: type, loss: Any) -> None:
     """From both sides of 0: for none of them anything cancels."""
@@ -126,7 +162,14 @@ def test_small_residuals_cost_half_their_square(dtype: type, loss: Any) -> None:
 @pytest.mark.parametrize("scale", [1e-6, 1e-3, 1e3, 1e6])
 def test_scales_over_many_decades(dtype: type, scale: float) -> None:
     arrays = RESIDUALS.astype(dtype), np.zeros_like(RESIDUALS, dtype)
-    for loss in (pl.cauchy_loss, pl.fair_loss, pl.geman_mcclure_loss, pl.welsch_loss, pl.arctan_loss, pl.tukey_biweight_loss):
+    for loss in (
+        pl.cauchy_loss,
+        pl.fair_loss,
+        pl.geman_mcclure_loss,
+        pl.welsch_loss,
+        pl.arctan_loss,
+        pl.tukey_biweight_loss,
+    ):
         within(4, loss, arrays, scale=scale)
     within(4, pl.pseudo_huber_loss, arrays, delta=scale)
 
@@ -153,11 +196,15 @@ def test_student_t_towards_the_normal_distribution(dtype: type) -> None:
         found = pl.student_t_nll_loss(sizes, ones, 0 * sizes, df=10.0**k, reduction="none")
         with mp.workdps(exact.DIGITS):
             for size, value in zip(sizes, found, strict=True):
-                right = exact.of("student_t_nll_loss")(as_exact(size), mp.one, mp.zero, df=as_exact(10.0**k))[0]
+                right = exact.of("student_t_nll_loss")(
+                    as_exact(size), mp.one, mp.zero, df=as_exact(10.0**k)
+                )[0]
                 assert exact.ulps(value, right, np.dtype(dtype)) <= 8
     wide = sizes.astype(np.float64)
     normal = pl.gaussian_nll_loss(wide, 1.0, 0 * wide, full=True)
-    np.testing.assert_allclose(pl.student_t_nll_loss(wide, 1.0, 0 * wide, df=1e15), normal, rtol=1e-12)
+    np.testing.assert_allclose(
+        pl.student_t_nll_loss(wide, 1.0, 0 * wide, df=1e15), normal, rtol=1e-12
+    )
 
 
 def test_focal_and_poly_are_cross_entropy_at_zero() -> None:

@@ -25,7 +25,9 @@ CLASS_OPTIONS = OPTIONS | {"class_axis": -1, "class_weights": None, "ignore_inde
 
 def without_annotations(signature: inspect.Signature) -> str:
     """Show a signature with names, kinds and defaults only."""
-    bare = [parameter.replace(annotation=parameter.empty) for parameter in signature.parameters.values()]
+    bare = [
+        parameter.replace(annotation=parameter.empty) for parameter in signature.parameters.values()
+    ]
     return str(signature.replace(parameters=bare, return_annotation=signature.empty))
 
 
@@ -45,7 +47,13 @@ def test_the_signature(loss: Loss) -> None:
     for name, parameter in parameters.items():
         array = name in loss.signature.arguments
         optional = name in loss.signature.optional
-        kind = parameter.POSITIONAL_OR_KEYWORD if optional else parameter.POSITIONAL_ONLY if array else parameter.KEYWORD_ONLY
+        kind = (
+            parameter.POSITIONAL_OR_KEYWORD
+            if optional
+            else parameter.POSITIONAL_ONLY
+            if array
+            else parameter.KEYWORD_ONLY
+        )
         assert parameter.kind is kind
         assert (array and not optional) == (parameter.default is parameter.empty)
         if name in loss.signature.arguments or name in loss.signature.parameters:
@@ -55,7 +63,8 @@ def test_the_signature(loss: Loss) -> None:
     for name, default in wanted.items():
         if name == "class_axis" and "class" not in loss.signature.core:
             continue  # what the classes are of is shared by all rows, and has its axes in one order
-        vectors = name == "class_axis" and loss.signature.options[name] is None  # which are no rows unless it is said
+        # which are no rows unless it is said
+        vectors = name == "class_axis" and loss.signature.options[name] is None
         assert vectors or parameters[name].default == default
     assert all(f"{dimension}_axis" in parameters for dimension in loss.signature.core)
     given = arguments(loss, 0)
@@ -67,7 +76,11 @@ def test_the_signature(loss: Loss) -> None:
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_defaults_of_the_signature_are_those_of_the_call(loss: Loss) -> None:
     """Who passes them all gets what he gets without."""
-    defaults = {name: p.default for name, p in inspect.signature(loss).parameters.items() if p.default is not p.empty}
+    defaults = {
+        name: p.default
+        for name, p in inspect.signature(loss).parameters.items()
+        if p.default is not p.empty
+    }
     given = arguments(loss, 0)[: len(loss.signature.arguments) - len(loss.signature.optional)]
     assert loss(*given, **defaults) == loss(*given)
 
@@ -103,7 +116,9 @@ def test_the_docstring_documents_each_option_once(loss: Loss) -> None:
     section = text[text.index("Parameters\n-----") : text.index("Returns\n-----")]
     found = re.findall(r"^(\w+) : .+\n    \S", section, re.MULTILINE)
     assert found == list(inspect.signature(loss).parameters)
-    assert [re.findall(rf"^{name} : ", text, re.MULTILINE) for name in found] == [[f"{name} : "] for name in found]
+    assert [re.findall(rf"^{name} : ", text, re.MULTILINE) for name in found] == [
+        [f"{name} : "] for name in found
+    ]
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -144,7 +159,9 @@ def test_doctests_are_found(loss: Loss) -> None:
     """By the standard library's doctest, in the module, with the examples of the docstring."""
     module = importlib.import_module(loss.__module__)
     name = f"{loss.__module__}.{loss.__name__}"
-    found = [test for test in doctest.DocTestFinder(exclude_empty=True).find(module) if test.name == name]
+    found = [
+        test for test in doctest.DocTestFinder(exclude_empty=True).find(module) if test.name == name
+    ]
     assert len(found) == 1
     assert len(found[0].examples) >= 3
 
@@ -157,7 +174,7 @@ def test_pytest_finds_the_doctests(pytester: pytest.Pytester) -> None:
 
         @loss
         def my_loss(xp, pred, target, /):
-            """Say nothing.
+            """Return nothing.
 
             >>> float(my_loss([1.0], [3.0]))
             2.0
@@ -165,7 +182,9 @@ def test_pytest_finds_the_doctests(pytester: pytest.Pytester) -> None:
             return xp.abs(pred - target)
         '''
     )
-    pytester.runpytest_inprocess("--doctest-modules", "-p", "no:cacheprovider").assert_outcomes(passed=1)
+    pytester.runpytest_inprocess("--doctest-modules", "-p", "no:cacheprovider").assert_outcomes(
+        passed=1
+    )
 
 
 def test_a_loss_without_a_docstring() -> None:

@@ -20,7 +20,12 @@ def data(backend: Any, dtype: str) -> tuple[Any, Any, np.ndarray, np.ndarray]:
 
 
 def close(backend: Any, actual: Any, desired: Any, dtype: str) -> None:
-    np.testing.assert_allclose(backend.to_numpy(actual), desired, rtol=16 * np.finfo(dtype).eps, atol=4 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(
+        backend.to_numpy(actual),
+        desired,
+        rtol=16 * np.finfo(dtype).eps,
+        atol=4 * np.finfo(dtype).eps,
+    )
 
 
 def log_probabilities(logits: np.ndarray) -> np.ndarray:
@@ -38,14 +43,24 @@ def test_labels_of_every_integer_dtype(backend, dtype, kind):
         return  # JAX without x64 makes them 32 bits wide
     logits, _, values, labels = data(backend, dtype)
     expected = -log_probabilities(values)[np.arange(ROWS), labels]
-    close(backend, pl.cross_entropy(logits, backend.asarray(labels, kind), reduction="none"), expected, dtype)
+    close(
+        backend,
+        pl.cross_entropy(logits, backend.asarray(labels, kind), reduction="none"),
+        expected,
+        dtype,
+    )
 
 
 @pytest.mark.eager
 def test_boolean_labels(backend, dtype):
     logits = np.asarray([[0.5, 1.0], [2.0, -1.0]], dtype=dtype)
     given = [backend.asarray(logits), backend.asarray([True, False])]
-    close(backend, pl.cross_entropy(*given, reduction="none"), -log_probabilities(logits)[[0, 1], [1, 0]], dtype)
+    close(
+        backend,
+        pl.cross_entropy(*given, reduction="none"),
+        -log_probabilities(logits)[[0, 1], [1, 0]],
+        dtype,
+    )
 
 
 OPTIONS = ("weights", "where", "class_weights", "ignore_index", "label_smoothing")
@@ -92,14 +107,18 @@ def test_every_combination_of_options(backend, dtype, used, reduction):
         given["ignore_index"] = ignored
         rows["where"] = backend.asarray(keep)
     close(backend, pl.cross_entropy(logits, labels, **given), expected, dtype)
-    close(backend, pl.cross_entropy(logits, backend.asarray(one_hot, dtype), **rows), expected, dtype)
+    close(
+        backend, pl.cross_entropy(logits, backend.asarray(one_hot, dtype), **rows), expected, dtype
+    )
 
 
 def test_ignored_labels_need_be_no_classes(backend, dtype):
     logits, _, values, labels = data(backend, dtype)
     marked = np.where(np.arange(ROWS) % 3 == 0, -100, labels)
     kept = marked != -100
-    value, gradient = backend.call(pl.cross_entropy.value_and_grad, logits, backend.asarray(marked), ignore_index=-100)
+    value, gradient = backend.call(
+        pl.cross_entropy.value_and_grad, logits, backend.asarray(marked), ignore_index=-100
+    )
     close(backend, value, np.mean(-log_probabilities(values)[kept, labels[kept]]), dtype)
     assert np.all(backend.to_numpy(gradient)[~kept] == 0)
 
@@ -115,7 +134,9 @@ def test_the_class_axis_may_be_anywhere(backend, dtype, class_axis, probabilitie
     expected = pl.cross_entropy.value_and_grad(logits, target, reduction="none")
     moved = [backend.asarray(np.moveaxis(logits, -1, class_axis))]
     moved.append(backend.asarray(np.moveaxis(target, -1, class_axis) if probabilities else labels))
-    value, gradient = pl.cross_entropy.value_and_grad(*moved, class_axis=class_axis, reduction="none")
+    value, gradient = pl.cross_entropy.value_and_grad(
+        *moved, class_axis=class_axis, reduction="none"
+    )
     close(backend, value, expected[0], dtype)
     close(backend, gradient, np.moveaxis(expected[1], -1, class_axis), dtype)
 
@@ -133,7 +154,9 @@ def test_a_label_that_is_no_class(backend, dtype, label):
             value, gradient = pl.cross_entropy.value_and_grad(logits, wrong, reduction="none")
             assert np.isnan(pl.cross_entropy(logits, wrong))
     else:
-        value, gradient = backend.call(pl.cross_entropy.value_and_grad, logits, backend.asarray(wrong), reduction="none")
+        value, gradient = backend.call(
+            pl.cross_entropy.value_and_grad, logits, backend.asarray(wrong), reduction="none"
+        )
     expected = -log_probabilities(values)[np.arange(ROWS), labels]
     expected[2] = np.nan
     close(backend, value, expected, dtype)
@@ -146,28 +169,45 @@ def test_masked_classes(backend, dtype):
     target = np.asarray([[0.25, 0.0, 0.75], [0.0, 1.0, 0.0]], dtype=dtype)
     kept = log_probabilities(logits[:1, [0, 2]])[0]
     value, gradient = backend.call(
-        pl.cross_entropy.value_and_grad, backend.asarray(logits), backend.asarray(target), reduction="none"
+        pl.cross_entropy.value_and_grad,
+        backend.asarray(logits),
+        backend.asarray(target),
+        reduction="none",
     )
     close(backend, value, [-0.25 * kept[0] - 0.75 * kept[1], 0.0], dtype)
-    close(backend, gradient, [[np.exp(kept[0]) - 0.25, 0.0, np.exp(kept[1]) - 0.75], [0.0, 0.0, 0.0]], dtype)
-    impossible = backend.call(pl.cross_entropy, backend.asarray(logits[1]), backend.asarray([0.5, 0.5, 0.0], dtype))
+    close(
+        backend,
+        gradient,
+        [[np.exp(kept[0]) - 0.25, 0.0, np.exp(kept[1]) - 0.75], [0.0, 0.0, 0.0]],
+        dtype,
+    )
+    impossible = backend.call(
+        pl.cross_entropy, backend.asarray(logits[1]), backend.asarray([0.5, 0.5, 0.0], dtype)
+    )
     assert backend.to_numpy(impossible) == np.inf
 
 
 def test_a_dominant_logit_keeps_its_digits(backend, dtype):
     logits = np.asarray([16.94, 0.0], dtype=dtype)
     exact = np.log1p(np.exp(-float(logits[0])))
-    value, gradient = backend.call(pl.cross_entropy.value_and_grad, backend.asarray(logits), backend.asarray(0))
+    value, gradient = backend.call(
+        pl.cross_entropy.value_and_grad, backend.asarray(logits), backend.asarray(0)
+    )
     np.testing.assert_allclose(backend.to_numpy(value), exact, rtol=8 * np.finfo(dtype).eps)
     share = 1 / (1 + np.exp(float(logits[0])))
-    np.testing.assert_allclose(backend.to_numpy(gradient), [-share, share], rtol=8 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(
+        backend.to_numpy(gradient), [-share, share], rtol=8 * np.finfo(dtype).eps
+    )
 
 
 @pytest.mark.parametrize("classes", [3, 8, 17, 60])
 def test_logits_that_are_computed_in_the_same_program(backend, xp, dtype, classes):
     """A compiler may compute them twice, and round them otherwise: an entry is then greater than the largest of its row."""
     rng = np.random.default_rng(classes)
-    hidden, weight = rng.standard_normal((50, 5)).astype(dtype), rng.standard_normal((5, classes)).astype(dtype)
+    hidden, weight = (
+        rng.standard_normal((50, 5)).astype(dtype),
+        rng.standard_normal((5, classes)).astype(dtype),
+    )
     labels = rng.integers(0, classes, 50)
 
     def of_hidden(hidden: Any, weight: Any, labels: Any) -> Any:
@@ -178,7 +218,9 @@ def test_logits_that_are_computed_in_the_same_program(backend, xp, dtype, classe
     value, gradient = backend.call(of_hidden, *map(backend.asarray, (hidden, weight, labels)))
     log_p = log_probabilities(logits)
     atol = 64 * np.finfo(dtype).eps  # the rounding of the logits
-    np.testing.assert_allclose(backend.to_numpy(value), -log_p[np.arange(50), labels], rtol=0, atol=atol)
+    np.testing.assert_allclose(
+        backend.to_numpy(value), -log_p[np.arange(50), labels], rtol=0, atol=atol
+    )
     expected = np.exp(log_p) - (np.arange(classes) == labels[:, None])
     np.testing.assert_allclose(backend.to_numpy(gradient), expected, rtol=0, atol=atol)
 
@@ -198,7 +240,9 @@ def test_both_layouts_of_many_blocks(backend, dtype, classes):
     labels = rng.integers(0, classes, rows)
     log_p = log_probabilities(logits)
     value, gradient = pl.cross_entropy.value_and_grad(logits, labels, reduction="sum")
-    np.testing.assert_allclose(value, -np.sum(log_p[np.arange(rows), labels]), rtol=1e-5 if dtype == "float32" else 1e-12)
+    np.testing.assert_allclose(
+        value, -np.sum(log_p[np.arange(rows), labels]), rtol=1e-5 if dtype == "float32" else 1e-12
+    )
     expected = np.exp(log_p)
     expected[np.arange(rows), labels] -= 1
     np.testing.assert_allclose(gradient, expected, rtol=0, atol=8 * np.finfo(dtype).eps)

@@ -34,13 +34,15 @@ LABELLED = (
     pl.sparsemax_loss,
 )
 of_logits = pytest.mark.parametrize(
-    ("loss", "parameters"), OF_LOGITS, ids=[f"{loss.__name__}-{parameters}" for loss, parameters in OF_LOGITS]
+    ("loss", "parameters"),
+    OF_LOGITS,
+    ids=[f"{loss.__name__}-{parameters}" for loss, parameters in OF_LOGITS],
 )
 labelled = pytest.mark.parametrize("loss", LABELLED, ids=lambda loss: loss.__name__)
 
 
 def taken_by(loss: Any, logits: np.ndarray) -> np.ndarray:
-    """Give logits as this loss takes them: as log-probabilities, as probabilities, or as they are."""
+    """Return logits as this loss takes them: as log-probabilities, as probabilities, or as they are."""
     domain = loss.signature.domains[0][0].description
     if "probabilities" not in domain:
         return logits
@@ -56,7 +58,9 @@ def orders(backend: Any, loss: Any, *arrays: Any, **options: Any) -> list[np.nda
 
 def same(actual: list[np.ndarray], desired: list[np.ndarray], dtype: str) -> None:
     for one, other in zip(actual, desired, strict=True):
-        np.testing.assert_allclose(one, other, rtol=32 * np.finfo(dtype).eps, atol=8 * np.finfo(dtype).eps)
+        np.testing.assert_allclose(
+            one, other, rtol=32 * np.finfo(dtype).eps, atol=8 * np.finfo(dtype).eps
+        )
 
 
 @labelled
@@ -67,7 +71,10 @@ def test_options_of_every_loss(backend, dtype, loss, class_axis):
     _, _, values, labels = data(backend, dtype)
     rows = taken_by(loss, values)
     each, gradients = loss.value_and_grad(rows, labels, reduction="none")
-    weights, class_weights = np.linspace(0.5, 2, ROWS).astype(dtype), np.linspace(1, 3, CLASSES).astype(dtype)
+    weights, class_weights = (
+        np.linspace(0.5, 2, ROWS).astype(dtype),
+        np.linspace(1, 3, CLASSES).astype(dtype),
+    )
     ignored = int(labels[0])
     counted = weights * class_weights[labels] * (labels != ignored)
     value, gradient = loss.value_and_grad(
@@ -106,7 +113,9 @@ def test_labels_are_rows_of_0_and_1(backend, dtype, loss, parameters):
     rows = backend.asarray(taken_by(loss, values))
     weights = backend.asarray(np.linspace(1, 3, CLASSES), dtype)
     one_hot = backend.asarray(np.eye(CLASSES)[labels], dtype)
-    found = orders(backend, loss, rows, backend.asarray(labels), class_weights=weights, **parameters)
+    found = orders(
+        backend, loss, rows, backend.asarray(labels), class_weights=weights, **parameters
+    )
     same(orders(backend, loss, rows, one_hot, class_weights=weights, **parameters), found, dtype)
 
 
@@ -125,8 +134,14 @@ def test_what_is_a_cross_entropy(backend, dtype):
 @pytest.mark.parametrize(
     ("loss", "binary", "parameters"),
     [
-        *((pl.softmax_focal_loss, pl.sigmoid_focal_loss, {"gamma": gamma}) for gamma in (2.0, 0.5, 0.0)),
-        *((pl.poly_cross_entropy, pl.poly_binary_cross_entropy, {"epsilon": epsilon}) for epsilon in (1.0, -1.0, 2.5)),
+        *(
+            (pl.softmax_focal_loss, pl.sigmoid_focal_loss, {"gamma": gamma})
+            for gamma in (2.0, 0.5, 0.0)
+        ),
+        *(
+            (pl.poly_cross_entropy, pl.poly_binary_cross_entropy, {"epsilon": epsilon})
+            for epsilon in (1.0, -1.0, 2.5)
+        ),
     ],
     ids=lambda x: getattr(x, "__name__", str(x)),
 )
@@ -134,10 +149,16 @@ def test_two_classes_are_a_yes_or_no(backend, dtype, loss, binary, parameters):
     """Also where the second derivative of the right class, or of the wrong one, is next to nothing."""
     logit = np.asarray([-80.0, -20.0, -1.0, 0.25, 3.0, 30.0, 80.0], dtype=dtype)
     for label in (0, 1):
-        value, gradient, second = orders(backend, binary, backend.asarray(logit), label, reduction="sum", **parameters)
+        value, gradient, second = orders(
+            backend, binary, backend.asarray(logit), label, reduction="sum", **parameters
+        )
         rows = backend.asarray(np.stack([np.zeros_like(logit), logit], axis=1))
         found = orders(backend, loss, rows, label, reduction="sum", **parameters)
-        expected = [value, np.stack([-gradient, gradient], axis=1), np.stack([second, second], axis=1)]
+        expected = [
+            value,
+            np.stack([-gradient, gradient], axis=1),
+            np.stack([second, second], axis=1),
+        ]
         for one, other in zip(found, expected, strict=True):
             np.testing.assert_allclose(one, other, rtol=64 * np.finfo(dtype).eps)
 
@@ -148,12 +169,31 @@ def test_masked_classes_of_every_loss_of_logits(backend, dtype, loss, parameters
     kept = np.asarray([[0.5, 1.5], [2.0, -1.0]], dtype=dtype)
     masked = np.insert(kept, 1, -np.inf, axis=1)
     target = np.asarray([[0.25, 0.75], [1.0, 0.0]], dtype=dtype)
-    for given, with_masked in ((np.asarray([1, 0]), np.asarray([2, 0])), (target, np.insert(target, 1, 0.0, axis=1))):
-        expected = orders(backend, loss, backend.asarray(kept), backend.asarray(given), reduction="sum", **parameters)
-        found = orders(backend, loss, backend.asarray(masked), backend.asarray(with_masked), reduction="sum", **parameters)
+    for given, with_masked in (
+        (np.asarray([1, 0]), np.asarray([2, 0])),
+        (target, np.insert(target, 1, 0.0, axis=1)),
+    ):
+        expected = orders(
+            backend,
+            loss,
+            backend.asarray(kept),
+            backend.asarray(given),
+            reduction="sum",
+            **parameters,
+        )
+        found = orders(
+            backend,
+            loss,
+            backend.asarray(masked),
+            backend.asarray(with_masked),
+            reduction="sum",
+            **parameters,
+        )
         assert all(np.all(order[:, 1] == 0) for order in found[1:])
         same([found[0], *(np.delete(order, 1, axis=1) for order in found[1:])], expected, dtype)
-    value, gradient, second = orders(backend, loss, backend.asarray(masked), 1, reduction="none", **parameters)
+    value, gradient, second = orders(
+        backend, loss, backend.asarray(masked), 1, reduction="none", **parameters
+    )
     most = 1 / parameters.get("q", 0.7) if loss is pl.generalized_cross_entropy else np.inf
     np.testing.assert_allclose(value, most, rtol=4 * np.finfo(dtype).eps)
     assert np.all(np.isfinite(gradient))
@@ -187,7 +227,9 @@ def test_a_dominant_logit_keeps_its_digits_in_every_loss(backend, dtype, loss, p
 )
 def test_limits_of_parameters(backend, dtype, loss, name, limits, decade):
     """From both sides, as far as there are two: to the last digits, and without a step."""
-    logits = np.asarray([[0.5, -1.0, 2.0], [40.0, 3.0, 2.0], [-300.0, 1.0, 0.0], [1e-3, 0.0, 1e8]], dtype=dtype)
+    logits = np.asarray(
+        [[0.5, -1.0, 2.0], [40.0, 3.0, 2.0], [-300.0, 1.0, 0.0], [1e-3, 0.0, 1e8]], dtype=dtype
+    )
     labels = np.asarray([1, 0, 0, 2])
     for limit in limits:
         for value in (limit - 10.0**-decade, limit + 10.0**-decade):
@@ -214,11 +256,15 @@ def test_a_sure_prediction_has_a_finite_gradient(backend, dtype, loss, parameter
 
 def test_the_floor_of_a_probability(backend, dtype):
     prob = backend.asarray([[0.0, 1.0], [0.5, 0.5]], dtype)
-    value, gradient, second = orders(backend, pl.categorical_cross_entropy, prob, 0, reduction="none")
+    value, gradient, second = orders(
+        backend, pl.categorical_cross_entropy, prob, 0, reduction="none"
+    )
     close(backend, backend.asarray(value), [34.538776394910684, np.log(2)], dtype)
     np.testing.assert_allclose(gradient, [[-1e15, 0], [-2, 0]], rtol=4 * np.finfo(dtype).eps)
     np.testing.assert_allclose(second, [[1e30, 0], [4, 0]], rtol=4 * np.finfo(dtype).eps)
-    value, gradient, _ = orders(backend, pl.categorical_cross_entropy, prob, 0, reduction="none", eps=0.0)
+    value, gradient, _ = orders(
+        backend, pl.categorical_cross_entropy, prob, 0, reduction="none", eps=0.0
+    )
     np.testing.assert_array_equal(value, [np.inf, np.log(np.asarray(2, dtype))])
     np.testing.assert_array_equal(gradient, [[-np.inf, 0], [-2, 0]])
 
@@ -232,7 +278,9 @@ def test_logits_for_log_probabilities(backend, dtype):
     """An error where values are looked at; elsewhere a number that is no likelihood, as in torch."""
     logits = backend.asarray([[2.0, -1.0]], dtype)
     if backend.base == "numpy":
-        with pytest.raises(ValueError, match=r"nll_loss: log_prob must hold .*\[0, 0\] is 2.0 .*cross_entropy"):
+        with pytest.raises(
+            ValueError, match=r"nll_loss: log_prob must hold .*\[0, 0\] is 2.0 .*cross_entropy"
+        ):
             pl.nll_loss(logits, [0])
     with pl.validation(False):
         assert backend.to_numpy(backend.call(pl.nll_loss, logits, backend.asarray([0]))) == -2
@@ -246,7 +294,9 @@ def test_a_sure_likelihood_costs_0(backend, dtype):
         assert value == 0
         assert not np.signbit(value)
         value = backend.to_numpy(
-            backend.call(pl.categorical_cross_entropy, backend.asarray([[1.0, 0.0]], dtype), target, eps=0.0)
+            backend.call(
+                pl.categorical_cross_entropy, backend.asarray([[1.0, 0.0]], dtype), target, eps=0.0
+            )
         )
         assert value == 0
         assert not np.signbit(value)

@@ -11,11 +11,18 @@ import portable_losses as pl
 
 pytestmark = pytest.mark.eager
 
-LOSSES = (pl.multi_margin_loss, pl.crammer_singer_loss, pl.multiclass_perceptron_loss, pl.sparsemax_loss)
+LOSSES = (
+    pl.multi_margin_loss,
+    pl.crammer_singer_loss,
+    pl.multiclass_perceptron_loss,
+    pl.sparsemax_loss,
+)
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.__name__)
 
 
-def one(backend: Any, loss: Any, scores: list[float], label: int, dtype: str, **parameters: Any) -> list[np.ndarray]:
+def one(
+    backend: Any, loss: Any, scores: list[float], label: int, dtype: str, **parameters: Any
+) -> list[np.ndarray]:
     return orders(backend, loss, backend.asarray(scores, dtype), label, **parameters)
 
 
@@ -24,8 +31,13 @@ def test_known_losses(backend, dtype):
     scores = [1.0, 0.5, 0.875]
     assert one(backend, pl.crammer_singer_loss, scores, 0, dtype)[0] == 0.875
     assert one(backend, pl.multiclass_perceptron_loss, scores, 0, dtype)[0] == 0
-    np.testing.assert_allclose(one(backend, pl.multi_margin_loss, scores, 0, dtype)[0], 1.375 / 3, rtol=4 * np.finfo(dtype).eps)
-    value, gradient, second = one(backend, pl.sparsemax_loss, scores, 0, dtype)  # the threshold is 1.375 / 3
+    np.testing.assert_allclose(
+        one(backend, pl.multi_margin_loss, scores, 0, dtype)[0],
+        1.375 / 3,
+        rtol=4 * np.finfo(dtype).eps,
+    )
+    # the threshold is 1.375 / 3
+    value, gradient, second = one(backend, pl.sparsemax_loss, scores, 0, dtype)
     others = 0.5 - 1.375 / 3, 0.875 - 1.375 / 3
     expected = (others[0] ** 2 + others[1] ** 2 + sum(others) ** 2) / 2
     np.testing.assert_allclose(value, expected, rtol=8 * np.finfo(dtype).eps)
@@ -44,12 +56,21 @@ def test_subgradients(backend, dtype):
         assert value == 0
         assert np.all(gradient == 0)
         assert np.all(second == 0)
-    value, gradient, second = one(backend, pl.multi_margin_loss, [1.0, 0.0, 0.5, 2.0], 0, dtype, p=2)
+    value, gradient, second = one(
+        backend, pl.multi_margin_loss, [1.0, 0.0, 0.5, 2.0], 0, dtype, p=2
+    )
     np.testing.assert_array_equal(gradient, [-1.25, 0, 0.25, 1])
     np.testing.assert_array_equal(second, [1, 0, 0.5, 0.5])
-    np.testing.assert_array_equal(one(backend, pl.crammer_singer_loss, [0.0, 1.0, 1.0], 0, dtype)[1], [-1, 0.5, 0.5])
-    np.testing.assert_array_equal(one(backend, pl.multiclass_perceptron_loss, [0.0] * 4, 1, dtype)[1], [0.25, -0.75, 0.25, 0.25])
-    np.testing.assert_array_equal(one(backend, pl.multiclass_perceptron_loss, [0.0, 1.0, 1.0], 0, dtype)[1], [-1, 0.5, 0.5])
+    np.testing.assert_array_equal(
+        one(backend, pl.crammer_singer_loss, [0.0, 1.0, 1.0], 0, dtype)[1], [-1, 0.5, 0.5]
+    )
+    np.testing.assert_array_equal(
+        one(backend, pl.multiclass_perceptron_loss, [0.0] * 4, 1, dtype)[1],
+        [0.25, -0.75, 0.25, 0.25],
+    )
+    np.testing.assert_array_equal(
+        one(backend, pl.multiclass_perceptron_loss, [0.0, 1.0, 1.0], 0, dtype)[1], [-1, 0.5, 0.5]
+    )
 
 
 @pytest.mark.parametrize("label", [0, 1])
@@ -61,8 +82,14 @@ def test_two_classes(backend, dtype, label):
     signs = backend.asarray(np.full(score.shape, sign), dtype)
 
     def binary(loss: Any, scale: float = 1.0) -> list[np.ndarray]:
-        value, gradient, second = orders(backend, loss, backend.asarray(score), signs, reduction="sum")
-        return [scale * value, scale * np.stack([-gradient, gradient], axis=1), scale * np.stack([second, second], axis=1)]
+        value, gradient, second = orders(
+            backend, loss, backend.asarray(score), signs, reduction="sum"
+        )
+        return [
+            scale * value,
+            scale * np.stack([-gradient, gradient], axis=1),
+            scale * np.stack([second, second], axis=1),
+        ]
 
     def of_rows(loss: Any, **parameters: Any) -> list[np.ndarray]:
         return orders(backend, loss, rows, label, reduction="sum", **parameters)
@@ -79,7 +106,12 @@ def test_two_classes(backend, dtype, label):
     close(backend, backend.asarray(value), expected.sum(), dtype)
     slope = -sign * np.clip((1 - lead) / 2, 0, 1)
     close(backend, backend.asarray(gradient), np.stack([-slope, slope], axis=1), dtype)
-    close(backend, backend.asarray(second), np.repeat(0.5 * (np.abs(lead) < 1), 2).reshape(-1, 2), dtype)
+    close(
+        backend,
+        backend.asarray(second),
+        np.repeat(0.5 * (np.abs(lead) < 1), 2).reshape(-1, 2),
+        dtype,
+    )
 
 
 @every_loss
@@ -87,7 +119,9 @@ def test_masked_classes_of_every_loss_of_scores(backend, dtype, loss):
     """They cost nothing, but count as classes in the mean over these; a masked label costs inf."""
     kept = np.asarray([[0.5, 1.25], [2.0, -1.0]], dtype=dtype)
     masked = np.insert(kept, 1, -np.inf, axis=1)
-    expected = orders(backend, loss, backend.asarray(kept), backend.asarray([1, 0]), reduction="sum")
+    expected = orders(
+        backend, loss, backend.asarray(kept), backend.asarray([1, 0]), reduction="sum"
+    )
     found = orders(backend, loss, backend.asarray(masked), backend.asarray([2, 0]), reduction="sum")
     if loss is pl.multi_margin_loss:
         expected = [x * 2 / 3 for x in expected]
@@ -103,7 +137,10 @@ def test_masked_classes_of_every_loss_of_scores(backend, dtype, loss):
 
 @every_loss
 def test_one_class(backend, dtype, loss):
-    assert all(np.all(order == 0) for order in orders(backend, loss, backend.asarray([[3.0], [-2.0]], dtype), 0))
+    assert all(
+        np.all(order == 0)
+        for order in orders(backend, loss, backend.asarray([[3.0], [-2.0]], dtype), 0)
+    )
 
 
 @every_loss
@@ -112,7 +149,11 @@ def test_an_offset_changes_nothing(backend, dtype, loss):
     scores = np.asarray([[0.5, 0.25, 0.0, -0.5], [0.0, 1.0, 0.75, -8.0]], dtype=dtype)
     far = 2.0**20 if dtype == "float32" else 2.0**48
     expected = orders(backend, loss, backend.asarray(scores), backend.asarray([1, 2]))
-    same(orders(backend, loss, backend.asarray(scores + far), backend.asarray([1, 2])), expected, dtype)
+    same(
+        orders(backend, loss, backend.asarray(scores + far), backend.asarray([1, 2])),
+        expected,
+        dtype,
+    )
 
 
 @pytest.mark.backends("numpy")
@@ -131,10 +172,16 @@ def test_what_is_missing_to_a_margin_keeps_its_digits():
 def test_the_gradient_of_sparsemax_is_a_projection(backend, dtype, classes):
     """No point of the simplex is nearer: scores minus point are the same wherever the point is positive, and less elsewhere."""
     rng = np.random.default_rng(5)
-    scores = (rng.standard_normal((40, classes)) * np.geomspace(0.01, 10, 40)[:, None]).astype(dtype)
+    scores = (rng.standard_normal((40, classes)) * np.geomspace(0.01, 10, 40)[:, None]).astype(
+        dtype
+    )
     labels = rng.integers(0, classes, 40)
     value, gradient, second = orders(
-        backend, pl.sparsemax_loss, backend.asarray(scores), backend.asarray(labels), reduction="sum"
+        backend,
+        pl.sparsemax_loss,
+        backend.asarray(scores),
+        backend.asarray(labels),
+        reduction="sum",
     )
     point = gradient + np.eye(classes)[labels]
     tolerance = 8 * np.finfo(dtype).eps
@@ -143,7 +190,9 @@ def test_the_gradient_of_sparsemax_is_a_projection(backend, dtype, classes):
     positive = point > tolerance
     threshold = np.where(positive, scores - point, -np.inf).max(axis=1, keepdims=True)
     np.testing.assert_allclose(
-        np.where(positive, scores - point, threshold), np.broadcast_to(threshold, scores.shape), atol=80 * tolerance
+        np.where(positive, scores - point, threshold),
+        np.broadcast_to(threshold, scores.shape),
+        atol=80 * tolerance,
     )
     assert np.all(np.where(positive, -np.inf, scores) <= threshold + 80 * tolerance)
     counts = np.sum(positive, axis=1, keepdims=True)
@@ -168,7 +217,9 @@ def test_bad_parameters_and_targets():
     scores = np.zeros((2, 3))
     with pytest.raises(ValueError, match=r"multi_margin_loss: p must be one of \(1, 2\), got 3"):
         pl.multi_margin_loss(scores, [0, 1], p=3)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"multi_margin_loss: margin must be a number in \[0, inf\), got -1.0"):
+    with pytest.raises(
+        ValueError, match=r"multi_margin_loss: margin must be a number in \[0, inf\), got -1.0"
+    ):
         pl.multi_margin_loss(scores, [0, 1], margin=-1.0)
     for loss in LOSSES:
         with pytest.raises(ValueError, match=loss.__name__):

@@ -40,18 +40,30 @@ def margin(scores: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def test_the_mean_of_binary_cross_entropy(backend, dtype):
     arrays = backend.asarray(SCORES, dtype), backend.asarray(SETS, dtype)
     mean = backend.call(pl.binary_cross_entropy_with_logits, *arrays, axis=-1)
-    close(backend, backend.call(pl.multilabel_soft_margin_loss, *arrays, reduction="none"), backend.to_numpy(mean), dtype)
+    close(
+        backend,
+        backend.call(pl.multilabel_soft_margin_loss, *arrays, reduction="none"),
+        backend.to_numpy(mean),
+        dtype,
+    )
     value = backend.call(
-        pl.multilabel_soft_margin_loss, *(backend.asarray(x, dtype) for x in ([2.0, -1.0, 0.5], [1.0, 0.0, 1.0]))
+        pl.multilabel_soft_margin_loss,
+        *(backend.asarray(x, dtype) for x in ([2.0, -1.0, 0.5], [1.0, 0.0, 1.0])),
     )
     close(backend, value, 0.30475556091, "float32")
 
 
-@pytest.mark.parametrize("loss", [pl.multilabel_soft_margin_loss, pl.zlpr_loss], ids=lambda loss: loss.__name__)
+@pytest.mark.parametrize(
+    "loss", [pl.multilabel_soft_margin_loss, pl.zlpr_loss], ids=lambda loss: loss.__name__
+)
 def test_infinite_scores(backend, dtype, loss):
     """0 for what is right, inf for what is not."""
-    scores = backend.asarray([[INF, -INF, INF], [INF, -INF, -INF], [-INF, -INF, -INF], [INF, INF, 0.0]], dtype)
-    target = backend.asarray([[1.0, 0.0, 1.0], [1.0, 0.0, 1.0], [0.0, 0.0, 0.0], [0.0, 0.0, 1.0]], dtype)
+    scores = backend.asarray(
+        [[INF, -INF, INF], [INF, -INF, -INF], [-INF, -INF, -INF], [INF, INF, 0.0]], dtype
+    )
+    target = backend.asarray(
+        [[1.0, 0.0, 1.0], [1.0, 0.0, 1.0], [0.0, 0.0, 0.0], [0.0, 0.0, 1.0]], dtype
+    )
     value, gradient = backend.call(loss.value_and_grad, scores, target, reduction="none")
     np.testing.assert_array_equal(backend.to_numpy(value), [0.0, INF, 0.0, INF])
     share = [0.5, 0.5, -0.5] if loss is pl.zlpr_loss else [1 / 3, 1 / 3, -1 / 6]
@@ -66,8 +78,13 @@ def test_infinite_scores(backend, dtype, loss):
 @pytest.mark.eager
 def test_pairs_in_pieces(backend, dtype, classes):
     random = np.random.default_rng(classes)
-    scores, target = random.normal(0, 1, (3, classes)).astype(dtype), (random.uniform(size=(3, classes)) < 0.4).astype(dtype)
-    value, gradient = pl.multilabel_margin_loss.value_and_grad(backend.asarray(scores), backend.asarray(target), reduction="none")
+    scores, target = (
+        random.normal(0, 1, (3, classes)).astype(dtype),
+        (random.uniform(size=(3, classes)) < 0.4).astype(dtype),
+    )
+    value, gradient = pl.multilabel_margin_loss.value_and_grad(
+        backend.asarray(scores), backend.asarray(target), reduction="none"
+    )
     expected, slope = margin(scores.astype(np.float64), target)
     close(backend, value, expected, dtype)
     close(backend, gradient, slope, dtype)
@@ -84,8 +101,13 @@ def test_no_pairs_cost_nothing(backend, dtype):
 @pytest.mark.parametrize("offset", [0.0, 1e4, 1e17])
 def test_offsets_lose_no_digits(backend, dtype, offset):
     """Equal scores cost the margin, wherever they are."""
-    scores, target = np.full((1, 4), offset, dtype=dtype), np.asarray([[1.0, 0.0, 0.0, 1.0]], dtype=dtype)
-    value, gradient = backend.call(pl.multilabel_margin_loss.value_and_grad, backend.asarray(scores), backend.asarray(target))
+    scores, target = (
+        np.full((1, 4), offset, dtype=dtype),
+        np.asarray([[1.0, 0.0, 0.0, 1.0]], dtype=dtype),
+    )
+    value, gradient = backend.call(
+        pl.multilabel_margin_loss.value_and_grad, backend.asarray(scores), backend.asarray(target)
+    )
     assert backend.to_numpy(value) == 1.0
     np.testing.assert_array_equal(backend.to_numpy(gradient), [[-0.5, 0.5, 0.5, -0.5]])
 
@@ -95,7 +117,10 @@ def test_the_smallest_shortfall_counts(backend, dtype):
     scores = np.asarray([[1.0, 1e-20], [1.0, 0.0], [1.0, -1e-20]], dtype=dtype)
     target = np.asarray([[1.0, 0.0]] * 3, dtype=dtype)
     value, gradient = backend.call(
-        pl.multilabel_margin_loss.value_and_grad, backend.asarray(scores), backend.asarray(target), reduction="none"
+        pl.multilabel_margin_loss.value_and_grad,
+        backend.asarray(scores),
+        backend.asarray(target),
+        reduction="none",
     )
     np.testing.assert_allclose(backend.to_numpy(value), [0.5e-20, 0.0, 0.0], rtol=1e-6)
     np.testing.assert_array_equal(backend.to_numpy(gradient), [[-0.5, 0.5], [0.0, 0.0], [0.0, 0.0]])
@@ -115,13 +140,20 @@ def test_zlpr_of_one_class(backend, dtype):
     scores, target = SCORES.reshape(-1, 1).astype(dtype), SETS.reshape(-1, 1).astype(dtype)
     expected = pl.binary_cross_entropy_with_logits(scores[:, 0], target[:, 0], reduction="none")
     close(
-        backend, backend.call(pl.zlpr_loss, backend.asarray(scores), backend.asarray(target), reduction="none"), expected, dtype
+        backend,
+        backend.call(
+            pl.zlpr_loss, backend.asarray(scores), backend.asarray(target), reduction="none"
+        ),
+        expected,
+        dtype,
     )
 
 
 def test_zlpr_by_the_textbook(backend, dtype):
     scores = SCORES.astype(dtype).astype(np.float64)
-    expected = np.log(1 + np.sum((SETS == 0) * np.exp(scores), axis=1)) + np.log(1 + np.sum(SETS * np.exp(-scores), axis=1))
+    expected = np.log(1 + np.sum((SETS == 0) * np.exp(scores), axis=1)) + np.log(
+        1 + np.sum(SETS * np.exp(-scores), axis=1)
+    )
     arrays = backend.asarray(SCORES, dtype), backend.asarray(SETS, dtype)
     close(backend, backend.call(pl.zlpr_loss, *arrays, reduction="none"), expected, dtype)
 
@@ -132,7 +164,9 @@ def test_zlpr_of_small_losses(backend, dtype):
     value, gradient = backend.call(pl.zlpr_loss.value_and_grad, *arrays)
     eps = 16 * float(np.finfo(dtype).eps)
     np.testing.assert_allclose(backend.to_numpy(value), (2 + np.exp(-1)) * np.exp(-40.0), rtol=eps)
-    np.testing.assert_allclose(backend.to_numpy(gradient), np.exp([-40.0, -40.0, -41.0]) * [-1, 1, 1], rtol=eps)
+    np.testing.assert_allclose(
+        backend.to_numpy(gradient), np.exp([-40.0, -40.0, -41.0]) * [-1, 1, 1], rtol=eps
+    )
 
 
 # All of them
@@ -143,7 +177,9 @@ def test_a_target_that_is_nan(backend, dtype, loss):
     """Its row is NaN, and no other."""
     target = SETS.astype(dtype)
     target[3, 2] = np.nan
-    value = backend.call(loss, backend.asarray(SCORES, dtype), backend.asarray(target), reduction="none")
+    value = backend.call(
+        loss, backend.asarray(SCORES, dtype), backend.asarray(target), reduction="none"
+    )
     np.testing.assert_array_equal(np.isnan(backend.to_numpy(value)), np.arange(20) == 3)
 
 
@@ -159,12 +195,17 @@ def test_the_class_axis_may_be_anywhere(backend, dtype, loss, class_axis):
     close(backend, slope, np.moveaxis(gradient, -1, class_axis), dtype)
 
 
-@pytest.mark.parametrize("loss", [pl.multilabel_margin_loss, pl.zlpr_loss], ids=lambda loss: loss.__name__)
+@pytest.mark.parametrize(
+    "loss", [pl.multilabel_margin_loss, pl.zlpr_loss], ids=lambda loss: loss.__name__
+)
 @pytest.mark.parametrize("wrong", [-1.0, 0.5, 2.0])
 def test_targets_are_sets(loss, wrong):
     target = SETS.copy()
     target[1, 3] = wrong
-    with pytest.raises(ValueError, match=rf"target must hold 0 or 1 for each class, but target\[1, 3\] is {wrong} .*labels"):
+    with pytest.raises(
+        ValueError,
+        match=rf"target must hold 0 or 1 for each class, but target\[1, 3\] is {wrong} .*labels",
+    ):
         loss(SCORES, target)
 
 

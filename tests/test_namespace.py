@@ -13,7 +13,10 @@ LARGE = 3000
 
 def values(dtype: str) -> np.ndarray:
     rng = np.random.default_rng(0)
-    special = np.asarray([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, np.finfo(dtype).max, np.finfo(dtype).tiny], dtype=dtype)
+    special = np.asarray(
+        [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, np.finfo(dtype).max, np.finfo(dtype).tiny],
+        dtype=dtype,
+    )
     return np.concatenate([special, rng.standard_normal(LARGE).astype(dtype)])
 
 
@@ -23,7 +26,18 @@ def test_where_selects_as_numpy_does(dtype, size):
     rng = np.random.default_rng(1)
     x, y = rng.standard_normal((2, size)).astype(dtype)
     condition = rng.random(size) < 0.5
-    choices = (x, y, 0.0, 1.5, -0.0, np.float64(2.5), 3, np.asarray(1.0, dtype=dtype), x[:1], x.astype("float64"))
+    choices = (
+        x,
+        y,
+        0.0,
+        1.5,
+        -0.0,
+        np.float64(2.5),
+        3,
+        np.asarray(1.0, dtype=dtype),
+        x[:1],
+        x.astype("float64"),
+    )
     for first, second in itertools.product(choices, repeat=2):
         expected = np.where(condition, first, second)
         actual = numpy.where(condition, first, second)
@@ -39,14 +53,18 @@ def test_where_broadcasts_as_numpy_does():
         x, y = (rng.standard_normal(shape) for shape in shapes)
         np.testing.assert_array_equal(numpy.where(condition, x, y), np.where(condition, x, y))
         if x.ndim == y.ndim == 2:
-            np.testing.assert_array_equal(numpy.where(condition.T, x.T, y.T), np.where(condition.T, x.T, y.T))
+            np.testing.assert_array_equal(
+                numpy.where(condition.T, x.T, y.T), np.where(condition.T, x.T, y.T)
+            )
 
 
 def test_where_passes_nan_and_infinities():
     x = values("float32")
     condition = np.arange(x.size) % 2 == 0
     np.testing.assert_array_equal(numpy.where(condition, x, -x), np.where(condition, x, -x))
-    np.testing.assert_array_equal(numpy.where(condition, 0.0, x), np.where(condition, np.float32(0), x))
+    np.testing.assert_array_equal(
+        numpy.where(condition, 0.0, x), np.where(condition, np.float32(0), x)
+    )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -64,14 +82,21 @@ def test_extremes_of_two_arrays_and_a_number(backend, dtype, name):
     x = np.asarray([-1.0, 0.5, 2.0], dtype=dtype)
     array = backend.asarray(x)
     function = getattr(namespace_of(array), name)
-    np.testing.assert_array_equal(backend.to_numpy(backend.call(function, array, array * 0 + 1)), getattr(np, name)(x, 1))
-    np.testing.assert_array_equal(backend.to_numpy(backend.call(lambda a: function(a, 0.75), array)), getattr(np, name)(x, 0.75))
+    np.testing.assert_array_equal(
+        backend.to_numpy(backend.call(function, array, array * 0 + 1)), getattr(np, name)(x, 1)
+    )
+    np.testing.assert_array_equal(
+        backend.to_numpy(backend.call(lambda a: function(a, 0.75), array)),
+        getattr(np, name)(x, 0.75),
+    )
 
 
 def test_absolute_values(backend, dtype):
     x = np.asarray([-np.inf, -1.5, -0.0, 0.0, 2.0, np.inf, np.nan], dtype=dtype)
     array = backend.asarray(x)
-    np.testing.assert_array_equal(backend.to_numpy(backend.call(namespace_of(array).abs, array)), np.abs(x))
+    np.testing.assert_array_equal(
+        backend.to_numpy(backend.call(namespace_of(array).abs, array)), np.abs(x)
+    )
 
 
 @pytest.mark.parametrize("axis", [0, 1, -1])
@@ -82,7 +107,9 @@ def test_taking_along_an_axis(backend, dtype, axis):
     indices = rng.integers(0, 4, (1, 5) if axis == 0 else (4, 1))
     array = backend.asarray(x)
     actual = namespace_of(array).take_along_axis(array, backend.asarray(indices), axis=axis)
-    np.testing.assert_array_equal(backend.to_numpy(actual), np.take_along_axis(x, indices, axis=axis))
+    np.testing.assert_array_equal(
+        backend.to_numpy(actual), np.take_along_axis(x, indices, axis=axis)
+    )
 
 
 def test_one_namespace_for_all_arrays_of_a_library(backend):
@@ -102,7 +129,15 @@ def test_a_mask_that_selects_nothing(dtype):
     """The shape and the dtype are those of NumPy, whatever was spared."""
     x = np.linspace(-1, 1, 3000, dtype=dtype)
     nothing = x > 2
-    others = (0.0, 1, x, x[:1], np.ones((2, 3000), dtype), np.asarray(7, dtype), np.ones(3000, "float64"))
+    others = (
+        0.0,
+        1,
+        x,
+        x[:1],
+        np.ones((2, 3000), dtype),
+        np.asarray(7, dtype),
+        np.ones(3000, "float64"),
+    )
     for other in others:
         for args in ((other, x), (x, other)):
             actual, expected = numpy.where(nothing, *args), np.where(nothing, *args)

@@ -8,12 +8,27 @@ import pytest
 import portable_losses as pl
 from portable_losses._namespace import namespace_of
 from portable_losses._scan import scan
-from portable_losses.typing import Array, Axis, ClassOptions, Labels, Logit, Namespace, Options, Real
+from portable_losses.typing import (
+    Array,
+    Axis,
+    ClassOptions,
+    Labels,
+    Logit,
+    Namespace,
+    Options,
+    Real,
+)
 
 
 @pl.loss
 def offset_loss(
-    xp: Namespace, pred: Real, target: Real, /, low: Real | None = None, high: Real | None = None, **options: Unpack[Options]
+    xp: Namespace,
+    pred: Real,
+    target: Real,
+    /,
+    low: Real | None = None,
+    high: Real | None = None,
+    **options: Unpack[Options],
 ) -> Array:
     residual = pred - target
     if low is not None:
@@ -24,14 +39,22 @@ def offset_loss(
 
 
 @offset_loss.derivative
-def _(xp: Namespace, pred: Real, target: Real, /, low: Real | None = None, high: Real | None = None) -> Array:
+def _(
+    xp: Namespace, pred: Real, target: Real, /, low: Real | None = None, high: Real | None = None
+) -> Array:
     slope = 2 if high is None else 2 * high * high
     return slope * (pred - target if low is None else pred - target - low)
 
 
 @pl.loss("(class),(),(class)->()", "(class),(class),(class)->()")
 def shifted_loss(
-    xp: Namespace, axis: Axis, logits: Logit, labels: Labels, /, shift: Real | None = None, **options: Unpack[ClassOptions]
+    xp: Namespace,
+    axis: Axis,
+    logits: Logit,
+    labels: Labels,
+    /,
+    shift: Real | None = None,
+    **options: Unpack[ClassOptions],
 ) -> Array:
     shifted = logits if shift is None else logits + shift
     return xp.sum(shifted, axis=axis)
@@ -47,14 +70,20 @@ def test_each_may_be_missing(backend: Any, given: str) -> None:
     pred, target = (backend.asarray(x, backend.dtypes[0]) for x in (PRED, TARGET))
     value, gradient = backend.call(offset_loss.value_and_grad, pred, target, **arrays)
     low, high = LOW if "low" in given else 0, HIGH if "high" in given else 1
-    np.testing.assert_allclose(backend.to_numpy(value), np.mean(((PRED - TARGET - low) * high) ** 2), rtol=1e-5)
+    np.testing.assert_allclose(
+        backend.to_numpy(value), np.mean(((PRED - TARGET - low) * high) ** 2), rtol=1e-5
+    )
     desired = 2 * (PRED - TARGET - low) * high**2 / PRED.size
     np.testing.assert_allclose(backend.to_numpy(gradient), desired, rtol=1e-3, atol=1e-6)
 
 
 def test_by_position_or_by_name() -> None:
     both = offset_loss(PRED, TARGET, LOW, HIGH)
-    assert both == offset_loss(PRED, TARGET, LOW, high=HIGH) == offset_loss(PRED, TARGET, high=HIGH, low=LOW)
+    assert (
+        both
+        == offset_loss(PRED, TARGET, LOW, high=HIGH)
+        == offset_loss(PRED, TARGET, high=HIGH, low=LOW)
+    )
     assert offset_loss(PRED, TARGET, None, HIGH) == offset_loss(PRED, TARGET, high=HIGH) != both
     assert offset_loss(PRED, TARGET, None) == pl.mse_loss(PRED, TARGET)
 
@@ -62,11 +91,17 @@ def test_by_position_or_by_name() -> None:
 def test_what_is_wrong_with_them() -> None:
     with pytest.raises(TypeError, match="offset_loss: low was given twice"):
         offset_loss(PRED, TARGET, LOW, low=LOW)  # type: ignore[misc]
-    with pytest.raises(TypeError, match=r"offset_loss takes 4 arrays \(pred, target, low, high\), got 5"):
+    with pytest.raises(
+        TypeError, match=r"offset_loss takes 4 arrays \(pred, target, low, high\), got 5"
+    ):
         offset_loss(PRED, TARGET, LOW, HIGH, LOW)  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match=r"offset_loss takes 2 arrays \(pred, target; at will high, low\), got 1"):
+    with pytest.raises(
+        TypeError, match=r"offset_loss takes 2 arrays \(pred, target; at will high, low\), got 1"
+    ):
         offset_loss(PRED, low=LOW)  # type: ignore[call-arg]
-    with pytest.raises(ValueError, match=r"offset_loss: pred has shape \(5, 3\) and low has shape \(3, 5\)"):
+    with pytest.raises(
+        ValueError, match=r"offset_loss: pred has shape \(5, 3\) and low has shape \(3, 5\)"
+    ):
         offset_loss(PRED, TARGET, low=LOW.T)
     with pytest.raises(TypeError, match=r"may be missing after the slash"):
 
@@ -77,7 +112,10 @@ def test_what_is_wrong_with_them() -> None:
 
 def test_the_labels_are_what_may_not_be_missing() -> None:
     """Weights of classes, and rows to be ignored, are read from them."""
-    labels, options = np.asarray([0, 2, 1, 0, 2]), {"class_weights": np.asarray([1.0, 2.0, 0.5]), "ignore_index": 1}
+    labels, options = (
+        np.asarray([0, 2, 1, 0, 2]),
+        {"class_weights": np.asarray([1.0, 2.0, 0.5]), "ignore_index": 1},
+    )
     weights = np.asarray([1.0, 0.5, 0, 1, 0.5])
     expected = np.average(PRED.sum(axis=1), weights=weights)
     np.testing.assert_allclose(shifted_loss(PRED, labels, **options), expected, rtol=1e-14)  # type: ignore[arg-type]
@@ -88,11 +126,15 @@ def test_the_labels_are_what_may_not_be_missing() -> None:
 def steps(xp: Namespace, numbers: Array, reverse: bool) -> tuple[Array, Array, Array]:
     """Add up, and give all the sums and the halves."""
 
-    def step(carried: tuple[Array, ...], entries: tuple[Array, ...]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    def step(
+        carried: tuple[Array, ...], entries: tuple[Array, ...]
+    ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         total = carried[0] + entries[0]
         return (total,), (total, entries[1] / 2)
 
-    (total,), (totals, halves) = scan(xp, step, (xp.zeros_like(numbers[0, ...]),), (numbers, numbers), reverse=reverse)
+    (total,), (totals, halves) = scan(
+        xp, step, (xp.zeros_like(numbers[0, ...]),), (numbers, numbers), reverse=reverse
+    )
     return total, totals, halves
 
 

@@ -18,7 +18,10 @@ from portable_losses.typing import (
     UnitInterval,
 )
 
-PRED, TARGET = np.asarray([[0.5, -1.0, 2.0], [0.0, 3.0, 1.0]]), np.asarray([[0.0, 1.0, 1.0], [0.0, 1.0, -1.0]])
+PRED, TARGET = (
+    np.asarray([[0.5, -1.0, 2.0], [0.0, 3.0, 1.0]]),
+    np.asarray([[0.0, 1.0, 1.0], [0.0, 1.0, -1.0]]),
+)
 
 
 def on_strict(*arrays: Any) -> list[Any]:
@@ -34,8 +37,12 @@ def plain_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[Opt
     return (pred - target) ** 2
 
 
-@pytest.mark.parametrize("arrays", [(PRED, TARGET), tuple(on_strict(PRED, TARGET))], ids=["numpy", "strict"])
-def test_without_a_derivative_there_is_the_value_and_an_error_that_says_what_to_register(arrays: tuple[Any, Any]) -> None:
+@pytest.mark.parametrize(
+    "arrays", [(PRED, TARGET), tuple(on_strict(PRED, TARGET))], ids=["numpy", "strict"]
+)
+def test_without_a_derivative_there_is_the_value_and_an_error_that_says_what_to_register(
+    arrays: tuple[Any, Any],
+) -> None:
     assert float(plain_loss(*arrays)) == pytest.approx(np.mean((PRED - TARGET) ** 2))
     for method in (plain_loss.grad, plain_loss.value_and_grad, plain_loss.grad_and_hess):
         with pytest.raises(NotImplementedError, match=r"plain_loss.*@plain_loss\.derivative"):
@@ -81,7 +88,10 @@ def test_a_signature_without_the_types_of_options_has_them_all_the_same() -> Non
     def sketch(xp: Any, pred: Any, target: Any, /, *, power: Any = 2, **options: Any) -> Any:
         return xp.abs(pred - target) ** power
 
-    assert sketch(PRED, TARGET, power=1, reduction="sum", weights=2.0) == 2 * np.abs(PRED - TARGET).sum()
+    assert (
+        sketch(PRED, TARGET, power=1, reduction="sum", weights=2.0)
+        == 2 * np.abs(PRED - TARGET).sum()
+    )
     with pytest.raises(TypeError, match="sketch has no option 'pwoer': did you mean power"):
         sketch(PRED, TARGET, pwoer=1)
 
@@ -130,19 +140,30 @@ def test_value_and_derivative_is_called_instead_of_both() -> None:
 
 @loss(predicted=2)
 def interval_loss(
-    xp: Namespace, low: Real, high: Real, target: Real, /, *, width: NonNegative = 0.5, **options: Unpack[Options]
+    xp: Namespace,
+    low: Real,
+    high: Real,
+    target: Real,
+    /,
+    *,
+    width: NonNegative = 0.5,
+    **options: Unpack[Options],
 ) -> Array:
     """Weigh what lies outside an interval, and its width."""
     return (target - low) ** 2 + (high - target) ** 2 + width * (high - low)
 
 
 @interval_loss.derivative
-def _(xp: Namespace, low: Real, high: Real, target: Real, /, *, width: NonNegative) -> tuple[Array, Array]:
+def _(
+    xp: Namespace, low: Real, high: Real, target: Real, /, *, width: NonNegative
+) -> tuple[Array, Array]:
     return 2 * (low - target) - width, 2 * (high - target) + width
 
 
 @interval_loss.second_derivative
-def _(xp: Namespace, low: Real, high: Real, target: Real, /, *, width: NonNegative) -> tuple[Array, Array]:
+def _(
+    xp: Namespace, low: Real, high: Real, target: Real, /, *, width: NonNegative
+) -> tuple[Array, Array]:
     return xp.full_like(low, 2.0), xp.full_like(high, 2.0)
 
 
@@ -169,21 +190,32 @@ def test_two_predictions_have_two_gradients(library: Any) -> None:
 @pytest.mark.eager
 def test_two_predictions_by_autodiff(backend: Any, dtype: str) -> None:
     @loss(predicted=2)
-    def product_loss(xp: Namespace, first: Real, second: Real, target: Real, /, **options: Unpack[Options]) -> Array:
+    def product_loss(
+        xp: Namespace, first: Real, second: Real, target: Real, /, **options: Unpack[Options]
+    ) -> Array:
         return (first * second - target) ** 2
 
     first, second, target = PRED, PRED + 1, TARGET
     arrays = [backend.asarray(x, dtype) for x in (first, second, target)]
     one, two = product_loss.grad(*arrays, reduction="sum")
     tolerance = 64 * np.finfo(dtype).eps
-    np.testing.assert_allclose(backend.to_numpy(one), 2 * (first * second - target) * second, rtol=tolerance, atol=tolerance)
-    np.testing.assert_allclose(backend.to_numpy(two), 2 * (first * second - target) * first, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(
+        backend.to_numpy(one),
+        2 * (first * second - target) * second,
+        rtol=tolerance,
+        atol=tolerance,
+    )
+    np.testing.assert_allclose(
+        backend.to_numpy(two), 2 * (first * second - target) * first, rtol=tolerance, atol=tolerance
+    )
     _, (one, two) = product_loss.grad_and_hess(*arrays, reduction="sum")
     np.testing.assert_allclose(backend.to_numpy(one), 2 * second * second, rtol=tolerance)
     np.testing.assert_allclose(backend.to_numpy(two), 2 * first * first, rtol=tolerance)
 
 
-@pytest.mark.parametrize("dtypes", [(np.float32, np.float64), (np.float16, np.float32), (np.float64, np.float32)])
+@pytest.mark.parametrize(
+    "dtypes", [(np.float32, np.float64), (np.float16, np.float32), (np.float64, np.float32)]
+)
 def test_two_predictions_of_two_dtypes(dtypes: tuple[type, type]) -> None:
     """Each gradient has the dtype of its prediction."""
     low: Any
@@ -194,7 +226,9 @@ def test_two_predictions_of_two_dtypes(dtypes: tuple[type, type]) -> None:
 
 
 def test_a_second_prediction_of_another_shape() -> None:
-    with pytest.raises(ValueError, match=r"interval_loss: low has shape \(2, 3\) and high has shape \(3, 2\)"):
+    with pytest.raises(
+        ValueError, match=r"interval_loss: low has shape \(2, 3\) and high has shape \(3, 2\)"
+    ):
         interval_loss(PRED, PRED.T, TARGET)
 
 
@@ -230,7 +264,11 @@ def test_parameters_of_every_kind() -> None:
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"side": "middle"}, ValueError, r"settings_loss: side must be one of \('low', 'high'\), got 'middle'"),
+        (
+            {"side": "middle"},
+            ValueError,
+            r"settings_loss: side must be one of \('low', 'high'\), got 'middle'",
+        ),
         ({"side": None}, ValueError, "settings_loss: side must be one of"),
         ({"side": ["low"]}, ValueError, "settings_loss: side must be one of"),
         ({"side": np.ones(2)}, ValueError, "settings_loss: side must be one of"),
@@ -239,17 +277,25 @@ def test_parameters_of_every_kind() -> None:
         ({"power": 1.5}, TypeError, "settings_loss: power must be a whole number, got 1.5"),
         ({"power": "2"}, TypeError, "settings_loss: power must be a whole number"),
         ({"share": 1.5}, ValueError, r"settings_loss: share must be a number in \[0, 1\], got 1.5"),
-        ({"share": float("nan")}, ValueError, r"settings_loss: share must be a number in \[0, 1\], got nan"),
+        (
+            {"share": float("nan")},
+            ValueError,
+            r"settings_loss: share must be a number in \[0, 1\], got nan",
+        ),
     ],
 )
-def test_parameters_that_are_wrong(options: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_parameters_that_are_wrong(
+    options: dict[str, Any], error: type[Exception], message: str
+) -> None:
     with pytest.raises(error, match=message):
         settings_loss([3.0], [1.0], **options)
 
 
 def test_a_parameter_without_a_default_must_be_given() -> None:
     @loss
-    def quantile_loss(xp: Namespace, pred: Real, target: Real, /, *, quantile: UnitInterval) -> Array:
+    def quantile_loss(
+        xp: Namespace, pred: Real, target: Real, /, *, quantile: UnitInterval
+    ) -> Array:
         return xp.maximum(quantile * (target - pred), (quantile - 1) * (target - pred))
 
     assert quantile_loss([0.0], [1.0], quantile=0.25) == 0.25
@@ -265,7 +311,9 @@ def hinge_loss(xp: Namespace, pred: Real, target: Sign, /, **options: Unpack[Opt
 
 def test_a_hinge_with_labels_of_0_and_1_is_told_what_to_pass() -> None:
     assert hinge_loss([0.5, 0.5], [1, -1], reduction="sum") == 2.0
-    with pytest.raises(ValueError, match=r"hinge_loss: target must hold signs.*target\[1\] is 0.*`2 \* target - 1`"):
+    with pytest.raises(
+        ValueError, match=r"hinge_loss: target must hold signs.*target\[1\] is 0.*`2 \* target - 1`"
+    ):
         hinge_loss([0.5, 0.5], [1, 0])
     with pytest.raises(ValueError, match=r"target\[0\] is False.*`2 \* target - 1`"):
         hinge_loss([0.5, 0.5], [False, True])
@@ -279,5 +327,7 @@ def test_counts_are_whole() -> None:
 
     assert poisson_loss([0.0], [3]) == 1
     for bad in (0.5, -1.0, -0.0001):
-        with pytest.raises(ValueError, match=rf"poisson_loss: target must hold counts.*target\[0\] is {bad}"):
+        with pytest.raises(
+            ValueError, match=rf"poisson_loss: target must hold counts.*target\[0\] is {bad}"
+        ):
             poisson_loss([0.0], [bad])

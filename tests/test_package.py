@@ -20,13 +20,21 @@ PUBLIC_MODULES = ["portable_losses"] + [
     for module in pkgutil.walk_packages(portable_losses.__path__, "portable_losses.")
     if not any(part.startswith("_") for part in module.name.split("."))
 ]
-FAMILIES = {loss.__module__.split(".")[1] for loss in vars(portable_losses).values() if isinstance(loss, portable_losses.Loss)}
+FAMILIES = {
+    loss.__module__.split(".")[1]
+    for loss in vars(portable_losses).values()
+    if isinstance(loss, portable_losses.Loss)
+}
 
 
 def test_importing_the_package_imports_no_optional_library():
     program = f"import sys, {', '.join(PUBLIC_MODULES)}; print(*{{name.partition('.')[0] for name in sys.modules}})"
-    run = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True)
-    assert {"cupy", "dask", "hypothesis", "jax", "scipy", "sklearn", "torch", "tqdm"}.isdisjoint(run.stdout.split())
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True
+    )
+    assert {"cupy", "dask", "hypothesis", "jax", "scipy", "sklearn", "torch", "tqdm"}.isdisjoint(
+        run.stdout.split()
+    )
 
 
 @pytest.mark.parametrize("name", PUBLIC_MODULES)
@@ -42,7 +50,7 @@ def test_a_file_holds_one_idea(source):
 
 
 def imported_by(source):
-    """Give the modules of the package that a source file imports, without the name of the package."""
+    """Return the modules of the package that a source file imports, without the name of the package."""
     parts = [*source.relative_to(ROOT).with_suffix("").parts]
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level:
@@ -53,7 +61,9 @@ def imported_by(source):
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_no_family_of_losses_imports_another(family):
-    sources = [source for source in SOURCES if source.relative_to(ROOT).with_suffix("").parts[0] == family]
+    sources = [
+        source for source in SOURCES if source.relative_to(ROOT).with_suffix("").parts[0] == family
+    ]
     assert sources
     imported = {name.split(".")[0] for source in sources for name in imported_by(source)}
     assert not (FAMILIES - {family}) & imported
@@ -62,11 +72,15 @@ def test_no_family_of_losses_imports_another(family):
 def test_the_engine_imports_no_family_and_no_special_function():
     """But for the self-check, which stands above all."""
     engine = [
-        source for source in SOURCES if source.parent == ROOT and source.stem not in {"__init__", "_check", "neural_network"}
+        source
+        for source in SOURCES
+        if source.parent == ROOT and source.stem not in {"__init__", "_check", "neural_network"}
     ]
     for source in engine:
         if source.stem not in FAMILIES:
-            assert not {name.split(".")[0] for name in imported_by(source)} & (FAMILIES | {"special"}), source
+            assert not {name.split(".")[0] for name in imported_by(source)} & (
+                FAMILIES | {"special"}
+            ), source
 
 
 def test_the_package_says_that_it_is_typed():
@@ -74,5 +88,7 @@ def test_the_package_says_that_it_is_typed():
 
 
 def test_run_time_dependencies_are_few():
-    names = {line.partition(">")[0] for line in requires("portable-losses") if "extra ==" not in line}
+    names = {
+        line.partition(">")[0] for line in requires("portable-losses") if "extra ==" not in line
+    }
     assert names == {"annotated-types", "array-api-compat", "numpy"}

@@ -45,7 +45,10 @@ def test_the_minimum_is_the_quantile_or_the_expectile(level):
         best = np.full_like(sample, scipy.stats.expectile(sample, level))
         assert abs(pl.expectile_loss.grad(best, sample, expectile=level).sum()) < 1e-13
         best = np.full_like(sample, np.quantile(sample, level, method="inverted_cdf"))
-        left, right = (pl.pinball_loss.grad(best + step, sample, quantile=level).sum() for step in (-1e-9, 1e-9))
+        left, right = (
+            pl.pinball_loss.grad(best + step, sample, quantile=level).sum()
+            for step in (-1e-9, 1e-9)
+        )
         assert left < 1e-15
         assert right > -1e-15
 
@@ -57,8 +60,13 @@ def test_several_quantiles(backend, dtype, with_axis):
     target = pred[:, 1] + np.asarray([1.0, -1.0, 0.0, 5.0], dtype)
     given = np.broadcast_to(target[:, None], pred.shape) if with_axis else target
     arrays = backend.asarray(pred), backend.asarray(given)
-    value, gradient = backend.call(pl.pinball_loss.value_and_grad, *arrays, quantile=QUANTILES, reduction="none")
-    alone = [pl.pinball_loss.value_and_grad(pred[:, i], target, quantile=q, reduction="none") for i, q in enumerate(QUANTILES)]
+    value, gradient = backend.call(
+        pl.pinball_loss.value_and_grad, *arrays, quantile=QUANTILES, reduction="none"
+    )
+    alone = [
+        pl.pinball_loss.value_and_grad(pred[:, i], target, quantile=q, reduction="none")
+        for i, q in enumerate(QUANTILES)
+    ]
     close(backend, value, np.stack([loss for loss, _ in alone], axis=1), dtype)
     close(backend, gradient, np.stack([slope for _, slope in alone], axis=1), dtype)
 
@@ -68,8 +76,12 @@ def test_several_quantiles_have_the_digits_of_one(dtype):
     """1 - 0.999 would lose three of float32's."""
     pred, quantile = np.linspace(-2, 2, 9, dtype=dtype), 0.999
     for method in (pl.pinball_loss, pl.pinball_loss.grad):
-        several = method(np.stack([pred, pred], axis=1), 0.0, quantile=(quantile, 0.5), reduction="none")
-        np.testing.assert_array_equal(several[:, 0], method(pred, 0.0, quantile=quantile, reduction="none"))
+        several = method(
+            np.stack([pred, pred], axis=1), 0.0, quantile=(quantile, 0.5), reduction="none"
+        )
+        np.testing.assert_array_equal(
+            several[:, 0], method(pred, 0.0, quantile=quantile, reduction="none")
+        )
 
 
 @pytest.mark.parametrize("quantile", [0.0, 1.0, -0.5, np.nan, (0.5, 1.0), (0.1, 0.5), [0.1] * 13])
@@ -82,7 +94,9 @@ def test_quantiles_out_of_range(quantile):
 @pytest.mark.parametrize("level", [0.0, 1.0, 2.0])
 def test_levels_out_of_range(name, level):
     arrays = (PRED,) * (len(getattr(pl, name).signature.predicted) + 1)
-    with pytest.raises(ValueError, match=rf"{name}: (alpha|expectile) must be a number in \(0, 1\)"):
+    with pytest.raises(
+        ValueError, match=rf"{name}: (alpha|expectile) must be a number in \(0, 1\)"
+    ):
         getattr(pl, name)(*arrays, **{"alpha" if name == "interval_loss" else "expectile": level})
 
 
@@ -94,7 +108,9 @@ def test_an_interval_is_two_quantiles(alpha):
         pl.pinball_loss.value_and_grad(pred, TARGET, quantile=quantile, reduction="none")
         for pred, quantile in ((lower, alpha / 2), (upper, 1 - alpha / 2))
     ]
-    value, gradient = pl.interval_loss.value_and_grad(lower, upper, TARGET, alpha=alpha, reduction="none")
+    value, gradient = pl.interval_loss.value_and_grad(
+        lower, upper, TARGET, alpha=alpha, reduction="none"
+    )
     close64(value, 2 / alpha * (halves[0][0] + halves[1][0]))
     for one, (_, other) in zip(gradient, halves, strict=True):
         close64(one, 2 / alpha * other)
@@ -104,11 +120,23 @@ def test_what_overflows_half_way(backend, dtype):
     """A residual may overflow where the loss does not."""
     large = float(np.finfo(dtype).max)
     pred, target = (backend.asarray([x, -x], dtype) for x in (large, -large))
-    close(backend, backend.call(pl.pinball_loss, pred, target, quantile=0.75, reduction="none"), [0.5 * large, INF], dtype)
-    crossed = backend.call(pl.interval_loss, pred, target, backend.asarray([0.0, 0.0], dtype), reduction="none")
+    close(
+        backend,
+        backend.call(pl.pinball_loss, pred, target, quantile=0.75, reduction="none"),
+        [0.5 * large, INF],
+        dtype,
+    )
+    crossed = backend.call(
+        pl.interval_loss, pred, target, backend.asarray([0.0, 0.0], dtype), reduction="none"
+    )
     close(backend, crossed, [INF, INF], dtype)
     scale = backend.asarray([large, large], dtype)
-    close(backend, backend.call(pl.laplace_nll_loss.grad, pred, scale, target, reduction="none")[1], [-1 / large] * 2, dtype)
+    close(
+        backend,
+        backend.call(pl.laplace_nll_loss.grad, pred, scale, target, reduction="none")[1],
+        [-1 / large] * 2,
+        dtype,
+    )
 
 
 # Likelihoods
@@ -125,9 +153,13 @@ def test_gaussian_is_half_the_squared_error():
 def test_the_floor_of_the_variance(backend, dtype):
     """Below it the value is that of the floor, and does not depend on the variance; at it the derivative is the upper one."""
     mean, target = backend.asarray([0.0, 1.0, 2.0], dtype), backend.asarray([1.0, 1.0, 1.0], dtype)
-    below, floor = backend.asarray([0.125, 0.0, 0.125], dtype), backend.asarray([0.25, 0.25, 0.25], dtype)
+    below, floor = (
+        backend.asarray([0.125, 0.0, 0.125], dtype),
+        backend.asarray([0.25, 0.25, 0.25], dtype),
+    )
     found, expected = (
-        backend.call(pl.gaussian_nll_loss.value_and_grad, mean, variance, target, eps=0.25) for variance in (below, floor)
+        backend.call(pl.gaussian_nll_loss.value_and_grad, mean, variance, target, eps=0.25)
+        for variance in (below, floor)
     )
     close(backend, found[0], backend.to_numpy(expected[0]), dtype)
     close(backend, found[1][0], backend.to_numpy(expected[1][0]), dtype)
@@ -138,7 +170,9 @@ def test_the_floor_of_the_variance(backend, dtype):
 def test_a_variance_of_zero_without_a_floor(backend, dtype):
     mean, target = backend.asarray([1.0, 2.0, 0.0], dtype), backend.asarray([1.0, 1.0, 1.0], dtype)
     arrays = mean, backend.asarray([0.0, 0.0, 0.0], dtype), target
-    value, gradient = backend.call(pl.gaussian_nll_loss.value_and_grad, *arrays, eps=0.0, reduction="none")
+    value, gradient = backend.call(
+        pl.gaussian_nll_loss.value_and_grad, *arrays, eps=0.0, reduction="none"
+    )
     close(backend, value, [-INF, INF, INF], dtype)
     close(backend, gradient[0], [0.0, INF, -INF], dtype)
     close(backend, gradient[1], [INF, -INF, -INF], dtype)
@@ -146,30 +180,49 @@ def test_a_variance_of_zero_without_a_floor(backend, dtype):
     close(backend, second[1], [-INF, INF, INF], dtype)
 
 
-@pytest.mark.parametrize("name", ["gaussian_nll_loss", "laplace_nll_loss", "student_t_nll_loss", "crps_gaussian_loss"])
+@pytest.mark.parametrize(
+    "name", ["gaussian_nll_loss", "laplace_nll_loss", "student_t_nll_loss", "crps_gaussian_loss"]
+)
 def test_a_scale_out_of_range(backend, dtype, name):
     """On NumPy it is an error; elsewhere a negative variance is below the floor, and the likelihood of a negative scale NaN."""
     loss = getattr(pl, name)
     arrays = [backend.asarray(x, dtype) for x in ([0.0, 0.0], [1.0, -1.0], [1.0, 1.0])]
     if backend.base == "numpy":
-        with pytest.raises(ValueError, match=rf"{name}: (variance|scale) must hold .*\[1\] is -1.0 .*softplus"):
+        with pytest.raises(
+            ValueError, match=rf"{name}: (variance|scale) must hold .*\[1\] is -1.0 .*softplus"
+        ):
             loss(*arrays)
         return
     value = backend.call(loss, *arrays, reduction="none")
     if name == "gaussian_nll_loss":
-        close(backend, value, pl.gaussian_nll_loss([0.0, 0.0], [1.0, 0.0], [1.0, 1.0], reduction="none"), dtype)
+        close(
+            backend,
+            value,
+            pl.gaussian_nll_loss([0.0, 0.0], [1.0, 0.0], [1.0, 1.0], reduction="none"),
+            dtype,
+        )
     elif name != "crps_gaussian_loss":
         np.testing.assert_array_equal(np.isnan(backend.to_numpy(value)), [False, True])
 
 
-@pytest.mark.parametrize("df", [*np.logspace(-12, 12, 25), *np.logspace(13, 307, 8), 19.9, 20.0, 20.1])
+@pytest.mark.parametrize(
+    "df", [*np.logspace(-12, 12, 25), *np.logspace(13, 307, 8), 19.9, 20.0, 20.1]
+)
 def test_student_t_for_any_degrees_of_freedom(df):
-    arrays = [np.asarray([0.0, 1.0, 3.0, 1e3, 1e200, 0.0]), np.asarray([1.0, 2.0, 0.5, 1.0, 1e-200, 1e-3]), np.zeros(6)]
+    arrays = [
+        np.asarray([0.0, 1.0, 3.0, 1e3, 1e200, 0.0]),
+        np.asarray([1.0, 2.0, 0.5, 1.0, 1e-200, 1e-3]),
+        np.zeros(6),
+    ]
     value, gradient = pl.student_t_nll_loss.value_and_grad(*arrays, df=float(df), reduction="none")
     with mp.workdps(50):
         for i, point in enumerate(zip(*arrays, strict=True)):
-            expected, first, _ = exact.probabilistic.student_t_nll_loss(*map(mpf, map(float, point)), mpf(float(df)))
-            np.testing.assert_allclose(value[i], float(expected.exact), rtol=2e-15, atol=4e-16 * float(expected.term))
+            expected, first, _ = exact.probabilistic.student_t_nll_loss(
+                *map(mpf, map(float, point)), mpf(float(df))
+            )
+            np.testing.assert_allclose(
+                value[i], float(expected.exact), rtol=2e-15, atol=4e-16 * float(expected.term)
+            )
             for found, part in zip(gradient, first, strict=True):
                 np.testing.assert_allclose(found[i], float(part), rtol=2e-15)
 
@@ -177,11 +230,15 @@ def test_student_t_for_any_degrees_of_freedom(df):
 @pytest.mark.parametrize("df", 10.0 ** np.arange(4, 300, 24))
 def test_student_t_goes_to_the_normal_distribution(df):
     found = pl.student_t_nll_loss.value_and_grad(PRED, SCALE, TARGET, df=df, reduction="none")
-    expected = pl.gaussian_nll_loss.value_and_grad(PRED, SCALE**2, TARGET, eps=0.0, full=True, reduction="none")
+    expected = pl.gaussian_nll_loss.value_and_grad(
+        PRED, SCALE**2, TARGET, eps=0.0, full=True, reduction="none"
+    )
     close_to = max(1e-14, 1e3 / df)
     np.testing.assert_allclose(found[0], expected[0], rtol=close_to)
     np.testing.assert_allclose(found[1][0], expected[1][0], rtol=close_to)
-    np.testing.assert_allclose(found[1][1], 2 * SCALE * expected[1][1], rtol=close_to, atol=close_to)
+    np.testing.assert_allclose(
+        found[1][1], 2 * SCALE * expected[1][1], rtol=close_to, atol=close_to
+    )
 
 
 # Ranked probability scores of distributions
@@ -199,13 +256,17 @@ def test_crps_is_an_integral():
     quantiles = normal.ppf(levels[:, None]).T
     pinball = pl.pinball_loss(quantiles, TARGET, quantile=levels, reduction="none")
     np.testing.assert_allclose(2 * pinball.mean(axis=1), value, rtol=2e-3)
-    np.testing.assert_allclose(pl.crps_ensemble_loss(quantiles, TARGET, reduction="none"), value, rtol=2e-3)
+    np.testing.assert_allclose(
+        pl.crps_ensemble_loss(quantiles, TARGET, reduction="none"), value, rtol=2e-3
+    )
 
 
 def test_crps_of_no_spread_is_the_absolute_error(backend, dtype):
     tiny = float(np.finfo(dtype).smallest_normal)
     arrays = [backend.asarray(x, dtype) for x in (PRED, np.full(12, tiny), TARGET)]
-    value, (of_mean, of_scale) = backend.call(pl.crps_gaussian_loss.value_and_grad, *arrays, reduction="none")
+    value, (of_mean, of_scale) = backend.call(
+        pl.crps_gaussian_loss.value_and_grad, *arrays, reduction="none"
+    )
     pred, target = PRED.astype(dtype), TARGET.astype(dtype)
     close(backend, value, np.abs(pred - target), dtype)
     close(backend, of_mean, np.sign(pred - target), dtype)
@@ -215,7 +276,9 @@ def test_crps_of_no_spread_is_the_absolute_error(backend, dtype):
 @pytest.mark.parametrize("fair", [False, True])
 def test_one_member_is_a_point_forecast(backend, dtype, fair):
     arrays = backend.asarray(PRED[:, None], dtype), backend.asarray(TARGET, dtype)
-    value, gradient = backend.call(pl.crps_ensemble_loss.value_and_grad, *arrays, fair=fair, reduction="none")
+    value, gradient = backend.call(
+        pl.crps_ensemble_loss.value_and_grad, *arrays, fair=fair, reduction="none"
+    )
     close(backend, value, np.abs(PRED.astype(dtype) - TARGET.astype(dtype)), dtype)
     close(backend, gradient, np.sign(PRED - TARGET)[:, None], dtype)
 
@@ -226,7 +289,9 @@ def test_members_may_be_in_any_order_and_far_from_zero(fair):
     members, target = np.asarray([0.5, -1.25, 2.0, 0.5, 0.75]), 0.25
     expected = pl.crps_ensemble_loss.value_and_grad(members, target, fair=fair)
     for order in itertools.islice(itertools.permutations(range(5)), 0, None, 7):
-        value, gradient = pl.crps_ensemble_loss.value_and_grad(2.0**50 + members[list(order)], 2.0**50 + target, fair=fair)
+        value, gradient = pl.crps_ensemble_loss.value_and_grad(
+            2.0**50 + members[list(order)], 2.0**50 + target, fair=fair
+        )
         close64(value, expected[0])
         close64(gradient, expected[1][list(order)])
 
@@ -241,9 +306,15 @@ def test_fair_does_not_depend_on_the_number_of_members():
 
 
 def test_equal_members_share_their_slope(backend, dtype):
-    members, target = [[1.0, 3.0, 1.0, 0.0], [2.0, 2.0, 2.0, 2.0], [1.0, 1.0, 1.0, 1.0]], [0.5, 0.5, 1.0]
+    members, target = (
+        [[1.0, 3.0, 1.0, 0.0], [2.0, 2.0, 2.0, 2.0], [1.0, 1.0, 1.0, 1.0]],
+        [0.5, 0.5, 1.0],
+    )
     gradient = backend.call(
-        pl.crps_ensemble_loss.grad, backend.asarray(members, dtype), backend.asarray(target, dtype), reduction="none"
+        pl.crps_ensemble_loss.grad,
+        backend.asarray(members, dtype),
+        backend.asarray(target, dtype),
+        reduction="none",
     )
     close(backend, gradient, np.asarray([[4, 1, 4, -1], [4, 4, 4, 4], [0, 0, 0, 0]]) / 16, dtype)
 
@@ -253,16 +324,23 @@ def test_equal_members_share_their_slope(backend, dtype):
 @pytest.mark.eager
 def test_the_member_axis_may_be_anywhere(backend, dtype, member_axis, count):
     rng = np.random.default_rng(count)
-    members, target = rng.normal(0, 1, (2, 3, count)).astype(dtype), rng.normal(0, 1, (2, 3)).astype(dtype)
+    members, target = (
+        rng.normal(0, 1, (2, 3, count)).astype(dtype),
+        rng.normal(0, 1, (2, 3)).astype(dtype),
+    )
     expected = pl.crps_ensemble_loss.value_and_grad(members, target)
     moved = backend.asarray(np.moveaxis(members, -1, member_axis))
-    value, gradient = pl.crps_ensemble_loss.value_and_grad(moved, backend.asarray(target), member_axis=member_axis)
+    value, gradient = pl.crps_ensemble_loss.value_and_grad(
+        moved, backend.asarray(target), member_axis=member_axis
+    )
     close(backend, value, expected[0], dtype)
     close(backend, gradient, np.moveaxis(expected[1], -1, member_axis), dtype)
 
 
 def test_error_function(backend, dtype):
-    x = np.asarray([0.0, 1e-30, 0.1, 0.5, 0.999, 1.0, 1.001, 2.0, 5.0, 5.99, 6.0, 30.0, INF, np.nan], dtype)
+    x = np.asarray(
+        [0.0, 1e-30, 0.1, 0.5, 0.999, 1.0, 1.001, 2.0, 5.0, 5.99, 6.0, 30.0, INF, np.nan], dtype
+    )
     given = backend.asarray(np.concatenate([x, -x]))
     found = backend.to_numpy(backend.call(lambda y: erf(namespace_of(y), y), given))
     with mp.workdps(30):
@@ -279,19 +357,31 @@ FORECASTS = pytest.mark.parametrize("name", ["brier_loss", "ranked_probability_l
 @FORECASTS
 def test_labels_rows_and_yes_or_no(backend, dtype, name):
     loss = getattr(pl, name)
-    prob, labels = np.random.default_rng(12).dirichlet(np.ones(4), 6).astype(dtype), np.asarray([0, 1, 2, 3, 3, 0])
+    prob, labels = (
+        np.random.default_rng(12).dirichlet(np.ones(4), 6).astype(dtype),
+        np.asarray([0, 1, 2, 3, 3, 0]),
+    )
     rows = np.eye(4, dtype=dtype)[labels]
     found, expected = (
-        backend.call(loss.value_and_grad, backend.asarray(prob), backend.asarray(target), reduction="none")
+        backend.call(
+            loss.value_and_grad, backend.asarray(prob), backend.asarray(target), reduction="none"
+        )
         for target in (labels, rows)
     )
     close(backend, found[0], backend.to_numpy(expected[0]), dtype)
     close(backend, found[1], backend.to_numpy(expected[1]), dtype)
     yes, observed = prob[:, 0], (labels == 0).astype(dtype)
-    value, gradient = backend.call(loss.value_and_grad, backend.asarray(yes), backend.asarray(observed), reduction="none")
+    value, gradient = backend.call(
+        loss.value_and_grad, backend.asarray(yes), backend.asarray(observed), reduction="none"
+    )
     close(backend, value, (yes - observed) ** 2, dtype)
     close(backend, gradient, 2 * (yes - observed), dtype)
-    two = backend.call(loss, backend.asarray(np.stack([1 - yes, yes], axis=1)), backend.asarray(labels == 0), reduction="none")
+    two = backend.call(
+        loss,
+        backend.asarray(np.stack([1 - yes, yes], axis=1)),
+        backend.asarray(labels == 0),
+        reduction="none",
+    )
     close(backend, two, (yes - observed) ** 2 * (2 if name == "brier_loss" else 1), dtype, ulps=64)
 
 
@@ -307,7 +397,12 @@ def test_two_vectors_may_be_one_row(backend, dtype, name):
     prob, observed = (backend.asarray(x, dtype) for x in ([0.5, 0.25, 0.25], [0.0, 1.0, 0.0]))
     value = backend.call(getattr(pl, name), prob, observed, class_axis=0)
     close(backend, value, 0.875 if name == "brier_loss" else 0.3125, dtype)
-    close(backend, backend.call(getattr(pl, name), prob, backend.asarray(1)), backend.to_numpy(value), dtype)
+    close(
+        backend,
+        backend.call(getattr(pl, name), prob, backend.asarray(1)),
+        backend.to_numpy(value),
+        dtype,
+    )
 
 
 @FORECASTS
@@ -319,7 +414,9 @@ def test_the_class_axis_may_be_anywhere(backend, dtype, name, class_axis):
     expected = getattr(pl, name).value_and_grad(prob, labels)
     for kind in ("int8", "uint16", "int32"):
         moved = backend.asarray(np.moveaxis(prob, -1, class_axis))
-        value, gradient = getattr(pl, name).value_and_grad(moved, backend.asarray(labels, kind), class_axis=class_axis)
+        value, gradient = getattr(pl, name).value_and_grad(
+            moved, backend.asarray(labels, kind), class_axis=class_axis
+        )
         close(backend, value, expected[0], dtype)
         close(backend, gradient, np.moveaxis(expected[1], -1, class_axis), dtype)
 
@@ -328,7 +425,9 @@ def test_the_class_axis_may_be_anywhere(backend, dtype, name, class_axis):
 def test_a_label_that_is_no_class(backend, dtype, name):
     prob, labels = backend.asarray([[0.5, 0.5], [0.25, 0.75]], dtype), backend.asarray([0, 2])
     if backend.base == "numpy":
-        with pytest.raises(ValueError, match=rf"{name}: target must hold class labels.*target\[1\] is 2"):
+        with pytest.raises(
+            ValueError, match=rf"{name}: target must hold class labels.*target\[1\] is 2"
+        ):
             getattr(pl, name)(prob, labels)
         return
     value = backend.call(getattr(pl, name), prob, labels, reduction="none")
@@ -337,7 +436,11 @@ def test_a_label_that_is_no_class(backend, dtype, name):
 
 @FORECASTS
 def test_what_is_no_probability(name):
-    for prob, target in (([[1.5, 0.0]], [0]), ([[0.5, 0.5]], [[1.5, 0.0]]), ([0.5, -0.1], [0.0, 1.0])):
+    for prob, target in (
+        ([[1.5, 0.0]], [0]),
+        ([[0.5, 0.5]], [[1.5, 0.0]]),
+        ([0.5, -0.1], [0.0, 1.0]),
+    ):
         with pytest.raises(ValueError, match=rf"{name}: (pred|target) must hold probabilities"):
             getattr(pl, name)(prob, target)
 
@@ -346,12 +449,17 @@ def test_small_cumulative_errors_keep_their_digits(backend, dtype):
     """Of a class that is nearly certain, and wrong: the other's derivative is not lost in that of the first."""
     small = 2.0**-40
     gradient = backend.call(
-        pl.ranked_probability_loss.grad, backend.asarray([[small, 1.0]], dtype), backend.asarray([0]), reduction="none"
+        pl.ranked_probability_loss.grad,
+        backend.asarray([[small, 1.0]], dtype),
+        backend.asarray([0]),
+        reduction="none",
     )
     assert backend.to_numpy(gradient)[0, 1] == 2 * small
 
 
-@pytest.mark.parametrize("loss", [pl.brier_loss, pl.ranked_probability_loss], ids=lambda loss: loss.__name__)
+@pytest.mark.parametrize(
+    "loss", [pl.brier_loss, pl.ranked_probability_loss], ids=lambda loss: loss.__name__
+)
 def test_vectors_have_no_class_weights(loss):
     """Weights of as many classes as there are elements would count for something else; a row has them."""
     pred, target = np.asarray([0.7, 0.2, 0.1]), np.asarray([1.0, 0.0, 0.0])

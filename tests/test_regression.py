@@ -12,11 +12,18 @@ pytestmark = pytest.mark.eager
 INF = np.inf
 
 
-def derivatives(backend: Any, dtype: str, loss: Any, pred: Any, target: Any, **options: Any) -> tuple[np.ndarray, ...]:
-    """Give values, first and second derivatives."""
+def derivatives(
+    backend: Any, dtype: str, loss: Any, pred: Any, target: Any, **options: Any
+) -> tuple[np.ndarray, ...]:
+    """Return values, first and second derivatives."""
     given = backend.asarray(pred, dtype), backend.asarray(target, dtype)
     value = backend.call(loss, *given, reduction="none", **options)
-    return tuple(map(backend.to_numpy, (value, *backend.call(loss.grad_and_hess, *given, reduction="none", **options))))
+    return tuple(
+        map(
+            backend.to_numpy,
+            (value, *backend.call(loss.grad_and_hess, *given, reduction="none", **options)),
+        )
+    )
 
 
 def test_relative_to_a_target_of_zero(backend, dtype):
@@ -32,8 +39,12 @@ def test_relative_to_a_target_of_zero(backend, dtype):
 
 
 def test_fractions_not_percent(backend, dtype):
-    np.testing.assert_array_equal(derivatives(backend, dtype, pl.mape_loss, [1.0, 3.0], [2.0, -2.0])[0], [0.5, 2.5])
-    np.testing.assert_array_equal(derivatives(backend, dtype, pl.smape_loss, [1.0, 3.0], [3.0, 1.0])[0], [1, 1])
+    np.testing.assert_array_equal(
+        derivatives(backend, dtype, pl.mape_loss, [1.0, 3.0], [2.0, -2.0])[0], [0.5, 2.5]
+    )
+    np.testing.assert_array_equal(
+        derivatives(backend, dtype, pl.smape_loss, [1.0, 3.0], [3.0, 1.0])[0], [1, 1]
+    )
 
 
 def test_symmetric_is_two_for_different_signs(backend, dtype):
@@ -48,13 +59,17 @@ def test_symmetric_is_two_for_different_signs(backend, dtype):
 def test_symmetric(backend, dtype):
     pred, target = [0.5, 3.0, 1e4, -2.0], [2.0, 3.0, 1e-4, -7.0]
     first = derivatives(backend, dtype, pl.smape_loss, pred, target)[0]
-    np.testing.assert_array_equal(first, derivatives(backend, dtype, pl.smape_loss, target, pred)[0])
+    np.testing.assert_array_equal(
+        first, derivatives(backend, dtype, pl.smape_loss, target, pred)[0]
+    )
     negated = [-x for x in pred], [-y for y in target]
     np.testing.assert_array_equal(first, derivatives(backend, dtype, pl.smape_loss, *negated)[0])
 
 
 def test_floor_of_the_symmetric_loss(backend, dtype):
-    value, gradient, second = derivatives(backend, dtype, pl.smape_loss, [0.5, 0.25, 1.0], [0.0, -0.25, 3.0], eps=1.0)
+    value, gradient, second = derivatives(
+        backend, dtype, pl.smape_loss, [0.5, 0.25, 1.0], [0.0, -0.25, 3.0], eps=1.0
+    )
     np.testing.assert_array_equal(value, [1, 1, 1])
     np.testing.assert_array_equal(gradient, [2, 2, -0.75])
     np.testing.assert_array_equal(second, [0, 0, 0.375])
@@ -62,13 +77,20 @@ def test_floor_of_the_symmetric_loss(backend, dtype):
 
 def test_the_largest_numbers_do_not_overflow_a_ratio(backend, dtype):
     largest = float(np.finfo(dtype).max)
-    np.testing.assert_array_equal(derivatives(backend, dtype, pl.mape_loss, [largest], [-largest])[0], 2)
-    np.testing.assert_array_equal(derivatives(backend, dtype, pl.smape_loss, [largest, largest], [-largest, largest])[0], [2, 0])
+    np.testing.assert_array_equal(
+        derivatives(backend, dtype, pl.mape_loss, [largest], [-largest])[0], 2
+    )
+    np.testing.assert_array_equal(
+        derivatives(backend, dtype, pl.smape_loss, [largest, largest], [-largest, largest])[0],
+        [2, 0],
+    )
 
 
 def test_infinite_predictions(backend, dtype):
     """All that a symmetric ratio can say is that they are as far off as can be."""
-    value, gradient, _ = derivatives(backend, dtype, pl.smape_loss, [INF, -INF, INF], [1.0, 1.0, 0.0])
+    value, gradient, _ = derivatives(
+        backend, dtype, pl.smape_loss, [INF, -INF, INF], [1.0, 1.0, 0.0]
+    )
     np.testing.assert_array_equal(value, [2, 2, 2])
     np.testing.assert_array_equal(gradient, [0, 0, 0])
 
@@ -82,7 +104,10 @@ def test_logarithms_of_what_has_none(backend, dtype, value):
         arrays = [backend.asarray(x, dtype) for x in given]
         if backend.base == "numpy":
             name = ("pred", "target")[place]
-            with pytest.raises(ValueError, match=rf"msle_loss: {name} must hold numbers above -1, but {name}\[0\] is .*1 \+"):
+            with pytest.raises(
+                ValueError,
+                match=rf"msle_loss: {name} must hold numbers above -1, but {name}\[0\] is .*1 \+",
+            ):
                 pl.msle_loss(*arrays)
             with pl.validation(False):
                 found = pl.msle_loss(*arrays, reduction="none")
@@ -127,4 +152,6 @@ def test_large_residuals_of_log_cosh(backend, dtype):
     np.testing.assert_array_equal(gradient, np.sign(residuals))
     expected = 4 * np.exp(-90.0)
     tiny = np.finfo(dtype).smallest_normal  # below which some libraries say 0
-    np.testing.assert_allclose(second, [expected, expected, 0, 0, 0], rtol=1e-4, atol=0 if expected > tiny else tiny)
+    np.testing.assert_allclose(
+        second, [expected, expected, 0, 0, 0], rtol=1e-4, atol=0 if expected > tiny else tiny
+    )

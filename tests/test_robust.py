@@ -10,17 +10,33 @@ import portable_losses as pl
 pytestmark = pytest.mark.eager
 
 INF = np.inf
-SCALED = ("fair_loss", "cauchy_loss", "geman_mcclure_loss", "welsch_loss", "arctan_loss", "tukey_biweight_loss")
-BOUNDS = {"geman_mcclure_loss": 0.5, "welsch_loss": 0.5, "arctan_loss": np.pi / 4, "tukey_biweight_loss": 1 / 6}
+SCALED = (
+    "fair_loss",
+    "cauchy_loss",
+    "geman_mcclure_loss",
+    "welsch_loss",
+    "arctan_loss",
+    "tukey_biweight_loss",
+)
+BOUNDS = {
+    "geman_mcclure_loss": 0.5,
+    "welsch_loss": 0.5,
+    "arctan_loss": np.pi / 4,
+    "tukey_biweight_loss": 1 / 6,
+}
 """Of the losses that have one, in squares of the scale."""
 
 
 def arrays(backend: Any, dtype: str, pred: Any, target: Any) -> tuple[Any, Any]:
-    return backend.asarray(pred, dtype), backend.asarray(np.broadcast_to(target, np.shape(pred)), dtype)
+    return backend.asarray(pred, dtype), backend.asarray(
+        np.broadcast_to(target, np.shape(pred)), dtype
+    )
 
 
 def close(backend: Any, actual: Any, desired: Any, dtype: str) -> None:
-    np.testing.assert_allclose(backend.to_numpy(actual), desired, rtol=16 * np.finfo(dtype).eps, atol=0)
+    np.testing.assert_allclose(
+        backend.to_numpy(actual), desired, rtol=16 * np.finfo(dtype).eps, atol=0
+    )
 
 
 @pytest.mark.parametrize("name", BOUNDS)
@@ -32,31 +48,49 @@ def test_outliers_cost_the_bound_and_have_no_influence(backend, dtype, name, sca
     close(backend, value, np.full(4, BOUNDS[name] * scale**2), dtype)
     second = backend.call(loss.grad_and_hess, *given, scale=scale, reduction="none")[1]
     for derivative in (gradient, second):
-        np.testing.assert_array_less(np.abs(backend.to_numpy(derivative)), 1e-50 if dtype == "float64" else 1e-37)
+        np.testing.assert_array_less(
+            np.abs(backend.to_numpy(derivative)), 1e-50 if dtype == "float64" else 1e-37
+        )
 
 
 @pytest.mark.parametrize("alpha", [-INF, -1e7, -50.0, -2.0, -0.5])
 def test_outliers_cost_the_bound_of_a_negative_shape(backend, dtype, alpha):
     given = arrays(backend, dtype, [INF, -INF], 1.0)
-    value, gradient = backend.call(pl.barron_loss.value_and_grad, *given, alpha=alpha, scale=0.5, reduction="none")
+    value, gradient = backend.call(
+        pl.barron_loss.value_and_grad, *given, alpha=alpha, scale=0.5, reduction="none"
+    )
     bound = 1.0 if alpha == -INF else (2 - alpha) / -alpha
     close(backend, value, np.full(2, bound), dtype)
     assert np.all(backend.to_numpy(gradient) == 0)
 
 
-@pytest.mark.parametrize("name", ["huber_loss", "smooth_l1_loss", "pseudo_huber_loss", "fair_loss", "barron_loss", "cauchy_loss"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "huber_loss",
+        "smooth_l1_loss",
+        "pseudo_huber_loss",
+        "fair_loss",
+        "barron_loss",
+        "cauchy_loss",
+    ],
+)
 def test_outliers_of_losses_without_a_bound(backend, dtype, name):
     given = arrays(backend, dtype, [INF, -INF], 0.0)
     value, gradient = backend.call(getattr(pl, name).value_and_grad, *given, reduction="none")
     assert np.all(backend.to_numpy(value) == INF)
-    np.testing.assert_array_equal(backend.to_numpy(gradient), [0, 0] if name == "cauchy_loss" else [1, -1])
+    np.testing.assert_array_equal(
+        backend.to_numpy(gradient), [0, 0] if name == "cauchy_loss" else [1, -1]
+    )
 
 
 @pytest.mark.parametrize("beta", [1.0, 0.25, 8.0])
 def test_smooth_l1_times_beta_is_huber(backend, dtype, beta):
     given = arrays(backend, dtype, [0.0, 0.125, -0.25, 3.0, -40.0], 0.0)
     for method in ("__call__", "grad"):
-        smooth = backend.call(getattr(pl.smooth_l1_loss, method), *given, beta=beta, reduction="none")
+        smooth = backend.call(
+            getattr(pl.smooth_l1_loss, method), *given, beta=beta, reduction="none"
+        )
         huber = backend.call(getattr(pl.huber_loss, method), *given, delta=beta, reduction="none")
         np.testing.assert_array_equal(backend.to_numpy(smooth) * beta, backend.to_numpy(huber))
 
@@ -66,7 +100,10 @@ def test_units(backend, dtype, name):
     """Residuals and scale in another unit: the loss is in its square."""
     loss, unit = getattr(pl, name), 2.0**7
     pred, target = np.asarray([0.0, 0.1, -1.0, 1.7, 30.0]), np.asarray([0.0, -0.3, 0.5, -2.0, 1.0])
-    given, larger = arrays(backend, dtype, pred, target), arrays(backend, dtype, pred * unit, target * unit)
+    given, larger = (
+        arrays(backend, dtype, pred, target),
+        arrays(backend, dtype, pred * unit, target * unit),
+    )
     value, gradient = loss.value_and_grad(*given, scale=0.75, reduction="none")
     other_value, other_gradient = loss.value_and_grad(*larger, scale=0.75 * unit, reduction="none")
     close(backend, value, backend.to_numpy(other_value) / unit**2, dtype)
@@ -93,9 +130,17 @@ def test_residuals_that_overflow(backend, dtype, name):
     """The residual is 1.3 times the largest number: what is finite is finite, and near that of half as large a residual."""
     loss, largest = getattr(pl, name), float(np.finfo(dtype).max)
     pred, target = np.asarray([largest], dtype), np.asarray([-largest / 3], dtype)
-    options = {"delta": 0.25} if name == "pseudo_huber_loss" else {"alpha": 0.5} if name == "barron_loss" else {"scale": 0.25}
+    options = (
+        {"delta": 0.25}
+        if name == "pseudo_huber_loss"
+        else {"alpha": 0.5}
+        if name == "barron_loss"
+        else {"scale": 0.25}
+    )
     value, gradient = loss.value_and_grad(pred, target, reduction="none", **options)
-    half_value, half_gradient = loss.value_and_grad(pred / 2, target / 2, reduction="none", **options)
+    half_value, half_gradient = loss.value_and_grad(
+        pred / 2, target / 2, reduction="none", **options
+    )
     assert np.isfinite(value)
     assert half_value <= value <= 2 * half_value
     assert 0 <= gradient <= half_gradient
@@ -119,7 +164,13 @@ def test_shapes_are_of_the_formula_of_the_paper(backend, dtype, alpha):
         expected = width / alpha * ((square / width + 1) ** (alpha / 2) - 1)
     close(
         backend,
-        backend.call(pl.barron_loss, *arrays(backend, dtype, pred, 0.5), alpha=alpha, scale=0.75, reduction="none"),
+        backend.call(
+            pl.barron_loss,
+            *arrays(backend, dtype, pred, 0.5),
+            alpha=alpha,
+            scale=0.75,
+            reduction="none",
+        ),
         expected,
         dtype,
     )

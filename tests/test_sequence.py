@@ -28,7 +28,9 @@ def collapsed(path: tuple[int, ...], blank: int) -> list[int]:
 @pytest.mark.parametrize("labels", [[], [1], [2, 1], [1, 1], [2, 1, 2], [1, 1, 1]])
 def test_every_alignment_is_counted_once(labels: list[int], blank: int) -> None:
     log_prob = LOG_PROB[0]
-    paths = [path for path in itertools.product(range(4), repeat=5) if collapsed(path, blank) == labels]
+    paths = [
+        path for path in itertools.product(range(4), repeat=5) if collapsed(path, blank) == labels
+    ]
     prob = [float(np.exp(sum(log_prob[t, k] for t, k in enumerate(path)))) for path in paths]
     slope = np.zeros((5, 4))
     for path, p in zip(paths, prob, strict=True):
@@ -44,11 +46,16 @@ def test_lengths_leave_out_what_is_beyond(backend: Any, dtype: str) -> None:
     log_prob[np.arange(5) >= INPUTS[:, None]] = np.asarray([np.nan, np.inf, -np.inf, 7.0])
     labels[2, 1:], labels[5, 1:] = -1, 0
     arrays = [backend.asarray(x) for x in (log_prob, labels, INPUTS, NUMBERS)]
-    value, gradient = (backend.to_numpy(x) for x in backend.call(pl.ctc_loss.value_and_grad, *arrays, reduction="none"))
+    value, gradient = (
+        backend.to_numpy(x)
+        for x in backend.call(pl.ctc_loss.value_and_grad, *arrays, reduction="none")
+    )
     for i, (times, number) in enumerate(zip(INPUTS, NUMBERS, strict=True)):
         alone = pl.ctc_loss.value_and_grad(log_prob[i, :times].astype(float), labels[i, :number])
         np.testing.assert_allclose(value[i], alone[0], rtol=16 * np.finfo(dtype).eps)
-        np.testing.assert_allclose(gradient[i, :times], alone[1], rtol=64 * np.finfo(dtype).eps, atol=np.finfo(dtype).eps)
+        np.testing.assert_allclose(
+            gradient[i, :times], alone[1], rtol=64 * np.finfo(dtype).eps, atol=np.finfo(dtype).eps
+        )
         assert np.all(gradient[i, times:] == 0)
 
 
@@ -60,24 +67,41 @@ def test_autodiff_of_what_is_beyond_is_0(backend: Any, dtype: str) -> None:
     log_prob = LOG_PROB.astype(dtype)
     log_prob[np.arange(5) >= INPUTS[:, None]] = np.asarray([np.nan, np.inf, -np.inf, 7.0])
     given = [backend.asarray(x) for x in (LABELS, INPUTS, NUMBERS)]
-    (found,) = gradient(backend, lambda x: pl.ctc_loss(x, *given, reduction="sum"), backend.asarray(log_prob))
-    wanted = pl.ctc_loss.grad(np.where(np.isfinite(log_prob), log_prob, -1.0), LABELS, INPUTS, NUMBERS, reduction="sum")
-    np.testing.assert_allclose(backend.to_numpy(found), wanted, rtol=1e-4, atol=8 * np.finfo(dtype).eps)
+    (found,) = gradient(
+        backend, lambda x: pl.ctc_loss(x, *given, reduction="sum"), backend.asarray(log_prob)
+    )
+    wanted = pl.ctc_loss.grad(
+        np.where(np.isfinite(log_prob), log_prob, -1.0), LABELS, INPUTS, NUMBERS, reduction="sum"
+    )
+    np.testing.assert_allclose(
+        backend.to_numpy(found), wanted, rtol=1e-4, atol=8 * np.finfo(dtype).eps
+    )
 
 
 def test_lengths_by_name_and_as_numbers() -> None:
     wanted = ctc(LOG_PROB, LABELS, INPUTS, NUMBERS)
-    np.testing.assert_array_equal(ctc(LOG_PROB, LABELS, label_lengths=NUMBERS, input_lengths=INPUTS), wanted)
-    np.testing.assert_array_equal(ctc(LOG_PROB, LABELS, input_lengths=4), ctc(LOG_PROB[:, :4], LABELS))
-    np.testing.assert_array_equal(ctc(LOG_PROB, LABELS, label_lengths=1), ctc(LOG_PROB, LABELS[:, :1]))
+    np.testing.assert_array_equal(
+        ctc(LOG_PROB, LABELS, label_lengths=NUMBERS, input_lengths=INPUTS), wanted
+    )
+    np.testing.assert_array_equal(
+        ctc(LOG_PROB, LABELS, input_lengths=4), ctc(LOG_PROB[:, :4], LABELS)
+    )
+    np.testing.assert_array_equal(
+        ctc(LOG_PROB, LABELS, label_lengths=1), ctc(LOG_PROB, LABELS[:, :1])
+    )
     np.testing.assert_array_equal(ctc(LOG_PROB, LABELS, 5, 2), ctc(LOG_PROB, LABELS))
-    np.testing.assert_array_equal(ctc(LOG_PROB, LABELS.astype(np.uint8), INPUTS.astype(np.int32), NUMBERS.astype(bool)).shape, 6)
+    np.testing.assert_array_equal(
+        ctc(LOG_PROB, LABELS.astype(np.uint8), INPUTS.astype(np.int32), NUMBERS.astype(bool)).shape,
+        6,
+    )
 
 
 def test_axes() -> None:
     wanted, slope = pl.ctc_loss.value_and_grad(LOG_PROB, LABELS, INPUTS, NUMBERS)
     axes = {"time_axis": 0, "class_axis": 2, "label_axis": 0}  # as PyTorch has them
-    found, moved = pl.ctc_loss.value_and_grad(np.moveaxis(LOG_PROB, 1, 0), LABELS.T, INPUTS, NUMBERS, **axes)
+    found, moved = pl.ctc_loss.value_and_grad(
+        np.moveaxis(LOG_PROB, 1, 0), LABELS.T, INPUTS, NUMBERS, **axes
+    )
     np.testing.assert_allclose(found, wanted, rtol=1e-15)
     np.testing.assert_allclose(np.moveaxis(moved, 0, 1), slope, rtol=1e-15)
 
@@ -88,10 +112,16 @@ def test_no_labels(backend: Any, dtype: str) -> None:
     blanks = -LOG_PROB[..., 0].sum(axis=-1)
     for labels, lengths in ((LABELS[:, :0], ()), (LABELS, (np.full(6, 5), np.zeros(6, int)))):
         arrays = [backend.asarray(x) for x in (labels, *lengths)]
-        value, gradient = backend.call(pl.ctc_loss.value_and_grad, log_prob, *arrays, reduction="none")
+        value, gradient = backend.call(
+            pl.ctc_loss.value_and_grad, log_prob, *arrays, reduction="none"
+        )
         np.testing.assert_allclose(backend.to_numpy(value), blanks, rtol=8 * np.finfo(dtype).eps)
-        np.testing.assert_array_equal(backend.to_numpy(gradient), np.broadcast_to([-1.0, 0, 0, 0], (6, 5, 4)))
-    nothing = [backend.asarray(x) for x in (LABELS, np.zeros(6, int), np.asarray([0, 1, 2, 0, 1, 2]))]
+        np.testing.assert_array_equal(
+            backend.to_numpy(gradient), np.broadcast_to([-1.0, 0, 0, 0], (6, 5, 4))
+        )
+    nothing = [
+        backend.asarray(x) for x in (LABELS, np.zeros(6, int), np.asarray([0, 1, 2, 0, 1, 2]))
+    ]
     value = backend.to_numpy(backend.call(pl.ctc_loss, log_prob, *nothing, reduction="none"))
     np.testing.assert_array_equal(value, [0, np.inf, np.inf, 0, np.inf, np.inf])
 
@@ -102,7 +132,9 @@ def test_what_cannot_be_aligned(backend: Any, dtype: str, zero_infinity: bool) -
     log_prob = LOG_PROB.astype(dtype)
     log_prob[3, :, 2] = -np.inf
     arrays = [backend.asarray(x) for x in (log_prob, LABELS, np.asarray([1, 2, 2, 5, 2, 3]))]
-    value, gradient = backend.call(pl.ctc_loss.value_and_grad, *arrays, reduction="none", zero_infinity=zero_infinity)
+    value, gradient = backend.call(
+        pl.ctc_loss.value_and_grad, *arrays, reduction="none", zero_infinity=zero_infinity
+    )
     value, gradient = backend.to_numpy(value), backend.to_numpy(gradient)
     cannot = [True, True, False, True, False, False]
     np.testing.assert_array_equal(value == (0 if zero_infinity else np.inf), cannot)
@@ -113,11 +145,23 @@ def test_what_cannot_be_aligned(backend: Any, dtype: str, zero_infinity: bool) -
 BAD: dict[str, tuple[tuple[Any, ...], str]] = {
     "the blank": ((LOG_PROB, np.where(LABELS == 3, 0, LABELS)), r"labels\[2, 0\] is 0"),
     "no class": ((LOG_PROB, np.where(LABELS == 3, 4, LABELS)), r"labels\[2, 0\] is 4"),
-    "padding that counts": ((LOG_PROB, np.where(LABELS == 3, -1, LABELS), INPUTS, np.full(6, 1)), r"labels\[2, 0\] is -1"),
+    "padding that counts": (
+        (LOG_PROB, np.where(LABELS == 3, -1, LABELS), INPUTS, np.full(6, 1)),
+        r"labels\[2, 0\] is -1",
+    ),
     "too many times": ((LOG_PROB, LABELS, INPUTS + (INPUTS == 4) * 2), r"input_lengths\[2\] is 6"),
-    "fewer times than none": ((LOG_PROB, LABELS, INPUTS - (INPUTS == 4) * 5), r"input_lengths\[2\] is -1"),
-    "too many labels": ((LOG_PROB, LABELS, INPUTS, NUMBERS + (INPUTS == 4) * 2), r"label_lengths\[2\] is 3"),
-    "fewer labels than none": ((LOG_PROB, LABELS, INPUTS, NUMBERS - (INPUTS == 4) * 2), r"label_lengths\[2\] is -1"),
+    "fewer times than none": (
+        (LOG_PROB, LABELS, INPUTS - (INPUTS == 4) * 5),
+        r"input_lengths\[2\] is -1",
+    ),
+    "too many labels": (
+        (LOG_PROB, LABELS, INPUTS, NUMBERS + (INPUTS == 4) * 2),
+        r"label_lengths\[2\] is 3",
+    ),
+    "fewer labels than none": (
+        (LOG_PROB, LABELS, INPUTS, NUMBERS - (INPUTS == 4) * 2),
+        r"label_lengths\[2\] is -1",
+    ),
 }
 
 
@@ -155,7 +199,12 @@ def large(dtype: str) -> tuple[np.ndarray, ...]:
     rng = np.random.default_rng(8)
     logits = rng.normal(size=(64, 500, 80))
     log_prob = pl.special.log_softmax(logits).astype(dtype)
-    return log_prob, rng.integers(1, 80, (64, 50)), rng.integers(200, 501, 64), rng.integers(0, 51, 64)
+    return (
+        log_prob,
+        rng.integers(1, 80, (64, 50)),
+        rng.integers(200, 501, 64),
+        rng.integers(0, 51, 64),
+    )
 
 
 @pytest.mark.backends("torch")
@@ -163,7 +212,8 @@ def large(dtype: str) -> tuple[np.ndarray, ...]:
 def test_long_sequences_of_torch(backend: Any, dtype: str) -> None:
     """To 1e-6 in float32, to 1e-12 in float64: with what torch finds in float64 from the same numbers.
 
-    Its own float32 is off by 1.1e-6 in the values and by 3e-3 in the derivatives, and its float64 by 4e-12 in these.
+    Its own float32 is off by 1.1e-6 in the values and by 3e-3 in the derivatives, and its float64
+    by 4e-12 in these.
     """
     import torch
     from peers.sequence import _torch_ctc
@@ -174,9 +224,13 @@ def test_long_sequences_of_torch(backend: Any, dtype: str) -> None:
     leaf = leaf.double().requires_grad_()
     theirs = torch.nn.functional.ctc_loss(leaf.movedim(1, 0), *rest, reduction="none")
     np.testing.assert_allclose(value, theirs.detach().numpy(), rtol=tolerance)
-    np.testing.assert_allclose(pl.ctc_loss(*arrays, reduction="sum"), theirs.sum().item(), rtol=tolerance)
+    np.testing.assert_allclose(
+        pl.ctc_loss(*arrays, reduction="sum"), theirs.sum().item(), rtol=tolerance
+    )
     _torch_ctc(leaf, *rest, blank=0, zero_infinity=False).sum().backward()
-    np.testing.assert_allclose(gradient, leaf.grad.numpy(), rtol=0, atol=max(1e-11, np.finfo(dtype).eps))
+    np.testing.assert_allclose(
+        gradient, leaf.grad.numpy(), rtol=0, atol=max(1e-11, np.finfo(dtype).eps)
+    )
 
 
 @pytest.mark.backends("jax")
@@ -192,12 +246,16 @@ def test_long_sequences_of_optax(backend: Any, dtype: str) -> None:
 
     @jax.jit
     def theirs(log_prob: Any) -> Any:
-        found, pull = jax.vjp(lambda x: _optax_ctc(x, *given[1:], blank=0, zero_infinity=False), log_prob)
+        found, pull = jax.vjp(
+            lambda x: _optax_ctc(x, *given[1:], blank=0, zero_infinity=False), log_prob
+        )
         return found, pull(jax.numpy.ones_like(found))[0]
 
     found, slope = theirs(given[0])
     np.testing.assert_allclose(value, found, rtol={"float32": 1e-6, "float64": 1e-12}[dtype])
-    np.testing.assert_allclose(gradient, slope, rtol=0, atol={"float32": 1e-6, "float64": 1e-11}[dtype])
+    np.testing.assert_allclose(
+        gradient, slope, rtol=0, atol={"float32": 1e-6, "float64": 1e-11}[dtype]
+    )
 
 
 def test_memory_is_bounded() -> None:
@@ -221,11 +279,13 @@ def test_memory_is_bounded() -> None:
 
 
 def warped(pred: np.ndarray, target: np.ndarray) -> float:
-    """Give the cost of the best alignment, by the textbook."""
+    """Return the cost of the best alignment, by the textbook."""
     best: dict[tuple[int, int], float] = {(-1, -1): 0.0}
     for i, x in enumerate(pred):
         for j, y in enumerate(target):
-            before = min(best.get(place, np.inf) for place in ((i - 1, j - 1), (i - 1, j), (i, j - 1)))
+            before = min(
+                best.get(place, np.inf) for place in ((i - 1, j - 1), (i - 1, j), (i, j - 1))
+            )
             best[i, j] = before + float(np.sum((x - y) ** 2))
     return best[len(pred) - 1, len(target) - 1]
 
@@ -236,12 +296,16 @@ def test_a_hard_minimum(shape: tuple[int, int]) -> None:
     pred, target = RANDOM.normal(size=(shape[0], 2)), RANDOM.normal(size=(shape[1], 2))
     best = warped(pred, target)
     for gamma in (1e-300, 1e-12, 1e-6):
-        np.testing.assert_allclose(pl.soft_dtw_loss(pred, target, gamma=gamma), best, rtol=1e-12, atol=10 * gamma)
+        np.testing.assert_allclose(
+            pl.soft_dtw_loss(pred, target, gamma=gamma), best, rtol=1e-12, atol=10 * gamma
+        )
     number = len([*_alignments(*shape)])
     for gamma in (0.1, 10.0):
         found = pl.soft_dtw_loss(pred, target, gamma=gamma)
         assert best - gamma * np.log(number) - 1e-12 <= found <= best + 1e-12
-    np.testing.assert_allclose(pl.soft_dtw_loss(pred, target, gamma=1e9) / 1e9, -np.log(number), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(
+        pl.soft_dtw_loss(pred, target, gamma=1e9) / 1e9, -np.log(number), rtol=1e-6, atol=1e-6
+    )
 
 
 def _alignments(rows: int, columns: int) -> Any:
@@ -254,9 +318,13 @@ def _alignments(rows: int, columns: int) -> Any:
 
 def test_warping_is_symmetric_and_may_be_negative() -> None:
     pred, target = RANDOM.normal(size=(3, 5, 2)), RANDOM.normal(size=(3, 4, 2))
-    np.testing.assert_allclose(pl.soft_dtw_loss(pred, target), pl.soft_dtw_loss(target, pred), rtol=1e-14)
+    np.testing.assert_allclose(
+        pl.soft_dtw_loss(pred, target), pl.soft_dtw_loss(target, pred), rtol=1e-14
+    )
     assert pl.soft_dtw_loss(pred, pred) < 0
-    value, gradient = pl.soft_dtw_loss.value_and_grad(pred.mT, target.mT, time_axis=2, target_time_axis=2, d_axis=1)
+    value, gradient = pl.soft_dtw_loss.value_and_grad(
+        pred.mT, target.mT, time_axis=2, target_time_axis=2, d_axis=1
+    )
     np.testing.assert_allclose(value, pl.soft_dtw_loss(pred, target), rtol=1e-14)
     np.testing.assert_allclose(gradient.mT, pl.soft_dtw_loss.grad(pred, target), rtol=1e-13)
 
@@ -265,8 +333,13 @@ def test_infinite_entries(backend: Any, dtype: str) -> None:
     pred = np.zeros((3, 4, 2), dtype)
     pred[1, 2, 0], pred[2, 0, 1] = np.inf, np.nan
     arrays = backend.asarray(pred), backend.asarray(np.ones((3, 5, 2), dtype))
-    value, gradient = (backend.to_numpy(x) for x in backend.call(pl.soft_dtw_loss.value_and_grad, *arrays, reduction="none"))
+    value, gradient = (
+        backend.to_numpy(x)
+        for x in backend.call(pl.soft_dtw_loss.value_and_grad, *arrays, reduction="none")
+    )
     assert np.isfinite(value[0])
     assert value[1] == np.inf
     assert np.isnan(value[2])
-    np.testing.assert_array_equal(np.isnan(gradient), np.broadcast_to([[[False]], [[True]], [[True]]], (3, 4, 2)))
+    np.testing.assert_array_equal(
+        np.isnan(gradient), np.broadcast_to([[[False]], [[True]], [[True]]], (3, 4, 2))
+    )

@@ -11,11 +11,22 @@ from annotated_types import Gt, Interval, Lt
 import portable_losses as pl
 from portable_losses.typing import Array, Domain, Namespace, Real
 
-Scale = Annotated[Array, Domain("positive numbers", safe=1.0, interval=Interval(gt=0.0), shared=True, hint="as of a deviation")]
+Scale = Annotated[
+    Array,
+    Domain(
+        "positive numbers",
+        safe=1.0,
+        interval=Interval(gt=0.0),
+        shared=True,
+        hint="as of a deviation",
+    ),
+]
 Share = Annotated[float | Sequence[float], Gt(0.0), Lt(1.0)]
 
 SHAPES = ((), (1,), (3,), (1, 3), (4, 1), (1, 1), (4, 3))
-REDUCTIONS = [(reduction, axis) for reduction in ("mean", "sum", "none") for axis in (None, 0, 1, (0, 1), ())]
+REDUCTIONS = [
+    (reduction, axis) for reduction in ("mean", "sum", "none") for axis in (None, 0, 1, (0, 1), ())
+]
 
 
 @pl.loss(predicted=2)
@@ -47,13 +58,20 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, share: Share) -> Array:
     return (1 - share) - xp.astype(target > pred, pred.dtype)  # type: ignore[operator]
 
 
-def data(shape: tuple[int, ...], loop: tuple[int, ...] = (4, 3)) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def data(
+    shape: tuple[int, ...], loop: tuple[int, ...] = (4, 3)
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(4)
     return rng.normal(size=loop), np.asarray(rng.uniform(0.5, 2, shape)), rng.normal(size=loop)
 
 
 def close(backend: Any, actual: Any, desired: Any, dtype: str) -> None:
-    np.testing.assert_allclose(backend.to_numpy(actual), desired, rtol=32 * np.finfo(dtype).eps, atol=8 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(
+        backend.to_numpy(actual),
+        desired,
+        rtol=32 * np.finfo(dtype).eps,
+        atol=8 * np.finfo(dtype).eps,
+    )
 
 
 def own_shape(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -69,9 +87,15 @@ def own_shape(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 @pytest.mark.parametrize(("reduction", "axis"), REDUCTIONS)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.eager
-def test_the_gradient_of_a_shared_scale_has_its_shape(backend, dtype, shape, reduction, axis, weighted):
+def test_the_gradient_of_a_shared_scale_has_its_shape(
+    backend, dtype, shape, reduction, axis, weighted
+):
     pred, scale, target = data(shape)
-    weights = np.random.default_rng(5).uniform(0, 2, pred.shape).round(1) if weighted else np.ones(pred.shape)
+    weights = (
+        np.random.default_rng(5).uniform(0, 2, pred.shape).round(1)
+        if weighted
+        else np.ones(pred.shape)
+    )
     full = np.broadcast_to(scale, pred.shape)
     residual = (pred - target) / full
     options = {"weights": backend.asarray(weights, dtype)} if weighted else {}
@@ -85,7 +109,12 @@ def test_the_gradient_of_a_shared_scale_has_its_shape(backend, dtype, shape, red
         expected = np.sum(loss / counts, axis=axis)
         close(backend, value, expected, dtype)
     close(backend, gradient[0], weights / counts * 2 * residual / full, dtype)
-    close(backend, gradient[1], own_shape(weights / counts * (1 - 2 * residual**2 / full), shape), dtype)
+    close(
+        backend,
+        gradient[1],
+        own_shape(weights / counts * (1 - 2 * residual**2 / full), shape),
+        dtype,
+    )
     _, second = scaled_loss.grad_and_hess(*arrays, reduction=reduction, axis=axis, **options)
     close(backend, second[1], own_shape(weights / counts * 6 * residual**2 / full**2, shape), dtype)
     assert tuple(gradient[1].shape) == tuple(second[1].shape) == shape
@@ -100,17 +129,27 @@ def test_compiled(backend, dtype, shape):
     full = np.broadcast_to(scale, pred.shape)
     residual = (pred - target) / full
     close(backend, value, np.mean(residual**2 + full), dtype)
-    close(backend, gradient[1], own_shape((1 - 2 * residual**2 / full) / residual.size, shape), dtype)
+    close(
+        backend, gradient[1], own_shape((1 - 2 * residual**2 / full) / residual.size, shape), dtype
+    )
 
 
 @pytest.mark.parametrize("number", [1, 1.5, True, np.float32(1.5)])
 @pytest.mark.eager
 def test_a_number_for_a_scale(backend, dtype, number):
     pred, _, target = data(())
-    arrays = [backend.asarray(pred, dtype), backend.asarray(np.asarray(float(number)), dtype), backend.asarray(target, dtype)]
+    arrays = [
+        backend.asarray(pred, dtype),
+        backend.asarray(np.asarray(float(number)), dtype),
+        backend.asarray(target, dtype),
+    ]
     expected = scaled_loss.value_and_grad(*arrays)
     value, gradient = scaled_loss.value_and_grad(arrays[0], number, arrays[2])
-    for found, right in ((value, expected[0]), (gradient[0], expected[1][0]), (gradient[1], expected[1][1])):
+    for found, right in (
+        (value, expected[0]),
+        (gradient[0], expected[1][0]),
+        (gradient[1], expected[1][1]),
+    ):
         assert found.dtype == right.dtype
         assert tuple(found.shape) == tuple(right.shape)
         close(backend, found, backend.to_numpy(right), dtype)
@@ -133,7 +172,11 @@ def test_autodiff_of_the_formula(backend, dtype):
 def test_shapes_that_nobody_knows(backend, dtype):
     pred, scale, target = data(())
     keep = backend.asarray(np.asarray([True, False, True, True]))
-    arrays = [backend.asarray(pred, dtype)[keep], backend.asarray(scale, dtype), backend.asarray(target, dtype)[keep]]
+    arrays = [
+        backend.asarray(pred, dtype)[keep],
+        backend.asarray(scale, dtype),
+        backend.asarray(target, dtype)[keep],
+    ]
     value, gradient = scaled_loss.value_and_grad(*arrays)
     kept = np.asarray([True, False, True, True])
     residual = (pred - target)[kept] / scale
@@ -146,12 +189,18 @@ def test_many_blocks_and_layouts():
         for shape in ((), (1,), (loop[-1],), (*loop[:-1], 1)):
             pred, scale, target = data(shape, loop)
             for order in ("C", "F"):
-                value, gradient = scaled_loss.value_and_grad(np.asarray(pred, order=order), scale, target)
+                value, gradient = scaled_loss.value_and_grad(
+                    np.asarray(pred, order=order), scale, target
+                )
                 full = np.broadcast_to(scale, loop)
                 residual = (pred - target) / full
                 np.testing.assert_allclose(value, np.mean(residual**2 + full), rtol=1e-12)
                 slope = (1 - 2 * residual**2 / full) / residual.size
-                axes = tuple(i for i in range(len(loop)) if i < len(loop) - len(shape) or shape[i - len(loop)] == 1 != loop[i])
+                axes = tuple(
+                    i
+                    for i in range(len(loop))
+                    if i < len(loop) - len(shape) or shape[i - len(loop)] == 1 != loop[i]
+                )
                 expected = np.sum(slope, axis=axes).reshape(shape)
                 np.testing.assert_allclose(gradient[1], expected, rtol=1e-9, atol=1e-15)
 
@@ -166,9 +215,13 @@ def test_a_scale_that_does_not_broadcast(library):
 
 def test_a_scale_outside_its_domain_is_named_in_its_own_shape():
     pred, _, target = data(())
-    for scale, place in ((np.asarray(-1.0), "scale is -1.0"), (np.asarray([1.0, 0.0, 1.0]), r"scale\[1\] is 0.0")):
+    for scale, place in (
+        (np.asarray(-1.0), "scale is -1.0"),
+        (np.asarray([1.0, 0.0, 1.0]), r"scale\[1\] is 0.0"),
+    ):
         with pytest.raises(
-            ValueError, match=rf"scaled_loss: scale must hold positive numbers, but {place} \(as of a deviation\)"
+            ValueError,
+            match=rf"scaled_loss: scale must hold positive numbers, but {place} \(as of a deviation\)",
         ):
             scaled_loss(pred, scale, target)
     with pytest.raises(ValueError, match=r"scale\[2, 0\] is -3.0"):
@@ -181,7 +234,12 @@ def test_a_scale_outside_its_domain_is_named_in_its_own_shape():
 # Sequences
 
 
-SEQUENCES = ([0.1, 0.5, 0.9], (0.1, 0.5, 0.9), np.asarray([0.1, 0.5, 0.9]), np.asarray([0.1, 0.5, 0.9], np.float32).astype(float))
+SEQUENCES = (
+    [0.1, 0.5, 0.9],
+    (0.1, 0.5, 0.9),
+    np.asarray([0.1, 0.5, 0.9]),
+    np.asarray([0.1, 0.5, 0.9], np.float32).astype(float),
+)
 
 
 @pytest.mark.parametrize("share", SEQUENCES, ids=lambda share: type(share).__name__)
@@ -205,16 +263,25 @@ def test_a_sequence_over_many_blocks():
     pred, _, target = data((), (200_000, 3))
     share = [0.1, 0.5, 0.9]
     value, gradient = tilted_loss.value_and_grad(pred, target[:, 0], share=share)
-    parts = [tilted_loss.value_and_grad(pred[:, k], target[:, 0], share=q) for k, q in enumerate(share)]
+    parts = [
+        tilted_loss.value_and_grad(pred[:, k], target[:, 0], share=q) for k, q in enumerate(share)
+    ]
     np.testing.assert_allclose(value, np.mean([part[0] for part in parts]), rtol=1e-12)
-    np.testing.assert_allclose(gradient, np.stack([part[1] for part in parts], axis=1) / 3, rtol=1e-12)
+    np.testing.assert_allclose(
+        gradient, np.stack([part[1] for part in parts], axis=1) / 3, rtol=1e-12
+    )
 
 
 def test_a_sequence_that_does_not_fit():
     pred, _, target = data(())
-    with pytest.raises(ValueError, match=r"tilted_loss: share holds 2 numbers, one for each entry of the last axis .*\(4, 3\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"tilted_loss: share holds 2 numbers, one for each entry of the last axis .*\(4, 3\)",
+    ):
         tilted_loss(pred, target, share=[0.1, 0.9])
-    with pytest.raises(ValueError, match=r"tilted_loss: share\[1\] must be a number in \(0, 1\), got 1.5"):
+    with pytest.raises(
+        ValueError, match=r"tilted_loss: share\[1\] must be a number in \(0, 1\), got 1.5"
+    ):
         tilted_loss(pred, target, share=[0.1, 1.5, 0.9])
     with pytest.raises(TypeError, match=r"tilted_loss: share\[0\] must be a number"):
         tilted_loss(pred, target, share=["0.1", 0.5, 0.9])

@@ -12,11 +12,18 @@ SIZES = (1, 2, 7, 8, 9, 31, 32, 33, 200)
 
 def general(function, *arrays, **options):
     """Call in the general way: a list has to be read first, and an axis to be found."""
-    return function(arrays[0].tolist() if arrays[0].dtype == np.float64 else arrays[0], *arrays[1:], axis=0, **options)
+    return function(
+        arrays[0].tolist() if arrays[0].dtype == np.float64 else arrays[0],
+        *arrays[1:],
+        axis=0,
+        **options,
+    )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize(("case", "index"), [(case, index) for case, index in EACH if case.outer is None], ids=str)
+@pytest.mark.parametrize(
+    ("case", "index"), [(case, index) for case, index in EACH if case.outer is None], ids=str
+)
 def test_both_ways_give_the_same(dtype, case, index):
     parameters = case.parameters[index]
     rng = np.random.default_rng(7)
@@ -31,7 +38,10 @@ def test_both_ways_give_the_same(dtype, case, index):
             (gradient, case.loss.grad(*arrays, **parameters)),
             (gradient, other_gradient),
             *(
-                (getattr(case.loss, method)(*arrays, **parameters), general(getattr(case.loss, method), *arrays, **parameters))
+                (
+                    getattr(case.loss, method)(*arrays, **parameters),
+                    general(getattr(case.loss, method), *arrays, **parameters),
+                )
                 for method in methods(case.loss)[2:]
             ),
         ):

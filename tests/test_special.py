@@ -14,14 +14,39 @@ from portable_losses import special
 INF, NAN = np.inf, np.nan
 
 FUNCTIONS = [getattr(special, name) for name in special.__all__ if name != "Special"]
-ELEMENTWISE = [function for function in FUNCTIONS if "axis" not in inspect.signature(function).parameters]
+ELEMENTWISE = [
+    function for function in FUNCTIONS if "axis" not in inspect.signature(function).parameters
+]
 
-each_elementwise = pytest.mark.parametrize("function", ELEMENTWISE, ids=lambda function: function.__name__)
+each_elementwise = pytest.mark.parametrize(
+    "function", ELEMENTWISE, ids=lambda function: function.__name__
+)
 by_name = pytest.mark.parametrize("name", [function.__name__ for function in ELEMENTWISE])
 
 ORDINARY: dict[str, tuple[list[float], ...]] = {
     "lgamma": (
-        [1e-6, 0.1, 0.5, 0.99, 1.001, 1.4, 1.5, 1.99, 2.01, 3.2, 3.3, 9.0, 200.0, 1e6, 1e30, -0.2, -0.5, -1.5, -2.3, -7.75],
+        [
+            1e-6,
+            0.1,
+            0.5,
+            0.99,
+            1.001,
+            1.4,
+            1.5,
+            1.99,
+            2.01,
+            3.2,
+            3.3,
+            9.0,
+            200.0,
+            1e6,
+            1e30,
+            -0.2,
+            -0.5,
+            -1.5,
+            -2.3,
+            -7.75,
+        ],
     ),
     "log1mexp": ([1e-30, 1e-6, 0.1, 0.69, 0.7, 1.5, 10.0, 60.0],),
     "log_sigmoid": ([-60.0, -1.5, -1e-6, 0.0, 0.5, 60.0],),
@@ -51,7 +76,13 @@ SINGULAR: dict[str, tuple[tuple[Any, ...], ...]] = {
         (-INF, INF, NAN, 0.0),
         (NAN, NAN, NAN),
     ),
-    "log1mexp": ((0.0, -INF, INF), (INF, 0.0, 0.0), (-1.0, NAN, NAN), (-INF, NAN, NAN), (NAN, NAN, NAN)),
+    "log1mexp": (
+        (0.0, -INF, INF),
+        (INF, 0.0, 0.0),
+        (-1.0, NAN, NAN),
+        (-INF, NAN, NAN),
+        (NAN, NAN, NAN),
+    ),
     "log_sigmoid": ((0.0, -np.log(2), 0.5), (INF, 0.0, 0.0), (-INF, -INF, 1.0), (NAN, NAN, NAN)),
     "logit": (
         (0.0, -INF, INF),
@@ -115,11 +146,15 @@ SINGULAR: dict[str, tuple[tuple[Any, ...], ...]] = {
 def close(actual: Any, desired: Any, dtype: str) -> None:
     """Compare to 16 eps; what is 0 has no digits, and no library need keep subnormal numbers."""
     limits = np.finfo(dtype)
-    np.testing.assert_allclose(actual, desired, rtol=16 * float(limits.eps), atol=float(limits.smallest_normal))
+    np.testing.assert_allclose(
+        actual, desired, rtol=16 * float(limits.eps), atol=float(limits.smallest_normal)
+    )
 
 
-def singular(name: str, dtype: str) -> tuple[list[np.ndarray], np.ndarray, tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
-    """Give the arguments, the values, the derivatives, and what autodiff says, in the order of the table."""
+def singular(
+    name: str, dtype: str
+) -> tuple[list[np.ndarray], np.ndarray, tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+    """Return the arguments, the values, the derivatives, and what autodiff says, in the order of the table."""
     count = len(ORDINARY[name])
     rows = SINGULAR[name]
     arguments = [np.asarray([row[i] for row in rows], dtype) for i in range(count)]
@@ -156,12 +191,18 @@ def test_singular_points(backend, dtype, name):
     arrays, value, derivatives, _ = singular(name, dtype)
     given = [backend.asarray(array) for array in arrays]
     close(backend.to_numpy(backend.call(function, *given)), value, dtype)
-    for actual, desired in zip(as_tuple(backend.call(function.grad, *given)), derivatives, strict=True):
+    for actual, desired in zip(
+        as_tuple(backend.call(function.grad, *given)), derivatives, strict=True
+    ):
         close(backend.to_numpy(actual), desired, dtype)
 
 
 def test_what_is_zero_has_no_sign() -> None:
-    for value in (special.lgamma([1.0, 2.0]), special.logit([0.5]), special.rel_entr([0.25], [0.25])):
+    for value in (
+        special.lgamma([1.0, 2.0]),
+        special.logit([0.5]),
+        special.rel_entr([0.25], [0.25]),
+    ):
         assert np.all(value == 0)
         assert not np.any(np.signbit(value))
 
@@ -175,9 +216,13 @@ def test_gradient_of_the_formula(backend, dtype, name):
     function = getattr(special, name)
     arrays = [np.asarray(values, dtype) for values in ORDINARY[name]]
     count = len(arrays)
-    actual = gradient(backend, lambda *a: function(*a).sum(), *map(backend.asarray, arrays), number=count)
+    actual = gradient(
+        backend, lambda *a: function(*a).sum(), *map(backend.asarray, arrays), number=count
+    )
     for part, desired in zip(as_tuple(actual), as_tuple(function.grad(*arrays)), strict=True):
-        np.testing.assert_allclose(backend.to_numpy(part), desired, rtol=1e-4 if dtype == "float32" else 1e-11)
+        np.testing.assert_allclose(
+            backend.to_numpy(part), desired, rtol=1e-4 if dtype == "float32" else 1e-11
+        )
 
 
 @pytest.mark.backends("torch", "jax-jit")
@@ -186,10 +231,14 @@ def test_gradient_of_the_formula_at_singular_points(backend, dtype, name):
     """Where autodiff cannot find the limit that is registered it mostly says 0, which leaves the gradient of a sum what it is."""
     function = getattr(special, name)
     arrays, value, _, automatic = singular(name, dtype)
-    actual = gradient(backend, lambda *a: function(*a).sum(), *map(backend.asarray, arrays), number=len(arrays))
+    actual = gradient(
+        backend, lambda *a: function(*a).sum(), *map(backend.asarray, arrays), number=len(arrays)
+    )
     inside = ~np.isnan(value)
     for part, desired in zip(as_tuple(actual), automatic, strict=True):
-        np.testing.assert_allclose(backend.to_numpy(part)[inside], desired[inside], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            backend.to_numpy(part)[inside], desired[inside], rtol=1e-5, atol=1e-6
+        )
 
 
 # SciPy
@@ -206,7 +255,9 @@ def test_scipy_logit() -> None:
 
 @pytest.mark.parametrize("name", ["xlogy", "xlog1py", "rel_entr"])
 def test_scipy_of_two_numbers(name: str) -> None:
-    x, y = np.meshgrid([0.0, 1e-300, 0.1, 0.5, 0.50001, 3.0, 1e200], [0.0, 1e-300, 0.1, 0.5, 0.50002, 7.0, 1e300])
+    x, y = np.meshgrid(
+        [0.0, 1e-300, 0.1, 0.5, 0.50001, 3.0, 1e200], [0.0, 1e-300, 0.1, 0.5, 0.50002, 7.0, 1e300]
+    )
     same(getattr(special, name)(x, y), getattr(scipy.special, name)(x, y))
     x, y = np.meshgrid([-1.0, 0.0, 0.5, NAN], [-0.5, 0.0, 0.5, NAN])
     same(getattr(special, name)(x, y), getattr(scipy.special, name)(x, y))
@@ -217,10 +268,16 @@ def test_scipy_gamma() -> None:
     np.testing.assert_allclose(special.lgamma(x), scipy.special.gammaln(x), rtol=1e-12, atol=1e-14)
     # SciPy's gammaln(-inf) is -inf; in C, and here, it is inf.
     assert special.lgamma(-INF) == INF
-    np.testing.assert_allclose(special.lgamma.grad(x), scipy.special.digamma(x), rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(
+        special.lgamma.grad(x), scipy.special.digamma(x), rtol=1e-11, atol=1e-13
+    )
 
 
 def test_scipy_log1mexp() -> None:
     x = np.asarray([1e-300, 1e-10, 0.1, 0.69, 0.7, 5.0, 700.0])
-    # SciPy has the complement of a log-probability only with another sign, and not in public: two steps do.
-    same(special.log1mexp(x), np.where(x < 1, np.log(-np.expm1(-x)), scipy.special.log1p(-np.exp(-x))))
+    # SciPy has the complement of a log-probability only with another sign, and not in public: two
+    # steps do.
+    same(
+        special.log1mexp(x),
+        np.where(x < 1, np.log(-np.expm1(-x)), scipy.special.log1p(-np.exp(-x))),
+    )

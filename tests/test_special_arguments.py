@@ -16,7 +16,9 @@ from portable_losses import special
 SEVERAL = [function for function in ELEMENTWISE if len(inspect.signature(function).parameters) > 1]
 
 each = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
-each_of_several = pytest.mark.parametrize("function", SEVERAL, ids=lambda function: function.__name__)
+each_of_several = pytest.mark.parametrize(
+    "function", SEVERAL, ids=lambda function: function.__name__
+)
 
 # Shapes
 
@@ -39,7 +41,10 @@ def test_arrays_are_broadcast(backend, dtype, function):
 @each_of_several
 def test_shapes_that_do_not_broadcast(backend, dtype, function):
     x, y = (backend.asarray(np.ones(shape, dtype)) for shape in ((2, 3), (4,)))
-    with pytest.raises(ValueError, match=rf"{function.__name__}: x of shape \(2, 3\) and y of shape \(4,\) do not broadcast"):
+    with pytest.raises(
+        ValueError,
+        match=rf"{function.__name__}: x of shape \(2, 3\) and y of shape \(4,\) do not broadcast",
+    ):
         function(x, y)
     with pytest.raises(ValueError, match="do not broadcast"):
         function.grad(x, y)
@@ -48,7 +53,9 @@ def test_shapes_that_do_not_broadcast(backend, dtype, function):
 @each_elementwise
 @pytest.mark.parametrize("shape", [(), (0,), (2, 0), (2, 3, 1)])
 def test_any_shape(backend, dtype, function, shape):
-    given = [backend.asarray(np.full(shape, 0.25, dtype)) for _ in inspect.signature(function).parameters]
+    given = [
+        backend.asarray(np.full(shape, 0.25, dtype)) for _ in inspect.signature(function).parameters
+    ]
     for result in (function(*given), *as_tuple(function.grad(*given))):
         assert result.shape == shape
         assert result.dtype == given[0].dtype
@@ -65,7 +72,9 @@ def test_shapes_that_nobody_knows(backend, dtype, function):
     for given in ([chosen] * count, [chosen, 0.5][:count], [0.5, chosen][-count:]):
         known = [whole[keep] if x is chosen else x for x in given]
         close(backend.to_numpy(function(*given)), function(*known), dtype)
-        for actual, desired in zip(as_tuple(function.grad(*given)), as_tuple(function.grad(*known)), strict=True):
+        for actual, desired in zip(
+            as_tuple(function.grad(*given)), as_tuple(function.grad(*known)), strict=True
+        ):
             close(backend.to_numpy(actual), desired, dtype)
 
 
@@ -86,24 +95,36 @@ def test_blocks(function) -> None:
     ]
     for given in layouts:
         wide = np.broadcast_arrays(*given)
-        pieces = [[x[i : i + 500] for x in map(np.ravel, wide)] for i in range(0, wide[0].size, 500)]
+        pieces = [
+            [x[i : i + 500] for x in map(np.ravel, wide)] for i in range(0, wide[0].size, 500)
+        ]
         for method in (function, function.grad):
-            expected = [np.concatenate(parts) for parts in zip(*(as_tuple(method(*piece)) for piece in pieces), strict=True)]
+            expected = [
+                np.concatenate(parts)
+                for parts in zip(*(as_tuple(method(*piece)) for piece in pieces), strict=True)
+            ]
             for actual, desired in zip(as_tuple(method(*given)), expected, strict=True):
                 assert actual.shape == wide[0].shape
                 np.testing.assert_array_equal(actual.ravel(), desired)
 
 
-@pytest.mark.parametrize("function", [special.softmax, special.log_softmax, special.logsumexp], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "function", [special.softmax, special.log_softmax, special.logsumexp], ids=lambda f: f.__name__
+)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("axis", [-1, 0, 1])
 def test_rows_in_any_order_of_memory(function, dtype, axis):
     x = np.random.default_rng(0).standard_normal((3, 4, 5)).astype(dtype)
     expected = function(x, axis=axis)
-    turned = [np.ascontiguousarray(x.transpose(order)).transpose(np.argsort(order)) for order in permutations(range(3))]
+    turned = [
+        np.ascontiguousarray(x.transpose(order)).transpose(np.argsort(order))
+        for order in permutations(range(3))
+    ]
     for given in (*turned, np.repeat(x, 2, axis=2)[..., ::2], x[:, ::-1].copy()[:, ::-1]):
         before = given.copy()
-        np.testing.assert_allclose(function(given, axis=axis), expected, rtol=4 * np.finfo(dtype).eps)
+        np.testing.assert_allclose(
+            function(given, axis=axis), expected, rtol=4 * np.finfo(dtype).eps
+        )
         np.testing.assert_array_equal(given, before)
 
 
@@ -122,9 +143,14 @@ def test_numbers_beside_an_array(backend, dtype, function):
     given = backend.asarray(array)
     for number in (0.5, 1, True, np.float32(0.5), np.float64(0.5)):
         full = np.full(3, float(number), dtype)
-        for arguments, expected in (((given, number), (array, full)), ((number, given), (full, array))):
+        for arguments, expected in (
+            ((given, number), (array, full)),
+            ((number, given), (full, array)),
+        ):
             results = (function(*arguments), *function.grad(*arguments))
-            for actual, desired in zip(results, (function(*expected), *function.grad(*expected)), strict=True):
+            for actual, desired in zip(
+                results, (function(*expected), *function.grad(*expected)), strict=True
+            ):
                 assert type(actual) is type(given)
                 assert actual.dtype == given.dtype
                 assert actual.shape == (3,)
@@ -154,7 +180,11 @@ def test_dtypes_are_promoted(function) -> None:
     ):
         x, y = np.asarray(values).astype(one), np.asarray(values).astype(other)
         wide = (x.astype(np.float64), y.astype(np.float64))
-        for actual, desired in zip((function(x, y), *function.grad(x, y)), (function(*wide), *function.grad(*wide)), strict=True):
+        for actual, desired in zip(
+            (function(x, y), *function.grad(x, y)),
+            (function(*wide), *function.grad(*wide)),
+            strict=True,
+        ):
             assert actual.dtype == result
             np.testing.assert_array_equal(actual, desired.astype(result))
 
@@ -165,10 +195,15 @@ def test_dtypes_are_promoted(function) -> None:
 def test_half_precision_is_rounded_once(backend, function, half):
     xp = backend.xp
     count = len(inspect.signature(function).parameters)
-    given = [xp.asarray(backend.asarray([0.1, 0.3, 0.7], "float32"), dtype=getattr(xp, half)) for _ in range(count)]
+    given = [
+        xp.asarray(backend.asarray([0.1, 0.3, 0.7], "float32"), dtype=getattr(xp, half))
+        for _ in range(count)
+    ]
     wide = [xp.asarray(x, dtype=xp.float32) for x in given]
     for actual, desired in zip(
-        (function(*given), *as_tuple(function.grad(*given))), (function(*wide), *as_tuple(function.grad(*wide))), strict=True
+        (function(*given), *as_tuple(function.grad(*given))),
+        (function(*wide), *as_tuple(function.grad(*wide))),
+        strict=True,
     ):
         assert actual.dtype == getattr(xp, half)
         assert bool(xp.all(actual == xp.asarray(desired, dtype=actual.dtype)))
@@ -188,9 +223,15 @@ def test_two_libraries(backend, function):
     given = backend.asarray([0.5, 0.25], "float32")
     name = backend.xp.__name__.removeprefix("array_api_compat.")
     for other in (np.asarray([0.5, 0.25]), [0.5, 0.25]):
-        with pytest.raises(TypeError, match=f"x is an array of {name}, but y is an array of NumPy, or was read by it"):
+        with pytest.raises(
+            TypeError,
+            match=f"x is an array of {name}, but y is an array of NumPy, or was read by it",
+        ):
             function(given, other)
-        with pytest.raises(TypeError, match=f"x is an array of NumPy, or was read by it, but y is an array of {name}"):
+        with pytest.raises(
+            TypeError,
+            match=f"x is an array of NumPy, or was read by it, but y is an array of {name}",
+        ):
             function.grad(other, given)
 
 
@@ -199,7 +240,9 @@ def test_two_devices(backend):
     import array_api_strict
 
     here = backend.asarray([0.5], "float32")
-    there = array_api_strict.asarray([0.5], dtype=array_api_strict.float32, device=array_api_strict.Device("CPU_DEVICE"))
+    there = array_api_strict.asarray(
+        [0.5], dtype=array_api_strict.float32, device=array_api_strict.Device("CPU_DEVICE")
+    )
     with pytest.raises(ValueError, match=r"xlogy: x is on .*device1.*, but y is on .*CPU_DEVICE"):
         special.xlogy(here, there)
     assert special.xlogy(here, 0.5).device == backend.device
@@ -208,7 +251,9 @@ def test_two_devices(backend):
 @each_elementwise
 def test_what_is_no_real_number(function) -> None:
     count = len(inspect.signature(function).parameters)
-    with pytest.raises(TypeError, match=f"{function.__name__}: . must hold real numbers, got complex128"):
+    with pytest.raises(
+        TypeError, match=f"{function.__name__}: . must hold real numbers, got complex128"
+    ):
         function(*[np.asarray([1j])] * count)
     with pytest.raises(TypeError, match="masked array"):
         function(*[np.ma.masked_equal([1.0, 2.0], 1.0)] * count)
@@ -216,10 +261,15 @@ def test_what_is_no_real_number(function) -> None:
 
 @each
 def test_the_number_of_arrays(function) -> None:
-    names = [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.POSITIONAL_ONLY]
+    names = [
+        p.name
+        for p in inspect.signature(function).parameters.values()
+        if p.kind is p.POSITIONAL_ONLY
+    ]
     for wrong in ([], [[1.0]] * (len(names) + 1)):
         with pytest.raises(
-            TypeError, match=rf"{function.__name__} takes the arrays \({', '.join(names)}\), got {len(wrong)} by position"
+            TypeError,
+            match=rf"{function.__name__} takes the arrays \({', '.join(names)}\), got {len(wrong)} by position",
         ):
             function(*wrong)
 
@@ -237,7 +287,11 @@ def test_names(function) -> None:
     assert copy.deepcopy(function) is function
 
 
-@pytest.mark.parametrize("function", [f for f in FUNCTIONS if f not in ELEMENTWISE], ids=lambda function: function.__name__)
+@pytest.mark.parametrize(
+    "function",
+    [f for f in FUNCTIONS if f not in ELEMENTWISE],
+    ids=lambda function: function.__name__,
+)
 def test_functions_of_a_row_have_no_gradient(function) -> None:
     with pytest.raises(NotImplementedError, match="mixes the elements of a row"):
         function.grad([1.0, 2.0])

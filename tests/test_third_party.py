@@ -34,7 +34,7 @@ def close(actual: Any, desired: Any) -> None:
 
 
 def meetings(*libraries: str) -> list[Any]:
-    """Give each case, each of its settings and each of its peers in these libraries, or in those that compute with NumPy."""
+    """Return each case, each of its settings and each of its peers in these libraries, or in those that compute with NumPy."""
     return [
         pytest.param(case, index, peer, id=f"{peer.library}-{case}-{index}")
         for case in CASES
@@ -56,12 +56,16 @@ def agree(case: Any, setting: int, peer: Peer, dtype: str) -> None:
     tolerance = 2.0**11 * float(np.finfo(dtype).eps)
     scale = float(np.max(np.abs(drawn.value[right])))
     found = case.loss(*arrays, reduction="none", **drawn.parameters)
-    np.testing.assert_allclose(found, peer.values(arrays, parameters), rtol=tolerance, atol=1e-3 * tolerance * scale)
+    np.testing.assert_allclose(
+        found, peer.values(arrays, parameters), rtol=tolerance, atol=1e-3 * tolerance * scale
+    )
     theirs = peer.gradients(arrays, parameters, case.predicted)
     if theirs is not None:
         ours = case.loss.grad(*arrays, reduction="none", **drawn.parameters)
         for one, other in zip(ours if isinstance(ours, tuple) else (ours,), theirs, strict=True):
-            np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance * float(np.max(np.abs(one))))
+            np.testing.assert_allclose(
+                one, other, rtol=tolerance, atol=tolerance * float(np.max(np.abs(one)))
+            )
 
 
 @pytest.mark.parametrize(("case", "setting", "peer"), meetings())
@@ -88,23 +92,36 @@ def test_every_peer_is_met() -> None:
     for name, peers in PEERS.items():
         cases = [case for case in CASES if case.name == name]
         for peer in peers:
-            settings = [(example(case, i, "float64", (40,)), case) for case in cases for i in range(len(case.parameters))]
+            settings = [
+                (example(case, i, "float64", (40,)), case)
+                for case in cases
+                for i in range(len(case.parameters))
+            ]
             assert any(
-                peer.right(drawn.arrays, {**case.loss.signature.defaults, **drawn.parameters}).any() for drawn, case in settings
+                peer.right(drawn.arrays, {**case.loss.signature.defaults, **drawn.parameters}).any()
+                for drawn, case in settings
             ), (name, peer.library)
 
 
 @pytest.mark.backends("torch")
 @pytest.mark.eager
-@pytest.mark.parametrize("options", [{}, {"label_smoothing": 0.1}, {"ignore_index": 2}, {"reduction": "sum"}], ids=str)
-@pytest.mark.filterwarnings("ignore:linear_cross_entropy")  # that it holds the logits where labels are smoothed
+@pytest.mark.parametrize(
+    "options", [{}, {"label_smoothing": 0.1}, {"ignore_index": 2}, {"reduction": "sum"}], ids=str
+)
+# that it holds the logits where labels are smoothed
+@pytest.mark.filterwarnings("ignore:linear_cross_entropy")
 def test_linear_cross_entropy_of_torch(backend: Any, options: dict[str, Any]) -> None:
     import torch
 
     rng = np.random.default_rng(31)
-    hidden, weight, bias = (torch.tensor(rng.normal(size=shape), requires_grad=True) for shape in ((64, 16), (700, 16), (700,)))
+    hidden, weight, bias = (
+        torch.tensor(rng.normal(size=shape), requires_grad=True)
+        for shape in ((64, 16), (700, 16), (700,))
+    )
     labels = torch.tensor(rng.integers(0, 700, 64))
-    theirs = torch.nn.functional.linear_cross_entropy(hidden, weight, labels, linear_bias=bias, **options)
+    theirs = torch.nn.functional.linear_cross_entropy(
+        hidden, weight, labels, linear_bias=bias, **options
+    )
     theirs.backward()
     value, gradients = pl.linear_cross_entropy.value_and_grad(
         *(x.detach() for x in (hidden, weight)), labels, bias.detach(), **options
@@ -119,17 +136,26 @@ def test_linear_cross_entropy_of_torch(backend: Any, options: dict[str, Any]) ->
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["", "weights"])
 def test_scikit_learn_errors(weights: Any) -> None:
-    close(pl.mse_loss(PRED, TARGET, weights=weights), sklearn.metrics.mean_squared_error(TARGET, PRED, sample_weight=weights))
-    close(pl.l1_loss(PRED, TARGET, weights=weights), sklearn.metrics.mean_absolute_error(TARGET, PRED, sample_weight=weights))
+    close(
+        pl.mse_loss(PRED, TARGET, weights=weights),
+        sklearn.metrics.mean_squared_error(TARGET, PRED, sample_weight=weights),
+    )
+    close(
+        pl.l1_loss(PRED, TARGET, weights=weights),
+        sklearn.metrics.mean_absolute_error(TARGET, PRED, sample_weight=weights),
+    )
 
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["", "weights"])
 def test_scikit_learn_log_loss(weights: Any) -> None:
-    # Probabilities of 0 and 1 are clipped to the eps of the dtype there, so that a certain and wrong prediction costs 36.04;
-    # here the floor is visible, and its default is that of the lesson.
+    # Probabilities of 0 and 1 are clipped to the eps of the dtype there, so that a certain and
+    # wrong prediction costs 36.04; here the floor is visible, and its default is that of the
+    # lesson.
     expected = sklearn.metrics.log_loss(YES, PROBABILITY, sample_weight=weights)
     close(pl.binary_cross_entropy(PROBABILITY, YES, weights=weights), expected)
-    expected = sklearn.metrics.log_loss(LABELS, scipy.special.softmax(LOGITS, axis=1), sample_weight=weights)
+    expected = sklearn.metrics.log_loss(
+        LABELS, scipy.special.softmax(LOGITS, axis=1), sample_weight=weights
+    )
     close(pl.cross_entropy(LOGITS, LABELS, weights=weights), expected)
 
 
@@ -139,15 +165,24 @@ def test_scikit_learn_log_loss(weights: Any) -> None:
 @pytest.mark.parametrize("delta", [0.5, 1.0, 3.0])
 def test_scipy_huber(delta: float) -> None:
     # Not at residuals near the largest number, where SciPy's is inf though delta * residual is not.
-    close(pl.huber_loss(PRED, TARGET, delta=delta, reduction="none"), scipy.special.huber(delta, PRED - TARGET))
+    close(
+        pl.huber_loss(PRED, TARGET, delta=delta, reduction="none"),
+        scipy.special.huber(delta, PRED - TARGET),
+    )
 
 
 def test_scipy_entropy() -> None:
-    negative_entropy = scipy.special.xlogy(YES, PROBABILITY) + scipy.special.xlog1py(1 - YES, -PROBABILITY)
+    negative_entropy = scipy.special.xlogy(YES, PROBABILITY) + scipy.special.xlog1py(
+        1 - YES, -PROBABILITY
+    )
     close(pl.binary_cross_entropy(PROBABILITY, YES, reduction="none", eps=0.0), -negative_entropy)
 
 
-@pytest.mark.parametrize("rows", [LOGITS, LOGITS + 1e6, np.where(LOGITS < -2, -np.inf, LOGITS)], ids=["", "far", "masked"])
+@pytest.mark.parametrize(
+    "rows",
+    [LOGITS, LOGITS + 1e6, np.where(LOGITS < -2, -np.inf, LOGITS)],
+    ids=["", "far", "masked"],
+)
 def test_scipy_rows(rows: np.ndarray) -> None:
     close(special.softmax(rows), scipy.special.softmax(rows, axis=-1))
     close(special.log_softmax(rows), scipy.special.log_softmax(rows, axis=-1))
@@ -162,15 +197,17 @@ def test_scipy_sigmoid() -> None:
 
 
 def test_scipy_dominant_logit() -> None:
-    # SciPy's log_softmax of [16.94, 0] in float32 is [0, -16.94]: the small loss is lost, as it is in torch and JAX. In float64
-    # it is there.
+    # SciPy's log_softmax of [16.94, 0] in float32 is [0, -16.94]: the small loss is lost, as it is
+    # in torch and JAX. In float64 it is there.
     logits = np.asarray([16.94, 0], np.float32)
     expected = -scipy.special.log_softmax(logits.astype(np.float64))[0]
     np.testing.assert_allclose(pl.cross_entropy(logits, 0), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
-    "loss", [pl.mse_loss, pl.huber_loss, pl.binary_cross_entropy_with_logits], ids=lambda loss: loss.__name__
+    "loss",
+    [pl.mse_loss, pl.huber_loss, pl.binary_cross_entropy_with_logits],
+    ids=lambda loss: loss.__name__,
 )
 def test_scipy_minimize_takes_value_and_gradient(loss: Any) -> None:
     target = YES if loss is pl.binary_cross_entropy_with_logits else TARGET
@@ -181,7 +218,10 @@ def test_scipy_minimize_takes_value_and_gradient(loss: Any) -> None:
         return value, gradient @ features
 
     start = np.asarray([0.3, -0.2])
-    assert scipy.optimize.check_grad(lambda c: objective(c)[0], lambda c: objective(c)[1], start) < 1e-6
+    assert (
+        scipy.optimize.check_grad(lambda c: objective(c)[0], lambda c: objective(c)[1], start)
+        < 1e-6
+    )
     assert scipy.optimize.minimize(objective, start, jac=True).fun < objective(start)[0]
 
 
@@ -194,9 +234,17 @@ def test_torch(backend: Any, reduction: str) -> None:
     import torch
     import torch.nn.functional as peer
 
-    def same(loss: Callable[..., Any], other: Callable[..., Any], pred: np.ndarray, target: np.ndarray, **options: Any) -> None:
+    def same(
+        loss: Callable[..., Any],
+        other: Callable[..., Any],
+        pred: np.ndarray,
+        target: np.ndarray,
+        **options: Any,
+    ) -> None:
         ours, theirs = (torch.tensor(pred, requires_grad=True) for _ in range(2))
-        renamed = {"weight" if key == "class_weights" else key: value for key, value in options.items()}
+        renamed = {
+            "weight" if key == "class_weights" else key: value for key, value in options.items()
+        }
         value = loss(ours, torch.tensor(target), reduction=reduction, **options)
         expected = other(theirs, torch.tensor(target), reduction=reduction, **renamed)
         close(value.detach(), expected.detach())
@@ -206,9 +254,11 @@ def test_torch(backend: Any, reduction: str) -> None:
 
     same(pl.mse_loss, peer.mse_loss, PRED, TARGET)
     same(pl.l1_loss, peer.l1_loss, PRED, TARGET)
-    # With weights torch's mean divides by their sum in mse_loss and l1_loss, by the number of elements in huber_loss.
+    # With weights torch's mean divides by their sum in mse_loss and l1_loss, by the number of
+    # elements in huber_loss.
     same(pl.huber_loss, peer.huber_loss, PRED, TARGET, delta=1.7)
-    # torch stops at a loss of 100 where a certain prediction is wrong: the same as ours only inside.
+    # torch stops at a loss of 100 where a certain prediction is wrong: the same as ours only
+    # inside.
     same(pl.binary_cross_entropy, peer.binary_cross_entropy, PROBABILITY, YES)
     # torch is NaN at infinite logits.
     same(pl.binary_cross_entropy_with_logits, peer.binary_cross_entropy_with_logits, LOGIT, YES)
@@ -216,8 +266,15 @@ def test_torch(backend: Any, reduction: str) -> None:
     same(pl.cross_entropy, peer.cross_entropy, LOGITS, LABELS, ignore_index=2)
     same(pl.cross_entropy, peer.cross_entropy, LOGITS, LABELS, label_smoothing=0.2)
     same(pl.cross_entropy, peer.cross_entropy, LOGITS, SOFT)
-    if reduction != "none":  # "none" is weight * loss in both, but the class weight of a soft row is not
-        same(pl.cross_entropy, peer.cross_entropy, LOGITS, LABELS, class_weights=torch.tensor(CLASS_WEIGHTS))
+    # "none" is weight * loss in both, but the class weight of a soft row is not
+    if reduction != "none":
+        same(
+            pl.cross_entropy,
+            peer.cross_entropy,
+            LOGITS,
+            LABELS,
+            class_weights=torch.tensor(CLASS_WEIGHTS),
+        )
 
 
 @pytest.mark.backends("torch")
@@ -229,7 +286,9 @@ def test_torch_pos_weight(backend: Any, pos_weight: float) -> None:
     logit, target = torch.tensor(LOGIT), torch.tensor(YES)
     close(
         pl.binary_cross_entropy_with_logits(logit, target, pos_weight=pos_weight),
-        binary_cross_entropy_with_logits(logit, target, pos_weight=torch.tensor(pos_weight, dtype=torch.float64)),
+        binary_cross_entropy_with_logits(
+            logit, target, pos_weight=torch.tensor(pos_weight, dtype=torch.float64)
+        ),
     )
 
 
@@ -239,7 +298,10 @@ def test_torch_class_axis(backend: Any) -> None:
     from torch.nn.functional import cross_entropy
 
     images, labels = torch.tensor(LOGITS.reshape(2, 4, 5, 5)), torch.tensor(LABELS.reshape(2, 4, 5))
-    close(pl.cross_entropy(images.movedim(-1, 1), labels, class_axis=1), cross_entropy(images.movedim(-1, 1), labels))
+    close(
+        pl.cross_entropy(images.movedim(-1, 1), labels, class_axis=1),
+        cross_entropy(images.movedim(-1, 1), labels),
+    )
 
 
 # optax, on JAX
@@ -252,18 +314,36 @@ def test_optax(backend: Any) -> None:
     eps = 2.0**-52 if "float64" in backend.dtypes else 2.0**-23
 
     def same(ours: Any, theirs: Any) -> None:
-        # Small losses of a dominant logit lose digits in optax: up to the eps of the logits, which are about 10.
-        np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=20 * eps, atol=10 * eps)
+        # Small losses of a dominant logit lose digits in optax: up to the eps of the logits, which
+        # are about 10.
+        np.testing.assert_allclose(
+            np.asarray(ours), np.asarray(theirs), rtol=20 * eps, atol=10 * eps
+        )
 
-    pred, target, logit, yes, logits, labels, soft = map(backend.asarray, (PRED, TARGET, LOGIT, YES, LOGITS, LABELS, SOFT))
-    same(pl.mse_loss(pred, target, reduction="none"), 2 * optax.l2_loss(pred, target))  # l2_loss has a factor one half
-    same(pl.huber_loss(pred, target, delta=1.7, reduction="none"), optax.huber_loss(pred, target, delta=1.7))
+    pred, target, logit, yes, logits, labels, soft = map(
+        backend.asarray, (PRED, TARGET, LOGIT, YES, LOGITS, LABELS, SOFT)
+    )
+    # l2_loss has a factor one half
+    same(pl.mse_loss(pred, target, reduction="none"), 2 * optax.l2_loss(pred, target))
+    same(
+        pl.huber_loss(pred, target, delta=1.7, reduction="none"),
+        optax.huber_loss(pred, target, delta=1.7),
+    )
     # optax is NaN at infinite logits.
-    same(pl.binary_cross_entropy_with_logits(logit, yes, reduction="none"), optax.sigmoid_binary_cross_entropy(logit, yes))
-    # optax gathers the logit of the label before it subtracts the largest: at [1e8, 1e8] in float32 it is 0, and ln 2 is right.
-    same(pl.cross_entropy(logits, labels, reduction="none"), optax.softmax_cross_entropy_with_integer_labels(logits, labels))
+    same(
+        pl.binary_cross_entropy_with_logits(logit, yes, reduction="none"),
+        optax.sigmoid_binary_cross_entropy(logit, yes),
+    )
+    # optax gathers the logit of the label before it subtracts the largest: at [1e8, 1e8] in float32
+    # it is 0, and ln 2 is right.
+    same(
+        pl.cross_entropy(logits, labels, reduction="none"),
+        optax.softmax_cross_entropy_with_integer_labels(logits, labels),
+    )
     # optax is NaN where a class with target 0 is masked by -inf.
-    same(pl.cross_entropy(logits, soft, reduction="none"), optax.softmax_cross_entropy(logits, soft))
+    same(
+        pl.cross_entropy(logits, soft, reduction="none"), optax.softmax_cross_entropy(logits, soft)
+    )
     same(
         pl.cross_entropy(logits, labels, label_smoothing=0.2),
         optax.softmax_cross_entropy(logits, optax.smooth_labels(np.eye(5)[LABELS], 0.2)).mean(),

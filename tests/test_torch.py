@@ -21,7 +21,9 @@ print(float(torch.compile(pl.cross_entropy, fullgraph=True, backend="eager")(pre
 @pytest.mark.eager
 def test_the_first_call_may_be_a_compiled_one(backend):
     """In a new process, where nothing is known of torch's arrays yet."""
-    done = subprocess.run([sys.executable, "-c", FIRST_CALL], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", FIRST_CALL], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     np.testing.assert_allclose(float(done.stdout), np.log1p(np.exp(-0.5)), rtol=1e-6)
 
@@ -55,11 +57,18 @@ def test_inductor(backend, name):
     target = torch.tensor([0, 2, 1, 1]) if name == "cross_entropy" else torch.full((4, 3), 0.25)
     torch._dynamo.reset()
     compiled = torch.compile(loss.value_and_grad, fullgraph=True)
-    for actual, expected in zip(compiled(pred, target), loss.value_and_grad(pred, target), strict=True):
+    for actual, expected in zip(
+        compiled(pred, target), loss.value_and_grad(pred, target), strict=True
+    ):
         np.testing.assert_allclose(actual.numpy(), expected.numpy(), rtol=1e-6, atol=1e-7)
     pred.requires_grad_()
-    value, gradient = torch.compile(loss, fullgraph=True)(pred, target), loss.grad(pred.detach(), target)
-    np.testing.assert_allclose(torch.autograd.grad(value, pred)[0].numpy(), gradient.numpy(), rtol=1e-6, atol=1e-8)
+    value, gradient = (
+        torch.compile(loss, fullgraph=True)(pred, target),
+        loss.grad(pred.detach(), target),
+    )
+    np.testing.assert_allclose(
+        torch.autograd.grad(value, pred)[0].numpy(), gradient.numpy(), rtol=1e-6, atol=1e-8
+    )
 
 
 @pl.loss
@@ -95,7 +104,9 @@ def test_a_compiler_takes_the_registered_derivative(backend):
     by_func = backend.wrap(torch.func.grad(mean))(pred.detach(), target.detach())
     np.testing.assert_allclose(by_func.numpy(), 2 * slope, rtol=1e-6)
     with torch.no_grad():
-        np.testing.assert_allclose(float(backend.wrap(mean)(pred, target)), float(value.detach()), rtol=1e-6)
+        np.testing.assert_allclose(
+            float(backend.wrap(mean)(pred, target)), float(value.detach()), rtol=1e-6
+        )
 
 
 def test_a_compiler_may_not_know_the_shapes(backend):
@@ -106,7 +117,10 @@ def test_a_compiler_may_not_know_the_shapes(backend):
     torch._dynamo.reset()
     compiled = torch.compile(pl.cross_entropy, fullgraph=True, dynamic=True, backend="eager")
     for rows in (2, 3, 5):
-        logits, labels = torch.linspace(-3, 3, 4 * rows).reshape(rows, 4).sin().requires_grad_(), torch.arange(rows) % 4
+        logits, labels = (
+            torch.linspace(-3, 3, 4 * rows).reshape(rows, 4).sin().requires_grad_(),
+            torch.arange(rows) % 4,
+        )
         (gradient,) = torch.autograd.grad(compiled(logits, labels, label_smoothing=0.1), logits)
         expected = pl.cross_entropy.grad(logits.detach(), labels, label_smoothing=0.1)
         np.testing.assert_allclose(gradient.numpy(), expected.numpy(), rtol=1e-5, atol=1e-8)

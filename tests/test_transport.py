@@ -17,7 +17,9 @@ def test_masses_are_divided_by_their_sums(backend: Any) -> None:
     value, gradient = backend.call(pl.sinkhorn_loss.value_and_grad, *given)
     scaled, slope = backend.call(pl.sinkhorn_loss.value_and_grad, given[0] * 4, given[1] * 8)
     np.testing.assert_allclose(backend.to_numpy(scaled), backend.to_numpy(value), rtol=1e-5)
-    np.testing.assert_allclose(4 * backend.to_numpy(slope), backend.to_numpy(gradient), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        4 * backend.to_numpy(slope), backend.to_numpy(gradient), rtol=1e-4, atol=1e-6
+    )
     # In their own direction they have no derivative.
     np.testing.assert_allclose(np.sum(backend.to_numpy(gradient) * PRED, axis=-1), 0, atol=1e-6)
 
@@ -34,11 +36,15 @@ def test_with_a_large_penalty_nothing_is_moved_on_purpose() -> None:
     pred, target = (x / x.sum(axis=-1, keepdims=True) for x in (PRED, TARGET))
     cost = np.random.default_rng(52).uniform(size=(5, 5))
     independent = np.einsum("ni,ij,nj->n", pred, cost, target)
-    np.testing.assert_allclose(pl.sinkhorn_loss(pred, target, cost, epsilon=1e6, reduction="none"), independent, rtol=1e-6)
+    np.testing.assert_allclose(
+        pl.sinkhorn_loss(pred, target, cost, epsilon=1e6, reduction="none"), independent, rtol=1e-6
+    )
 
 
 def test_before_it_has_converged_it_is_too_small() -> None:
-    values = [pl.sinkhorn_loss(PRED, TARGET, epsilon=0.2, iterations=n) for n in (1, 3, 10, 100, 1000)]
+    values = [
+        pl.sinkhorn_loss(PRED, TARGET, epsilon=0.2, iterations=n) for n in (1, 3, 10, 100, 1000)
+    ]
     assert np.all(np.diff(values) >= -1e-12)
 
 
@@ -53,7 +59,9 @@ def test_a_small_penalty_does_not_underflow(epsilon: float) -> None:
 
 def test_masses_of_0() -> None:
     """A class without mass has a derivative: what it would cost to have some there. A row without any is NaN."""
-    value, gradient = pl.sinkhorn_loss.value_and_grad([0.5, 0.5, 0.0], [0.5, 0.5, 0.0], epsilon=0.05)
+    value, gradient = pl.sinkhorn_loss.value_and_grad(
+        [0.5, 0.5, 0.0], [0.5, 0.5, 0.0], epsilon=0.05
+    )
     np.testing.assert_allclose(value, 0.05 * np.log(2), rtol=1e-6)
     assert gradient[2] > 0.9
     losses = pl.sinkhorn_loss([[0.0, 0.0], [1.0, 0.0]], [[0.5, 0.5], [0.5, 0.5]], reduction="none")
@@ -62,7 +70,9 @@ def test_masses_of_0() -> None:
 
 
 def test_what_does_not_fit() -> None:
-    with pytest.raises(ValueError, match=r"pred must hold masses, not negative, but pred\[0, 1\] is -1.0"):
+    with pytest.raises(
+        ValueError, match=r"pred must hold masses, not negative, but pred\[0, 1\] is -1.0"
+    ):
         pl.sinkhorn_loss([[1.0, -1.0]], [[1.0, 0.0]])
     with pytest.raises(ValueError, match=r"pred has shape \(7, 5\) and cost has shape \(4, 4\)"):
         pl.sinkhorn_loss(PRED, TARGET, np.ones((4, 4)))

@@ -23,9 +23,14 @@ def check(path: Path, config: pytest.Config) -> list[tuple[int, str]]:
     options = ["--strict", "--config-file=", "--no-error-summary", "--cache-dir", cache]
     output, failure, _ = api.run([*options, str(path)])
     assert not failure
-    errors = [re.fullmatch(r"(?P<path>.*?):(?P<line>\d+): error: .*\[(?P<code>[a-z-]+)\]", line) for line in output.splitlines()]
+    errors = [
+        re.fullmatch(r"(?P<path>.*?):(?P<line>\d+): error: .*\[(?P<code>[a-z-]+)\]", line)
+        for line in output.splitlines()
+    ]
     assert all(Path(error["path"]).name == path.name for error in errors if error), output
-    assert all(error or ": note: " in line for error, line in zip(errors, output.splitlines(), strict=True)), output
+    assert all(
+        error or ": note: " in line for error, line in zip(errors, output.splitlines(), strict=True)
+    ), output
     return sorted((int(error["line"]), error["code"]) for error in errors if error)
 
 
@@ -36,7 +41,9 @@ def marked() -> Iterator[tuple[int, str]]:
         yield from ((number, code.strip()) for code in codes.split(",") if code)
 
 
-def test_each_misuse_is_the_error_it_is_marked_with_and_nothing_else_is(pytestconfig: pytest.Config) -> None:
+def test_each_misuse_is_the_error_it_is_marked_with_and_nothing_else_is(
+    pytestconfig: pytest.Config,
+) -> None:
     """A misspelt option, a wrong reduction, a wrong type: for the call and for every method."""
     wanted = sorted(marked())
     assert len(wanted) > 50

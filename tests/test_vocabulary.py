@@ -11,7 +11,11 @@ from portable_losses import vocabulary
 
 TOKENS, FEATURES, CLASSES = 7, 5, 23
 
-SETTINGS: tuple[dict[str, Any], ...] = ({}, {"label_smoothing": 0.2}, {"softcap": 2.0, "z_loss": 0.1})
+SETTINGS: tuple[dict[str, Any], ...] = (
+    {},
+    {"label_smoothing": 0.2},
+    {"softcap": 2.0, "z_loss": 0.1},
+)
 
 
 @pytest.fixture(params=["at once", "in pieces"])
@@ -25,11 +29,21 @@ def pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 def data(dtype: str = "float64") -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(21)
     hidden, weight = rng.normal(size=(TOKENS, FEATURES)), rng.normal(size=(CLASSES, FEATURES))
-    return hidden.astype(dtype), weight.astype(dtype), rng.integers(0, CLASSES, TOKENS), rng.normal(size=CLASSES).astype(dtype)
+    return (
+        hidden.astype(dtype),
+        weight.astype(dtype),
+        rng.integers(0, CLASSES, TOKENS),
+        rng.normal(size=CLASSES).astype(dtype),
+    )
 
 
 def in_full(
-    hidden: np.ndarray, weight: np.ndarray, labels: np.ndarray, bias: np.ndarray, softcap: float | None = None, **options: Any
+    hidden: np.ndarray,
+    weight: np.ndarray,
+    labels: np.ndarray,
+    bias: np.ndarray,
+    softcap: float | None = None,
+    **options: Any,
 ) -> tuple[Any, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Hold the logits: the loss, and gradients by the chain rule. A penalty is a function of their logsumexp."""
     z_loss = options.pop("z_loss", 0.0)
@@ -47,27 +61,46 @@ def in_full(
     share = weights / (weights.sum() if options.get("reduction", "mean") == "mean" else 1.0)
     log_total = np.log(np.sum(np.exp(logits), axis=-1))
     value = value + np.sum(share * z_loss * log_total**2)
-    to_logits = (to_logits + (share * 2 * z_loss * log_total)[:, None] * np.exp(logits - log_total[:, None])) * slope
+    to_logits = (
+        to_logits + (share * 2 * z_loss * log_total)[:, None] * np.exp(logits - log_total[:, None])
+    ) * slope
     return value, (to_logits @ weight, to_logits.T @ hidden, to_logits.sum(axis=0))
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
-@pytest.mark.parametrize("options", [{}, {"reduction": "sum"}, {"weights": True}, {"class_weights": True, "ignore_index": 3}])
-def test_the_loss_of_the_logits(backend: Any, pieces: None, settings: dict[str, Any], options: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"reduction": "sum"}, {"weights": True}, {"class_weights": True, "ignore_index": 3}],
+)
+def test_the_loss_of_the_logits(
+    backend: Any, pieces: None, settings: dict[str, Any], options: dict[str, Any]
+) -> None:
     """And all three gradients, each of its own shape."""
     dtype = backend.dtypes[-1]
     arrays = data(dtype)
     rng = np.random.default_rng(22)
     given = {"weights": rng.uniform(0, 2, TOKENS), "class_weights": rng.uniform(0, 2, CLASSES)}
     options = {key: given[key] if value is True else value for key, value in options.items()}
-    wanted, gradients = in_full(*(x.astype(float) if x.dtype.kind == "f" else x for x in arrays), **settings, **options)
-    converted = {key: backend.asarray(x, dtype) if isinstance(x, np.ndarray) else x for key, x in options.items()}
-    value, found = backend.call(pl.linear_cross_entropy.value_and_grad, *map(backend.asarray, arrays), **settings, **converted)
+    wanted, gradients = in_full(
+        *(x.astype(float) if x.dtype.kind == "f" else x for x in arrays), **settings, **options
+    )
+    converted = {
+        key: backend.asarray(x, dtype) if isinstance(x, np.ndarray) else x
+        for key, x in options.items()
+    }
+    value, found = backend.call(
+        pl.linear_cross_entropy.value_and_grad,
+        *map(backend.asarray, arrays),
+        **settings,
+        **converted,
+    )
     tolerance = 2.0**7 * float(np.finfo(dtype).eps)
     np.testing.assert_allclose(backend.to_numpy(value), wanted, rtol=tolerance)
     for one, right in zip(found, gradients, strict=True):
         np.testing.assert_allclose(backend.to_numpy(one), right, rtol=tolerance, atol=tolerance)
-    alone = backend.call(pl.linear_cross_entropy, *map(backend.asarray, arrays), **settings, **converted)
+    alone = backend.call(
+        pl.linear_cross_entropy, *map(backend.asarray, arrays), **settings, **converted
+    )
     np.testing.assert_allclose(backend.to_numpy(alone), wanted, rtol=tolerance)
 
 
@@ -98,15 +131,23 @@ def test_autodiff_of_what_is_shared(backend: Any, pieces: None, settings: dict[s
     tolerance = 2.0**6 * float(np.finfo(dtype).eps)
     for gradients in found:
         for one, right in zip(gradients, registered, strict=True):
-            np.testing.assert_allclose(backend.to_numpy(one), backend.to_numpy(right), rtol=tolerance, atol=tolerance)
+            np.testing.assert_allclose(
+                backend.to_numpy(one), backend.to_numpy(right), rtol=tolerance, atol=tolerance
+            )
 
 
 def test_axes_and_shapes() -> None:
     """Rows may have any number of axes; the weights have theirs in one order."""
     hidden, weight, labels, bias = data()
-    wanted, (to_hidden, to_weight, to_bias) = pl.linear_cross_entropy.value_and_grad(hidden, weight, labels, bias)
-    value, found = pl.linear_cross_entropy.value_and_grad(hidden.T, weight, labels, bias, feature_axis=0)
-    for one, right in zip((value, found[0].T, *found[1:]), (wanted, to_hidden, to_weight, to_bias), strict=True):
+    wanted, (to_hidden, to_weight, to_bias) = pl.linear_cross_entropy.value_and_grad(
+        hidden, weight, labels, bias
+    )
+    value, found = pl.linear_cross_entropy.value_and_grad(
+        hidden.T, weight, labels, bias, feature_axis=0
+    )
+    for one, right in zip(
+        (value, found[0].T, *found[1:]), (wanted, to_hidden, to_weight, to_bias), strict=True
+    ):
         np.testing.assert_allclose(one, right, rtol=1e-12)
     folded = hidden[:6].reshape(2, 3, FEATURES)
     found = pl.linear_cross_entropy.grad(folded, weight, labels[:6].reshape(2, 3), bias, axis=0)
@@ -114,7 +155,9 @@ def test_axes_and_shapes() -> None:
     np.testing.assert_allclose(found[0].reshape(6, FEATURES), flat[0] * 3, rtol=1e-12)
     np.testing.assert_allclose(found[1], flat[1] * 3, rtol=1e-12)
     one = pl.linear_cross_entropy(hidden[0], weight, int(labels[0]), bias)
-    np.testing.assert_allclose(one, pl.linear_cross_entropy(hidden, weight, labels, bias, reduction="none")[0], rtol=1e-14)
+    np.testing.assert_allclose(
+        one, pl.linear_cross_entropy(hidden, weight, labels, bias, reduction="none")[0], rtol=1e-14
+    )
 
 
 def test_no_rows() -> None:
@@ -123,7 +166,9 @@ def test_no_rows() -> None:
     assert np.isnan(value)
     assert [x.shape for x in gradients] == [(0, FEATURES), weight.shape, bias.shape]
     assert not any(np.any(x) for x in gradients)
-    _, gradients = pl.linear_cross_entropy.value_and_grad(hidden, weight, labels, where=np.zeros(TOKENS, bool))
+    _, gradients = pl.linear_cross_entropy.value_and_grad(
+        hidden, weight, labels, where=np.zeros(TOKENS, bool)
+    )
     assert not any(np.any(x) for x in gradients)
 
 
@@ -133,8 +178,12 @@ def test_masked_classes(pieces: None, settings: dict[str, Any]) -> None:
     hidden, weight, labels, bias = data()
     labels[labels == 0] = 1
     bias[0] = -np.inf
-    value, (to_hidden, to_weight, to_bias) = pl.linear_cross_entropy.value_and_grad(hidden, weight, labels, bias, **settings)
-    wanted, rest = pl.linear_cross_entropy.value_and_grad(hidden, weight[1:], labels - 1, bias[1:], **settings)
+    value, (to_hidden, to_weight, to_bias) = pl.linear_cross_entropy.value_and_grad(
+        hidden, weight, labels, bias, **settings
+    )
+    wanted, rest = pl.linear_cross_entropy.value_and_grad(
+        hidden, weight[1:], labels - 1, bias[1:], **settings
+    )
     np.testing.assert_allclose(value, wanted, rtol=1e-14)
     for one, right in zip((to_hidden, to_weight[1:], to_bias[1:]), rest, strict=True):
         np.testing.assert_allclose(one, right, rtol=1e-12, atol=1e-15)
@@ -146,7 +195,9 @@ def test_masked_classes(pieces: None, settings: dict[str, Any]) -> None:
 def test_a_class_that_dominates() -> None:
     """The loss keeps its digits."""
     logits = np.asarray([[16.94, 0.0]], np.float32)
-    value, (to_hidden, _) = pl.linear_cross_entropy.value_and_grad(logits, np.eye(2, dtype=np.float32), [0])
+    value, (to_hidden, _) = pl.linear_cross_entropy.value_and_grad(
+        logits, np.eye(2, dtype=np.float32), [0]
+    )
     exact = np.log1p(np.exp(-float(np.float32(16.94))))
     np.testing.assert_allclose(value, exact, rtol=1e-6)
     np.testing.assert_allclose(to_hidden, [[-exact, exact]], rtol=2e-6)
@@ -154,7 +205,10 @@ def test_a_class_that_dominates() -> None:
 
 def test_what_does_not_fit() -> None:
     hidden, weight, labels, bias = data()
-    with pytest.raises(ValueError, match=r"hidden \(\.\.\., feature\), weight \(class, feature\), labels \(\.\.\.\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"hidden \(\.\.\., feature\), weight \(class, feature\), labels \(\.\.\.\)",
+    ):
         pl.linear_cross_entropy(hidden, weight[0], labels)
     with pytest.raises(ValueError, match=r"weight has shape \(5, 23\)"):
         pl.linear_cross_entropy(hidden, weight.T, labels)
@@ -162,7 +216,9 @@ def test_what_does_not_fit() -> None:
         pl.linear_cross_entropy(hidden, weight, labels, bias[1:])
     with pytest.raises(ValueError, match=r"labels must hold class labels.*labels\[0\] is 23"):
         pl.linear_cross_entropy(hidden, weight, np.full(TOKENS, CLASSES))
-    with pytest.raises(ValueError, match=r"class_weights needs one weight for each of the 23 classes"):
+    with pytest.raises(
+        ValueError, match=r"class_weights needs one weight for each of the 23 classes"
+    ):
         pl.linear_cross_entropy(hidden, weight, labels, class_weights=np.ones(FEATURES))
     with pytest.raises(NotImplementedError, match="no second derivative"):
         pl.linear_cross_entropy.grad_and_hess(hidden, weight, labels)
@@ -173,7 +229,10 @@ def test_what_does_not_fit() -> None:
 def test_the_logits_are_never_held() -> None:
     """They would be 205 MB here; 12.8 MB of weights have a gradient, which is added up."""
     rng = np.random.default_rng(23)
-    hidden, weight = rng.normal(size=(1024, 64)).astype(np.float32), rng.normal(size=(50_000, 64)).astype(np.float32)
+    hidden, weight = (
+        rng.normal(size=(1024, 64)).astype(np.float32),
+        rng.normal(size=(50_000, 64)).astype(np.float32),
+    )
     labels = rng.integers(0, 50_000, 1024)
     limits = {"__call__": 16.0, "value_and_grad": 16 + 2 * weight.nbytes / 2**20}
     for method, limit in limits.items():

@@ -75,7 +75,14 @@ def test_there_is_a_core() -> None:
 
 
 @pytest.mark.parametrize(
-    ("workers", "error"), [(0, ValueError), (-10_000, ValueError), (1.5, TypeError), (None, TypeError), (True, TypeError)]
+    ("workers", "error"),
+    [
+        (0, ValueError),
+        (-10_000, ValueError),
+        (1.5, TypeError),
+        (None, TypeError),
+        (True, TypeError),
+    ],
 )
 def test_a_number_that_makes_no_sense(workers: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="set_workers: workers must be"), pl.set_workers(workers):

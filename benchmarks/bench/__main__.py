@@ -1,7 +1,8 @@
 """How long a call takes, and how much memory, beside what else there is for it, on the same arrays, in one process and in turns.
 
-``nox -s bench`` writes a table (Markdown) and the data (JSON, of pyperf) to benchmarks/results/. Options choose what is measured:
-``nox -s bench -- --losses mse --sizes 4 1e7 --contestants NumPy torch``. Nothing passes or fails: timings belong to a machine.
+``nox -s bench`` writes a table (Markdown) and the data (JSON, of pyperf) to benchmarks/results/.
+Options choose what is measured: ``nox -s bench -- --losses mse --sizes 4 1e7 --contestants NumPy
+torch``. Nothing passes or fails: timings belong to a machine.
 """
 
 import argparse
@@ -59,15 +60,34 @@ def main() -> None:
 
 
 def options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--losses", nargs="+", default=[""], metavar="PART", help="those whose names have one of these parts")
-    parser.add_argument("--contestants", nargs="+", default=[""], metavar="PART", help="the same for contestants")
-    parser.add_argument(
-        "--sizes", nargs="+", type=lambda text: int(float(text)), default=SIZES, metavar="N", help="4 1e3 1e5 1e7"
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--dtypes", nargs="+", choices=("float32", "float64"), default=("float32", "float64"))
+    parser.add_argument(
+        "--losses",
+        nargs="+",
+        default=[""],
+        metavar="PART",
+        help="those whose names have one of these parts",
+    )
+    parser.add_argument(
+        "--contestants", nargs="+", default=[""], metavar="PART", help="the same for contestants"
+    )
+    parser.add_argument(
+        "--sizes",
+        nargs="+",
+        type=lambda text: int(float(text)),
+        default=SIZES,
+        metavar="N",
+        help="4 1e3 1e5 1e7",
+    )
+    parser.add_argument(
+        "--dtypes", nargs="+", choices=("float32", "float64"), default=("float32", "float64")
+    )
     parser.add_argument("--quantities", nargs="+", choices=QUANTITIES, default=QUANTITIES)
-    parser.add_argument("--seconds", type=float, default=3.0, help="for each loss, dtype, size and quantity (3)")
+    parser.add_argument(
+        "--seconds", type=float, default=3.0, help="for each loss, dtype, size and quantity (3)"
+    )
     parser.add_argument("--print-only", action="store_false", dest="write", help="write nothing")
     return parser.parse_args()
 
@@ -80,7 +100,9 @@ def measured(
     subject: Subject, players: list[Contestant], dtype: str, size: int, given: argparse.Namespace
 ) -> list[pyperf.Benchmark]:
     """Time all contestants on the same arrays."""
-    arrays = subject.draw(np.random.default_rng(0), max(1, size // subject.classes), np.dtype(dtype).type)
+    arrays = subject.draw(
+        np.random.default_rng(0), max(1, size // subject.classes), np.dtype(dtype).type
+    )
     found = []
     for quantity in given.quantities:
         made = {player: player.make(subject, arrays, quantity) for player in players}
@@ -88,7 +110,11 @@ def measured(
         agree(f"{subject.name}, {dtype}, {size}", calls)
         taken = in_turns({player.name: call for player, call in calls.items()}, given.seconds)
         shortest = ", ".join(f"{name} {min(times):.2g}" for name, (times, _) in taken.items())
-        print(f"{subject.name}, {dtype}, {size:.0e}, {quantity}, shortest in s: {shortest}", file=sys.stderr, flush=True)
+        print(
+            f"{subject.name}, {dtype}, {size:.0e}, {quantity}, shortest in s: {shortest}",
+            file=sys.stderr,
+            flush=True,
+        )
         for player, call in calls.items():
             peak = player.peak(call) if size >= MEMORY_FROM else None
             times, loops = taken[player.name]
@@ -103,13 +129,19 @@ def measured(
             }
             if peak is not None:
                 about["peak_bytes"] = peak
-            found.append(pyperf.Benchmark([pyperf.Run(times, metadata=about, collect_metadata=False)]))
+            found.append(
+                pyperf.Benchmark([pyperf.Run(times, metadata=about, collect_metadata=False)])
+            )
     return found
 
 
 def agree(what: str, calls: dict[Contestant, Call]) -> None:
     """Refuse to compare contestants that do not compute the same."""
-    values = {player.name: _first(call()) for player, call in calls.items() if not player.name.startswith("floor")}
+    values = {
+        player.name: _first(call())
+        for player, call in calls.items()
+        if not player.name.startswith("floor")
+    }
     middle = float(np.median(list(values.values())))
     for name, value in values.items():
         if not abs(value - middle) <= 1e-3 * abs(middle):
@@ -129,7 +161,10 @@ def heading(players: list[Contestant]) -> list[str]:
     if hasattr(os, "getloadavg"):
         lines.append(f"Other programs at the start: a load of {os.getloadavg()[0]:.1f}.")
     if any("compiled" in name for name in names):
-        lines.append(f"torch.compile has the backend {compiler()}" + ("." if compiler() == "inductor" else ": no C++ compiler."))
+        lines.append(
+            f"torch.compile has the backend {compiler()}"
+            + ("." if compiler() == "inductor" else ": no C++ compiler.")
+        )
     if any("cuda" in name for name in names):
         import torch
 
@@ -150,9 +185,13 @@ def versions() -> list[str]:
 
 
 def processor() -> str:
-    """Give the name of the processor, as the system tells it."""
+    """Return the name of the processor, as the system tells it."""
     try:
-        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
+        found = re.search(
+            r"^model name\s*:\s*(.+)$",
+            Path("/proc/cpuinfo").read_text(encoding="utf-8"),
+            re.MULTILINE,
+        )
     except OSError:
         found = None
     return found[1].strip() if found else platform.processor() or platform.machine()
@@ -168,7 +207,9 @@ def write(suite: list[pyperf.Benchmark], lines: list[str]) -> None:
     (RESULTS / f"{stem}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     data = pyperf.BenchmarkSuite(suite)
     for benchmark in data:
-        benchmark.update_metadata({"versions": ", ".join(versions()), "cpu_model_name": processor(), "date": str(today())})
+        benchmark.update_metadata(
+            {"versions": ", ".join(versions()), "cpu_model_name": processor(), "date": str(today())}
+        )
     data.dump(str(RESULTS / f"{stem}.json"), compact=True, replace=True)
 
 

@@ -1,7 +1,8 @@
 """Who takes part: for each library how it is handed the arrays, called, waited for, and how its memory is counted.
 
-A contestant is made for a subject, its arrays and a quantity (``"value"`` or ``"value and gradient"``), and gives a call without
-arguments whose result, of which the first number is the loss, is ready when it returns; or None where it takes no part.
+A contestant is made for a subject, its arrays and a quantity (``"value"`` or ``"value and
+gradient"``), and gives a call without arguments whose result, of which the first number is the
+loss, is ready when it returns; or None where it takes no part.
 """
 
 import importlib.util
@@ -24,7 +25,11 @@ TWO_WORKERS = "here, NumPy, 2 workers"
 TEXTBOOK = "textbook, NumPy"
 FLOOR = "floor (sums)"
 TORCH, TORCH_COMPILED = "torch", "torch, compiled"
-OURS_TORCH, OURS_COMPILED, OURS_BACKWARD = "here, torch", "here, torch, compiled", "here, torch, backward"
+OURS_TORCH, OURS_COMPILED, OURS_BACKWARD = (
+    "here, torch",
+    "here, torch, compiled",
+    "here, torch, backward",
+)
 OPTAX, OURS_JAX = "JAX, jit", "here, JAX, jit"
 SKLEARN = "scikit-learn"
 OURS_CUPY, TEXTBOOK_FUSED = "here, CuPy", "textbook, CuPy, fused"
@@ -39,7 +44,7 @@ class Contestant(NamedTuple):
 
 
 def contestants() -> Iterator[Contestant]:
-    """Give the contestants whose libraries are installed, those on a GPU only where there is one."""
+    """Return the contestants whose libraries are installed, those on a GPU only where there is one."""
     yield Contestant(FLOOR, _floor, traced_peak)
     yield Contestant(OURS, _of_losses(lambda x: x), traced_peak)
     yield Contestant(TWO_WORKERS, _with_workers, traced_peak)
@@ -104,7 +109,9 @@ def _with_workers(subject: Subject, arrays: tuple[np.ndarray, ...], quantity: st
     return two
 
 
-def _textbook(xp: Any, convert: Callable[[np.ndarray], Any], done: Callable[[], Any] | None = None) -> Any:
+def _textbook(
+    xp: Any, convert: Callable[[np.ndarray], Any], done: Callable[[], Any] | None = None
+) -> Any:
     def make(subject: Subject, arrays: tuple[np.ndarray, ...], quantity: str) -> Call | None:
         mine = [convert(x) for x in arrays]
         return _waiting(lambda: subject.textbook(xp, *mine), done) if quantity == VALUE else None
@@ -123,8 +130,10 @@ def _sklearn(subject: Subject, arrays: tuple[np.ndarray, ...], quantity: str) ->
 
 
 def compiler() -> str:
-    """Give the backend of torch.compile: its best one needs a C++ compiler on a CPU."""
-    found = any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++", "cl"))
+    """Return the backend of torch.compile: its best one needs a C++ compiler on a CPU."""
+    found = any(
+        shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++", "cl")
+    )
     return "inductor" if found else "aot_eager"
 
 
@@ -135,7 +144,9 @@ def _on_torch(device: str, peak: Callable[[Call], int | None]) -> Iterator[Conte
     def convert(x: np.ndarray) -> Any:
         return torch.from_numpy(x).to(device)
 
-    def with_backward(function: Callable[..., Any], arrays: tuple[np.ndarray, ...], quantity: str) -> Call:
+    def with_backward(
+        function: Callable[..., Any], arrays: tuple[np.ndarray, ...], quantity: str
+    ) -> Call:
         pred, *rest = (convert(x) for x in arrays)
         if quantity == VALUE:
             return _waiting(lambda: function(pred, *rest), done)
@@ -148,7 +159,12 @@ def _on_torch(device: str, peak: Callable[[Call], int | None]) -> Iterator[Conte
         return _waiting(both, done)
 
     def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-        return torch.compile(function, dynamic=False, fullgraph=True, backend="inductor" if device == "cuda" else compiler())
+        return torch.compile(
+            function,
+            dynamic=False,
+            fullgraph=True,
+            backend="inductor" if device == "cuda" else compiler(),
+        )
 
     def torchs(subject: Subject) -> Callable[..., Any]:
         return lambda *arrays: subject.torch(torch, functional, *arrays)
@@ -156,16 +172,26 @@ def _on_torch(device: str, peak: Callable[[Call], int | None]) -> Iterator[Conte
     def eager(subject: Subject, arrays: tuple[np.ndarray, ...], quantity: str) -> Call:
         return with_backward(torchs(subject), arrays, quantity)
 
-    def eager_compiled(subject: Subject, arrays: tuple[np.ndarray, ...], quantity: str) -> Call | None:
-        return in_compiler(torchs(subject), arrays, quantity, f"{subject.name}, {len(arrays[0])}", device, "theirs")
+    def eager_compiled(
+        subject: Subject, arrays: tuple[np.ndarray, ...], quantity: str
+    ) -> Call | None:
+        return in_compiler(
+            torchs(subject), arrays, quantity, f"{subject.name}, {len(arrays[0])}", device, "theirs"
+        )
 
     def ours(subject: Subject) -> Callable[..., Any]:
         return lambda *arrays: subject.loss(*arrays, **subject.parameters)
 
-    def ours_compiled(subject: Subject, arrays: tuple[np.ndarray, ...], quantity: str) -> Call | None:
-        return in_compiler(ours(subject), arrays, quantity, f"{subject.name}, {len(arrays[0])}", device, "ours")
+    def ours_compiled(
+        subject: Subject, arrays: tuple[np.ndarray, ...], quantity: str
+    ) -> Call | None:
+        return in_compiler(
+            ours(subject), arrays, quantity, f"{subject.name}, {len(arrays[0])}", device, "ours"
+        )
 
-    def in_compiler(function: Callable[..., Any], arrays: tuple[np.ndarray, ...], quantity: str, *key: str) -> Call | None:
+    def in_compiler(
+        function: Callable[..., Any], arrays: tuple[np.ndarray, ...], quantity: str, *key: str
+    ) -> Call | None:
         if arrays[0].dtype != np.float32:  # it takes seconds to compile a function
             return None
         return with_backward(_once(compiled, function, *key), arrays, quantity)
@@ -185,11 +211,14 @@ def _on_torch(device: str, peak: Callable[[Call], int | None]) -> Iterator[Conte
 _compiled: dict[Any, Callable[..., Any]] = {}
 
 
-def _once(build: Callable[..., Any], function: Callable[..., Any], what: str, *key: str) -> Callable[..., Any]:
+def _once(
+    build: Callable[..., Any], function: Callable[..., Any], what: str, *key: str
+) -> Callable[..., Any]:
     """Compile a function once for its value and its gradient.
 
-    torch counts recompilations by the lines of code, which all subjects share: it forgets those of the subject and size before.
-    One kernel for all sizes would be that of the size that it first met, here or in another run, with or without threads.
+    torch counts recompilations by the lines of code, which all subjects share: it forgets those of
+    the subject and size before. One kernel for all sizes would be that of the size that it first
+    met, here or in another run, with or without threads.
     """
     import torch
 
@@ -228,7 +257,8 @@ def _on_jax() -> Iterator[Contestant]:
     device = jax.devices("cpu")[0]
 
     def jitted(function: Callable[..., Any], arrays: tuple[np.ndarray, ...]) -> Call:
-        jax.config.update("jax_enable_x64", arrays[0].dtype == np.float64)  # float32 as JAX is by default
+        # float32 as JAX is by default
+        jax.config.update("jax_enable_x64", arrays[0].dtype == np.float64)
         mine, function = [jax.device_put(x, device) for x in arrays], jax.jit(function)
         return lambda: jax.block_until_ready(function(*mine))
 

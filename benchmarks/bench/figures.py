@@ -59,26 +59,38 @@ FIGURES = (
     Figure("under jax.jit / optax", who.OURS_JAX, who.OPTAX, 1.05),
     Figure("under jax.jit / optax, value and gradient", who.OURS_JAX, who.OPTAX, 1.05, BOTH),
     Figure("under torch.compile / torch", who.OURS_COMPILED, who.TORCH_COMPILED, 1.05),
-    Figure("under torch.compile / torch, backward", who.OURS_COMPILED, who.TORCH_COMPILED, 1.05, BOTH),
-    Figure("GPU: under torch.compile / torch", f"{who.OURS_COMPILED}, cuda", f"{who.TORCH_COMPILED}, cuda", 1.05),
+    Figure(
+        "under torch.compile / torch, backward", who.OURS_COMPILED, who.TORCH_COMPILED, 1.05, BOTH
+    ),
+    Figure(
+        "GPU: under torch.compile / torch",
+        f"{who.OURS_COMPILED}, cuda",
+        f"{who.TORCH_COMPILED}, cuda",
+        1.05,
+    ),
     Figure("GPU: eager / torch", f"{who.OURS_TORCH}, cuda", f"{who.TORCH}, cuda", 1.05),
     Figure("GPU: CuPy / textbook, fused", who.OURS_CUPY, who.TEXTBOOK_FUSED, 1.05),
 )
 
 
 def ratios(figure: Figure, medians: Mapping[Key, float]) -> dict[str, float]:
-    """Give the ratio for each loss that was measured."""
+    """Return the ratio for each loss that was measured."""
     found = {}
     for name, dtype, quantity, size, contestant in medians:
         rival = (name, dtype, quantity, size, figure.rival)
-        here = (dtype, quantity, size, contestant) == (figure.dtype, figure.quantity, figure.size, figure.ours)
+        here = (dtype, quantity, size, contestant) == (
+            figure.dtype,
+            figure.quantity,
+            figure.size,
+            figure.ours,
+        )
         if here and figure.chosen(name) and rival in medians:
             found[name] = medians[name, dtype, quantity, size, contestant] / medians[rival]
     return found
 
 
 def table(medians: Mapping[Key, float]) -> Iterator[str]:
-    """Give the lines of a table: what was wanted, what was reached, and where it was missed."""
+    """Return the lines of a table: what was wanted, what was reached, and where it was missed."""
     lines = [(figure, ratios(figure, medians)) for figure in FIGURES]
     if not any(found for _, found in lines):
         return
@@ -92,6 +104,8 @@ def table(medians: Mapping[Key, float]) -> Iterator[str]:
         worst = max(found, key=lambda name: found[name])
         mean = geometric_mean(found.values())
         missed = [f"{name} {ratio:.2f}" for name, ratio in found.items() if ratio > figure.limit]
-        verdict = (", ".join(missed) if figure.each else f"{mean:.2f}" if mean > figure.limit else "") or "none"
+        verdict = (
+            ", ".join(missed) if figure.each else f"{mean:.2f}" if mean > figure.limit else ""
+        ) or "none"
         kind = "" if figure.each else " (geometric mean)"
         yield f"| {figure.what} | {figure.limit}{kind} | {mean:.2f} | {found[worst]:.2f} ({worst}) | {verdict} |"

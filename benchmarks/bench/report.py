@@ -10,12 +10,16 @@ UNITS = ((1e-3, "ms"), (1e-6, "us"))
 
 
 def tables(suite: Iterable[pyperf.Benchmark]) -> Iterator[str]:
-    """Give the lines: the ratios that matter, then for each dtype, size and quantity times and memory side by side."""
+    """Return the lines: the ratios that matter, then for each dtype, size and quantity times and memory side by side."""
     found = {_key(benchmark): benchmark for benchmark in suite}
     yield from figures.table({key: benchmark.median() for key, benchmark in found.items()})
     places = sorted({key[1:4] for key in found}, key=lambda place: (place[1], place[0], -place[2]))
     for (dtype, quantity, size), _ in groupby(places):
-        here = {(key[0], key[4]): benchmark for key, benchmark in found.items() if key[1:4] == (dtype, quantity, size)}
+        here = {
+            (key[0], key[4]): benchmark
+            for key, benchmark in found.items()
+            if key[1:4] == (dtype, quantity, size)
+        }
         scale, unit = UNITS[size < 10**6]
         yield f"\n## {quantity.capitalize()} of {size:.0e} {dtype} numbers\n"
         yield f"Median in {unit}, and half the distance between the quartiles in per cent of it.\n"

@@ -1,6 +1,7 @@
 """What is measured: a loss, the data for it, and what stands in its place in a textbook and in other libraries.
 
-Where a library has no such loss, the expression stands here that its users write instead; `Subject.own` says which have one.
+Where a library has no such loss, the expression stands here that its users write instead;
+`Subject.own` says which have one.
 """
 
 from collections.abc import Callable
@@ -44,7 +45,9 @@ def counts(random: np.random.Generator, size: int, dtype: Any) -> tuple[np.ndarr
 
 
 def probabilities(random: np.random.Generator, size: int, dtype: Any) -> tuple[np.ndarray, ...]:
-    return random.random(size, dtype) * dtype(0.998) + dtype(0.001), (random.random(size, dtype) < 0.5).astype(dtype)
+    return random.random(size, dtype) * dtype(0.998) + dtype(0.001), (
+        random.random(size, dtype) < 0.5
+    ).astype(dtype)
 
 
 def logits(random: np.random.Generator, size: int, dtype: Any) -> tuple[np.ndarray, ...]:
@@ -62,7 +65,9 @@ def images_of(classes: int) -> Draw:
     def draw(random: np.random.Generator, size: int, dtype: Any) -> tuple[np.ndarray, ...]:
         side = min(100, isqrt(size))
         shape = (size // side**2, side, side)
-        return 3 * random.standard_normal((shape[0], classes, side, side), dtype), random.integers(0, classes, shape)
+        return 3 * random.standard_normal((shape[0], classes, side, side), dtype), random.integers(
+            0, classes, shape
+        )
 
     return draw
 
@@ -129,7 +134,9 @@ def _cross_entropy(classes: int, *, images: bool = False) -> Subject:
         (images_of if images else labels_of)(classes),
         textbook_images if images else textbook_cross_entropy,
         lambda torch, F, z, label: F.cross_entropy(z, label),
-        lambda jax, optax, z, label: optax.softmax_cross_entropy_with_integer_labels(z, label, axis=1).mean(),
+        lambda jax, optax, z, label: optax.softmax_cross_entropy_with_integer_labels(
+            z, label, axis=1
+        ).mean(),
         parameters={"class_axis": 1} if images else {},
         classes=classes,
     )

@@ -1,6 +1,7 @@
 """Calls timed in turns, with pyperf's clock, and kept as pyperf's benchmarks, whose medians and percentiles are shown.
 
-All contestants share each turn, in an order that is drawn anew, so that what else the machine does falls on all of them.
+All contestants share each turn, in an order that is drawn anew, so that what else the machine does
+falls on all of them.
 """
 
 import gc
@@ -19,7 +20,9 @@ SLICE = 2e-3
 """Seconds that a contestant has in a turn, at least one call."""
 
 
-def in_turns(calls: Mapping[str, Call], seconds: float, turns: tuple[int, int] = (5, 25)) -> dict[str, tuple[list[float], int]]:
+def in_turns(
+    calls: Mapping[str, Call], seconds: float, turns: tuple[int, int] = (5, 25)
+) -> dict[str, tuple[list[float], int]]:
     """Time each call in every turn, after some that warm up; as many turns as fit into the seconds, within bounds.
 
     Gives for each the seconds of a call in each turn, and how many calls made a turn.
@@ -41,7 +44,9 @@ def in_turns(calls: Mapping[str, Call], seconds: float, turns: tuple[int, int] =
         for _ in range(max(low, min(high, round(seconds / total)))):
             shuffle(order)
             for name in order:
-                calls[name]()  # meanwhile the idle threads of the contestant before, which wait in a loop, go to sleep
+                # meanwhile the idle threads of the contestant before, which wait in a loop, go to
+                # sleep
+                calls[name]()
                 values[name].append(_seconds(calls[name], loops[name]) / loops[name])
     finally:
         if collecting:
@@ -58,7 +63,7 @@ def _seconds(call: Call, loops: int) -> float:
 
 
 def traced_peak(call: Call) -> int:
-    """Give the most bytes that NumPy held during a call in addition to what was there."""
+    """Return the most bytes that NumPy held during a call in addition to what was there."""
     gc.collect()
     tracemalloc.start()
     try:
@@ -69,12 +74,13 @@ def traced_peak(call: Call) -> int:
 
 
 def resident_peak(call: Call) -> int | None:
-    """Give by how much the memory of the process rose during a call, as Linux counts; None on other systems.
+    """Return by how much the memory of the process rose during a call, as Linux counts; None on other systems.
 
     It holds for arrays too large for the allocator to have them at hand.
     """
     try:
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak is what is there now
+        # the peak is what is there now
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
         before = _peak_kilobytes()
         call()
         return 1024 * (_peak_kilobytes() - before)

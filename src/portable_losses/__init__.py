@@ -72,7 +72,15 @@ from .probabilistic import (
     student_t_nll_loss,
 )
 from .ranking import approx_ndcg_loss, lambdarank_loss, listmle_loss, listnet_loss, ranknet_loss
-from .regression import l1_loss, log_cosh_loss, mape_loss, mse_loss, msle_loss, rmse_loss, smape_loss
+from .regression import (
+    l1_loss,
+    log_cosh_loss,
+    mape_loss,
+    mse_loss,
+    msle_loss,
+    rmse_loss,
+    smape_loss,
+)
 from .robust import (
     arctan_loss,
     barron_loss,

@@ -31,7 +31,9 @@ def prepare_together(name: str, given: Mapping[str, Any]) -> tuple[Namespace, li
     numbers = {key: value for key, value in given.items() if isinstance(value, NUMBER)}
     if len(numbers) == len(given):
         numbers = {}
-    read = {key: prepare_one(name, value, key) for key, value in given.items() if key not in numbers}
+    read = {
+        key: prepare_one(name, value, key) for key, value in given.items() if key not in numbers
+    }
     first, (xp, like, _) = next(iter(read.items()))
     device = None
     for key, (namespace, array, _) in read.items():
@@ -43,10 +45,14 @@ def prepare_together(name: str, given: Mapping[str, Any]) -> tuple[Namespace, li
         here = None if xp is numpy else device_of(array)
         device = here if device is None else device
         if here is not None and here != device:
-            raise ValueError(f"{name}: {first} is on {device}, but {key} is on {here}; nothing is copied to another device")
+            raise ValueError(
+                f"{name}: {first} is on {device}, but {key} is on {here}; nothing is copied to another device"
+            )
     dtype = _promoted(xp, [array.dtype for _, array, _ in read.values()])
     arrays = [
-        xp.astype(read[key][1], dtype, copy=False) if key in read else scalar(xp, float(value), dtype, like)
+        xp.astype(read[key][1], dtype, copy=False)
+        if key in read
+        else scalar(xp, float(value), dtype, like)
         for key, value in given.items()
     ]
     return xp, arrays, _promoted(xp, [result for _, _, result in read.values()])
@@ -80,23 +86,33 @@ def read_arrays(
         here = None if xp is numpy else device_of(value)
         device = here if device is None else device
         if here is not None and here != device:
-            raise ValueError(f"{name}: {source} is on {device}, but {key} is on {here}; nothing is copied to another device")
+            raise ValueError(
+                f"{name}: {source} is on {device}, but {key} is on {here}; nothing is copied to another device"
+            )
         read[key] = value
     arrays = [read[key] for key in signature.arguments]
     return xp, arrays, {key: read[key] for key in extras}
 
 
 def _described(namespace: Namespace) -> str:
-    return "an array of NumPy, or was read by it" if namespace is numpy else f"an array of {name_of(namespace)}"
+    return (
+        "an array of NumPy, or was read by it"
+        if namespace is numpy
+        else f"an array of {name_of(namespace)}"
+    )
 
 
 def _numpy_array(name: str, key: str, value: Any) -> Array:
     if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name}: {key} is a masked array; pass its data, and what to keep as `where=~{key}.mask`")
+        raise TypeError(
+            f"{name}: {key} is a masked array; pass its data, and what to keep as `where=~{key}.mask`"
+        )
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise TypeError(f"{name}: {key} is not an array, and NumPy cannot read it as one: {error}") from error
+        raise TypeError(
+            f"{name}: {key} is not an array, and NumPy cannot read it as one: {error}"
+        ) from error
     if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
         refuse_dtype(name, key, array.dtype)
     return array
@@ -104,12 +120,16 @@ def _numpy_array(name: str, key: str, value: Any) -> Array:
 
 def refuse_dtype(name: str, key: str, dtype: Any) -> NoReturn:
     """Raise the error of an array that does not hold real numbers."""
-    hint = "take abs(x), or x.real and x.imag, first" if "complex" in str(dtype) else "convert it to numbers first"
+    hint = (
+        "take abs(x), or x.real and x.imag, first"
+        if "complex" in str(dtype)
+        else "convert it to numbers first"
+    )
     raise TypeError(f"{name}: {key} must hold real numbers, got {dtype}: {hint}")
 
 
 def is_kind(xp: Namespace, dtype: Any, *kinds: str) -> bool:
-    """Say whether a dtype is of one of the kinds that the standard names."""
+    """Return whether a dtype is of one of the kinds that the standard names."""
     try:
         return bool(xp.isdtype(dtype, kinds))
     except TypeError:  # numpy on a dtype that is not its own
@@ -117,7 +137,7 @@ def is_kind(xp: Namespace, dtype: Any, *kinds: str) -> bool:
 
 
 def floating(name: str, key: str, xp: Namespace, array: Array) -> tuple[Any, Any]:
-    """Give the dtype to evaluate a prediction in, and that of the result."""
+    """Return the dtype to evaluate a prediction in, and that of the result."""
     dtype = array.dtype
     if is_kind(xp, dtype, "real floating"):
         if xp is numpy:
@@ -133,7 +153,10 @@ def floating(name: str, key: str, xp: Namespace, array: Array) -> tuple[Any, Any
 
 def check_real(name: str, key: str, xp: Namespace, array: Array) -> None:
     """Refuse what does not hold real numbers."""
-    if not is_kind(xp, array.dtype, "real floating", "integral", "bool") and str(array.dtype) != "bfloat16":
+    if (
+        not is_kind(xp, array.dtype, "real floating", "integral", "bool")
+        and str(array.dtype) != "bfloat16"
+    ):
         refuse_dtype(name, key, array.dtype)
 
 
@@ -152,14 +175,23 @@ def check_kind(signature: Signature, i: int, xp: Namespace, array: Array, domain
 
 
 def filled(
-    signature: Signature, i: int, xp: Namespace, value: Any, domain: Domain, dtype: Any, pred: Array, loop: tuple[int, ...]
+    signature: Signature,
+    i: int,
+    xp: Namespace,
+    value: Any,
+    domain: Domain,
+    dtype: Any,
+    pred: Array,
+    loop: tuple[int, ...],
 ) -> Array:
     """Make an array of a Python number: of the loop shape, as every argument without core dimensions is."""
     number = value.item() if isinstance(value, np.generic) else value
     if domain.integer:
         if not isinstance(number, Integral):  # bool is one
             kind = "label" if domain.labels else "length"
-            raise TypeError(f"{signature.name}: {signature.arguments[i]} must be an integer {kind}, got {value!r}")
+            raise TypeError(
+                f"{signature.name}: {signature.arguments[i]} must be an integer {kind}, got {value!r}"
+            )
         dtype = default_dtype(xp, pred, "indexing")
     if xp is numpy:
         return np.broadcast_to(np.asarray(number, dtype), loop)

@@ -18,8 +18,8 @@ def value_and_derivatives(
 ) -> tuple[Array, tuple[Array, ...]]:
     """Differentiate the sum of `function`, or of its product with `share`, with respect to each of its arguments.
 
-    The losses of a batch do not depend on each other's predictions, so that the sum has the derivative of each loss, unless
-    they share some.
+    The losses of a batch do not depend on each other's predictions, so that the sum has the
+    derivative of each loss, unless they share some.
     """
     if name_of(xp) == "torch":
         vjp = sys.modules["torch"].func.vjp

@@ -11,8 +11,9 @@ from .typing import Array
 _LARGEST = 2**20
 """Bytes of each array that are evaluated together, where a formula holds few temporaries.
 
-The Python around such a block takes a twentieth of the time of the cheapest loss. Threads, which hand the interpreter to each
-other, need it more than one alone: with blocks of a quarter the size two of them are slower than one.
+The Python around such a block takes a twentieth of the time of the cheapest loss. Threads, which
+hand the interpreter to each other, need it more than one alone: with blocks of a quarter the size
+two of them are slower than one.
 """
 
 _IN_ALL = 2**23
@@ -37,9 +38,10 @@ Index = tuple[slice, ...]
 def _keep_freed_memory() -> None:
     """Have the allocator keep the memory of temporaries for the next block.
 
-    glibc maps each array over 128 KiB afresh and gives it back at once, until it has seen a larger one freed (mallopt(3), the
-    dynamic threshold): then it keeps that much. In a process that had freed none, the page faults of the temporaries doubled
-    the time of a loss. Nothing is written here, so that no memory is really taken.
+    glibc maps each array over 128 KiB afresh and gives it back at once, until it has seen a larger
+    one freed (mallopt(3), the dynamic threshold): then it keeps that much. In a process that had
+    freed none, the page faults of the temporaries doubled the time of a loss. Nothing is written
+    here, so that no memory is really taken.
     """
     np.empty(2**23, dtype=np.uint8)
 
@@ -48,14 +50,15 @@ _keep_freed_memory()
 
 
 def block_bytes(temporaries: int) -> int:
-    """Give how much of each array is evaluated together by a formula that holds so many temporaries: a power of 2, in bytes."""
+    """Return how much of each array is evaluated together by a formula that holds so many temporaries: a power of 2, in bytes."""
     return min(_LARGEST, 1 << (_IN_ALL // temporaries).bit_length() - 1)
 
 
 def block_size(numbers: int, entries: int, steps: int = 1) -> int:
-    """Give how many losses are evaluated together, of so many entries each, where a block has so many numbers.
+    """Return how many losses are evaluated together, of so many entries each, where a block has so many numbers.
 
-    A formula that takes steps has, at each, a share of the entries in the cache; all steps together stay in memory.
+    A formula that takes steps has, at each, a share of the entries in the cache; all steps together
+    stay in memory.
     """
     return max(1, numbers * min(steps, _MOST_STEPS) // entries)
 
@@ -75,11 +78,13 @@ def blocks(loop: tuple[int, ...], size: int) -> Iterator[Index]:
 
 
 def reduced_index(index: Index, axes: tuple[int, ...]) -> Index:
-    """Give where a block's sum belongs in the result of a reduction over `axes`, kept with size 1."""
+    """Return where a block's sum belongs in the result of a reduction over `axes`, kept with size 1."""
     return tuple(slice(None) if i in axes else part for i, part in enumerate(index))
 
 
-def flattened(arrays: Sequence[Array | None], loop: tuple[int, ...]) -> tuple[list[Array | None], tuple[int, ...]] | None:
+def flattened(
+    arrays: Sequence[Array | None], loop: tuple[int, ...]
+) -> tuple[list[Array | None], tuple[int, ...]] | None:
     """View the loop axes of all arrays as one, or give None where that would need a copy.
 
     Arrays in Fortran's order serve as well, transposed. Core axes are last and stay.
@@ -88,10 +93,15 @@ def flattened(arrays: Sequence[Array | None], loop: tuple[int, ...]) -> tuple[li
     given = [x for x in arrays if x is not None]
     transposed = False
     if not all(x.flags.c_contiguous or not any(x.strides) for x in given):
-        if not all((x.flags.f_contiguous and x.ndim == len(loop)) or not any(x.strides) for x in given):
+        if not all(
+            (x.flags.f_contiguous and x.ndim == len(loop)) or not any(x.strides) for x in given
+        ):
             return None
         transposed = True
-    flat = [None if x is None else (x.T if transposed else x).reshape(prod(loop), *x.shape[len(loop) :]) for x in arrays]
+    flat = [
+        None if x is None else (x.T if transposed else x).reshape(prod(loop), *x.shape[len(loop) :])
+        for x in arrays
+    ]
     return flat, (prod(loop),)
 
 
@@ -103,11 +113,17 @@ def _one_number(array: Array | None, loop: tuple[int, ...]) -> Array | None:
 
 
 def laid_out(arrays: Sequence[Array], cored: Sequence[Any]) -> tuple[tuple[int, ...], list[Array]]:
-    """Give where the core axis of a block is, in front or last, and the arrays in C order; `cored` says which of them have it."""
+    """Return where the core axis of a block is, in front or last, and the arrays in C order; `cored` says which of them have it."""
     first = arrays[0]
-    front = first.shape[-1] <= (_FEW_CLASSES if first.strides[-1] == first.itemsize else _MORE_CLASSES)
-    moved = [core_in_front(x) if front and core else x for x, core in zip(arrays, cored, strict=True)]
-    return (0 if front else -1,), [np.ascontiguousarray(x) if core else x for x, core in zip(moved, cored, strict=True)]
+    front = first.shape[-1] <= (
+        _FEW_CLASSES if first.strides[-1] == first.itemsize else _MORE_CLASSES
+    )
+    moved = [
+        core_in_front(x) if front and core else x for x, core in zip(arrays, cored, strict=True)
+    ]
+    return (0 if front else -1,), [
+        np.ascontiguousarray(x) if core else x for x, core in zip(moved, cored, strict=True)
+    ]
 
 
 def core_in_front(array: Array) -> Array:

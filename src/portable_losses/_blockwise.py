@@ -28,11 +28,13 @@ from .typing import Array, Domain
 _MANY = 512
 """So many rows at a time where what is predicted is shared by all: the sum of its gradients takes a pass over all of it."""
 
-_WEIGHTS = Domain("weights from 0 upwards", interval=Interval(ge=0.0), hint="leave elements out with `where`")
+_WEIGHTS = Domain(
+    "weights from 0 upwards", interval=Interval(ge=0.0), hint="leave elements out with `where`"
+)
 
 
 def head(call: Call) -> tuple[Any, ...]:
-    """Give what a formula is handed before its arrays: the position of its core axes, if it ever has any."""
+    """Return what a formula is handed before its arrays: the position of its core axes, if it ever has any."""
     if not call.signature.core:
         return ()
     if call.core == 0:
@@ -41,24 +43,42 @@ def head(call: Call) -> tuple[Any, ...]:
 
 
 @np.errstate(all="ignore")
-def in_blocks(call: Call, compute: Callable[..., Any], orders: tuple[int, ...], finish: Callable[..., Any] | None) -> list[Any]:
+def in_blocks(
+    call: Call,
+    compute: Callable[..., Any],
+    orders: tuple[int, ...],
+    finish: Callable[..., Any] | None,
+) -> list[Any]:
     """Evaluate block by block; see `_evaluate.evaluate`.
 
     A function of the reduced loss takes two passes: its gradients need the reduced loss.
     """
     if finish is None:
-        return [_final(call, order, x) for order, x in zip(orders, _results(call, compute, orders, call.result), strict=True)]
+        return [
+            _final(call, order, x)
+            for order, x in zip(orders, _results(call, compute, orders, call.result), strict=True)
+        ]
     (reduced,) = _results(call, compute, (0,), np.result_type(call.dtype, np.float64))[0]
     value, slope = finish(numpy, reduced)
     rest = tuple(order for order in orders if order)
     if call.reduction != "none" and call.axis is not None:
         slope = np.expand_dims(slope, call.axis)
-    gradients = _results(call, compute, rest, call.result, np.broadcast_to(slope, call.loop)) if rest else []
-    return [_final(call, order, x) for order, x in zip((0, *rest), ([value], *gradients), strict=True)]
+    gradients = (
+        _results(call, compute, rest, call.result, np.broadcast_to(slope, call.loop))
+        if rest
+        else []
+    )
+    return [
+        _final(call, order, x) for order, x in zip((0, *rest), ([value], *gradients), strict=True)
+    ]
 
 
 def _results(
-    call: Call, compute: Callable[..., Any], orders: tuple[int, ...], dtype: Any, slope: Array | None = None
+    call: Call,
+    compute: Callable[..., Any],
+    orders: tuple[int, ...],
+    dtype: Any,
+    slope: Array | None = None,
 ) -> list[list[Array]]:
     """Evaluate the losses, in a dtype, or their reduction, and the gradients; `slope`, for each loss, multiplies those."""
     views = _Views(call, orders, dtype, slope)
@@ -86,7 +106,14 @@ def _results(
         if call.signature.pulls and any(orders):
             pulled["share"] = views.share(index, stray, weight, divisor)
         sums: list[tuple[Array, Index, Any]] = []
-        computed = compute(orders, numpy, layout, arrays, {**call.parameters, **views.sequences_of(index)}, **pulled)
+        computed = compute(
+            orders,
+            numpy,
+            layout,
+            arrays,
+            {**call.parameters, **views.sequences_of(index)},
+            **pulled,
+        )
         for order, result, outputs in zip(orders, computed, views.outputs, strict=True):
             if order == 0:
                 value = result if stray is None else np.where(stray, nan, result)
@@ -99,7 +126,9 @@ def _results(
                 else:
                     sums.append((total, reduced_index(index, axes), block_sum_over(value, axes)))
                 continue
-            for i, own, derivative, output in zip(call.signature.predicted, call.shared, result, outputs, strict=True):
+            for i, own, derivative, output in zip(
+                call.signature.predicted, call.shared, result, outputs, strict=True
+            ):
                 if i in call.signature.common:
                     sums.append((output, (), derivative))
                     continue
@@ -115,11 +144,19 @@ def _results(
                     derivative = derivative * weight[inner]
                 if views.slope is not None:
                     still = derivative == 0  # stays 0, be the slope inf or NaN
-                    derivative = np.where(still, 0, derivative * np.where(still, 1, views.slope[index][inner]))
+                    derivative = np.where(
+                        still, 0, derivative * np.where(still, 1, views.slope[index][inner])
+                    )
                 by = divisor if isinstance(divisor, int) else divisor[inner]
                 if own is not None:
                     along = tuple(k for k, size in enumerate(output.shape) if size == 1)
-                    sums.append((output, reduced_index(index, along), block_sum_over(derivative / by, along)))
+                    sums.append(
+                        (
+                            output,
+                            reduced_index(index, along),
+                            block_sum_over(derivative / by, along),
+                        )
+                    )
                     continue
                 out = core_in_front(output[index]) if front else output[index]
                 if isinstance(by, int) and by == 1:
@@ -151,10 +188,12 @@ def _add_up(sums: list[tuple[Array, Index, Any]]) -> None:
 
 
 def _final(call: Call, order: int, arrays: list[Array]) -> Any:
-    """Give results their dtypes, gradients of shared numbers their shapes, and those without axes as scalars."""
+    """Return results their dtypes, gradients of shared numbers their shapes, and those without axes as scalars."""
     if order == 0:
         return np.asarray(arrays[0]).astype(call.result, copy=False)[()]
-    shapes = [array.shape if own is None else own for array, own in zip(arrays, call.shared, strict=True)]
+    shapes = [
+        array.shape if own is None else own for array, own in zip(arrays, call.shared, strict=True)
+    ]
     return [
         array.reshape(shape).astype(dtype, copy=False)[()]
         for array, shape, dtype in zip(arrays, shapes, call.results, strict=True)
@@ -175,27 +214,41 @@ class _Views:
     Where no copy is needed for it, all loop axes are viewed as one.
     """
 
-    def __init__(self, call: Call, orders: tuple[int, ...], dtype: Any, slope: Array | None) -> None:
+    def __init__(
+        self, call: Call, orders: tuple[int, ...], dtype: Any, slope: Array | None
+    ) -> None:
         self.call = call
         self.results = [self._results(order, dtype) for order in orders]
         given = (call.weights, call.where, slope, *call.sequences.values())
-        modifiers = [x if x is None or x.shape == call.loop else np.broadcast_to(x, call.loop) for x in given]
+        modifiers = [
+            x if x is None or x.shape == call.loop else np.broadcast_to(x, call.loop) for x in given
+        ]
         common = call.signature.common
         predicted = list(zip(call.signature.predicted, call.shared, strict=True))
         written = [
-            None if order and (own is not None or i in common) else _core_last(x, call.places[i] if order else ())
+            None
+            if order and (own is not None or i in common)
+            else _core_last(x, call.places[i] if order else ())
             for order, arrays in zip(orders, self.results, strict=True)
             for x, (i, own) in zip(arrays, predicted, strict=False)
         ]
-        everything = [*(None if i in common else x for i, x in enumerate(call.arrays)), *modifiers, *written]
+        everything = [
+            *(None if i in common else x for i, x in enumerate(call.arrays)),
+            *modifiers,
+            *written,
+        ]
         flat = flattened(everything, call.loop) if call.axis is None else None
         views, self.loop = flat or (everything, call.loop)
         number = len(call.arrays)
-        self.raw: list[Array] = [call.arrays[i] if i in common else x for i, x in enumerate(views[:number])]
+        self.raw: list[Array] = [
+            call.arrays[i] if i in common else x for i, x in enumerate(views[:number])
+        ]
         self.weights: Array = views[number]
         self.where: Array = views[number + 1]
         self.slope: Array | None = views[number + 2]
-        self.sequences: dict[str, Array] = dict(zip(call.sequences, views[number + 3 :], strict=False))
+        self.sequences: dict[str, Array] = dict(
+            zip(call.sequences, views[number + 3 :], strict=False)
+        )
         outputs = iter(views[number + len(given) :])
         self.outputs = [
             [
@@ -204,9 +257,15 @@ class _Views:
             ]
             for arrays in self.results
         ]
-        self.weighted = any(x is not None for x in (*given[:2], call.class_weights, call.ignore_index))
+        self.weighted = any(
+            x is not None for x in (*given[:2], call.class_weights, call.ignore_index)
+        )
         self.look = validating()
-        if self.look and call.class_weights is not None and not all_inside(_WEIGHTS, call.class_weights, None):
+        if (
+            self.look
+            and call.class_weights is not None
+            and not all_inside(_WEIGHTS, call.class_weights, None)
+        ):
             good = inside(_WEIGHTS, call.class_weights, None)
             refuse(call.signature.name, "class_weights", _WEIGHTS, call.class_weights, good)
 
@@ -222,7 +281,8 @@ class _Views:
                 continue
             array = _as_given(call.arrays[i], call.places[i])
             if i in call.signature.common:
-                results.append(np.zeros(array.shape, call.dtype))  # few sums over many rows each: to be wide would be no gain
+                # few sums over many rows each: to be wide would be no gain
+                results.append(np.zeros(array.shape, call.dtype))
                 continue
             results.append(np.empty(array.shape, kind, order="F" if array.flags.fnc else "C"))
         return results
@@ -241,8 +301,10 @@ class _Views:
         return blocks(self.loop, block_size(numbers, self.call.entries, steps))
 
     def share(self, index: Index, stray: Array | None, weight: Array | None, divisor: Any) -> Array:
-        """Give the share of each loss of a block in the result."""
-        share: Array = np.ones(self.raw[0][index].shape[: len(self.loop)], self.call.dtype) / divisor
+        """Return the share of each loss of a block in the result."""
+        share: Array = (
+            np.ones(self.raw[0][index].shape[: len(self.loop)], self.call.dtype) / divisor
+        )
         if weight is not None:
             share = share * weight
         return share if stray is None else np.where(stray, nan, share)
@@ -256,7 +318,12 @@ class _Views:
             kept = weights if where is None else np.where(where, weights, 0)
             if not all_inside(_WEIGHTS, kept, None):
                 self._refuse_weights()
-        weight: Array = weigh(self.call, converted_target(self.call, self.raw[self.call.signature.target][index]), weights, where)
+        weight: Array = weigh(
+            self.call,
+            converted_target(self.call, self.raw[self.call.signature.target][index]),
+            weights,
+            where,
+        )
         return np.broadcast_to(weight, self.raw[0][index].shape[: len(self.loop)])
 
     def arrays(self, index: Index, weight: Array | None) -> tuple[list[Array], Array | None]:
@@ -268,7 +335,9 @@ class _Views:
             for i, domain in enumerate(call.domains):
                 if not domain.unbounded and not all_inside(domain, arrays[i], call.limit(domain)):
                     unseen = beyond(call, i, arrays)
-                    if unseen is None or not np.all(inside(domain, arrays[i], call.limit(domain)) | unseen):
+                    if unseen is None or not np.all(
+                        inside(domain, arrays[i], call.limit(domain)) | unseen
+                    ):
                         self._refuse(i)
         if self.look and not any(domain.until and domain.integer for domain in call.domains):
             return arrays, None
@@ -304,9 +373,15 @@ class _Views:
             values, good = (merge.undone(numpy, x) for x in (values, good))
         refuse(call.signature.name, call.signature.arguments[i], domain, values, good)
 
-    def _refuse_shared(self, key: str, domain: Domain, values: Array, good: Array, own: tuple[int, ...]) -> NoReturn:
+    def _refuse_shared(
+        self, key: str, domain: Domain, values: Array, good: Array, own: tuple[int, ...]
+    ) -> NoReturn:
         """Find the first offence in numbers that were broadcast, and name its place in their own shape."""
         axes = shared_axes(own, values.ndim)
         lead = (0,) * (values.ndim - len(own))
-        values = values[tuple(slice(0, 1) if i in axes else slice(None) for i in range(values.ndim))][lead]
-        refuse(self.call.signature.name, key, domain, values, good.all(axis=axes, keepdims=True)[lead])
+        values = values[
+            tuple(slice(0, 1) if i in axes else slice(None) for i in range(values.ndim))
+        ][lead]
+        refuse(
+            self.call.signature.name, key, domain, values, good.all(axis=axes, keepdims=True)[lead]
+        )

@@ -1,7 +1,7 @@
 """The self-check: every loss on every array library found, against NumPy, and NumPy against plain Python.
 
-Nothing here is a table of losses. They are the public ones, and their inputs are drawn from the domains in their signatures,
-so that a loss joins as soon as it is public.
+Nothing here is a table of losses. They are the public ones, and their inputs are drawn from the
+domains in their signatures, so that a loss joins as soon as it is public.
 """
 
 import importlib
@@ -22,7 +22,13 @@ from . import neural_network
 from ._loss import Loss
 from .typing import Array, Domain
 
-_OPTIONAL = {"array_api_strict": "array_api_strict", "cupy": "cupy", "dask": "dask.array", "jax": "jax.numpy", "torch": "torch"}
+_OPTIONAL = {
+    "array_api_strict": "array_api_strict",
+    "cupy": "cupy",
+    "dask": "dask.array",
+    "jax": "jax.numpy",
+    "torch": "torch",
+}
 """The module that holds the arrays of each library."""
 
 _LOOP = (2, 3)
@@ -41,15 +47,17 @@ _SLOPE_ERROR = 1e-6
 def check() -> bool:
     """Compute every loss on every array library found here, and print what agrees.
 
-    Printed are the worked examples of the lesson, the libraries with their versions and devices, and a table of the losses:
-    value and gradient of each on each library are compared with those of NumPy, and those of NumPy with the formula
-    evaluated number by number in plain Python and with its finite differences. It is what a bug report should contain;
-    ``python -m portable_losses`` prints the same.
+    Printed are the worked examples of the lesson, the libraries with their versions and devices,
+    and a table of the losses: value and gradient of each on each library are compared with those of
+    NumPy, and those of NumPy with the formula evaluated number by number in plain Python and with
+    its finite differences. It is what a bug report should contain; ``python -m portable_losses``
+    prints the same.
 
     Returns
     -------
     bool
-        True if all agree. A library that cannot be used here (one for GPUs without a GPU) is named, and counts as neither.
+        True if all agree. A library that cannot be used here (one for GPUs without a GPU) is named,
+        and counts as neither.
 
     See Also
     --------
@@ -65,20 +73,25 @@ def check() -> bool:
     """
     disagreements: list[str] = []
     for line in _report(disagreements):
-        # It prints, because what it says is for a person, and row by row, because some libraries take their time.
+        # It prints, because what it says is for a person, and row by row, because some libraries
+        # take their time.
         print(line, flush=True)  # noqa: T201
     return not disagreements
 
 
 def _report(disagreements: list[str]) -> Iterator[str]:
-    from importlib.metadata import version  # here, because it is a quarter of the time that importing the package takes
+    # here, because it is a quarter of the time that importing the package takes
+    from importlib.metadata import version
 
     yield f"portable_losses {version('portable_losses')}, Python {platform.python_version()}, {platform.platform()}"
     yield ""
     yield from _worked_examples()
     libraries = [*_libraries()]
     yield "Array libraries found here:"
-    wide, wider = (max(map(len, column)) for column in zip(*((x.name, x.version) for x in libraries), strict=True))
+    wide, wider = (
+        max(map(len, column))
+        for column in zip(*((x.name, x.version) for x in libraries), strict=True)
+    )
     for library in libraries:
         yield f"  {library.name:{wide}}  {library.version:{wider}}  {library.problem or library.device}"
     yield ""
@@ -90,9 +103,13 @@ def _report(disagreements: list[str]) -> Iterator[str]:
     yield "  ".join([" " * first, *columns]).rstrip()
     for row in rows:
         marks = []
-        for library, column, difference in zip(usable, columns, _differences(row, usable), strict=True):
+        for library, column, difference in zip(
+            usable, columns, _differences(row, usable), strict=True
+        ):
             marks.append(f"{'DIFFERS' if difference else 'ok':{len(column)}}")
-            disagreements += [f"  {row.label} on {library.name}: {difference}"] if difference else []
+            disagreements += (
+                [f"  {row.label} on {library.name}: {difference}"] if difference else []
+            )
         yield "  ".join([f"{row.label:{first}}", *marks]).rstrip()
     yield ""
     yield from ["What differs:", *disagreements] if disagreements else ["All agree."]
@@ -183,12 +200,14 @@ class _Row:
     parameters: dict[str, float]
 
     def on(self, library: _Library) -> Results:
-        """Give loss and gradients on an array library."""
-        value, gradient = self.loss.value_and_grad(*map(library.asarray, self.inputs), **self.parameters)
+        """Return loss and gradients on an array library."""
+        value, gradient = self.loss.value_and_grad(
+            *map(library.asarray, self.inputs), **self.parameters
+        )
         return value, gradient if isinstance(gradient, tuple) else (gradient,)
 
     def in_plain_python(self) -> Results:
-        """Give loss and gradients by the formula alone, number by number, without this library's way of the data.
+        """Return loss and gradients by the formula alone, number by number, without this library's way of the data.
 
         The gradients are differences, to which the registered derivative contributes nothing.
         """
@@ -196,7 +215,10 @@ class _Row:
         for i in self.loss.signature.predicted:
             gradient = np.zeros(self.inputs[i].shape)
             for index in np.ndindex(gradient.shape):
-                above, below = (self._plain_loss(_moved(self.inputs, i, index, step)) for step in (_STEP, -_STEP))
+                above, below = (
+                    self._plain_loss(_moved(self.inputs, i, index, step))
+                    for step in (_STEP, -_STEP)
+                )
                 gradient[index] = (above - below) / (2 * _STEP)
             gradients.append(gradient)
         return self._plain_loss(self.inputs), tuple(gradients)
@@ -206,7 +228,11 @@ class _Row:
         parameters = {**self.loss.signature.defaults, **self.parameters}
         losses = self.loss.formula(_plain_python(), *self.axis, *numbers, **parameters)
         mean = math.fsum(losses.flat) / losses.size
-        return mean if self.loss.finishing is None else float(self.loss.finishing(np, np.asarray(mean))[0])
+        return (
+            mean
+            if self.loss.finishing is None
+            else float(self.loss.finishing(np, np.asarray(mean))[0])
+        )
 
 
 def _moved(inputs: Sequence[Array], i: int, index: tuple[int, ...], step: float) -> list[Array]:
@@ -241,9 +267,15 @@ def _rows() -> Iterator[_Row]:
             yield _Row(
                 label=f"{name} {layout}" if len(signature.ways) > 1 else name,
                 loss=loss,
-                axis=positions if len(positions) == 1 else (positions,) if positions else (None,) * vectors,
+                axis=positions
+                if len(positions) == 1
+                else (positions,)
+                if positions
+                else (None,) * vectors,
                 inputs=[
-                    _lengths(domain, shape, sizes, cores[0]) if domain.counted else _drawn(domain, shape, generator)
+                    _lengths(domain, shape, sizes, cores[0])
+                    if domain.counted
+                    else _drawn(domain, shape, generator)
                     for domain, shape in zip(domains, shapes, strict=True)
                 ],
                 parameters={
@@ -254,8 +286,10 @@ def _rows() -> Iterator[_Row]:
             )
 
 
-def _lengths(domain: Domain, shape: tuple[int, ...], sizes: dict[str, int], predicted: tuple[str, ...]) -> Array:
-    """Give all of what is predicted, and one entry of everything else, which fits into it."""
+def _lengths(
+    domain: Domain, shape: tuple[int, ...], sizes: dict[str, int], predicted: tuple[str, ...]
+) -> Array:
+    """Return all of what is predicted, and one entry of everything else, which fits into it."""
     return np.full(shape, sizes[domain.counted] if domain.counted in predicted else 1)
 
 
@@ -274,9 +308,19 @@ def _drawn(domain: Domain, shape: tuple[int, ...], generator: random.Random) -> 
 
 def _between(constraints: tuple[Any, ...], generator: random.Random) -> float:
     """Draw a number from the inside of an interval, not so near to its ends that a step leaves it."""
-    parts = [part for constraint in constraints for part in (constraint if hasattr(constraint, "__iter__") else (constraint,))]
-    low = max((getattr(part, end) for part in parts for end in ("gt", "ge") if hasattr(part, end)), default=-math.inf)
-    high = min((getattr(part, end) for part in parts for end in ("lt", "le") if hasattr(part, end)), default=math.inf)
+    parts = [
+        part
+        for constraint in constraints
+        for part in (constraint if hasattr(constraint, "__iter__") else (constraint,))
+    ]
+    low = max(
+        (getattr(part, end) for part in parts for end in ("gt", "ge") if hasattr(part, end)),
+        default=-math.inf,
+    )
+    high = min(
+        (getattr(part, end) for part in parts for end in ("lt", "le") if hasattr(part, end)),
+        default=math.inf,
+    )
     if low == -math.inf:
         low = high - 8.0 if high < math.inf else -4.0
     high = min(high, low + 8.0)
@@ -286,15 +330,18 @@ def _between(constraints: tuple[Any, ...], generator: random.Random) -> float:
 # Comparison
 
 
-@np.errstate(all="ignore")  # array-api-strict and Dask stand on NumPy, which warns of what a formula does not select
+# array-api-strict and Dask stand on NumPy, which warns of what a formula does not select
+@np.errstate(all="ignore")
 def _differences(row: _Row, libraries: Sequence[_Library]) -> list[str]:
-    """Say for each library how it differs: the first from plain Python, the others from the first."""
+    """Return for each library how it differs: the first from plain Python, the others from the first."""
     differences = []
     reference, slope_error = None, _SLOPE_ERROR
     for library in libraries:
         try:
             found = row.on(library)
-            differences.append(_difference(library, found, reference or row.in_plain_python(), slope_error))
+            differences.append(
+                _difference(library, found, reference or row.in_plain_python(), slope_error)
+            )
         except Exception as error:  # noqa: BLE001 # it is reported, and the rest of the table is worth having
             differences.append(_brief(error))
             continue
@@ -304,7 +351,7 @@ def _differences(row: _Row, libraries: Sequence[_Library]) -> list[str]:
 
 
 def _difference(library: _Library, found: Results, reference: Results, slope_error: float) -> str:
-    """Say how results differ; nothing where they do not."""
+    """Return how results differ; nothing where they do not."""
     value, right = found[0], float(reference[0])
     rounding = _ROUNDING * float(array_api_compat.array_namespace(value).finfo(value.dtype).eps)
     if not abs(float(value) - right) <= rounding * max(1.0, abs(right)):
@@ -318,13 +365,18 @@ def _difference(library: _Library, found: Results, reference: Results, slope_err
 
 
 def _plain_python() -> Any:
-    """Give a namespace that computes with Python's own numbers and the functions of `math`.
+    """Return a namespace that computes with Python's own numbers and the functions of `math`.
 
     NumPy serves it as a container: arithmetic on its arrays of objects is that of the objects.
     """
-    own = {name: _one_by_one(name) for name in dir(math) if isinstance(getattr(np, name, None), np.ufunc)}
+    own = {
+        name: _one_by_one(name)
+        for name in dir(math)
+        if isinstance(getattr(np, name, None), np.ufunc)
+    }
     del own["remainder"]  # that of `math` is another function, with another sign
-    return SimpleNamespace(**(vars(np) | own | {"finfo": lambda _: np.finfo(np.float64)}))  # the numbers are Python's floats
+    # the numbers are Python's floats
+    return SimpleNamespace(**(vars(np) | own | {"finfo": lambda _: np.finfo(np.float64)}))
 
 
 def _one_by_one(name: str) -> Callable[..., Array]:

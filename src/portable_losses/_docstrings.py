@@ -11,15 +11,18 @@ from ._signature import Signature
 _OPTIONS = {
     "reduction": """\
 reduction : {"mean", "sum", "none"}, default "mean"
-    "mean" is the weighted mean, sum(weight * loss) / sum(weight); "sum" is sum(weight * loss); "none" is weight * loss of
+    "mean" is the weighted mean, sum(weight * loss) / sum(weight); "sum" is sum(weight * loss);
+    "none" is weight * loss of
     each element. A mean over nothing is NaN, a sum over nothing 0.""",
     "weights": """\
 weights : array, optional
-    How much each loss counts: not negative, of a shape that broadcasts to that of the losses. What has weight 0 is left
+    How much each loss counts: not negative, of a shape that broadcasts to that of the losses. What
+    has weight 0 is left
     out, as by `where`.""",
     "where": """\
 where : array of bool, optional
-    What to keep, of a shape that broadcasts to that of the losses. What is left out contributes nothing, be it NaN, and
+    What to keep, of a shape that broadcasts to that of the losses. What is left out contributes
+    nothing, be it NaN, and
     its gradient is 0.""",
     "axis": """\
 axis : int or tuple of int, optional
@@ -50,14 +53,20 @@ def with_options(docstring: str | None, signature: Signature) -> str | None:
     text = inspect.cleandoc(docstring)
     if "\nRaises\n" not in text:
         text = _after("Returns", f"\n{_raises(signature)}", text)
-    return _after("Parameters", "\n".join(_option(signature, *option) for option in signature.options.items()), text)
+    return _after(
+        "Parameters",
+        "\n".join(_option(signature, *option) for option in signature.options.items()),
+        text,
+    )
 
 
 def _after(title: str, insertion: str, text: str) -> str:
     """Insert lines at the end of a section, if there is such a section and another after it."""
     for section, following in itertools.pairwise(_SECTION.finditer(text)):
         if section[1] == title:
-            return f"{text[: following.start()].rstrip()}\n{insertion}\n\n{text[following.start() :]}"
+            return (
+                f"{text[: following.start()].rstrip()}\n{insertion}\n\n{text[following.start() :]}"
+            )
     return text
 
 
@@ -76,7 +85,11 @@ def _option(signature: Signature, name: str, default: Any) -> str:
             f"{name} : int or tuple of int, default {default}\n"
             f"    The axis of the {dimension} dimension, or its axes, as the height and the width of an image."
         )
-    several = " With the default the axes of such dimensions are last, in their order." if len(signature.core) > 1 else ""
+    several = (
+        " With the default the axes of such dimensions are last, in their order."
+        if len(signature.core) > 1
+        else ""
+    )
     return f"{name} : int, default {default}\n    The axis of the {dimension} dimension.{several}"
 
 
@@ -84,14 +97,18 @@ def _raises(signature: Signature) -> str:
     domains = [domain for domains in signature.domains for domain in domains]
     names = ", ".join(f"`{name}`" for name in signature.parameters)
     return _RAISES.format(
-        kinds="real numbers, or integer labels" if any(domain.integer for domain in domains) else "real numbers",
+        kinds="real numbers, or integer labels"
+        if any(domain.integer for domain in domains)
+        else "real numbers",
         parameters=f"{names} or " if names else "",
-        values=", or, on NumPy, a value is outside its domain" if not all(domain.unbounded for domain in domains) else "",
+        values=", or, on NumPy, a value is outside its domain"
+        if not all(domain.unbounded for domain in domains)
+        else "",
     )
 
 
 def carry_over(target: Any, formula: Callable[..., Any]) -> None:
-    """Give an object made of a formula the formula's name, module and docstring, so that tools find them."""
+    """Return an object made of a formula the formula's name, module and docstring, so that tools find them."""
     for name in ("__module__", "__name__", "__qualname__", "__doc__"):
         setattr(target, name, getattr(formula, name))
     target.__wrapped__ = formula

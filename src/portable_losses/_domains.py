@@ -25,8 +25,9 @@ def validation(enabled: bool) -> Generator[None]:
     Parameters
     ----------
     enabled : bool
-        False: arrays are taken to be inside their domains. Outside, the result is that of the other array libraries: the
-        value of the formula, and NaN for a label out of range. Dtypes, shapes and parameters are checked all the same.
+        False: arrays are taken to be inside their domains. Outside, the result is that of the other
+        array libraries: the value of the formula, and NaN for a label out of range. Dtypes, shapes
+        and parameters are checked all the same.
 
     Yields
     ------
@@ -65,11 +66,16 @@ class Parameter:
 
 
 def check_parameter(loss: str, parameter: Parameter, value: Any) -> Any:
-    """Give a parameter as a Python value (a sequence as a tuple), or refuse it: its type is wrong, or it is out of its range."""
+    """Return a parameter as a Python value (a sequence as a tuple), or refuse it: its type is wrong, or it is out of its range."""
     if value is None and parameter.optional:
         return None
-    if parameter.sequence and (isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim == 1)):
-        return tuple(_checked(loss, replace(parameter, name=f"{parameter.name}[{i}]"), number) for i, number in enumerate(value))
+    if parameter.sequence and (
+        isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim == 1)
+    ):
+        return tuple(
+            _checked(loss, replace(parameter, name=f"{parameter.name}[{i}]"), number)
+            for i, number in enumerate(value)
+        )
     return _checked(loss, parameter, value)
 
 
@@ -77,7 +83,9 @@ def _checked(loss: str, parameter: Parameter, value: Any) -> Any:
     kind = parameter.kind
     if get_origin(kind) is Literal:
         if not isinstance(value, Hashable) or value not in get_args(kind):
-            raise ValueError(f"{loss}: {parameter.name} must be one of {get_args(kind)}, got {value!r}")
+            raise ValueError(
+                f"{loss}: {parameter.name} must be one of {get_args(kind)}, got {value!r}"
+            )
     elif kind is bool:
         if not isinstance(value, (bool, np.bool_)):
             raise TypeError(f"{loss}: {parameter.name} must be True or False, got {value!r}")
@@ -93,7 +101,8 @@ def _checked(loss: str, parameter: Parameter, value: Any) -> Any:
         if not all(_holds(constraint, value) for constraint in parameter.constraints):
             bounds = _bounds(parameter.constraints)
             raise ValueError(f"{loss}: {parameter.name} must be {word} in {bounds}, got {value!r}")
-        return kind(value)  # the scalars of NumPy have a dtype, which would widen that of the predictions
+        # the scalars of NumPy have a dtype, which would widen that of the predictions
+        return kind(value)
     return value
 
 
@@ -103,7 +112,7 @@ def _brief(value: Any) -> str:
 
 
 def _holds(constraint: Any, value: Any) -> Any:
-    """Say whether a number, or each value of an array, satisfies a constraint; an interval is asked for a number only."""
+    """Return whether a number, or each value of an array, satisfies a constraint; an interval is asked for a number only."""
     match constraint:
         case at.Gt(bound):
             return value > bound
@@ -123,7 +132,9 @@ def _holds(constraint: Any, value: Any) -> Any:
 def _bounds(constraints: tuple[Any, ...]) -> str:
     lower, upper = "(-inf", "inf)"
     parts = [
-        part for constraint in constraints for part in (constraint if isinstance(constraint, at.Interval) else (constraint,))
+        part
+        for constraint in constraints
+        for part in (constraint if isinstance(constraint, at.Interval) else (constraint,))
     ]
     for part in parts:
         match part:
@@ -135,7 +146,9 @@ def _bounds(constraints: tuple[Any, ...]) -> str:
                 upper = f"{bound:g})"
             case at.Le(bound):
                 upper = f"{bound:g}]"
-    gaps = "".join(f", outside ({part.low:g}, {part.high:g})" for part in parts if isinstance(part, Gap))
+    gaps = "".join(
+        f", outside ({part.low:g}, {part.high:g})" for part in parts if isinstance(part, Gap)
+    )
     return f"{lower}, {upper}{gaps}"
 
 
@@ -143,13 +156,13 @@ def _bounds(constraints: tuple[Any, ...]) -> str:
 
 
 def among(domain: Domain, values: Array, limit: int) -> Array:
-    """Say of labels or lengths, of any library, which are in the domain: from 0 up to a limit."""
+    """Return of labels or lengths, of any library, which are in the domain: from 0 up to a limit."""
     good = (values >= 0) & (values < limit)
     return good if domain.excluded is None else good & (values != domain.excluded)
 
 
 def inside(domain: Domain, values: Array, limit: int | None) -> Array:
-    """Say of each value of a NumPy array whether it is in the domain; NaN, which is nobody's fault, is."""
+    """Return of each value of a NumPy array whether it is in the domain; NaN, which is nobody's fault, is."""
     if domain.integer:
         return values == values if limit is None else among(domain, values, limit)
     good = values == values
@@ -163,7 +176,7 @@ def inside(domain: Domain, values: Array, limit: int | None) -> Array:
 
 
 def all_inside(domain: Domain, values: Array, limit: int | None) -> bool:
-    """Say whether a NumPy block is inside its domain, by its extremes where they tell: two reads while it is in the cache."""
+    """Return whether a NumPy block is inside its domain, by its extremes where they tell: two reads while it is in the cache."""
     if values.size == 0 or (domain.integer and limit is None):
         return True
     if not (domain.members or domain.whole or domain.excluded is not None):
@@ -187,4 +200,6 @@ def refuse(loss: str, argument: str, domain: Domain, values: Array, good: Array)
     bad = values[index].item()
     where = f"{argument}[{', '.join(map(str, index))}]" if index else argument
     hint = f" ({domain.hint})" if domain.hint else ""
-    raise ValueError(f"{loss}: {argument} must hold {domain.description}, but {where} is {bad!r}{hint}")
+    raise ValueError(
+        f"{loss}: {argument} must hold {domain.description}, but {where} is {bad!r}{hint}"
+    )

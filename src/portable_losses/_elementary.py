@@ -1,7 +1,7 @@
 """Pieces of formulas: what loses no digits, and what keeps infinities and autodiff from NaN.
 
-They stand between the standard and the formulas. Where one differs on NumPy it says why: NumPy has no autodiff to protect,
-and a selection costs there as much as a logarithm.
+They stand between the standard and the formulas. Where one differs on NumPy it says why: NumPy has
+no autodiff to protect, and a selection costs there as much as a logarithm.
 """
 
 from collections.abc import Callable
@@ -12,9 +12,10 @@ from .typing import Array, Namespace
 
 
 def magnitude(xp: Namespace, x: Array) -> Array:
-    """Give abs(x), with the derivative 1 at 0 that the sigmoid and its kin need to be right there.
+    """Return abs(x), with the derivative 1 at 0 that the sigmoid and its kin need to be right there.
 
-    Autodiff of `abs` says 0 in torch and 1 in JAX. NumPy has no autodiff, and its `abs` is five times as fast as a selection.
+    Autodiff of `abs` says 0 in torch and 1 in JAX. NumPy has no autodiff, and its `abs` is five
+    times as fast as a selection.
     """
     if xp.__name__ == "numpy":
         return xp.abs(x)
@@ -27,11 +28,13 @@ def _xla() -> Any:
     return _xla
 
 
-def floored(xp: Namespace, function: Callable[[Array], Array], x: Array, end: float, floor: float) -> Array:
-    """Give max(function(x), floor) for a logarithm, which is -inf at the end of its domain.
+def floored(
+    xp: Namespace, function: Callable[[Array], Array], x: Array, end: float, floor: float
+) -> Array:
+    """Return max(function(x), floor) for a logarithm, which is -inf at the end of its domain.
 
-    Autodiff must not see that end: the gradient there is inf, which times 0 is NaN. NumPy, which has no autodiff, is spared
-    the two selections, which cost as much as the logarithm.
+    Autodiff must not see that end: the gradient there is inf, which times 0 is NaN. NumPy, which
+    has no autodiff, is spared the two selections, which cost as much as the logarithm.
     """
     if xp.__name__ == "numpy":
         return xp.maximum(function(x), floor)
@@ -42,28 +45,33 @@ def floored(xp: Namespace, function: Callable[[Array], Array], x: Array, end: fl
 
 
 def weighted(xp: Namespace, weight: Array, value: Array, source: Array | None = None) -> Array:
-    """Give weight * value, where 0 * inf is 0; both derivatives are right as well.
+    """Return weight * value, where 0 * inf is 0; both derivatives are right as well.
 
-    Where the value is infinite the source is too, which is by default the value itself. Where that is computed with a logarithm
-    or exponential a source is faster: torch's compiler for CPUs keeps in memory what is used twice and computed with those.
+    Where the value is infinite the source is too, which is by default the value itself. Where that
+    is computed with a logarithm or exponential a source is faster: torch's compiler for CPUs keeps
+    in memory what is used twice and computed with those.
     """
     if xp.__name__ == "jax.numpy":
         return _xla().weighted(*xp.broadcast_arrays(weight, value))
     if xp.__name__ == "numpy":
         product = weight * value
-        return xp.where((weight == 0) & xp.isinf(value), 0.0, product) if _has_nan(xp, product) else product
+        return (
+            xp.where((weight == 0) & xp.isinf(value), 0.0, product)
+            if _has_nan(xp, product)
+            else product
+        )
     infinite = xp.isinf(value if source is None else source)
     return weight * xp.where((weight == 0) & infinite, 0.0, value)
 
 
 def _has_nan(xp: Namespace, x: Array) -> bool:
-    """Say whether NaN, which the largest number then is, is in a NumPy block: in less time than its cause."""
+    """Return whether NaN, which the largest number then is, is in a NumPy block: in less time than its cause."""
     largest = xp.max(x) if x.size else 0.0
     return bool(largest != largest)
 
 
 def excess(xp: Namespace, x: Array, y: Array) -> Array:
-    """Give x - y for x that are not negative: inf where x is, whatever y is, which autodiff does not see there."""
+    """Return x - y for x that are not negative: inf where x is, whatever y is, which autodiff does not see there."""
     if xp.__name__ == "jax.numpy":
         return _xla().excess(*xp.broadcast_arrays(x, y))
     if xp.__name__ == "numpy":
@@ -73,9 +81,10 @@ def excess(xp: Namespace, x: Array, y: Array) -> Array:
 
 
 def precise_exp(xp: Namespace, x: Array) -> Array:
-    """Give exp(x) to the last digit, where its error would be multiplied or added up.
+    """Return exp(x) to the last digit, where its error would be multiplied or added up.
 
-    NumPy's float32 exponential errs by up to 2.5 ulp; in float64 and back it takes twice the time and errs by 0.5.
+    NumPy's float32 exponential errs by up to 2.5 ulp; in float64 and back it takes twice the time
+    and errs by 0.5.
     """
     if xp.__name__ == "numpy" and x.dtype == xp.float32:
         return xp.exp(x, out=xp.empty_like(x), dtype=xp.float64, casting="same_kind")
@@ -83,9 +92,10 @@ def precise_exp(xp: Namespace, x: Array) -> Array:
 
 
 def widened(xp: Namespace, x: Array) -> Array:
-    """Give float32 in float64 where many roundings would add up to more than 4 ulp; the engine rounds the result once.
+    """Return float32 in float64 where many roundings would add up to more than 4 ulp; the engine rounds the result once.
 
-    On NumPy only: not every device of the others has float64, and their compilers would move twice the memory.
+    On NumPy only: not every device of the others has float64, and their compilers would move twice
+    the memory.
     """
     return xp.astype(x, xp.float64) if xp.__name__ == "numpy" and x.dtype == xp.float32 else x
 
@@ -93,8 +103,9 @@ def widened(xp: Namespace, x: Array) -> Array:
 def row_sum(xp: Namespace, axis: int, x: Array) -> Array:
     """Add up along an axis, which stays with size 1, without the errors that NumPy piles up.
 
-    Along the axis that is last in memory it adds in pairs, but along another one after the other. Along the first axis float32 is
-    added in float64, and of float64 halves are added to each other, which rounds as often as the number of classes can be halved.
+    Along the axis that is last in memory it adds in pairs, but along another one after the other.
+    Along the first axis float32 is added in float64, and of float64 halves are added to each other,
+    which rounds as often as the number of classes can be halved.
     """
     if xp.__name__ == "jax.numpy":
         return _xla().row_sum(axis, x)
@@ -116,11 +127,13 @@ def all_but_one(xp: Namespace, axis: int, x: Array, top: Array, exponential: Arr
     if xp.__name__ == "jax.numpy":
         return _xla().all_but_one(axis, x, top, exponential)
     other = xp.astype(x != top, x.dtype)
-    return row_sum(xp, axis, exponential * other) + (xp.sum(1 - other, axis=axis, keepdims=True) - 1)
+    return row_sum(xp, axis, exponential * other) + (
+        xp.sum(1 - other, axis=axis, keepdims=True) - 1
+    )
 
 
 def sum_of_others(xp: Namespace, axis: int, x: Array) -> Array:
-    """Give for each entry of rows that are not negative the sum of the others: the largest is kept out, and never subtracted."""
+    """Return for each entry of rows that are not negative the sum of the others: the largest is kept out, and never subtracted."""
     top = xp.max(x, axis=axis, keepdims=True)
     is_top = x == top
     ties = xp.sum(xp.astype(is_top, x.dtype), axis=axis, keepdims=True) - 1
@@ -129,9 +142,10 @@ def sum_of_others(xp: Namespace, axis: int, x: Array) -> Array:
 
 
 def tilted(xp: Namespace, x: Array, right: Array, left: Array) -> Array:
-    """Give right * x for positive, left * abs(x) for negative x; autodiff says 0 at 0. The slopes are not negative.
+    """Return right * x for positive, left * abs(x) for negative x; autodiff says 0 at 0. The slopes are not negative.
 
-    NumPy, which has no autodiff, is spared the selection: the larger of the two lines is the right one.
+    NumPy, which has no autodiff, is spared the selection: the larger of the two lines is the right
+    one.
     """
     if xp.__name__ == "numpy":
         return xp.maximum(-left * x, right * x)
@@ -139,9 +153,10 @@ def tilted(xp: Namespace, x: Array, right: Array, left: Array) -> Array:
 
 
 def excess_near_zero(xp: Namespace, x: Array) -> Array:
-    """Give x - log1p(x) for x from -1/2 to 1, by a series in which nothing cancels.
+    """Return x - log1p(x) for x from -1/2 to 1, by a series in which nothing cancels.
 
-    With t = x / (2 + x), at most 1/3 in size, the logarithm is 2 * atanh(t), and x - 2 * t is x * t.
+    With t = x / (2 + x), at most 1/3 in size, the logarithm is 2 * atanh(t), and x - 2 * t is x *
+    t.
     """
     ratio = x / (2 + x)
     square = ratio * ratio
@@ -149,10 +164,11 @@ def excess_near_zero(xp: Namespace, x: Array) -> Array:
 
 
 def cosh_less_one(xp: Namespace, x: Array) -> Array:
-    """Give cosh(x) - 1, in which nothing cancels, for x that are not negative.
+    """Return cosh(x) - 1, in which nothing cancels, for x that are not negative.
 
-    It is 2 * sinh(x / 2)**2, and NumPy has a hyperbolic sine in the time of an exponential. XLA takes several times as long on a
-    CPU, and torch's compiler half as long again: for them it is expm1(x)**2 / (2 * exp(x)), which is rounded once more.
+    It is 2 * sinh(x / 2)**2, and NumPy has a hyperbolic sine in the time of an exponential. XLA
+    takes several times as long on a CPU, and torch's compiler half as long again: for them it is
+    expm1(x)**2 / (2 * exp(x)), which is rounded once more.
     """
     if xp.__name__ == "numpy":
         sine = xp.sinh(0.5 * x)
@@ -162,7 +178,7 @@ def cosh_less_one(xp: Namespace, x: Array) -> Array:
 
 
 def atanh_series(xp: Namespace, square: Array) -> Array:
-    """Give 1/3 + t**2 / 5 + t**4 / 7 + ..., which is (atanh(t) - t) / t**3, for t**2 up to 1/9."""
+    """Return 1/3 + t**2 / 5 + t**4 / 7 + ..., which is (atanh(t) - t) / t**3, for t**2 up to 1/9."""
     series = xp.full_like(square, 1 / 33)
     for denominator in range(31, 1, -2):
         series = series * square + 1 / denominator
@@ -170,10 +186,10 @@ def atanh_series(xp: Namespace, square: Array) -> Array:
 
 
 def quotient(xp: Namespace, x: Array, y: Array) -> Array:
-    """Give x / y with a derivative that is right for small y.
+    """Return x / y with a derivative that is right for small y.
 
-    JAX divides by the square of y, which in float32 underflows for y below 1e-19. NumPy, which has no autodiff, is spared the
-    root, whose rounding counts twice.
+    JAX divides by the square of y, which in float32 underflows for y below 1e-19. NumPy, which has
+    no autodiff, is spared the root, whose rounding counts twice.
     """
     if xp.__name__ == "numpy":
         return x / y

@@ -2,7 +2,8 @@
 
 from .typing import Array, Namespace
 
-# Both are minimax polynomials, fitted with the algorithm of Remez at 60 digits; the highest power comes first.
+# Both are minimax polynomials, fitted with the algorithm of Remez at 60 digits; the highest power
+# comes first.
 _NEAR = (
     5.960685338520971e-11,
     -1.137495573607015e-09,
@@ -38,13 +39,15 @@ _FAR = (
 
 
 def erf(xp: Namespace, x: Array) -> Array:
-    """Give the error function, to 1 ulp in float64 from the smallest numbers to infinity; autodiff of it is right as well."""
+    """Return the error function, to 1 ulp in float64 from the smallest numbers to infinity; autodiff of it is right as well."""
     size = xp.abs(x)
     near = size <= 1
     small = xp.where(near, x, 0.0)
     large = xp.where(near, 1.0, xp.where(size < 6, size, 6.0))  # from 6 on it is 1
     rest = xp.exp(-large * large) * _polynomial(1 / (large + 2), _FAR)
-    return xp.where(near, small + small * _polynomial(small * small, _NEAR), xp.sign(x) * (1 - rest))
+    return xp.where(
+        near, small + small * _polynomial(small * small, _NEAR), xp.sign(x) * (1 - rest)
+    )
 
 
 def _polynomial(x: Array, coefficients: tuple[float, ...]) -> Array:

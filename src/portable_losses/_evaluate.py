@@ -6,7 +6,17 @@ from typing import Any
 from ._blockwise import head, in_blocks
 from ._namespace import cast, numpy
 from ._prepare import Call, prepare
-from ._reduce import chained, converted, doubt, gathered, reduced, scaled, weigh, with_labels_inside, without_left_out
+from ._reduce import (
+    chained,
+    converted,
+    doubt,
+    gathered,
+    reduced,
+    scaled,
+    weigh,
+    with_labels_inside,
+    without_left_out,
+)
 from ._signature import Signature
 from .typing import Array, Namespace
 
@@ -16,7 +26,8 @@ Orders = tuple[int, ...]
 Compute = Callable[..., Sequence[Any]]
 """The formulas: from a namespace, the position of the core and the arrays to one result for each order.
 
-Where rows share what is predicted, it is handed the share of each row in the result as well, and adds up its gradients itself.
+Where rows share what is predicted, it is handed the share of each row in the result as well, and
+adds up its gradients itself.
 """
 
 Finish = Callable[[Namespace, Array], tuple[Array, Array]]
@@ -87,7 +98,9 @@ def _at_once(call: Call, compute: Compute, orders: Orders, finish: Finish | None
             results.append(cast(xp, value, call.result))
             continue
         gradients = []
-        for i, gradient, own, dtype in zip(signature.predicted, result, call.shared, call.results, strict=True):
+        for i, gradient, own, dtype in zip(
+            signature.predicted, result, call.shared, call.results, strict=True
+        ):
             place = call.places[i]
             if not pulled:
                 gradient = _share_of(call, gradient, unsure, one_of_each, weight, len(place))
@@ -96,13 +109,22 @@ def _at_once(call: Call, compute: Compute, orders: Orders, finish: Finish | None
             if own is not None:
                 gradient = gathered(call, gradient, own)
             gradient = cast(xp, gradient, dtype)
-            gradients.append(xp.moveaxis(gradient, tuple(range(-len(place), 0)), place) if place else gradient)
+            gradients.append(
+                xp.moveaxis(gradient, tuple(range(-len(place), 0)), place) if place else gradient
+            )
         results.append(gradients)
     return results
 
 
-def _share_of(call: Call, derivative: Array, unsure: Array | None, like: Array, weight: Array | None, cores: int) -> Array:
-    """Give the gradient of the reduced loss, NaN where a label names no class."""
+def _share_of(
+    call: Call,
+    derivative: Array,
+    unsure: Array | None,
+    like: Array,
+    weight: Array | None,
+    cores: int,
+) -> Array:
+    """Return the gradient of the reduced loss, NaN where a label names no class."""
     if unsure is not None:
         derivative = derivative + unsure[(..., *(None,) * cores)]
     return scaled(call, derivative, like, weight, cores)

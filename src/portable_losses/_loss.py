@@ -22,14 +22,14 @@ Formula = TypeVar("Formula", bound=Callable[..., Any])
 class Loss(Generic[P]):
     """A loss function, made by `loss` from a formula.
 
-    Call it for the reduced loss. Its methods take the same arguments and give derivatives with respect to what is predicted,
-    on every array library, whether or not it has autodiff.
+    Call it for the reduced loss. Its methods take the same arguments and give derivatives with
+    respect to what is predicted, on every array library, whether or not it has autodiff.
 
     Parameters
     ----------
     formula : callable
-        The formula: ``formula(xp, pred, target, /, *, parameter=..., ...)``, with the position of the core axes after `xp`
-        where there are any.
+        The formula: ``formula(xp, pred, target, /, *, parameter=..., ...)``, with the position of
+        the core axes after `xp` where there are any.
     layouts : tuple of str
         Its gufunc signatures; none for a pointwise loss.
     predicted : int or tuple of str
@@ -67,7 +67,7 @@ class Loss(Generic[P]):
     __qualname__: str
 
     def __call__(self, *arrays: P.args, **options: P.kwargs) -> Array:
-        """Give the reduced loss."""
+        """Return the reduced loss."""
         if arrays and type(arrays[0]) is np.ndarray and self.finishing is None:
             value = _small.mean(self.signature, self.formula, arrays, options)
             if value is not None:
@@ -75,7 +75,7 @@ class Loss(Generic[P]):
         return self._evaluate((0,), arrays, options)[0]
 
     def value_and_grad(self, *arrays: P.args, **options: P.kwargs) -> tuple[Array, Any]:
-        """Give the reduced loss and its gradient with respect to what is predicted, in one pass over the data.
+        """Return the reduced loss and its gradient with respect to what is predicted, in one pass over the data.
 
         Parameters
         ----------
@@ -87,18 +87,18 @@ class Loss(Generic[P]):
         value : array
             The loss.
         gradient : array or tuple of arrays
-            Of the shape of the predictions; a tuple where the loss has several. With `axis` or ``reduction="none"`` it is
-            the gradient of the sum of the result.
+            Of the shape of the predictions; a tuple where the loss has several. With `axis` or
+            ``reduction="none"`` it is the gradient of the sum of the result.
         """
         value, gradient = self._evaluate((0, 1), arrays, options)
         return value, self._one_or_all(gradient)
 
     def grad(self, *arrays: P.args, **options: P.kwargs) -> Any:
-        """Give the gradient of the reduced loss with respect to what is predicted: see `value_and_grad`."""
+        """Return the gradient of the reduced loss with respect to what is predicted: see `value_and_grad`."""
         return self._one_or_all(*self._evaluate((1,), arrays, options))
 
     def grad_and_hess(self, *arrays: P.args, **options: P.kwargs) -> tuple[Any, Any]:
-        """Give the gradient and the diagonal of the second derivative, for boosting and Newton's method: see `value_and_grad`."""
+        """Return the gradient and the diagonal of the second derivative, for boosting and Newton's method: see `value_and_grad`."""
         gradient, second = self._evaluate((1, 2), arrays, options)
         return self._one_or_all(gradient), self._one_or_all(second)
 
@@ -108,8 +108,8 @@ class Loss(Generic[P]):
         Parameters
         ----------
         function : callable
-            Derivative of the value of each loop element with respect to the predictions, before weights and reduction.
-            Where several arrays are predicted it returns a tuple.
+            Derivative of the value of each loop element with respect to the predictions, before
+            weights and reduction. Where several arrays are predicted it returns a tuple.
 
         Returns
         -------
@@ -135,9 +135,10 @@ class Loss(Generic[P]):
         Parameters
         ----------
         function : callable
-            A function of the formula's arguments, with the share of each row in the result before the arrays. It gives the
-            value of each row, and for each prediction the gradient of the sum of share * value: of an array that all rows
-            share in its own shape, without loop axes. That of an optional array that is missing is None.
+            A function of the formula's arguments, with the share of each row in the result before
+            the arrays. It gives the value of each row, and for each prediction the gradient of the
+            sum of share * value: of an array that all rows share in its own shape, without loop
+            axes. That of an optional array that is missing is None.
 
         Returns
         -------
@@ -161,14 +162,20 @@ class Loss(Generic[P]):
             The same function.
         """
         if self.signature.pulls:
-            raise TypeError(f"{self.__name__}: rows share what is predicted, and no function of the reduced loss goes with that")
+            raise TypeError(
+                f"{self.__name__}: rows share what is predicted, and no function of the reduced loss goes with that"
+            )
         self.finishing = function
         return function
 
-    def _evaluate(self, orders: Orders, arrays: Sequence[Any], options: Mapping[str, Any]) -> list[Any]:
+    def _evaluate(
+        self, orders: Orders, arrays: Sequence[Any], options: Mapping[str, Any]
+    ) -> list[Any]:
         if arrays and type(arrays[0]) is np.ndarray:
             if self.finishing is None:
-                results = _small.derivatives_of_mean(self.signature, self._compute, orders, arrays, options)
+                results = _small.derivatives_of_mean(
+                    self.signature, self._compute, orders, arrays, options
+                )
                 if results is not None:
                     return results
         elif arrays and (lent_to_numpy := getattr(namespace_of(arrays[0]), "lent_to_numpy", None)):
@@ -177,23 +184,36 @@ class Loss(Generic[P]):
                 return lent
         return self._in_general(orders, arrays, options)
 
-    def _in_general(self, orders: Orders, arrays: Sequence[Any], options: Mapping[str, Any]) -> list[Any]:
+    def _in_general(
+        self, orders: Orders, arrays: Sequence[Any], options: Mapping[str, Any]
+    ) -> list[Any]:
         if not self.signature.optional:
             return evaluate(self.signature, self._compute, orders, self.finishing, arrays, options)
         arrays, options = self._with_optional(arrays, options)
         signature, names = self._signature_of(arrays), self.signature.arguments
         if len(arrays) <= len(names):
-            arrays = [x for name, x in zip(names, arrays, strict=False) if name in signature.arguments]
+            arrays = [
+                x for name, x in zip(names, arrays, strict=False) if name in signature.arguments
+            ]
 
         def compute(
-            orders: Orders, xp: Namespace, head: tuple[Axis, ...], arrays: Sequence[Array], parameters: Any, **share: Array
+            orders: Orders,
+            xp: Namespace,
+            head: tuple[Axis, ...],
+            arrays: Sequence[Array],
+            parameters: Any,
+            **share: Array,
         ) -> list[Any]:
             given = dict(zip(signature.arguments, arrays, strict=True))
-            return self._compute(orders, xp, head, [given.get(name) for name in names], parameters, **share)
+            return self._compute(
+                orders, xp, head, [given.get(name) for name in names], parameters, **share
+            )
 
         return evaluate(signature, compute, orders, self.finishing, arrays, options)
 
-    def _with_optional(self, arrays: Sequence[Any], options: Mapping[str, Any]) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    def _with_optional(
+        self, arrays: Sequence[Any], options: Mapping[str, Any]
+    ) -> tuple[Sequence[Any], Mapping[str, Any]]:
         """Take optional arrays from where they were given, by position or by name: None is one that is missing."""
         names, optional = self.signature.arguments, self.signature.optional
         if not optional:
@@ -201,14 +221,16 @@ class Loss(Generic[P]):
         named = {key: value for key, value in options.items() if key in optional}
         given = dict(zip(names, arrays, strict=False))
         if twice := given.keys() & named.keys():
-            raise TypeError(f"{self.__name__}: {min(twice)} was given twice, by position and by name")
+            raise TypeError(
+                f"{self.__name__}: {min(twice)} was given twice, by position and by name"
+            )
         rest = {key: value for key, value in options.items() if key not in named}
         if not len(names) - len(optional) <= len(arrays) <= len(names):
             return arrays, rest  # which will be refused
         return [(given | named).get(name) for name in names], rest
 
     def _signature_of(self, arrays: Sequence[Any]) -> Signature:
-        """Give the signature of a call where some optional arrays are missing."""
+        """Return the signature of a call where some optional arrays are missing."""
         given = dict(zip(self.signature.arguments, arrays, strict=False))
         missing = frozenset(name for name in self.signature.optional if given.get(name) is None)
         if missing not in self._signatures:
@@ -216,7 +238,7 @@ class Loss(Generic[P]):
         return self._signatures[missing]
 
     def _knows(self, order: int) -> bool:
-        """Say whether a derivative is registered: the formula itself is the derivative of order 0."""
+        """Return whether a derivative is registered: the formula itself is the derivative of order 0."""
         both = (self._value_and_derivative, self._value_and_pullback)
         return order == 0 or order in self._derivatives or (order == 1 and any(both))
 
@@ -251,7 +273,12 @@ class Loss(Generic[P]):
         ]
 
     def _pulled(
-        self, xp: Namespace, head: tuple[Axis, ...], share: Array, arrays: Sequence[Array], parameters: Mapping[str, Any]
+        self,
+        xp: Namespace,
+        head: tuple[Axis, ...],
+        share: Array,
+        arrays: Sequence[Array],
+        parameters: Mapping[str, Any],
     ) -> tuple[Array, tuple[Array, ...]]:
         """Evaluate the losses, and the gradients of their sum, each times its share."""
         if self._value_and_pullback is not None:
@@ -276,10 +303,17 @@ class Loss(Generic[P]):
                 every[i] = prediction
             return self.formula(xp, *head, *every, **parameters)
 
-        return value_and_derivatives(self.__name__, what, xp, value, tuple(arrays[i] for i in chosen), share)
+        return value_and_derivatives(
+            self.__name__, what, xp, value, tuple(arrays[i] for i in chosen), share
+        )
 
     def _derivative(
-        self, order: int, xp: Namespace, head: tuple[Axis, ...], arrays: Sequence[Array], parameters: Mapping[str, Any]
+        self,
+        order: int,
+        xp: Namespace,
+        head: tuple[Axis, ...],
+        arrays: Sequence[Array],
+        parameters: Mapping[str, Any],
     ) -> Any:
         if order in self._derivatives:
             return self._derivatives[order](xp, *head, *arrays, **parameters)
@@ -297,7 +331,9 @@ class Loss(Generic[P]):
                 self.__name__,
                 "second_derivative",
                 xp,
-                lambda p, i=i, k=k: _as_tuple(self._derivative(1, xp, head, (*arrays[:i], p, *arrays[i + 1 :]), parameters))[k],
+                lambda p, i=i, k=k: _as_tuple(
+                    self._derivative(1, xp, head, (*arrays[:i], p, *arrays[i + 1 :]), parameters)
+                )[k],
                 (arrays[i],),
             )[1][0]
             for k, i in enumerate(self.signature.predicted)
@@ -307,7 +343,10 @@ class Loss(Generic[P]):
         return self.__qualname__
 
     def __repr__(self) -> str:
-        plain = [parameter.replace(annotation=parameter.empty) for parameter in self.__signature__.parameters.values()]
+        plain = [
+            parameter.replace(annotation=parameter.empty)
+            for parameter in self.__signature__.parameters.values()
+        ]
         return f"<loss {self.__name__}{inspect.Signature(plain)}>"
 
 
@@ -319,40 +358,54 @@ def _as_tuple(derivative: Any) -> tuple[Array, ...]:
 def loss(formula: Callable[Concatenate[Namespace, P], Array], /) -> Loss[P]: ...
 @overload
 def loss(
-    layout: str, /, *layouts: str, predicted: int | tuple[str, ...] = 1, steps: str = "", temporaries: int = TEMPORARIES
+    layout: str,
+    /,
+    *layouts: str,
+    predicted: int | tuple[str, ...] = 1,
+    steps: str = "",
+    temporaries: int = TEMPORARIES,
 ) -> Callable[[Callable[Concatenate[Namespace, Axis, P], Array]], Loss[P]]: ...
 @overload
 def loss(
     *, predicted: int | tuple[str, ...] = 1, temporaries: int = TEMPORARIES
 ) -> Callable[[Callable[Concatenate[Namespace, P], Array]], Loss[P]]: ...
-def loss(*given: Any, predicted: int | tuple[str, ...] = 1, steps: str = "", temporaries: int = TEMPORARIES) -> Any:
+def loss(
+    *given: Any,
+    predicted: int | tuple[str, ...] = 1,
+    steps: str = "",
+    temporaries: int = TEMPORARIES,
+) -> Any:
     r"""Make a loss of a formula.
 
-    The formula is written once, over an array namespace; what it returns is the loss of each element, before weights, mask
-    and reduction, which are the business of the result.
+    The formula is written once, over an array namespace; what it returns is the loss of each
+    element, before weights, mask and reduction, which are the business of the result.
 
     Parameters
     ----------
     *given : callable or str
-        The formula itself, for a pointwise loss: ``formula(xp, pred, target, /, *, parameter=default, ...)``. Or gufunc
-        signatures such as ``"(class),()->()"``, one for each way to call the loss: then a decorator is returned, for a
-        formula that is handed the position of its core axes after `xp`, and reduces over them. The name of a core dimension
-        is the name of the option that says where it is: ``class_axis``. Arrays that may be missing come after the slash, with
-        None as default: ``formula(xp, pred, target, /, offset=None, *, parameter=default, ...)``.
+        The formula itself, for a pointwise loss: ``formula(xp, pred, target, /, *,
+        parameter=default, ...)``. Or gufunc signatures such as ``"(class),()->()"``, one for each
+        way to call the loss: then a decorator is returned, for a formula that is handed the
+        position of its core axes after `xp`, and reduces over them. The name of a core dimension is
+        the name of the option that says where it is: ``class_axis``. Arrays that may be missing
+        come after the slash, with None as default: ``formula(xp, pred, target, /, offset=None, *,
+        parameter=default, ...)``.
     predicted : int or tuple of str, default 1
-        How many of the arrays, from the first, are predictions, or their names: derivatives are taken with respect to these.
+        How many of the arrays, from the first, are predictions, or their names: derivatives are
+        taken with respect to these.
     steps : str, optional
-        The core dimension that the formula goes along step by step. On NumPy more losses are then evaluated together: each step
-        has its share of the arrays.
+        The core dimension that the formula goes along step by step. On NumPy more losses are then
+        evaluated together: each step has its share of the arrays.
     temporaries : int, default 32
-        How many arrays like the predictions, of their dtype, the formula and its derivatives hold at once, at most. NumPy
-        evaluates blocks that are the larger the fewer these are: all of them together take 8 MiB.
+        How many arrays like the predictions, of their dtype, the formula and its derivatives hold
+        at once, at most. NumPy evaluates blocks that are the larger the fewer these are: all of
+        them together take 8 MiB.
 
     Returns
     -------
     Loss
-        The loss, with the methods `value_and_grad`, `grad` and `grad_and_hess`. Annotations of the formula (`typing.Real`,
-        `typing.Positive`, ...) say its domains, which are checked.
+        The loss, with the methods `value_and_grad`, `grad` and `grad_and_hess`. Annotations of the
+        formula (`typing.Real`, `typing.Positive`, ...) say its domains, which are checked.
 
     Raises
     ------
@@ -384,5 +437,7 @@ def loss(*given: Any, predicted: int | tuple[str, ...] = 1, steps: str = "", tem
     if len(given) == 1 and callable(given[0]):
         return Loss(given[0], (), predicted, steps, temporaries)
     if not all(isinstance(layout, str) for layout in given):
-        raise TypeError(f"loss decorates one formula, or takes gufunc signatures such as '(class),()->()', not {given!r}")
+        raise TypeError(
+            f"loss decorates one formula, or takes gufunc signatures such as '(class),()->()', not {given!r}"
+        )
     return lambda formula: Loss(formula, given, predicted, steps, temporaries)

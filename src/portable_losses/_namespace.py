@@ -1,7 +1,8 @@
 """The namespace as formulas see it: the array API standard, with the gaps of the libraries filled.
 
-A formula is written in the plain standard. Where a library does not keep the standard's promise, or keeps it at a price,
-its namespace is mended here, one small function a gap, with the reason and, where there is one, the upstream link.
+A formula is written in the plain standard. Where a library does not keep the standard's promise, or
+keeps it at a price, its namespace is mended here, one small function a gap, with the reason and,
+where there is one, the upstream link.
 """
 
 import sys
@@ -27,7 +28,7 @@ _mended_libraries: dict[Any, Namespace] = {}
 
 
 def namespace_of(array: Array) -> Namespace | None:
-    """Give the namespace that formulas use on an array, or None for what belongs to no array library."""
+    """Return the namespace that formulas use on an array, or None for what belongs to no array library."""
     kind = type(array)
     if kind not in _namespaces:
         torch = sys.modules.get("torch")
@@ -40,37 +41,47 @@ def namespace_of(array: Array) -> Namespace | None:
         else:
             library = array_api_compat.array_namespace(array)
             if library not in _mended_libraries:
-                _mended_libraries[library] = numpy if array_api_compat.is_numpy_namespace(library) else _mended(library)
+                _mended_libraries[library] = (
+                    numpy if array_api_compat.is_numpy_namespace(library) else _mended(library)
+                )
             _namespaces[kind] = _mended_libraries[library]
     return _namespaces[kind]
 
 
 def device_of(array: Array) -> Any:
-    """Give the device of an array, None where the library has no such thing, or none yet (a traced array)."""
+    """Return the device of an array, None where the library has no such thing, or none yet (a traced array)."""
     return getattr(array, "device", None)
 
 
 def name_of(xp: Namespace) -> str:
-    """Give the name of the library behind a namespace: ``"torch"``, ``"jax.numpy"``, ..."""
+    """Return the name of the library behind a namespace: ``"torch"``, ``"jax.numpy"``, ..."""
     name: str = xp.__name__
     return name.removeprefix("array_api_compat.")
 
 
 def default_dtype(xp: Namespace, array: Array, kind: str) -> Any:
-    """Give the dtype that a library takes where nothing is said (`kind` as in the standard), on the device of an array."""
+    """Return the dtype that a library takes where nothing is said (`kind` as in the standard), on the device of an array."""
     if xp is numpy:
         return _NUMPY_DEFAULTS[kind]
     return xp.__array_namespace_info__().default_dtypes(device=device_of(array))[kind]
 
 
 def wide_dtype(xp: Namespace, array: Array) -> Any:
-    """Give float64 where the device of an array has it, otherwise the dtype of the array."""
-    return xp.__array_namespace_info__().dtypes(device=device_of(array), kind="real floating").get("float64", array.dtype)
+    """Return float64 where the device of an array has it, otherwise the dtype of the array."""
+    return (
+        xp.__array_namespace_info__()
+        .dtypes(device=device_of(array), kind="real floating")
+        .get("float64", array.dtype)
+    )
 
 
 def scalar(xp: Namespace, number: Any, dtype: Any, like: Array) -> Array:
     """Make a 0-d array of a Python number, on the device of an array."""
-    return np.asarray(number, dtype) if xp is numpy else xp.asarray(number, dtype=dtype, device=device_of(like))
+    return (
+        np.asarray(number, dtype)
+        if xp is numpy
+        else xp.asarray(number, dtype=dtype, device=device_of(like))
+    )
 
 
 def cast(xp: Namespace, array: Array, dtype: Any) -> Array:
@@ -79,38 +90,42 @@ def cast(xp: Namespace, array: Array, dtype: Any) -> Array:
 
 
 def pick(xp: Namespace, values: Array, labels: Array, axis: int) -> Array:
-    """Give from each row of `values`, which lies along `axis`, the entry that its label names."""
-    if xp is numpy and axis in (0, -1):  # a third of the time of its take_along_axis, which is written in Python
+    """Return from each row of `values`, which lies along `axis`, the entry that its label names."""
+    # a third of the time of its take_along_axis, which is written in Python
+    if xp is numpy and axis in (0, -1):
         return values.reshape(-1).take(_counted(values, labels, axis)).reshape(labels.shape)
     picked = xp.take_along_axis(values, _with_axis(labels, axis), axis=axis)
     return picked[..., 0] if axis == -1 else picked[0, ...]
 
 
 def _counted(values: Array, labels: Array, axis: int) -> Array:
-    """Give where the entries that labels name are among those of a NumPy array, counted in C order."""
+    """Return where the entries that labels name are among those of a NumPy array, counted in C order."""
     row, label = np.arange(labels.size), labels.reshape(-1)
     return row * values.shape[-1] + label if axis else label * labels.size + row
 
 
 def _with_axis(labels: Array, axis: int) -> Array:
-    # By an index: expand_dims fails on a Dask array whose shape is not known. Core axes are first or last.
+    # By an index: expand_dims fails on a Dask array whose shape is not known. Core axes are first
+    # or last.
     return labels[..., None] if axis == -1 else labels[None, ...]
 
 
 def one_hot(xp: Namespace, labels: Array, like: Array, axis: int) -> Array:
-    """Say for each entry of the rows of `like`, which lie along `axis`, whether its label names it."""
+    """Return for each entry of the rows of `like`, which lie along `axis`, whether its label names it."""
     return _with_axis(labels, axis) == places(xp, axis, like, labels.dtype)
 
 
 def places(xp: Namespace, axis: int, like: Array, dtype: Any = None) -> Array:
-    """Give the numbers from 0 along an axis of an array, in a shape that broadcasts with it."""
+    """Return the numbers from 0 along an axis of an array, in a shape that broadcasts with it."""
     shape = [1] * like.ndim
     shape[axis] = -1
-    return xp.reshape(xp.arange(like.shape[axis], dtype=dtype, device=device_of(like)), tuple(shape))
+    return xp.reshape(
+        xp.arange(like.shape[axis], dtype=dtype, device=device_of(like)), tuple(shape)
+    )
 
 
 def entry(xp: Namespace, x: Array, place: Array) -> Array:
-    """Give from each row, along the last axis, the number at a place, 0 where that is not in the row."""
+    """Return from each row, along the last axis, the number at a place, 0 where that is not in the row."""
     inside = (place >= 0) & (place < x.shape[-1])
     return xp.where(inside, pick(xp, x, xp.where(inside, place, 0), -1), 0.0)
 
@@ -118,12 +133,16 @@ def entry(xp: Namespace, x: Array, place: Array) -> Array:
 def with_entry(xp: Namespace, x: Array, place: Array, number: Any, axis: Axis = -1) -> Array:
     """Put a number, or one for each row, at a place of each row, which lies along an axis, if the row has that place.
 
-    NumPy writes it into the array, which has to be one that nobody else needs: a selection would be a pass over all of it.
+    NumPy writes it into the array, which has to be one that nobody else needs: a selection would be
+    a pass over all of it.
     """
     if xp is numpy:
         where, inside = _counted(x, place, axis), (place >= 0) & (place < x.shape[axis])
         if not np.all(inside):
-            where, number = where[np.reshape(inside, -1)], np.broadcast_to(number, place.shape)[inside]
+            where, number = (
+                where[np.reshape(inside, -1)],
+                np.broadcast_to(number, place.shape)[inside],
+            )
         x.put(where, number)  # through a copy, if the array is in another order
         return x
     number = _with_axis(number, axis) if hasattr(number, "shape") else number
@@ -131,9 +150,10 @@ def with_entry(xp: Namespace, x: Array, place: Array, number: Any, axis: Axis = 
 
 
 def neighbours(xp: Namespace, axis: int, x: Array, by: int, fill: float | None) -> Array:
-    """Give for each entry the one that is so many places after it (before it, if less than 0), and `fill` where there is none.
+    """Return for each entry the one that is so many places after it (before it, if less than 0), and `fill` where there is none.
 
-    None stands for what is there itself. They are taken, and not joined, which Dask can do with rows of unknown number.
+    None stands for what is there itself. They are taken, and not joined, which Dask can do with
+    rows of unknown number.
     """
     size = x.shape[axis]
     if xp is numpy and fill is not None:
@@ -142,7 +162,9 @@ def neighbours(xp: Namespace, axis: int, x: Array, by: int, fill: float | None) 
         outer[..., max(-by, 0) : max(size - by, 0)] = inner[..., max(by, 0) : max(size + by, 0)]
         return result
     place = xp.arange(size, device=device_of(x))
-    taken = xp.take(x, xp.where((place + by < 0) | (place + by >= size), place, place + by), axis=axis)
+    taken = xp.take(
+        x, xp.where((place + by < 0) | (place + by >= size), place, place + by), axis=axis
+    )
     if fill is None:
         return taken
     source = places(xp, axis, x) + by
@@ -150,7 +172,7 @@ def neighbours(xp: Namespace, axis: int, x: Array, by: int, fill: float | None) 
 
 
 def stable_order(xp: Namespace, axis: int, x: Array) -> Array:
-    """Give where each place of a row finds its entry, in rising order; equal ones stay in the order of the row."""
+    """Return where each place of a row finds its entry, in rising order; equal ones stay in the order of the row."""
     return xp.argsort(x, axis=axis, stable=True)  # the default of the standard, but not of NumPy
 
 
@@ -188,7 +210,9 @@ def _mended(library: Namespace) -> Namespace:
 
 def _with(library: Namespace, **mended: Any) -> ModuleType:
     module = ModuleType(library.__name__, library.__doc__)
-    module.__dict__.update({name: value for name, value in vars(library).items() if name not in vars(module)})
+    module.__dict__.update(
+        {name: value for name, value in vars(library).items() if name not in vars(module)}
+    )
     module.__dict__.update(mended)
     return module
 
@@ -196,17 +220,24 @@ def _with(library: Namespace, **mended: Any) -> ModuleType:
 def _numpy_where(condition: Array, x1: Array, x2: Array, /) -> Array:
     """Select without a branch: `numpy.where` costs 4 ns an element on a mask without pattern, this 0.4.
 
-    The mask, spread to all bits, selects between the two bit patterns: ``x2 ^ ((x1 ^ x2) & mask)``. Most masks of formulas are
-    for edges that data seldom have: where nothing is selected, `x2` is handed back as it is, for no formula writes into arrays.
+    The mask, spread to all bits, selects between the two bit patterns: ``x2 ^ ((x1 ^ x2) & mask)``.
+    Most masks of formulas are for edges that data seldom have: where nothing is selected, `x2` is
+    handed back as it is, for no formula writes into arrays.
     """
     if condition.size < _SMALL:
         return np.where(condition, x1, x2)
     dtypes = {x.dtype for x in (x1, x2) if isinstance(x, np.ndarray)}
     dtype = dtypes.pop() if len(dtypes) == 1 else None
     bits = _BITS.get(dtype)
-    if bits is None or not all(isinstance(x, np.ndarray) or type(x) in (int, float) for x in (x1, x2)):
+    if bits is None or not all(
+        isinstance(x, np.ndarray) or type(x) in (int, float) for x in (x1, x2)
+    ):
         return np.where(condition, x1, x2)
-    if np.shape(x2) == condition.shape and np.shape(x1) in ((), condition.shape) and not condition.any():
+    if (
+        np.shape(x2) == condition.shape
+        and np.shape(x1) in ((), condition.shape)
+        and not condition.any()
+    ):
         return x2
     mask = condition.view(np.int8).astype(bits)
     if not isinstance(x1, np.ndarray) and x1 == 0 and copysign(1, x1) > 0:
@@ -240,7 +271,8 @@ def _jax_recorded(*call: Any) -> Array | None:
 def _jax_abs(library: Namespace) -> Callable[[Array], Array]:
     """Have derivative 0 at 0, as the registered derivatives and torch do: JAX says 1 (jax-ml/jax#37820).
 
-    The value is JAX's own. A selection in its place is what XLA's fast kernels for a CPU do not know: ten times the time.
+    The value is JAX's own. A selection in its place is what XLA's fast kernels for a CPU do not
+    know: ten times the time.
     """
     import jax
 
@@ -250,7 +282,9 @@ def _jax_abs(library: Namespace) -> Callable[[Array], Array]:
     return mended
 
 
-def _jax_bounded(function: Callable[..., Array], beyond: Callable[..., Array]) -> Callable[..., Array]:
+def _jax_bounded(
+    function: Callable[..., Array], beyond: Callable[..., Array]
+) -> Callable[..., Array]:
     """Have derivative 0 where a number is chosen, as torch has: JAX multiplies by 0, which is NaN where it multiplies inf.
 
     As in `_jax_abs` the value is JAX's own.
@@ -276,7 +310,9 @@ def _dask_clip(library: Namespace, x: Array, low: Any, high: Any, /) -> Array:
     return library.minimum(library.maximum(x, low), high)
 
 
-def _dask_max(library: Namespace, x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> Array:
+def _dask_max(
+    library: Namespace, x: Array, /, *, axis: int | None = None, keepdims: bool = False
+) -> Array:
     """Have no objection to rows that are not there: Dask reduces an empty batch of them in a way that NumPy refuses."""
     if axis is None or x.shape[axis] == 0 or 0 not in x.shape:
         return library.max(x, axis=axis, keepdims=keepdims)
@@ -298,7 +334,16 @@ def _dask_take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Arr
     rows[axis], result[axis] = row, chosen
     # Of the arrays in the blocks, which need not be NumPy's, NumPy calls their own function.
     return dask.array.blockwise(
-        np.take_along_axis, result, x, rows, indices, result, axis=axis, dtype=x.dtype, concatenate=True, meta=x._meta
+        np.take_along_axis,
+        result,
+        x,
+        rows,
+        indices,
+        result,
+        axis=axis,
+        dtype=x.dtype,
+        concatenate=True,
+        meta=x._meta,
     )
 
 
@@ -309,25 +354,36 @@ def _dask_in_chunks(*given: Any) -> Any:
     return _chunks.evaluated(*given)
 
 
-def _strict_argsort(library: Namespace, x: Array, /, *, axis: int = -1, stable: bool = True) -> Array:
+def _strict_argsort(
+    library: Namespace, x: Array, /, *, axis: int = -1, stable: bool = True
+) -> Array:
     """Sort on a device that has int64, of which the result is: array-api-strict (2.6.1) keeps it also on one that has not."""
     index = library.__array_namespace_info__().default_dtypes(device=x.device)["indexing"]
     order = library.argsort(x.to_device(library.Device("CPU_DEVICE")), axis=axis, stable=stable)
     return library.astype(order, index).to_device(x.device)
 
 
-def _numpy_sum(x: Array, /, *, axis: Axis | None = None, dtype: Any = None, keepdims: bool = False) -> Array:
+def _numpy_sum(
+    x: Array, /, *, axis: Axis | None = None, dtype: Any = None, keepdims: bool = False
+) -> Array:
     """Add up without the Python of `numpy.sum`, which takes three times as long as four numbers do."""
     total: Array = np.add.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)  # type: ignore[call-overload]
     return total
 
 
 def _numpy_max(x: Array, /, *, axis: Axis | None = None, keepdims: bool = False) -> Array:
-    """Give the largest; see `_numpy_sum`."""
+    """Return the largest; see `_numpy_sum`."""
     largest: Array = np.maximum.reduce(x, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
     return largest
 
 
-numpy: Namespace = _with(np, where=_numpy_where, minimum=_numpy_minimum, maximum=_numpy_maximum, sum=_numpy_sum, max=_numpy_max)
+numpy: Namespace = _with(
+    np,
+    where=_numpy_where,
+    minimum=_numpy_minimum,
+    maximum=_numpy_maximum,
+    sum=_numpy_sum,
+    max=_numpy_max,
+)
 _namespaces[np.ndarray] = numpy
 _mended_libraries[np] = numpy

@@ -20,14 +20,14 @@ def pieces(xp: Namespace, axis: Axis, rows: Array) -> Iterator[slice]:
 
 
 def against(axis: Axis, rows: Array, piece: slice) -> tuple[Array, Array]:
-    """Give a piece of the entries on an axis of its own, before that of the entries, and all of them, so that they broadcast."""
+    """Return a piece of the entries on an axis of its own, before that of the entries, and all of them, so that they broadcast."""
     if axis == 0:
         return rows[piece, None, ...], rows[None, ...]
     return rows[..., piece, None], rows[..., None, :]
 
 
 def piece_axis(axis: Axis) -> int:
-    """Give the axis along which a piece lies."""
+    """Return the axis along which a piece lies."""
     return 0 if axis == 0 else -2
 
 

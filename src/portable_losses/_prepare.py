@@ -77,7 +77,9 @@ class Call:
         At each step there may be as many as in all other dimensions.
         """
         if steps := self.signature.steps:
-            return self.sizes[steps] * sum(size for core, size in self.sizes.items() if core != steps)
+            return self.sizes[steps] * sum(
+                size for core, size in self.sizes.items() if core != steps
+            )
         rows = (self.signature.core, *self.signature.shared) if self.core else ()
         return max([1, *(prod([self.sizes.get(core, 1) for core in cores]) for cores in rows)])
 
@@ -87,7 +89,7 @@ class Call:
         return self.sizes.get("class")
 
     def limit(self, domain: Domain) -> int | None:
-        """Give how many integers from 0 a domain of labels or lengths has; None where labels are only names."""
+        """Return how many integers from 0 a domain of labels or lengths has; None where labels are only names."""
         return self.sizes[domain.counted] + 1 if domain.counted else self.classes
 
 
@@ -96,7 +98,11 @@ def prepare(signature: Signature, arguments: Sequence[Any], given: Mapping[str, 
     parameters, options = _settings(signature, given)
     _count(signature, arguments)
     name = signature.name
-    extras = {key: options[key] for key in ("weights", "where", "class_weights") if options.get(key) is not None}
+    extras = {
+        key: options[key]
+        for key in ("weights", "where", "class_weights")
+        if options.get(key) is not None
+    }
     xp, arrays, extras = read_arrays(signature, arguments, extras)
     pred = arrays[0]
     if pred.ndim < min(len(way[0]) for way in signature.ways):
@@ -116,13 +122,19 @@ def prepare(signature: Signature, arguments: Sequence[Any], given: Mapping[str, 
             place = tuple(range(len(cores)))
         else:
             left = places_left(signature, way, i, first, options)
-            place = () if isinstance(arrays[i], NUMBER) else left or places_of(signature, cores, arrays[i], options)
+            place = (
+                ()
+                if isinstance(arrays[i], NUMBER)
+                else left or places_of(signature, cores, arrays[i], options)
+            )
         first = first if i else place
         if place and place != tuple(range(arrays[i].ndim - len(place), arrays[i].ndim)):
             arrays[i] = xp.moveaxis(arrays[i], place, tuple(range(-len(place), 0)))
         merge = None
         if len(place) > len(cores):
-            arrays[i], merge = merged(signature, i, cores, xp, arrays[i], place, options, merged_sizes, arguments)
+            arrays[i], merge = merged(
+                signature, i, cores, xp, arrays[i], place, options, merged_sizes, arguments
+            )
             place = tuple(range(arrays[i].ndim - len(cores), arrays[i].ndim))
         places.append(place)
         merges.append(merge)
@@ -135,31 +147,45 @@ def prepare(signature: Signature, arguments: Sequence[Any], given: Mapping[str, 
         floating(name, signature.arguments[i], xp, pred if isinstance(x, NUMBER) else x)
         for i, x in zip(signature.predicted, predictions, strict=True)
     ]
-    dtype, result = kinds[0] if len(kinds) == 1 else (xp.result_type(*each) for each in zip(*kinds, strict=True))
+    dtype, result = (
+        kinds[0]
+        if len(kinds) == 1
+        else (xp.result_type(*each) for each in zip(*kinds, strict=True))
+    )
     domains = signature.domains_for(way, parameters)
     for i, domain in enumerate(domains):
         if i not in signature.predicted and not isinstance(arrays[i], NUMBER):
             check_kind(signature, i, xp, arrays[i], domain)
     shapes = [() if isinstance(x, NUMBER) else tuple(x.shape) for x in predictions]
-    broadcast = [sharing[i] or isinstance(x, NUMBER) for i, x in zip(signature.predicted, predictions, strict=True)]
+    broadcast = [
+        sharing[i] or isinstance(x, NUMBER)
+        for i, x in zip(signature.predicted, predictions, strict=True)
+    ]
     for i, domain in enumerate(domains):
         if isinstance(arrays[i], NUMBER):
             arrays[i] = filled(signature, i, xp, arrays[i], domain, dtype, pred, loop)
         elif sharing[i]:
             arrays[i] = spread(xp, arrays[i], pred, loop)
     if options.get("ignore_index") is not None and not domains[signature.target].labels:
-        raise ValueError(f"{name}: ignore_index goes with labels, and these are probabilities: leave rows out with `where`")
+        raise ValueError(
+            f"{name}: ignore_index goes with labels, and these are probabilities: leave rows out with `where`"
+        )
     return Call(
         signature=signature,
         xp=xp,
         arrays=arrays,
         domains=domains,
         parameters=parameters,
-        sequences={key: _along_last(name, key, value, xp, pred) for key, value in sequences.items()},
+        sequences={
+            key: _along_last(name, key, value, xp, pred) for key, value in sequences.items()
+        },
         dtype=dtype,
         results=[result for _, result in kinds],
         result=result,
-        shared=[shape if some and shape != loop else None for shape, some in zip(shapes, broadcast, strict=True)],
+        shared=[
+            shape if some and shape != loop else None
+            for shape, some in zip(shapes, broadcast, strict=True)
+        ],
         loop=loop,
         cores=signature.ways[way],
         core=core,
@@ -175,8 +201,10 @@ def prepare(signature: Signature, arguments: Sequence[Any], given: Mapping[str, 
     )
 
 
-def _shares(signature: Signature, arrays: list[Array], i: int, sequences: Mapping[str, Any]) -> bool:
-    """Say whether an array broadcasts to the first; a target without the axis of a sequence of parameters is given that axis."""
+def _shares(
+    signature: Signature, arrays: list[Array], i: int, sequences: Mapping[str, Any]
+) -> bool:
+    """Return whether an array broadcasts to the first; a target without the axis of a sequence of parameters is given that axis."""
     if isinstance(arrays[i], NUMBER) or i == 0:
         return False
     if sequences and i not in signature.predicted and arrays[i].ndim == arrays[0].ndim - 1:
@@ -185,10 +213,13 @@ def _shares(signature: Signature, arrays: list[Array], i: int, sequences: Mappin
     return signature.domains[0][i].shared and i not in signature.common
 
 
-def _along_last(name: str, key: str, numbers: tuple[float, ...], xp: Namespace, pred: Array) -> Array:
+def _along_last(
+    name: str, key: str, numbers: tuple[float, ...], xp: Namespace, pred: Array
+) -> Array:
     """Make an array of a sequence of parameters, one for each entry of the last axis of the predictions.
 
-    It has the digits of Python's numbers where the device has them: 1 - 0.999 loses three of those of float32.
+    It has the digits of Python's numbers where the device has them: 1 - 0.999 loses three of those
+    of float32.
     """
     if pred.ndim == 0 or (known(pred.shape[-1]) and pred.shape[-1] != len(numbers)):
         raise ValueError(
@@ -201,7 +232,13 @@ def _along_last(name: str, key: str, numbers: tuple[float, ...], xp: Namespace, 
 
 
 def _modifier(
-    name: str, key: str, extras: Mapping[str, Any], xp: Namespace, dtype: Any, pred: Array, loop: tuple[int, ...]
+    name: str,
+    key: str,
+    extras: Mapping[str, Any],
+    xp: Namespace,
+    dtype: Any,
+    pred: Array,
+    loop: tuple[int, ...],
 ) -> Array | None:
     """Check weights or a mask; a number becomes an array."""
     given = extras.get(key)
@@ -211,16 +248,22 @@ def _modifier(
         if key == "where" and not isinstance(given, (bool, np.bool_)):
             raise TypeError(f"{name}: where must be a boolean array (what to keep), got {given!r}")
         if given < 0:
-            raise ValueError(f"{name}: weights must hold weights from 0 upwards, but weights is {given!r}")
+            raise ValueError(
+                f"{name}: weights must hold weights from 0 upwards, but weights is {given!r}"
+            )
         return scalar(xp, given, dtype, pred)
     if key == "where" and not is_kind(xp, given.dtype, "bool"):
-        raise TypeError(f"{name}: where must be a boolean array (what to keep), its dtype is {given.dtype}: pass `where != 0`")
+        raise TypeError(
+            f"{name}: where must be a boolean array (what to keep), its dtype is {given.dtype}: pass `where != 0`"
+        )
     check_real(name, key, xp, given)
     check_broadcast(name, key, given, loop)
     return given
 
 
-def _class_weights(name: str, extras: Mapping[str, Any], xp: Namespace, classes: int | None) -> Array | None:
+def _class_weights(
+    name: str, extras: Mapping[str, Any], xp: Namespace, classes: int | None
+) -> Array | None:
     given = extras.get("class_weights")
     if given is None:
         return None
@@ -237,29 +280,40 @@ def _class_weights(name: str, extras: Mapping[str, Any], xp: Namespace, classes:
     return given
 
 
-def _settings(signature: Signature, given: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, Any]]:
+def _settings(
+    signature: Signature, given: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], dict[str, Any]]:
     options = dict(signature.options)
     parameters = signature.defaults
     for key, value in given.items():
         if key in signature.parameters:
-            parameters = {**parameters, key: check_parameter(signature.name, signature.parameters[key], value)}
+            parameters = {
+                **parameters,
+                key: check_parameter(signature.name, signature.parameters[key], value),
+            }
         elif key in options:
             options[key] = value
         else:
             _unknown_option(signature, key)
     missing = signature.parameters.keys() - parameters.keys()
     if missing:
-        raise TypeError(f"{signature.name}: the parameter {min(missing)} has no default and must be given")
+        raise TypeError(
+            f"{signature.name}: the parameter {min(missing)} has no default and must be given"
+        )
     if not isinstance(options["reduction"], str) or options["reduction"] not in REDUCTIONS:
         hint = (
             "; a mean over the batch is reduction='mean' here, whatever the loss"
             if str(options["reduction"]) == "batchmean"
             else ""
         )
-        raise ValueError(f"{signature.name}: reduction must be 'mean', 'sum' or 'none', got {options['reduction']!r}{hint}")
+        raise ValueError(
+            f"{signature.name}: reduction must be 'mean', 'sum' or 'none', got {options['reduction']!r}{hint}"
+        )
     ignored = options.get("ignore_index")
     if ignored is not None and not isinstance(ignored, Integral):
-        raise TypeError(f"{signature.name}: ignore_index must be an integer label or None, got {ignored!r}")
+        raise TypeError(
+            f"{signature.name}: ignore_index must be an integer label or None, got {ignored!r}"
+        )
     return parameters, options
 
 

@@ -27,11 +27,13 @@ def converted_target(call: Call, raw: Array) -> Array:
 
 
 def _converted(call: Call, array: Array, domain: Domain) -> Array:
-    return cast(call.xp, array, default_dtype(call.xp, array, "indexing") if domain.integer else call.dtype)
+    return cast(
+        call.xp, array, default_dtype(call.xp, array, "indexing") if domain.integer else call.dtype
+    )
 
 
 def weigh(call: Call, target: Array, weights: Array | None, where: Array | None) -> Array | None:
-    """Give the weight of each loss, 0 for what is left out; None where all count alike."""
+    """Return the weight of each loss, 0 for what is left out; None where all count alike."""
     xp = call.xp
     if call.ignore_index is not None:
         kept = target != call.ignore_index
@@ -51,12 +53,18 @@ def _class_weight(call: Call, target: Array) -> Array:
     class_weights = cast(xp, call.class_weights, call.dtype)
     if not call.domains[call.signature.target].labels:
         return xp.sum(target * class_weights, axis=-1)
-    label = xp.where(strayed(call, call.domains[call.signature.target], target) == 0, target, xp.zeros_like(target))
-    return pick(xp, xp.broadcast_to(class_weights, (*label.shape, class_weights.shape[0])), label, -1)
+    label = xp.where(
+        strayed(call, call.domains[call.signature.target], target) == 0,
+        target,
+        xp.zeros_like(target),
+    )
+    return pick(
+        xp, xp.broadcast_to(class_weights, (*label.shape, class_weights.shape[0])), label, -1
+    )
 
 
 def strayed(call: Call, domain: Domain, values: Array) -> Array:
-    """Give 1 for labels that name no class, or lengths longer than what they measure, and 0 for all others."""
+    """Return 1 for labels that name no class, or lengths longer than what they measure, and 0 for all others."""
     limit, xp = call.limit(domain), call.xp
     assert limit is not None
     far = xp.abs(xp.clip(values, -1, limit) - xp.clip(values, 0, limit - 1))
@@ -64,9 +72,10 @@ def strayed(call: Call, domain: Domain, values: Array) -> Array:
 
 
 def doubt(call: Call, stray: Array) -> Array:
-    """Give NaN for what has strayed, and 0 elsewhere: what is to be added to it.
+    """Return NaN for what has strayed, and 0 elsewhere: what is to be added to it.
 
-    On JAX as the root of a negative number: with a comparison XLA takes three times as long for the losses of rows.
+    On JAX as the root of a negative number: with a comparison XLA takes three times as long for the
+    losses of rows.
     """
     xp, stray = call.xp, cast(call.xp, stray, call.dtype)
     if name_of(xp) == "jax.numpy":
@@ -75,7 +84,7 @@ def doubt(call: Call, stray: Array) -> Array:
 
 
 def beyond(call: Call, i: int, arrays: list[Array]) -> Array | None:
-    """Say which entries of an array lie beyond the lengths that another says, None where it has no such lengths."""
+    """Return which entries of an array lie beyond the lengths that another says, None where it has no such lengths."""
     until = call.domains[i].until
     if until not in call.signature.arguments:
         return None
@@ -87,7 +96,8 @@ def beyond(call: Call, i: int, arrays: list[Array]) -> Array | None:
 def without_left_out(call: Call, arrays: list[Array], weight: Array | None) -> list[Array]:
     """Put a value inside the domain in place of what is left out: by the mask, by its label, or by a weight of 0.
 
-    To multiply the loss by 0 would not do: 0 * inf and 0 * NaN are NaN, in the value and in the derivative.
+    To multiply the loss by 0 would not do: 0 * inf and 0 * NaN are NaN, in the value and in the
+    derivative.
     """
     if weight is None:
         return arrays
@@ -96,7 +106,11 @@ def without_left_out(call: Call, arrays: list[Array], weight: Array | None) -> l
     return [
         x
         if i in call.signature.common
-        else xp.where(keep[(..., *(None,) * len(place))], x, xp.full_like(x, int(domain.safe) if domain.integer else domain.safe))
+        else xp.where(
+            keep[(..., *(None,) * len(place))],
+            x,
+            xp.full_like(x, int(domain.safe) if domain.integer else domain.safe),
+        )
         for i, (x, domain, place) in enumerate(zip(arrays, call.domains, call.places, strict=True))
     ]
 
@@ -104,7 +118,8 @@ def without_left_out(call: Call, arrays: list[Array], weight: Array | None) -> l
 def with_labels_inside(call: Call, arrays: list[Array]) -> tuple[list[Array], Array | None]:
     """Put label 0 in place of labels that name no class, and say where: there the result is NaN, but for what is beyond lengths.
 
-    Left to the libraries a stray label raises, wraps around, is clamped, or reads what lies beyond. So it is with lengths.
+    Left to the libraries a stray label raises, wraps around, is clamped, or reads what lies beyond.
+    So it is with lengths.
     """
     stray = None
     inside = list(arrays)
@@ -135,13 +150,16 @@ def reduced(call: Call, value: Array, weight: Array | None) -> Array:
     count = _count(call, value, weight)
     if isinstance(count, int):
         return total / count if count else total * nan
-    # The gradient of 0/0 is NaN, and NaN * 0 is what would reach the elements left out: divide by 1, then put NaN.
+    # The gradient of 0/0 is NaN, and NaN * 0 is what would reach the elements left out: divide by
+    # 1, then put NaN.
     nothing = count == 0
-    return xp.where(nothing, xp.full_like(total, nan), total / xp.where(nothing, xp.ones_like(count), count))
+    return xp.where(
+        nothing, xp.full_like(total, nan), total / xp.where(nothing, xp.ones_like(count), count)
+    )
 
 
 def scaled(call: Call, derivative: Array, value: Array, weight: Array | None, cores: int) -> Array:
-    """Give the gradient of the reduced loss: the derivative of each loss times its share in the result."""
+    """Return the gradient of the reduced loss: the derivative of each loss times its share in the result."""
     xp = call.xp
     inner = (None,) * cores
     if weight is not None:
@@ -174,7 +192,7 @@ def gathered(call: Call, gradient: Array, own: tuple[int, ...]) -> Array:
 
 
 def shared_axes(own: tuple[int, ...], loops: int) -> tuple[int, ...]:
-    """Give the loop axes along which numbers are shared that came in a shape of their own."""
+    """Return the loop axes along which numbers are shared that came in a shape of their own."""
     lead = loops - len(own)
     return (*range(lead), *(lead + i for i, size in enumerate(own) if known(size) and size == 1))
 
@@ -197,8 +215,9 @@ def _total(call: Call, value: Array, keepdims: bool = False) -> Array:
 def block_sum(values: Array) -> Any:
     """Add up a NumPy block, float32 in float64.
 
-    A sum in float32 loses digits, and a cast of the whole block costs as much as a loss. So the block is first folded in half a
-    few times, which is exact for equal values and rounds others once a fold; the rest is cast.
+    A sum in float32 loses digits, and a cast of the whole block costs as much as a loss. So the
+    block is first folded in half a few times, which is exact for equal values and rounds others
+    once a fold; the rest is cast.
     """
     if values.size <= _FEW:
         return sum(values.ravel().tolist())
@@ -213,9 +232,12 @@ def block_sum(values: Array) -> Any:
     total = np.add.reduce(folded, dtype=np.float64)
     if isfinite(total):
         return total
-    return np.add.reduce(values, axis=None, dtype=np.float64)  # a fold may overflow where the sum does not
+    # a fold may overflow where the sum does not
+    return np.add.reduce(values, axis=None, dtype=np.float64)
 
 
 def block_sum_over(values: Array, axes: tuple[int, ...]) -> Array:
     """Add up a NumPy block over some of its axes, which stay with size 1, float32 in float64."""
-    return np.add.reduce(values, axis=axes, dtype=np.result_type(values.dtype, np.float64), keepdims=True)
+    return np.add.reduce(
+        values, axis=axes, dtype=np.result_type(values.dtype, np.float64), keepdims=True
+    )

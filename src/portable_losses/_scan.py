@@ -18,7 +18,13 @@ Step = Callable[[Arrays, Arrays], tuple[Arrays, Arrays]]
 
 
 def scan(
-    xp: Namespace, step: Step, carried: Arrays, sequences: Arrays, *, reverse: bool = False, remember: bool = True
+    xp: Namespace,
+    step: Step,
+    carried: Arrays,
+    sequences: Arrays,
+    *,
+    reverse: bool = False,
+    remember: bool = True,
 ) -> tuple[Arrays, Arrays]:
     """Take a step for each entry of the sequences, along their first axis.
 
@@ -27,8 +33,8 @@ def scan(
     xp : namespace
         The namespace of the arrays.
     step : callable
-        ``carried, results = step(carried, entries)``. What is carried keeps its shapes and dtypes, and the results have the
-        same at each step.
+        ``carried, results = step(carried, entries)``. What is carried keeps its shapes and dtypes,
+        and the results have the same at each step.
     carried : tuple of arrays
         What the first step starts from.
     sequences : tuple of arrays
@@ -36,8 +42,8 @@ def scan(
     reverse : bool, default False
         Whether the last entry comes first.
     remember : bool, default True
-        Whether autodiff keeps what a step computes. False: it takes the step once more, which needs less memory where steps
-        are few and large.
+        Whether autodiff keeps what a step computes. False: it takes the step once more, which needs
+        less memory where steps are few and large.
 
     Returns
     -------
@@ -63,10 +69,14 @@ def scan(
     for i in order:
         carried, results = step(carried, tuple(sequence[i, ...] for sequence in sequences))
         steps.append(results)
-    return carried, tuple(xp.stack(results[::-1] if reverse else results) for results in zip(*steps, strict=True))
+    return carried, tuple(
+        xp.stack(results[::-1] if reverse else results) for results in zip(*steps, strict=True)
+    )
 
 
-def _scan_in_place(step: Step, carried: Arrays, sequences: Arrays, order: range) -> tuple[Arrays, Arrays]:
+def _scan_in_place(
+    step: Step, carried: Arrays, sequences: Arrays, order: range
+) -> tuple[Arrays, Arrays]:
     """Write each result where it belongs: to stack them at the end would take twice the memory."""
     every: Arrays = ()
     for i in order:

@@ -13,26 +13,37 @@ from .typing import Array, Namespace
 
 
 def known(size: Any) -> bool:
-    """Say whether a size is known: a lazy library has None or NaN where it is not."""
+    """Return whether a size is known: a lazy library has None or NaN where it is not."""
     return size is not None and size == size
 
 
-def way_of(signature: Signature, arrays: Sequence[Array], sharing: Sequence[bool], options: Mapping[str, Any]) -> int:
-    """Give the number of the gufunc signature that the numbers of axes fit; `sharing` says which arrays broadcast.
+def way_of(
+    signature: Signature,
+    arrays: Sequence[Array],
+    sharing: Sequence[bool],
+    options: Mapping[str, Any],
+) -> int:
+    """Return the number of the gufunc signature that the numbers of axes fit; `sharing` says which arrays broadcast.
 
-    Vectors fit one with a core axis, as a single row, and one without. They are a row if the option says where its axis is.
+    Vectors fit one with a core axis, as a single row, and one without. They are a row if the option
+    says where its axis is.
     """
     vectors = all(not isinstance(array, NUMBER) and array.ndim == 1 for array in arrays)
     rows = any(options[f"{core}_axis"] is not None for core in signature.core)
     fitting = []
     for way, cores in enumerate(signature.ways):
-        numbers = [sum(_number_of_axes(signature, core, options) for core in of_array) for of_array in cores]
+        numbers = [
+            sum(_number_of_axes(signature, core, options) for core in of_array)
+            for of_array in cores
+        ]
         loops = arrays[0].ndim - numbers[0]
         if signature.core and not any(cores) and (rows or not vectors):
             continue
         if loops >= 0 and all(
             not number if isinstance(array, NUMBER) else shared or array.ndim == number + ahead
-            for array, number, shared, ahead in zip(arrays, numbers, sharing, signature.ahead(loops), strict=True)
+            for array, number, shared, ahead in zip(
+                arrays, numbers, sharing, signature.ahead(loops), strict=True
+            )
         ):
             fitting.append((any(cores), way))
     if fitting:
@@ -50,7 +61,9 @@ def way_of(signature: Signature, arrays: Sequence[Array], sharing: Sequence[bool
         )
         for cores in signature.ways
     )
-    raise ValueError(f"{signature.name}: the shapes do not fit: {shapes}; it takes {wanted}, where ... are the same axes for all")
+    raise ValueError(
+        f"{signature.name}: the shapes do not fit: {shapes}; it takes {wanted}, where ... are the same axes for all"
+    )
 
 
 def _number_of_axes(signature: Signature, core: str, options: Mapping[str, Any]) -> int:
@@ -58,14 +71,23 @@ def _number_of_axes(signature: Signature, core: str, options: Mapping[str, Any])
     return len(axis) if core in signature.several and isinstance(axis, tuple) else 1
 
 
-def places_of(signature: Signature, cores: tuple[str, ...], array: Array, options: Mapping[str, Any]) -> tuple[int, ...]:
-    """Give where an array has its core axes, of which one dimension may have several.
+def places_of(
+    signature: Signature, cores: tuple[str, ...], array: Array, options: Mapping[str, Any]
+) -> tuple[int, ...]:
+    """Return where an array has its core axes, of which one dimension may have several.
 
-    They are last, in their order, unless an option says otherwise; then -1 is the last axis and no other.
+    They are last, in their order, unless an option says otherwise; then -1 is the last axis and no
+    other.
     """
     said = [options[f"{core}_axis"] for core in cores]
-    unsaid = [axis is None and signature.options[f"{core}_axis"] is None for core, axis in zip(cores, said, strict=True)]
-    if all(none or (isinstance(axis, Integral) and axis == -1) for none, axis in zip(unsaid, said, strict=True)):
+    unsaid = [
+        axis is None and signature.options[f"{core}_axis"] is None
+        for core, axis in zip(cores, said, strict=True)
+    ]
+    if all(
+        none or (isinstance(axis, Integral) and axis == -1)
+        for none, axis in zip(unsaid, said, strict=True)
+    ):
         said = [i - len(cores) for i in range(len(cores))]
     else:
         said = [-1 if none else axis for none, axis in zip(unsaid, said, strict=True)]
@@ -75,23 +97,33 @@ def places_of(signature: Signature, cores: tuple[str, ...], array: Array, option
         for place in axes:
             if not isinstance(place, Integral) or not -array.ndim <= place < array.ndim:
                 fault = "is no axis" if axes == (axis,) else "are not all axes"
-                raise ValueError(f"{signature.name}: {core}_axis={axis!r} {fault} of an array of shape {tuple(array.shape)}")
+                raise ValueError(
+                    f"{signature.name}: {core}_axis={axis!r} {fault} of an array of shape {tuple(array.shape)}"
+                )
             places.append(int(place) % array.ndim)
     if len(set(places)) != len(places):
-        raise ValueError(f"{signature.name}: {', '.join(f'{core}_axis' for core in cores)} name one axis twice")
+        raise ValueError(
+            f"{signature.name}: {', '.join(f'{core}_axis' for core in cores)} name one axis twice"
+        )
     return tuple(places)
 
 
-def places_left(signature: Signature, way: int, i: int, first: tuple[int, ...], options: Mapping[str, Any]) -> tuple[int, ...]:
-    """Give where an array has its core axes that lacks some of those of the first array, as labels lack that of the classes.
+def places_left(
+    signature: Signature, way: int, i: int, first: tuple[int, ...], options: Mapping[str, Any]
+) -> tuple[int, ...]:
+    """Return where an array has its core axes that lacks some of those of the first array, as labels lack that of the classes.
 
-    Options name axes of the first array; what is left of them stays in its order. An array that lacks nothing has none.
+    Options name axes of the first array; what is left of them stays in its order. An array that
+    lacks nothing has none.
     """
     cores = signature.ways[way][0]
     if i == 0 or not set(signature.ways[way][i]) < set(cores):
         return ()
     rest = iter(first)
-    axes = {core: [next(rest) for _ in range(_number_of_axes(signature, core, options))] for core in cores}
+    axes = {
+        core: [next(rest) for _ in range(_number_of_axes(signature, core, options))]
+        for core in cores
+    }
     kept = [place for core in signature.ways[way][i] for place in axes[core]]
     gone = set(first) - set(kept)
     return tuple(place - sum(other < place for other in gone) for place in kept)
@@ -108,7 +140,7 @@ class Merge(NamedTuple):
     """How many axes they became."""
 
     def undone(self, xp: Namespace, array: Array) -> Array:
-        """Give an array of that kind the axes that the array had."""
+        """Return an array of that kind the axes that the array had."""
         split = xp.reshape(array, (*array.shape[: array.ndim - self.cores], *self.sizes))
         return xp.moveaxis(split, tuple(range(-len(self.places), 0)), self.places)
 
@@ -130,7 +162,10 @@ def merged(
     for core in cores:
         end = start + _number_of_axes(signature, core, options)
         own = tuple(array.shape[start:end])
-        if any(known(a) and known(b) and a != b for a, b in zip(own, sizes.setdefault(core, own), strict=True)):
+        if any(
+            known(a) and known(b) and a != b
+            for a, b in zip(own, sizes.setdefault(core, own), strict=True)
+        ):
             _differ(signature, i, tuple(np.shape(given[0])), tuple(np.shape(given[i])), True)
         shape.append(prod(own))
         start = end
@@ -151,7 +186,9 @@ def check_agreement(
     loop = first[: len(first) - len(cores[0])]
     sizes = dict(zip(cores[0], first[len(loop) :], strict=True))
     if any(known(size) and size == 0 for size in sizes.values()):
-        raise ValueError(f"{signature.name}: {signature.arguments[0]} of shape {tuple(given[0].shape)} has no {', '.join(sizes)}")
+        raise ValueError(
+            f"{signature.name}: {signature.arguments[0]} of shape {tuple(given[0].shape)} has no {', '.join(sizes)}"
+        )
     for i, shared in enumerate(sharing):
         if i == 0 or isinstance(arrays[i], NUMBER):
             continue
@@ -160,29 +197,55 @@ def check_agreement(
             continue
         shape = arrays[i].shape
         ahead = () if i in signature.common else loop
-        expected = (*ahead, *(sizes.setdefault(core, size) for core, size in zip(cores[i], shape[len(ahead) :], strict=False)))
-        if len(shape) != len(expected) or any(known(a) and known(b) and a != b for a, b in zip(shape, expected, strict=True)):
-            _differ(signature, i, tuple(np.shape(given[0])), tuple(np.shape(given[i])), places[i] == places[0])
+        expected = (
+            *ahead,
+            *(
+                sizes.setdefault(core, size)
+                for core, size in zip(cores[i], shape[len(ahead) :], strict=False)
+            ),
+        )
+        if len(shape) != len(expected) or any(
+            known(a) and known(b) and a != b for a, b in zip(shape, expected, strict=True)
+        ):
+            _differ(
+                signature,
+                i,
+                tuple(np.shape(given[0])),
+                tuple(np.shape(given[i])),
+                places[i] == places[0],
+            )
     return sizes
 
 
-def check_indices(signature: Signature, parameters: Mapping[str, Any], sizes: Mapping[str, int]) -> None:
+def check_indices(
+    signature: Signature, parameters: Mapping[str, Any], sizes: Mapping[str, int]
+) -> None:
     """Check that parameters which are places along a core dimension lie inside it."""
     for key, core in signature.indices.items():
         value, size = parameters[key], sizes[core]
         if known(size) and not 0 <= value < size:
-            raise ValueError(f"{signature.name}: {key} must be a {core}, from 0 to {size - 1}, got {value!r}")
+            raise ValueError(
+                f"{signature.name}: {key} must be a {core}, from 0 to {size - 1}, got {value!r}"
+            )
 
 
-def _differ(signature: Signature, i: int, first: tuple[int, ...], other: tuple[int, ...], same: bool) -> None:
+def _differ(
+    signature: Signature, i: int, first: tuple[int, ...], other: tuple[int, ...], same: bool
+) -> None:
     names = signature.arguments
-    wanted = "their shapes must be the same" if same else "their shapes must agree on all axes but the core axes"
+    wanted = (
+        "their shapes must be the same"
+        if same
+        else "their shapes must agree on all axes but the core axes"
+    )
     hint = ""
     if same and tuple(n for n in first if n != 1) == tuple(n for n in other if n != 1):
         hint = f"; broadcasting would pair every element with every other: pass `{names[i]}.reshape({names[0]}.shape)`"
     elif same and len(first) == len(other) == 2 and first == other[::-1]:
         hint = f"; is {names[i]} transposed?"
-    raise ValueError(f"{signature.name}: {names[0]} has shape {first} and {names[i]} has shape {other}: {wanted}{hint}")
+    raise ValueError(
+        f"{signature.name}: {names[0]} has shape {first} and {names[i]} has shape {other}: {wanted}{hint}"
+    )
 
 
 def check_broadcast(name: str, key: str, array: Array, loop: tuple[int, ...]) -> None:
@@ -204,12 +267,17 @@ def spread(xp: Namespace, array: Array, pred: Array, loop: tuple[int, ...]) -> A
 
 
 def loop_axes(name: str, axis: Any, loops: int) -> tuple[int, ...] | None:
-    """Give the loop axes to reduce as numbers from 0, or None for all."""
+    """Return the loop axes to reduce as numbers from 0, or None for all."""
     if axis is None:
         return None
-    axes = [int(a) if isinstance(a, Integral) else loops for a in (axis if isinstance(axis, tuple) else (axis,))]
+    axes = [
+        int(a) if isinstance(a, Integral) else loops
+        for a in (axis if isinstance(axis, tuple) else (axis,))
+    ]
     if not all(-loops <= a < loops for a in axes):
-        raise ValueError(f"{name}: axis={axis!r} names no axis, or not only axes, of the losses, which have {loops}")
+        raise ValueError(
+            f"{name}: axis={axis!r} names no axis, or not only axes, of the losses, which have {loops}"
+        )
     normal = tuple(a % loops for a in axes)
     if len(set(normal)) != len(normal):
         raise ValueError(f"{name}: axis={axis!r} names an axis twice")

@@ -71,14 +71,14 @@ class Signature:
     where a call without options always has something to prepare."""
 
     def domains_for(self, way: int, parameters: Mapping[str, Any]) -> Domains:
-        """Give the domains of a way to call the loss with parameters."""
+        """Return the domains of a way to call the loss with parameters."""
         if not self.dependent or parameters is self.defaults:
             return self.domains[way]
         chosen = {i: domain.choose(**parameters) for i, domain in self.dependent.items()}
         return tuple(chosen.get(i, domain) for i, domain in enumerate(self.domains[way]))
 
     def ahead(self, loops: int) -> list[int]:
-        """Give how many loop axes each argument has ahead of its core axes: none if all rows share it."""
+        """Return how many loop axes each argument has ahead of its core axes: none if all rows share it."""
         return [0 if i in self.common else loops for i in range(len(self.arguments))]
 
     @property
@@ -87,7 +87,7 @@ class Signature:
         return not self.common.isdisjoint(self.predicted)
 
     def without(self, missing: frozenset[str]) -> "Signature":
-        """Give the signature of calls where optional arguments are missing."""
+        """Return the signature of calls where optional arguments are missing."""
         kept = [i for i, argument in enumerate(self.arguments) if argument not in missing]
         return replace(
             self,
@@ -101,7 +101,11 @@ class Signature:
 
 
 def read(
-    formula: Callable[..., Any], layouts: tuple[str, ...], predicted: int | tuple[str, ...], steps: str, temporaries: int
+    formula: Callable[..., Any],
+    layouts: tuple[str, ...],
+    predicted: int | tuple[str, ...],
+    steps: str,
+    temporaries: int,
 ) -> Signature:
     """Read a formula: its annotations say the domains, `layouts` (gufunc signatures) the core dimensions."""
     name = formula.__qualname__
@@ -112,16 +116,25 @@ def read(
     positional = required + optional
     keywords = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
     rest = [p for p in parameters if p.kind is p.VAR_KEYWORD]
-    if not required or any(p.default is not None for p in optional) or any(p.kind is p.VAR_POSITIONAL for p in parameters):
+    if (
+        not required
+        or any(p.default is not None for p in optional)
+        or any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    ):
         given = "xp, axis, pred, target" if layouts else "xp, pred, target"
         raise TypeError(
             f"{name}: write a formula as `def {name}({given}, /, *, parameter=default, ...)`, with arrays that may be missing "
             "after the slash, where None is their default"
         )
     arguments = tuple(p.name for p in positional)
-    found = [[_domain(hints.get(argument), way) for argument in arguments] for way in range(max(len(layouts), 1))]
+    found = [
+        [_domain(hints.get(argument), way) for argument in arguments]
+        for way in range(max(len(layouts), 1))
+    ]
     sharing = [isinstance(domain, Domain) and domain.shared for domain in found[0]]
-    ways = tuple(_cores(name, layout, arguments, sharing) for layout in layouts) or (((),) * len(arguments),)
+    ways = tuple(_cores(name, layout, arguments, sharing) for layout in layouts) or (
+        ((),) * len(arguments),
+    )
     if any(way[0] != ways[0][0] and any(way) for way in ways):
         raise ValueError(
             f"{name}: the first argument has the same core dimensions in each signature, or no argument has any, not {layouts}"
@@ -132,14 +145,29 @@ def read(
     own = {p.name: _parameter(name, p, hints.get(p.name, Any)) for p in keywords}
     kinds = _option_kinds(hints.get(rest[0].name) if rest else None)
     options = {name: default for name, default in DEFAULTS.items() if name in kinds}
-    everywhere = -1 if all(map(any, ways)) else None  # where there is a way without core axes, an axis has to be said
-    options |= {f"{core}_axis": everywhere for way in ways for i, cores in enumerate(way) if i not in common for core in cores}
+    # where there is a way without core axes, an axis has to be said
+    everywhere = -1 if all(map(any, ways)) else None
+    options |= {
+        f"{core}_axis": everywhere
+        for way in ways
+        for i, cores in enumerate(way)
+        if i not in common
+        for core in cores
+    }
     if taken := own.keys() & options.keys():
-        raise TypeError(f"{name}: every loss has an option {taken.pop()!r}; a parameter of that name would hide it")
-    shown = [inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=value) for option, value in options.items()]
+        raise TypeError(
+            f"{name}: every loss has an option {taken.pop()!r}; a parameter of that name would hide it"
+        )
+    shown = [
+        inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=value)
+        for option, value in options.items()
+    ]
     defaults = {p.name: p.default for p in own.values() if p.default is not inspect.Parameter.empty}
     domains = tuple(
-        tuple(domain.choose(**defaults) if isinstance(domain, DependentDomain) else domain for domain in of_way)
+        tuple(
+            domain.choose(**defaults) if isinstance(domain, DependentDomain) else domain
+            for domain in of_way
+        )
         for of_way in found
     )
     return Signature(
@@ -147,26 +175,43 @@ def read(
         arguments=arguments,
         ways=ways,
         domains=domains,
-        dependent={i: domain for i, domain in enumerate(found[0]) if isinstance(domain, DependentDomain)},
+        dependent={
+            i: domain for i, domain in enumerate(found[0]) if isinstance(domain, DependentDomain)
+        },
         parameters=own,
         defaults=defaults,
-        indices={key: part.core for key, one in own.items() for part in one.constraints if isinstance(part, Index)},
+        indices={
+            key: part.core
+            for key, one in own.items()
+            for part in one.constraints
+            if isinstance(part, Index)
+        },
         options=options,
         predicted=_predicted(name, predicted, arguments, len(required)),
         common=common,
         shared=tuple(ways[0][i] for i in sorted(common)),
         optional=frozenset(p.name for p in optional),
         target=len(required) - 1,
-        several=frozenset(core for way in ways for cores in way for core in cores if _admits_tuple(kinds.get(f"{core}_axis"))),
+        several=frozenset(
+            core
+            for way in ways
+            for cores in way
+            for core in cores
+            if _admits_tuple(kinds.get(f"{core}_axis"))
+        ),
         core=ways[0][0],
         steps=steps,
         block=block_bytes(temporaries),
         small=_small(ways, domains[0]) if len(defaults) == len(own) and not optional else (),
-        public=inspect.Signature(positional + keywords + shown, return_annotation=hints.get("return", Any)),
+        public=inspect.Signature(
+            positional + keywords + shown, return_annotation=hints.get("return", Any)
+        ),
     )
 
 
-def _predicted(name: str, predicted: int | tuple[str, ...], arguments: tuple[str, ...], required: int) -> tuple[int, ...]:
+def _predicted(
+    name: str, predicted: int | tuple[str, ...], arguments: tuple[str, ...], required: int
+) -> tuple[int, ...]:
     if isinstance(predicted, int):
         if 1 <= predicted <= required:
             return tuple(range(predicted))
@@ -178,15 +223,23 @@ def _predicted(name: str, predicted: int | tuple[str, ...], arguments: tuple[str
     )
 
 
-def _cores(name: str, layout: str, arguments: tuple[str, ...], sharing: Sequence[bool]) -> tuple[tuple[str, ...], ...]:
+def _cores(
+    name: str, layout: str, arguments: tuple[str, ...], sharing: Sequence[bool]
+) -> tuple[tuple[str, ...], ...]:
     inputs, _, output = layout.replace(" ", "").partition("->")
     brackets = _BRACKET.findall(inputs)
     cores = [tuple(bracket.split(",")) if bracket else () for bracket in brackets]
     commas = "," * (len(brackets) - 1)
     named = all(core.isidentifier() for bracket in cores for core in bracket)
-    # What rows share has its axes in one order: it may have two of one name, as the distances of all classes from each other.
+    # What rows share has its axes in one order: it may have two of one name, as the distances of
+    # all classes from each other.
     named &= all(among or len(set(c)) == len(c) for c, among in zip(cores, sharing, strict=False))
-    if _BRACKET.sub("", inputs) != commas or not named or output != "()" or len(brackets) != len(arguments):
+    if (
+        _BRACKET.sub("", inputs) != commas
+        or not named
+        or output != "()"
+        or len(brackets) != len(arguments)
+    ):
         raise ValueError(
             f"{name}: {layout!r} is not the signature of a loss of {', '.join(arguments)}: that has a bracket for each of them, "
             "with the names of its core dimensions, and gives one value, as '(class),()->()'"
@@ -194,16 +247,22 @@ def _cores(name: str, layout: str, arguments: tuple[str, ...], sharing: Sequence
     return tuple(cores)
 
 
-def _small(ways: tuple[tuple[tuple[str, ...], ...], ...], domains: Domains) -> tuple[tuple[bool, bool], ...]:
+def _small(
+    ways: tuple[tuple[tuple[str, ...], ...], ...], domains: Domains
+) -> tuple[tuple[bool, bool], ...]:
     if any(domain.shared and cores for domain, cores in zip(domains, ways[0], strict=True)):
         return ()
-    if any(cores not in ((), ways[0][0]) or len(cores) > 1 for cores in ways[0]) or any(way[0] != ways[0][0] for way in ways):
+    if any(cores not in ((), ways[0][0]) or len(cores) > 1 for cores in ways[0]) or any(
+        way[0] != ways[0][0] for way in ways
+    ):
         return ()
-    return tuple((bool(cores), domain.labels) for cores, domain in zip(ways[0], domains, strict=True))
+    return tuple(
+        (bool(cores), domain.labels) for cores, domain in zip(ways[0], domains, strict=True)
+    )
 
 
 def _option_kinds(annotation: Any) -> dict[str, Any]:
-    """Give the options that a loss says it has, and those that every loss has, with their types."""
+    """Return the options that a loss says it has, and those that every loss has, with their types."""
     if get_origin(annotation) is Unpack:
         (annotation,) = get_args(annotation)
     own = get_type_hints(annotation) if hasattr(annotation, "__annotations__") else {}
@@ -216,7 +275,11 @@ def _admits_tuple(kind: Any) -> bool:
 
 def _domain(annotation: Any, way: int) -> Domain | DependentDomain:
     annotation = next(kind for kind in _alternatives(annotation) if kind is not NoneType)
-    domains = [data for data in getattr(annotation, "__metadata__", ()) if isinstance(data, (Domain, DependentDomain))]
+    domains = [
+        data
+        for data in getattr(annotation, "__metadata__", ())
+        if isinstance(data, (Domain, DependentDomain))
+    ]
     return domains[min(way, len(domains) - 1)] if domains else Domain("real numbers")
 
 
@@ -228,7 +291,14 @@ def _parameter(loss: str, parameter: inspect.Parameter, annotation: Any) -> Para
     constraints = getattr(annotation, "__metadata__", ())
     kind = annotation.__origin__ if constraints else annotation
     sequence = Sequence[float] in _alternatives(kind)
-    made = Parameter(parameter.name, parameter.default, float if sequence else kind, constraints, optional, sequence)
+    made = Parameter(
+        parameter.name,
+        parameter.default,
+        float if sequence else kind,
+        constraints,
+        optional,
+        sequence,
+    )
     if made.default is inspect.Parameter.empty:
         return made
     return replace(made, default=check_parameter(loss, made, made.default))

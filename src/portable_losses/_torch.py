@@ -1,7 +1,7 @@
 """The namespace of torch as formulas see it: that of array-api-compat with its gaps filled.
 
-A module of its own, where other libraries are mended by a call: ``torch.compile`` may be the first to meet it, and imports
-what it would otherwise trace.
+A module of its own, where other libraries are mended by a call: ``torch.compile`` may be the first
+to meet it, and imports what it would otherwise trace.
 """
 
 from math import inf
@@ -14,8 +14,14 @@ from ._lent import evaluated as lent_to_numpy  # noqa: F401 - which the engine a
 from ._recorded_torch import recorded  # noqa: F401 - so it does with this
 from .typing import Array, Axis
 
-_PRIVATE = {name for name in vars(array_api_compat.torch) if name.startswith("__") and name != "__array_namespace_info__"}
-globals().update({name: value for name, value in vars(array_api_compat.torch).items() if name not in _PRIVATE})
+_PRIVATE = {
+    name
+    for name in vars(array_api_compat.torch)
+    if name.startswith("__") and name != "__array_namespace_info__"
+}
+globals().update(
+    {name: value for name, value in vars(array_api_compat.torch).items() if name not in _PRIVATE}
+)
 
 
 def minimum(x1: Array, x2: Array, /) -> Array:

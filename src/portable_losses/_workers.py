@@ -22,13 +22,14 @@ def set_workers(workers: int) -> Generator[None]:
     Parameters
     ----------
     workers : int
-        The number of threads. Negative numbers count from the number of cores: -1 is all of them, -2 all but one, as in
-        ``scipy.fft.set_workers``.
+        The number of threads. Negative numbers count from the number of cores: -1 is all of them,
+        -2 all but one, as in ``scipy.fft.set_workers``.
 
     Yields
     ------
     None
-        Nothing: the setting holds inside the ``with`` block, and nests. By default there is one thread.
+        Nothing: the setting holds inside the ``with`` block, and nests. By default there is one
+        thread.
 
     Raises
     ------
@@ -37,11 +38,10 @@ def set_workers(workers: int) -> Generator[None]:
     ValueError
         If it is 0, or counts below 1.
 
-    Notes
-    -----
-    Results do not depend on the number of threads, to the last digit: the blocks are the same, and so is the order in which they
-    are added up. What fits into one block, some ten thousand numbers, is evaluated in the calling thread. Arrays of other
-    libraries are evaluated by these as they see fit.
+    Notes ----- Results do not depend on the number of threads, to the last digit: the blocks are
+    the same, and so is the order in which they are added up. What fits into one block, some ten
+    thousand numbers, is evaluated in the calling thread. Arrays of other libraries are evaluated by
+    these as they see fit.
 
     Examples
     --------
@@ -58,7 +58,9 @@ def set_workers(workers: int) -> Generator[None]:
     cores, number = _cores(), index(workers)
     count = number if number >= 0 else cores + 1 + number
     if count < 1:
-        raise ValueError(f"set_workers: workers must be at least 1, or negative and at least -{cores}, got {workers!r}")
+        raise ValueError(
+            f"set_workers: workers must be at least 1, or negative and at least -{cores}, got {workers!r}"
+        )
     token = _workers.set(count)
     try:
         yield
@@ -74,11 +76,12 @@ def _cores() -> int:
 
 
 def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Give the results of a function in the order of its arguments, evaluated by as many threads as are set.
+    """Return the results of a function in the order of its arguments, evaluated by as many threads as are set.
 
-    This thread is one of them. Each of the others takes what comes next when it has done what it took before: to hand over every
-    block by itself would cost more time than a cheap block takes. They have the context of this thread: what warnings are
-    ignored, and whether values are looked at.
+    This thread is one of them. Each of the others takes what comes next when it has done what it
+    took before: to hand over every block by itself would cost more time than a cheap block takes.
+    They have the context of this thread: what warnings are ignored, and whether values are looked
+    at.
     """
     workers = _workers.get()
     waiting = deque(() if workers == 1 else enumerate(items))
@@ -103,7 +106,9 @@ def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Itera
             waiting.clear()  # after an error nothing more is begun
 
     with ThreadPoolExecutor(workers - 1) as pool:
-        others = [pool.submit(copy_context().run, take_all) for _ in range(min(workers, number) - 1)]
+        others = [
+            pool.submit(copy_context().run, take_all) for _ in range(min(workers, number) - 1)
+        ]
         try:
             for place in range(number):
                 while waiting and place not in done:

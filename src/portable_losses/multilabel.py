@@ -47,36 +47,38 @@ def multilabel_soft_margin_loss(
     pred : array
         Predicted logits of the K classes along `class_axis`: real numbers, -inf and inf included.
     target : array
-        What was observed, of the shape of `pred`: 1 for the classes that are right, 0 for the others, or probabilities in
-        [0, 1].
+        What was observed, of the shape of `pred`: 1 for the classes that are right, 0 for the
+        others, or probabilities in [0, 1].
 
     Returns
     -------
     array
         The reduced loss, in the dtype of `pred`, in nats.
 
-    See Also
-    --------
-    binary_cross_entropy_with_logits : The same for each class, whose mean is equal if no weights differ within a row.
-    multilabel_margin_loss : Compares the right classes with the others.
-    zlpr_loss : Weighs the classes against each other.
+    See Also -------- binary_cross_entropy_with_logits : The same for each class, whose mean is
+    equal if no weights differ within a row. multilabel_margin_loss : Compares the right classes
+    with the others. zlpr_loss : Weighs the classes against each other.
 
     Notes
     -----
     The loss of a row is
 
-    .. math:: \ell = \frac{1}{K} \sum_k y_k\, \mathrm{softplus}(-z_k) + (1 - y_k)\, \mathrm{softplus}(z_k).
+    .. math::
 
-    The two share :math:`\mathrm{log1p}(\exp(-|z|))`; what is left is :math:`(1 - y) z` for positive and :math:`-y z` for negative
-    logits, neither of them negative. At infinite logits the loss is exact: 0 where the target agrees, inf where it does not.
-    The derivative is :math:`((1 - y) \sigma(z) - y \sigma(-z)) / K`, the second :math:`\sigma(z) \sigma(-z) / K`.
+        \ell = \frac{1}{K} \sum_k y_k\, \mathrm{softplus}(-z_k) + (1 - y_k)\, \mathrm{softplus}(z_k).
 
-    torch has the same loss, along the last axis whatever the number of axes; its `weight` is that of classes, here of rows.
+    The two share :math:`\mathrm{log1p}(\exp(-|z|))`; what is left is :math:`(1 - y) z` for positive
+    and :math:`-y z` for negative logits, neither of them negative. At infinite logits the loss is
+    exact: 0 where the target agrees, inf where it does not. The derivative is :math:`((1 - y)
+    \sigma(z) - y \sigma(-z)) / K`, the second :math:`\sigma(z) \sigma(-z) / K`.
+
+    torch has the same loss, along the last axis whatever the number of axes; its `weight` is that
+    of classes, here of rows.
 
     References
     ----------
-    .. [1] D. R. Cox, "The Regression Analysis of Binary Sequences", Journal of the Royal Statistical Society B 20, 1958.
-       :doi:`10.1111/j.2517-6161.1958.tb00292.x`
+    .. [1] D. R. Cox, "The Regression Analysis of Binary Sequences", Journal of the Royal
+       Statistical Society B 20, 1958. :doi:`10.1111/j.2517-6161.1958.tb00292.x`
 
     Examples
     --------
@@ -95,13 +97,16 @@ def _decay(xp: Namespace, pred: Array) -> Array:
 
 def _mean_entropy(xp: Namespace, axis: Axis, pred: Array, target: Array, decay: Array) -> Array:
     linear = weighted(xp, xp.astype(pred >= 0, pred.dtype) - target, pred)
-    # The large part is divided before it is added up, which might overflow, and the small part after, since it might underflow.
+    # The large part is divided before it is added up, which might overflow, and the small part
+    # after, since it might underflow.
     classes = pred.shape[axis]
     total = row_sum(xp, axis, linear / classes) + row_sum(xp, axis, xp.log1p(decay)) / classes
     return xp.squeeze(total, axis=axis)
 
 
-def _mean_entropy_slope(xp: Namespace, axis: Axis, pred: Array, target: Array, decay: Array) -> Array:
+def _mean_entropy_slope(
+    xp: Namespace, axis: Axis, pred: Array, target: Array, decay: Array
+) -> Array:
     ones = xp.ones_like(decay)
     yes, no = xp.where(pred >= 0, ones, decay), xp.where(pred >= 0, decay, ones)
     return ((1 - target) * yes - target * no) / (1 + decay) / pred.shape[axis]
@@ -110,7 +115,9 @@ def _mean_entropy_slope(xp: Namespace, axis: Axis, pred: Array, target: Array, d
 @multilabel_soft_margin_loss.value_and_derivative
 def _(xp: Namespace, axis: Axis, pred: Logit, target: Probability, /) -> tuple[Array, Array]:
     decay = _decay(xp, pred)
-    return _mean_entropy(xp, axis, pred, target, decay), _mean_entropy_slope(xp, axis, pred, target, decay)
+    return _mean_entropy(xp, axis, pred, target, decay), _mean_entropy_slope(
+        xp, axis, pred, target, decay
+    )
 
 
 @multilabel_soft_margin_loss.derivative
@@ -125,7 +132,9 @@ def _(xp: Namespace, axis: Axis, pred: Logit, target: Probability, /) -> Array:
 
 
 @loss("(class),(class)->()")
-def multilabel_margin_loss(xp: Namespace, axis: Axis, pred: Real, target: ClassSet, /, **options: Unpack[RowOptions]) -> Array:
+def multilabel_margin_loss(
+    xp: Namespace, axis: Axis, pred: Real, target: ClassSet, /, **options: Unpack[RowOptions]
+) -> Array:
     r"""Hinge loss of each right class against each other class.
 
     Parameters
@@ -133,7 +142,8 @@ def multilabel_margin_loss(xp: Namespace, axis: Axis, pred: Real, target: ClassS
     pred : array
         Predicted scores of the K classes along `class_axis`: real numbers.
     target : array
-        What was observed, of the shape of `pred`: 1 for the classes that are right, 0 for the others.
+        What was observed, of the shape of `pred`: 1 for the classes that are right, 0 for the
+        others.
 
     Returns
     -------
@@ -151,18 +161,21 @@ def multilabel_margin_loss(xp: Namespace, axis: Axis, pred: Real, target: ClassS
 
     .. math:: \ell = \frac{1}{K} \sum_{i \in P} \sum_{j \notin P} \max(0, 1 - (z_i - z_j)),
 
-    0 where all classes are right, or none. What rounding takes from a difference of scores is put back, so that the smallest
-    shortfall counts. Of many classes only some of the pairs are held in memory at a time.
+    0 where all classes are right, or none. What rounding takes from a difference of scores is put
+    back, so that the smallest shortfall counts. Of many classes only some of the pairs are held in
+    memory at a time.
 
-    The derivative is, divided by K, minus the number of other classes that are less than 1 below, for a right class, and the
-    number of right classes that are less than 1 above, for another. A pair that is exactly 1 apart does not count, as in torch.
-    The second derivative is 0.
+    The derivative is, divided by K, minus the number of other classes that are less than 1 below,
+    for a right class, and the number of right classes that are less than 1 above, for another. A
+    pair that is exactly 1 apart does not count, as in torch. The second derivative is 0.
 
-    torch takes lists of labels that end with -1. In a row of three classes ``[2, 0, -1]`` is ``[1, 0, 1]`` here.
+    torch takes lists of labels that end with -1. In a row of three classes ``[2, 0, -1]`` is ``[1,
+    0, 1]`` here.
 
     References
     ----------
-    .. [1] J. Weston and C. Watkins, "Support Vector Machines for Multi-Class Pattern Recognition", ESANN 1999.
+    .. [1] J. Weston and C. Watkins, "Support Vector Machines for Multi-Class Pattern Recognition",
+       ESANN 1999.
 
     Examples
     --------
@@ -181,7 +194,9 @@ def multilabel_margin_loss(xp: Namespace, axis: Axis, pred: Real, target: ClassS
         gap, error = difference(xp, *against(axis, half, piece))
         lacking = (0.5 - gap) - error
         count = right * (1 - other) * 2.0 ** (1 - exponent)
-        total = total + piece_sum(xp, axis, weighted(xp, count, xp.where(lacking <= 0, 0.0, lacking)))
+        total = total + piece_sum(
+            xp, axis, weighted(xp, count, xp.where(lacking <= 0, 0.0, lacking))
+        )
     return xp.squeeze(row_sum(xp, axis, total), axis=axis) / mantissa
 
 
@@ -203,16 +218,19 @@ def _(xp: Namespace, axis: Axis, pred: Real, target: ClassSet, /) -> Array:
 
 
 @loss("(class),(class)->()")
-def zlpr_loss(xp: Namespace, axis: Axis, pred: Logit, target: ClassSet, /, **options: Unpack[RowOptions]) -> Array:
+def zlpr_loss(
+    xp: Namespace, axis: Axis, pred: Logit, target: ClassSet, /, **options: Unpack[RowOptions]
+) -> Array:
     r"""Zero-bounded log-sum-exp and pairwise rank-based loss of any number of right classes.
 
     Parameters
     ----------
     pred : array
-        Predicted scores of the K classes along `class_axis`: real numbers, -inf and inf included. Those above 0 are predicted to
-        be right.
+        Predicted scores of the K classes along `class_axis`: real numbers, -inf and inf included.
+        Those above 0 are predicted to be right.
     target : array
-        What was observed, of the shape of `pred`: 1 for the classes that are right, 0 for the others.
+        What was observed, of the shape of `pred`: 1 for the classes that are right, 0 for the
+        others.
 
     Returns
     -------
@@ -229,20 +247,24 @@ def zlpr_loss(xp: Namespace, axis: Axis, pred: Logit, target: ClassSet, /, **opt
     -----
     With :math:`P` for the classes that are right the loss of a row is
 
-    .. math:: \ell = \log \Bigl( 1 + \sum_{j \notin P} e^{z_j} \Bigr) + \log \Bigl( 1 + \sum_{i \in P} e^{-z_i} \Bigr),
+    .. math::
 
-    which compares each right class with 0, 0 with each other class, and so right classes with others. Each logarithm is the
-    largest of 0 and the scores in it plus :math:`\mathrm{log1p}` of the sum of the other exponentials: neither term is negative,
-    nothing overflows, and small losses keep their digits. At infinite scores the loss is exact: 0 for what is right, inf for
-    what is not.
+        \ell = \log \Bigl( 1 + \sum_{j \notin P} e^{z_j} \Bigr) + \log \Bigl( 1 + \sum_{i \in P} e^{-z_i} \Bigr),
 
-    The derivative is a softmax in which 0 takes part: :math:`s_j` for a class that is not right, :math:`-s_i` for one that is,
-    with the shares :math:`s` of the exponentials in the sums under the logarithms. The second is :math:`s (1 - s)`.
+    which compares each right class with 0, 0 with each other class, and so right classes with
+    others. Each logarithm is the largest of 0 and the scores in it plus :math:`\mathrm{log1p}` of
+    the sum of the other exponentials: neither term is negative, nothing overflows, and small losses
+    keep their digits. At infinite scores the loss is exact: 0 for what is right, inf for what is
+    not.
+
+    The derivative is a softmax in which 0 takes part: :math:`s_j` for a class that is not right,
+    :math:`-s_i` for one that is, with the shares :math:`s` of the exponentials in the sums under
+    the logarithms. The second is :math:`s (1 - s)`.
 
     References
     ----------
-    .. [1] J. Su, M. Zhu, A. Murtadha, S. Pan, B. Wen and Y. Liu, "ZLPR: A Novel Loss for Multi-label Classification", 2022.
-       :doi:`10.48550/arXiv.2208.02955`
+    .. [1] J. Su, M. Zhu, A. Murtadha, S. Pan, B. Wen and Y. Liu, "ZLPR: A Novel Loss for
+       Multi-label Classification", 2022. :doi:`10.48550/arXiv.2208.02955`
 
     Examples
     --------
@@ -253,7 +275,9 @@ def zlpr_loss(xp: Namespace, axis: Axis, pred: Logit, target: ClassSet, /, **opt
     array([-0.5       ,  0.33333333,  0.33333333])
     """
     wrong, right = (_parts(xp, axis, scores) for scores in _sides(xp, pred, target))
-    return xp.squeeze((wrong.top + xp.log1p(wrong.rest)) + (right.top + xp.log1p(right.rest)), axis=axis)
+    return xp.squeeze(
+        (wrong.top + xp.log1p(wrong.rest)) + (right.top + xp.log1p(right.rest)), axis=axis
+    )
 
 
 class Parts(NamedTuple):
@@ -269,14 +293,14 @@ class Parts(NamedTuple):
     """The sum of the exponentials, that of 0 included, but for the 1 of a largest."""
 
     def shares(self, xp: Namespace) -> tuple[Array, Array]:
-        """Give for each score its share in the sum, and that of all others."""
+        """Return for each score its share in the sum, and that of all others."""
         total = 1 + self.rest
         share = self.exponential / total
         return share, xp.where(self.is_top, self.rest / total, 1 - share)
 
 
 def _sides(xp: Namespace, pred: Array, target: Array) -> tuple[Array, Array]:
-    """Give the scores against 0 of the classes that are not right, and of those that are; the others are masked."""
+    """Return the scores against 0 of the classes that are not right, and of those that are; the others are masked."""
     pred = xp.where(target == target, pred, nan)
     return xp.where(target == 1, MASKED, pred), xp.where(target == 0, MASKED, -pred)
 

@@ -1,7 +1,8 @@
 """The toolkit of the lesson "Understanding Loss Functions" under its own names, for the arrays of every library.
 
-``from portable_losses.neural_network import mse_loss, binary_cross_entropy`` stands where the lesson imports from its own
-file. The lesson prints 0.1731486847 for its example of the binary cross-entropy; its formula gives 0.15392626529447747.
+``from portable_losses.neural_network import mse_loss, binary_cross_entropy`` stands where the
+lesson imports from its own file. The lesson prints 0.1731486847 for its example of the binary
+cross-entropy; its formula gives 0.15392626529447747.
 """
 
 from ._arrays import prepare_one
@@ -26,8 +27,8 @@ def normalize(x: Array, /) -> Array:
     Returns
     -------
     array
-        ``(x - mean) / std``, of the shape and dtype of `x`, without a unit; integers give the default real dtype. Equal
-        values, one value among them, give zeros.
+        ``(x - mean) / std``, of the shape and dtype of `x`, without a unit; integers give the
+        default real dtype. Equal values, one value among them, give zeros.
 
     Raises
     ------
@@ -46,11 +47,12 @@ def normalize(x: Array, /) -> Array:
 
     the standard deviation of a population, as in ``numpy.std``; that of a sample divides by n - 1.
 
-    Rounding makes the mean of ``[0.1, 0.1, 0.1]`` differ from 0.1, and the division by a tiny standard deviation would blow
-    that up to 1. So the mean is kept between the smallest and the largest value, where it belongs: equal values then differ
-    from it by exactly 0. Nothing branches on a value, so that lazy and traced arrays stay what they are. The deviations are
-    divided by the largest of them before they are squared: squares neither overflow nor vanish. NaN and infinity make all of
-    the result NaN.
+    Rounding makes the mean of ``[0.1, 0.1, 0.1]`` differ from 0.1, and the division by a tiny
+    standard deviation would blow that up to 1. So the mean is kept between the smallest and the
+    largest value, where it belongs: equal values then differ from it by exactly 0. Nothing branches
+    on a value, so that lazy and traced arrays stay what they are. The deviations are divided by the
+    largest of them before they are squared: squares neither overflow nor vanish. NaN and infinity
+    make all of the result NaN.
 
     Examples
     --------
@@ -81,13 +83,14 @@ def matrix_multiply(x: Array, w: Array, /) -> Array:
     x : array of shape (..., m, n)
         Real numbers: in the lesson, a row for each sample and a column for each feature.
     w : array of shape (..., n, p)
-        Real numbers of the same library: a row for each feature. Either may be a vector of n numbers instead.
+        Real numbers of the same library: a row for each feature. Either may be a vector of n
+        numbers instead.
 
     Returns
     -------
     array of shape (..., m, p)
-        The product, in the unit of `x` times that of `w`, and the dtype to which the two are promoted. Integers become the
-        default real dtype first.
+        The product, in the unit of `x` times that of `w`, and the dtype to which the two are
+        promoted. Integers become the default real dtype first.
 
     Raises
     ------
@@ -100,10 +103,8 @@ def matrix_multiply(x: Array, w: Array, /) -> Array:
     --------
     normalize : The step that usually comes before.
 
-    Notes
-    -----
-    :math:`(XW)_{ij} = \sum_k X_{ik} W_{kj}`, by the ``matmul`` of the library, on the device of the arrays. float16 and
-    bfloat16 are multiplied in float32 and rounded once.
+    Notes ----- :math:`(XW)_{ij} = \sum_k X_{ik} W_{kj}`, by the ``matmul`` of the library, on the
+    device of the arrays. float16 and bfloat16 are multiplied in float32 and rounded once.
 
     Examples
     --------
@@ -125,7 +126,9 @@ def matrix_multiply(x: Array, w: Array, /) -> Array:
         raise ValueError(f"matrix_multiply: {shapes}: a number is no matrix, multiply by `x * w`")
     columns, rows = x.shape[-1], w.shape[max(w.ndim - 2, 0)]
     if known(columns) and known(rows) and columns != rows:
-        raise ValueError(f"matrix_multiply: {shapes}: x must have as many columns as w has rows, {columns} is not {rows}")
+        raise ValueError(
+            f"matrix_multiply: {shapes}: x must have as many columns as w has rows, {columns} is not {rows}"
+        )
     dtype = xp.result_type(x.dtype, w.dtype)
     product = xp.matmul(xp.astype(x, dtype, copy=False), xp.astype(w, dtype, copy=False))
     return xp.astype(product, xp.result_type(first, second), copy=False)

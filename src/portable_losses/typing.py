@@ -1,8 +1,9 @@
 """The types that a formula is written in: arrays, options, and domains as data.
 
-A domain is part of a signature. ``pred: Probability`` says what the loss accepts, and from it come the check of the values
-on NumPy, the error message, and the inputs that the tests draw. Domains of Python parameters (`Positive`, ...) are plain
-`annotated_types` metadata, which other tools understand as well.
+A domain is part of a signature. ``pred: Probability`` says what the loss accepts, and from it come
+the check of the values on NumPy, the error message, and the inputs that the tests draw. Domains of
+Python parameters (`Positive`, ...) are plain `annotated_types` metadata, which other tools
+understand as well.
 """
 
 from collections.abc import Callable
@@ -83,15 +84,18 @@ class Domain:
     whole : bool, optional
         Whether the values must be whole numbers.
     labels : bool, optional
-        Whether the values are indices into the classes: integers from 0 up to the number of classes.
+        Whether the values are indices into the classes: integers from 0 up to the number of
+        classes.
     excluded : int, optional
         The label that has another meaning and may not be among the values.
     counted : str, optional
         The core dimension that the values are lengths along: integers from 0 to its size.
     until : str, optional
-        The argument with the lengths of the rows, along their first core axis: what lies beyond is not looked at.
+        The argument with the lengths of the rows, along their first core axis: what lies beyond is
+        not looked at.
     shared : bool, optional
-        Whether losses may share a value: the array broadcasts to the first prediction, as a scale of a distribution does.
+        Whether losses may share a value: the array broadcasts to the first prediction, as a scale
+        of a distribution does.
     hint : str, optional
         What probably went wrong when a value lies outside.
     """

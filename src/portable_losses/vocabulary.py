@@ -8,7 +8,18 @@ from ._loss import loss
 from ._namespace import cast, device_of, entry, wide_dtype, with_entry
 from ._scan import scan
 from ._shapes import known
-from .typing import Array, Axis, Labels, Namespace, NonNegative, Options, Positive, Real, SharedReal, UnitInterval
+from .typing import (
+    Array,
+    Axis,
+    Labels,
+    Namespace,
+    NonNegative,
+    Options,
+    Positive,
+    Real,
+    SharedReal,
+    UnitInterval,
+)
 
 __all__ = ["linear_cross_entropy"]
 
@@ -54,7 +65,8 @@ def linear_cross_entropy(
     weight : array of shape (K, H)
         Weights of the K classes, which all tokens share: real numbers.
     labels : array or int
-        Class labels, of the shape of `hidden` without the feature axis: integers of any dtype from 0 to K - 1.
+        Class labels, of the shape of `hidden` without the feature axis: integers of any dtype from
+        0 to K - 1.
     bias : array of shape (K,), optional
         What is added to the logits: real numbers, and -inf for a masked class.
     label_smoothing : float, default 0.0
@@ -62,8 +74,8 @@ def linear_cross_entropy(
     softcap : float, optional
         A bound c of the logits: z becomes c * tanh(z / c). There is none by default.
     z_loss : float, default 0.0
-        What the square of the logarithm of the sum of the exponentials is multiplied with before it is added: a penalty that
-        keeps logits from drifting.
+        What the square of the logarithm of the sum of the exponentials is multiplied with before it
+        is added: a penalty that keeps logits from drifting.
 
     Returns
     -------
@@ -78,26 +90,32 @@ def linear_cross_entropy(
     -----
     With :math:`z = W h + b` the loss of a token with label k is
 
-    .. math:: \ell = \log \sum_j \exp z_j - z_k = \mathrm{softplus}\Bigl(\log \sum_{j \ne k} \exp z_j - z_k\Bigr),
+    .. math::
 
-    of which the others are added up by themselves: nothing cancels where the right class dominates. The logits are computed for
-    a few hundred classes at a time, and their exponentials added up as they come, relative to the largest so far [1]_. For the
-    gradients they are computed once more: :math:`p_j - y_j` of some classes gives these their rows of the gradient of the
-    weights, and its part to that of the features. So what is held at a time is a quarter of a million logits, or 128 of each
-    token where that is more.
+        \ell = \log \sum_j \exp z_j - z_k = \mathrm{softplus}\Bigl(\log \sum_{j \ne k} \exp z_j - z_k\Bigr),
 
-    On NumPy `value_and_grad` needs less time than a program that holds all logits. On JAX `jax.grad` computes logits again too,
-    and on torch ``backward()`` does, but not `torch.func.grad`.
+    of which the others are added up by themselves: nothing cancels where the right class dominates.
+    The logits are computed for a few hundred classes at a time, and their exponentials added up as
+    they come, relative to the largest so far [1]_. For the gradients they are computed once more:
+    :math:`p_j - y_j` of some classes gives these their rows of the gradient of the weights, and its
+    part to that of the features. So what is held at a time is a quarter of a million logits, or 128
+    of each token where that is more.
 
-    The gradients are those of `hidden`, `weight` and, where there is one, `bias`. There is no second derivative. Logits are as
-    precise as the matrix product of the library.
+    On NumPy `value_and_grad` needs less time than a program that holds all logits. On JAX
+    `jax.grad` computes logits again too, and on torch ``backward()`` does, but not
+    `torch.func.grad`.
 
-    ``torch.nn.functional.linear_cross_entropy`` takes the labels last but one, and has neither `softcap` nor `z_loss`. It puts
-    class weights under the smoothing as well; here they weigh tokens, as in `cross_entropy`.
+    The gradients are those of `hidden`, `weight` and, where there is one, `bias`. There is no
+    second derivative. Logits are as precise as the matrix product of the library.
+
+    ``torch.nn.functional.linear_cross_entropy`` takes the labels last but one, and has neither
+    `softcap` nor `z_loss`. It puts class weights under the smoothing as well; here they weigh
+    tokens, as in `cross_entropy`.
 
     References
     ----------
-    .. [1] M. Milakov and N. Gimelshein, "Online normalizer calculation for softmax", 2018. :doi:`10.48550/arXiv.1805.02867`
+    .. [1] M. Milakov and N. Gimelshein, "Online normalizer calculation for softmax", 2018.
+       :doi:`10.48550/arXiv.1805.02867`
     .. [2] E. Wijmans et al., "Cut Your Losses in Large-Vocabulary Language Models", ICLR, 2025.
        :doi:`10.48550/arXiv.2411.09009`
 
@@ -135,15 +153,18 @@ def _(
     seen = rows.seen(bool(label_smoothing))
     classes, loops = weight.shape[0], tuple(range(share.ndim))
     mass, drift, spread = seen.mass, 2 * z_loss * seen.log_total(xp), label_smoothing / classes
-    # The slopes of a row times its mass. That of the label is p - 1, by the others: where it dominates that is not 0. The
-    # smoothing gives some of it back.
+    # The slopes of a row times its mass. That of the label is p - 1, by the others: where it
+    # dominates that is not 0. The smoothing gives some of it back.
     of_label = drift * seen.of_label - seen.of_others + (label_smoothing - spread) * mass
     top, of_all, of_each, counted = (
-        cast(xp, x, hidden.dtype)[..., None] for x in (seen.top, 1 + drift, spread * mass, share / mass)
+        cast(xp, x, hidden.dtype)[..., None]
+        for x in (seen.top, 1 + drift, spread * mass, share / mass)
     )
     scaled = hidden * counted
 
-    def step(carried: tuple[Array, ...], entries: tuple[Array, ...]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    def step(
+        carried: tuple[Array, ...], entries: tuple[Array, ...]
+    ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         logits, chosen, place, inside = rows.some(*entries)
         slope = xp.exp(logits - top)
         if z_loss:
@@ -156,7 +177,10 @@ def _(
         if not rows.even:
             slope = xp.where(inside, slope, 0.0)
         # Sums over the rows, as products of matrices.
-        sums = tuple(xp.tensordot(slope, by, axes=(loops, loops)) for by in ((scaled,) if bias is None else (scaled, counted)))
+        sums = tuple(
+            xp.tensordot(slope, by, axes=(loops, loops))
+            for by in ((scaled,) if bias is None else (scaled, counted))
+        )
         return (carried[0] + xp.tensordot(slope, chosen, axes=1),), sums
 
     (to_hidden,), sums = scan(xp, step, (xp.zeros_like(hidden),), (rows.starts,))
@@ -185,18 +209,21 @@ class _Seen(NamedTuple):
         return self.of_label + self.of_others
 
     def surprise(self, xp: Namespace) -> Array:
-        """Give minus the logarithm of the probability of the label, as a sum of what is not negative.
+        """Return minus the logarithm of the probability of the label, as a sum of what is not negative.
 
-        Where the label leads its exponential is 1, which leaves the others; nor does autodiff see which logit leads.
+        Where the label leads its exponential is 1, which leaves the others; nor does autodiff see
+        which logit leads.
         """
         return xp.log1p((self.of_label - 1) + self.of_others) + (self.top - self.label)
 
     def log_total(self, xp: Namespace) -> Array:
-        """Give the logarithm of the sum of all exponentials."""
+        """Return the logarithm of the sum of all exponentials."""
         return self.top + xp.log(self.mass)
 
 
-def _value(xp: Namespace, seen: _Seen, classes: int, label_smoothing: float, z_loss: float) -> Array:
+def _value(
+    xp: Namespace, seen: _Seen, classes: int, label_smoothing: float, z_loss: float
+) -> Array:
     value = seen.surprise(xp)
     if label_smoothing:
         value = value + label_smoothing * (seen.label - seen.total / classes)
@@ -209,9 +236,22 @@ class _Rows:
     """The logits of the rows, some classes at a time."""
 
     def __init__(
-        self, xp: Namespace, hidden: Array, weight: Array, bias: Array | None, labels: Array, softcap: float | None
+        self,
+        xp: Namespace,
+        hidden: Array,
+        weight: Array,
+        bias: Array | None,
+        labels: Array,
+        softcap: float | None,
     ) -> None:
-        self.xp, self.hidden, self.weight, self.bias, self.labels, self.softcap = xp, hidden, weight, bias, labels, softcap
+        self.xp, self.hidden, self.weight, self.bias, self.labels, self.softcap = (
+            xp,
+            hidden,
+            weight,
+            bias,
+            labels,
+            softcap,
+        )
         classes, features = weight.shape
         rows = prod([size for size in labels.shape if known(size)])
         most = max(_LEAST, min(_LOGITS // max(rows, 1), _WEIGHTS // features))
@@ -223,12 +263,14 @@ class _Rows:
         self.starts = xp.arange(steps, dtype=labels.dtype, device=device_of(labels)) * self.width
 
     def some(self, start: Array) -> tuple[Array, Array, Array, Array]:
-        """Give some logits and their weights, where among them that of the label is, and which are there at all.
+        """Return some logits and their weights, where among them that of the label is, and which are there at all.
 
         The last step may go too far, where the logits are -inf; the label's may be in another step.
         """
         xp, classes = self.xp, self.weight.shape[0]
-        places = start + xp.arange(self.width, dtype=self.labels.dtype, device=device_of(self.labels))
+        places = start + xp.arange(
+            self.width, dtype=self.labels.dtype, device=device_of(self.labels)
+        )
         inside = places < classes
         within = places if self.even else xp.where(inside, places, 0)
         chosen = xp.take(self.weight, within, axis=0)
@@ -245,7 +287,9 @@ class _Rows:
         """Go through all of them."""
         xp, wide = self.xp, wide_dtype(self.xp, self.hidden)
 
-        def step(carried: tuple[Array, ...], entries: tuple[Array, ...]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        def step(
+            carried: tuple[Array, ...], entries: tuple[Array, ...]
+        ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
             label, top, rest, total = carried
             logits, _, place, inside = self.some(*entries)
             if totals:

@@ -29,7 +29,24 @@ MARGINS = (
     [1.0, -1.0, 1.0, -1.0, 1.0, 1.0, 1.0, -1.0, 1.0, 1.0, 1.0, 1.0],
 )
 LOGITS = (
-    [0.0, 0.0, 0.0, -0.0, 2.0, -2.0, 100.0, -100.0, 800.0, -800.0, 2000.0, -2000.0, INF, -INF, INF, -INF],
+    [
+        0.0,
+        0.0,
+        0.0,
+        -0.0,
+        2.0,
+        -2.0,
+        100.0,
+        -100.0,
+        800.0,
+        -800.0,
+        2000.0,
+        -2000.0,
+        INF,
+        -INF,
+        INF,
+        -INF,
+    ],
     [0.0, 1.0, 0.25, 0.0, 0.5, 0.5, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0],
 )
 
@@ -71,12 +88,17 @@ CASES = (
         ),
         kinks=LOGITS,
     ),
-    Case("poly_binary_cross_entropy", _logits, ({}, {"epsilon": -1.0}, {"epsilon": 2.5}), kinks=LOGITS),
+    Case(
+        "poly_binary_cross_entropy",
+        _logits,
+        ({}, {"epsilon": -1.0}, {"epsilon": 2.5}),
+        kinks=LOGITS,
+    ),
 )
 
 
 def probabilities(dtype: np.dtype, eps: float) -> Batch:
-    """Give predictions down to the smallest number and up to the last below 1, with hard and soft targets."""
+    """Return predictions down to the smallest number and up to the last below 1, with hard and soft targets."""
     limits, random = finfo(dtype), np.random.default_rng(1)
     tiny = np.abs(numbers(dtype, 240))
     spread = np.concatenate(
@@ -90,55 +112,90 @@ def probabilities(dtype: np.dtype, eps: float) -> Batch:
     spread = spread[(spread >= 0) & (spread <= 1)]
     targets = (0.0, 1.0, 0.5, 0.1, 0.99, 1e-3, float(limits.epsneg))
     batches = [(spread, target) for target in targets]
-    batches.append((np.concatenate([around(target, dtype)[:3] for target in targets[2:]]), targets[3]))
+    batches.append(
+        (np.concatenate([around(target, dtype)[:3] for target in targets[2:]]), targets[3])
+    )
     return together(batches, dtype)
 
 
 def logits(dtype: np.dtype, pos_weight: float) -> Batch:
-    """Give logits of every size, and infinite ones, with hard and soft targets."""
+    """Return logits of every size, and infinite ones, with hard and soft targets."""
     spread = np.append(numbers(dtype, 420), np.asarray([np.inf, -np.inf], dtype))
-    if pos_weight > 4:  # it multiplies what was rounded to a subnormal number: not fair are logits with such a sigmoid
+    # it multiplies what was rounded to a subnormal number: not fair are logits with such a sigmoid
+    if pos_weight > 4:
         limits = finfo(dtype)
         spread = spread[
-            (np.abs(spread) < -limits.minexp * np.log(2)) | (np.abs(spread) > (limits.nmant + 8 - limits.minexp) * np.log(2))
+            (np.abs(spread) < -limits.minexp * np.log(2))
+            | (np.abs(spread) > (limits.nmant + 8 - limits.minexp) * np.log(2))
         ]
     return together([(spread, target) for target in (0.0, 1.0, 0.5, 0.1, 0.99, 1e-3)], dtype)
 
 
 def margins(dtype: np.dtype) -> Batch:
-    """Give scores of every size, and infinite ones, and those around the margin, with both signs."""
+    """Return scores of every size, and infinite ones, and those around the margin, with both signs."""
     infinite = np.asarray([np.inf, -np.inf], dtype)
-    spread = np.concatenate([numbers(dtype, 980), infinite, around(1.0, dtype), around(-1.0, dtype)])
+    spread = np.concatenate(
+        [numbers(dtype, 980), infinite, around(1.0, dtype), around(-1.0, dtype)]
+    )
     return together([(spread, target) for target in (-1.0, 1.0)], dtype)
 
 
 def every_logit(dtype: np.dtype, **_: object) -> Batch:
-    """Give logits of every size, and infinite ones, with hard and soft targets."""
+    """Return logits of every size, and infinite ones, with hard and soft targets."""
     return logits(dtype, 1.0)
 
 
-MARGIN_LOSSES = (pl.soft_margin_loss, pl.hinge_loss, pl.squared_hinge_loss, pl.perceptron_loss, pl.exponential_loss)
+MARGIN_LOSSES = (
+    pl.soft_margin_loss,
+    pl.hinge_loss,
+    pl.squared_hinge_loss,
+    pl.perceptron_loss,
+    pl.exponential_loss,
+)
 
 
 def shifted_logits(dtype: np.dtype, clip: float, **_: float) -> Batch:
-    """Give logits of every size, and those around that of what is clipped."""
+    """Return logits of every size, and those around that of what is clipped."""
     pred, target = every_logit(dtype)
     if not clip:
         return pred, target
     near = around(float(np.log(clip / (1 - clip))), dtype)
-    return np.concatenate([pred, near, near]), np.concatenate([target, np.zeros_like(near), np.full_like(near, 0.5)])
+    return np.concatenate([pred, near, near]), np.concatenate(
+        [target, np.zeros_like(near), np.full_like(near, 0.5)]
+    )
 
 
 SWEEPS = (
     *(pointwise(pl.binary_cross_entropy, probabilities, eps=eps) for eps in (1e-15, 0.0, 1e-3)),
-    *(pointwise(pl.binary_cross_entropy_with_logits, logits, pos_weight=weight) for weight in (1.0, 0.0, 0.3, 3.0, 20.0)),
+    *(
+        pointwise(pl.binary_cross_entropy_with_logits, logits, pos_weight=weight)
+        for weight in (1.0, 0.0, 0.3, 3.0, 20.0)
+    ),
     *(pointwise(loss, margins) for loss in MARGIN_LOSSES),
-    *(pointwise(pl.sigmoid_focal_loss, every_logit, gamma=gamma) for gamma in (2.0, 0.0, 0.5, 1.0, 3.0, 4.0)),
+    *(
+        pointwise(pl.sigmoid_focal_loss, every_logit, gamma=gamma)
+        for gamma in (2.0, 0.0, 0.5, 1.0, 3.0, 4.0)
+    ),
     pointwise(pl.sigmoid_focal_loss, every_logit, alpha=0.25),
     pointwise(pl.sigmoid_focal_loss, every_logit, gamma=2.7, alpha=0.9),
-    *(pointwise(pl.poly_binary_cross_entropy, every_logit, epsilon=epsilon) for epsilon in (1.0, 0.0, -1.0, -0.7, 2.5)),
     *(
-        pointwise(pl.asymmetric_loss, shifted_logits, gamma_negative=negative, gamma_positive=positive, clip=clip)
-        for negative, positive, clip in ((4.0, 1.0, 0.05), (2.0, 0.0, 0.0), (1.0, 1.0, 0.3), (0.0, 0.0, 0.05), (0.5, 2.0, 1e-3))
+        pointwise(pl.poly_binary_cross_entropy, every_logit, epsilon=epsilon)
+        for epsilon in (1.0, 0.0, -1.0, -0.7, 2.5)
+    ),
+    *(
+        pointwise(
+            pl.asymmetric_loss,
+            shifted_logits,
+            gamma_negative=negative,
+            gamma_positive=positive,
+            clip=clip,
+        )
+        for negative, positive, clip in (
+            (4.0, 1.0, 0.05),
+            (2.0, 0.0, 0.0),
+            (1.0, 1.0, 0.3),
+            (0.0, 0.0, 0.05),
+            (0.5, 2.0, 1e-3),
+        )
     ),
 )

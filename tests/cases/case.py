@@ -88,7 +88,9 @@ class Case:
         """An index that lays what there is of each loss along the predictions."""
         return (..., *(None for _ in self.core))
 
-    def finished(self, reduced: Any, gradient: tuple[Any, ...], along: Any = None) -> tuple[Any, tuple[Any, ...]]:
+    def finished(
+        self, reduced: Any, gradient: tuple[Any, ...], along: Any = None
+    ) -> tuple[Any, tuple[Any, ...]]:
         """Apply the outer function to the reduced loss, and the chain rule to the gradient.
 
         `along` is the reduced loss in a shape that broadcasts to the gradient.
@@ -96,11 +98,15 @@ class Case:
         if self.outer is None:
             return reduced, gradient
         slope = self.outer.slope(reduced if along is None else along)
-        return self.outer.function(reduced), tuple(np.where(part == 0, 0, slope * part) for part in gradient)
+        return self.outer.function(reduced), tuple(
+            np.where(part == 0, 0, slope * part) for part in gradient
+        )
 
     def reference(self, parameters: Mapping[str, Any]) -> Callable[..., Any]:
-        """Give the function of one element, or row, to its exact value, derivative and second derivative."""
-        return with_parameters(self.exact or exact.of(self.name), {**self.loss.signature.defaults, **parameters})
+        """Return the function of one element, or row, to its exact value, derivative and second derivative."""
+        return with_parameters(
+            self.exact or exact.of(self.name), {**self.loss.signature.defaults, **parameters}
+        )
 
     def __str__(self) -> str:
         return f"{self.name}-{self.kind}" if self.kind else self.name
@@ -115,14 +121,20 @@ class Layer:
         self.signature = loss.signature.without(loss.signature.optional.union(shared))
 
     def arguments(self, given: Sequence[Any]) -> list[Any]:
-        """Give all arguments: what is shared in the library, on the device and in the dtype of what is given."""
+        """Return all arguments: what is shared in the library, on the device and in the dtype of what is given."""
         like = given[0] if hasattr(given[0], "dtype") else np.asarray(given[0])
         xp: Any = namespace_of(like)
         device = None if xp is numpy else device_of(like)
-        dtype = like.dtype if xp.isdtype(like.dtype, "real floating") else default_dtype(xp, like, "real floating")
+        dtype = (
+            like.dtype
+            if xp.isdtype(like.dtype, "real floating")
+            else default_dtype(xp, like, "real floating")
+        )
         rest = iter(given)
         return [
-            xp.asarray(self.shared[name], dtype=dtype, device=device) if name in self.shared else next(rest)
+            xp.asarray(self.shared[name], dtype=dtype, device=device)
+            if name in self.shared
+            else next(rest)
             for name in self.loss.signature.arguments
             if name in self.shared or name in self.signature.arguments
         ]
@@ -138,15 +150,19 @@ class Layer:
         return self._first(self.loss.grad(*self.arguments(given), **options))
 
     def _first(self, gradients: Any) -> Any:
-        """Give the gradients of what is not shared."""
+        """Return the gradients of what is not shared."""
         return gradients[0] if isinstance(gradients, tuple) else gradients
 
     def grad_and_hess(self, *given: Any, **options: Any) -> Any:
         return self.loss.grad_and_hess(*self.arguments(given), **options)
 
 
-def with_parameters(function: Callable[..., Any], parameters: Mapping[str, Any]) -> Callable[..., Any]:
-    return functools.partial(function, **{key: as_exact(value) for key, value in parameters.items()})
+def with_parameters(
+    function: Callable[..., Any], parameters: Mapping[str, Any]
+) -> Callable[..., Any]:
+    return functools.partial(
+        function, **{key: as_exact(value) for key, value in parameters.items()}
+    )
 
 
 def as_exact(value: Any) -> Any:
@@ -192,7 +208,9 @@ def example(case: Case, index: int, dtype: str, shape: tuple[int, ...] = (ROWS,)
     parameters = case.parameters[index]
     reference = case.reference(parameters)
     value, inner = np.empty(shape), np.empty(shape)
-    derivatives, seconds = (tuple(np.empty(x.shape) for x in arrays[: case.predicted]) for _ in range(2))
+    derivatives, seconds = (
+        tuple(np.empty(x.shape) for x in arrays[: case.predicted]) for _ in range(2)
+    )
     orders = 3
     with mp.workdps(exact.DIGITS):
         for place in np.ndindex(shape):
@@ -206,12 +224,16 @@ def example(case: Case, index: int, dtype: str, shape: tuple[int, ...] = (ROWS,)
             for order, parts in zip((derivatives, seconds), map(as_tuple, found[1:]), strict=False):
                 for array, part in zip(order, parts, strict=True):
                     array[place] = as_float(part)
-    return Example(case, arrays, parameters, value, inner, derivatives, seconds if orders == 3 else None)
+    return Example(
+        case, arrays, parameters, value, inner, derivatives, seconds if orders == 3 else None
+    )
 
 
 def as_tuple(parts: Any) -> tuple[Any, ...]:
-    """Give one part for each prediction; a `Difference` is one number."""
-    return parts if isinstance(parts, tuple) and not isinstance(parts, exact.Difference) else (parts,)
+    """Return one part for each prediction; a `Difference` is one number."""
+    return (
+        parts if isinstance(parts, tuple) and not isinstance(parts, exact.Difference) else (parts,)
+    )
 
 
 def as_float(part: Any) -> Any:
@@ -236,11 +258,25 @@ class Sweep(NamedTuple):
     """How many ulp a result may be off."""
 
 
-def pointwise(loss: Any, points: Callable[..., Batch], *, orders: int = 3, limit: float = 4.0, **parameters: Any) -> Sweep:
+def pointwise(
+    loss: Any,
+    points: Callable[..., Batch],
+    *,
+    orders: int = 3,
+    limit: float = 4.0,
+    **parameters: Any,
+) -> Sweep:
     """Sweep a pointwise loss, or one of them with other parameters, over what ``points(dtype, **parameters)`` gives."""
     name = " ".join((loss.__name__, *(f"{key}={value}" for key, value in parameters.items())))
     reference = with_parameters(exact.of(loss.__name__), {**loss.signature.defaults, **parameters})
-    return Sweep(name, of_loss(loss, **parameters), reference, lambda dtype: [points(dtype, **parameters)], orders, limit)
+    return Sweep(
+        name,
+        of_loss(loss, **parameters),
+        reference,
+        lambda dtype: [points(dtype, **parameters)],
+        orders,
+        limit,
+    )
 
 
 def of_loss(loss: Any, **parameters: Any) -> Callable[..., Any]:

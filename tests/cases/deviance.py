@@ -33,8 +33,14 @@ RATES = (
     [1.0, 2.0, 0.5, 3.0, 0.0, 0.0, 2.0, 4.0, 0.25, 1e6, 1.0, INF, INF],
     [1.0, 2.0, 0.0, 1.5, 0.0, 1.0, 1.0, 1.0, 1.0, 0.125, 4.0, 0.0, 2.0],
 )
-COUNTS = ([1.0, 2.0, 0.5, 3.0, 1e-6, 1e6, 2.0, 8.0, 1e-3, 1e3, INF], [1.0, 2.0, 0.0, 1.0, 0.0, 3.0, 100.0, 2.0, 4.0, 0.0, 3.0])
-POSITIVE = ([1.0, 2.0, 0.5, 3.0, 1.0, 1e6, 1e-6, 0.25, INF], [1.0, 1.0, 1.0, 3.0, 64.0, 2.0, 2.0, 0.25, 2.0])
+COUNTS = (
+    [1.0, 2.0, 0.5, 3.0, 1e-6, 1e6, 2.0, 8.0, 1e-3, 1e3, INF],
+    [1.0, 2.0, 0.0, 1.0, 0.0, 3.0, 100.0, 2.0, 4.0, 0.0, 3.0],
+)
+POSITIVE = (
+    [1.0, 2.0, 0.5, 3.0, 1.0, 1e6, 1e-6, 0.25, INF],
+    [1.0, 1.0, 1.0, 3.0, 64.0, 2.0, 2.0, 0.25, 2.0],
+)
 
 CASES = (
     Case(
@@ -48,31 +54,74 @@ CASES = (
     Case(
         "tweedie_deviance_loss",
         _rates,
-        ({}, {"power": 0.0}, {"power": 1.0}, {"power": 2.0}, {"power": 3.0}, {"power": 1.3}, {"power": 2.5}, {"power": -0.5}),
+        (
+            {},
+            {"power": 0.0},
+            {"power": 1.0},
+            {"power": 2.0},
+            {"power": 3.0},
+            {"power": 1.3},
+            {"power": 2.5},
+            {"power": -0.5},
+        ),
         kinks=tuple(x[:-1] for x in POSITIVE),
     ),
-    Case("negative_binomial_nll_loss", _counts, ({}, {"dispersion": 0.01}, {"dispersion": 30.0}), kinks=COUNTS),
+    Case(
+        "negative_binomial_nll_loss",
+        _counts,
+        ({}, {"dispersion": 0.01}, {"dispersion": 30.0}),
+        kinks=COUNTS,
+    ),
 )
 
 
 def log_rates(dtype: np.dtype, **_: object) -> Batch:
-    """Give logarithms of rates of every size, and counts from 0; those next to the count's own as well.
+    """Return logarithms of rates of every size, and counts from 0; those next to the count's own as well.
 
-    Not fair is a count next to the largest number against a rate beyond it: the loss is inf for every such rate.
+    Not fair is a count next to the largest number against a rate beyond it: the loss is inf for
+    every such rate.
     """
     limits = finfo(dtype)
     spread = np.append(numbers(dtype, 130), np.asarray([np.inf, -np.inf], dtype))
-    targets = (0.0, float(limits.smallest_subnormal), 1e-3, 0.3, 1.0, 1.5, 2.0, 2.5, 7.0, 300.0, float(limits.max) / 1e6)
-    pred, target = together([(np.concatenate([spread, around(np.log(max(y, 1e-30)), dtype)]), y) for y in targets], dtype)
+    targets = (
+        0.0,
+        float(limits.smallest_subnormal),
+        1e-3,
+        0.3,
+        1.0,
+        1.5,
+        2.0,
+        2.5,
+        7.0,
+        300.0,
+        float(limits.max) / 1e6,
+    )
+    pred, target = together(
+        [(np.concatenate([spread, around(np.log(max(y, 1e-30)), dtype)]), y) for y in targets],
+        dtype,
+    )
     fair = (pred < np.log(float(limits.max))) | (target.astype(np.float64) < 1e6) | np.isinf(pred)
     return pred[fair], target[fair]
 
 
 def rates(dtype: np.dtype, **_: object) -> Batch:
-    """Give rates of every size, and counts from 0; those next to the count as well, and those a factor of 2 away."""
+    """Return rates of every size, and counts from 0; those next to the count as well, and those a factor of 2 away."""
     limits = finfo(dtype)
     spread = np.abs(numbers(dtype, 100))
-    targets = (0.0, float(limits.smallest_subnormal), 1e-5, 1e-3, 0.3, 1.0, 1.5, 2.0, 2.5, 7.0, 300.0, float(limits.max))
+    targets = (
+        0.0,
+        float(limits.smallest_subnormal),
+        1e-5,
+        1e-3,
+        0.3,
+        1.0,
+        1.5,
+        2.0,
+        2.5,
+        7.0,
+        300.0,
+        float(limits.max),
+    )
     batches = []
     for y in targets:
         near = [around(min(factor * y, float(limits.max)), dtype) for factor in (0.5, 1.0, 2.0)]
@@ -81,22 +130,44 @@ def rates(dtype: np.dtype, **_: object) -> Batch:
 
 
 def means(dtype: np.dtype, **_: object) -> Batch:
-    """Give means of every size, and whole counts; those next to the count as well, and those a factor of 2 away."""
+    """Return means of every size, and whole counts; those next to the count as well, and those a factor of 2 away."""
     pred, target = rates(dtype)
     whole = (target == np.floor(target)) & (pred > 0)
     return pred[whole], target[whole]
 
 
 def amounts(dtype: np.dtype, power: float = 2.0) -> Batch:
-    """Give means and targets of every size, and next to each other; targets of 0 and below where the power admits them."""
+    """Return means and targets of every size, and next to each other; targets of 0 and below where the power admits them."""
     pred, target = rates(dtype)
     good = (pred > 0) & (target > 0)
-    pred, target = np.append(pred[good], pred[good][::7]), np.append(target[good], target[good][::7] * (-1 if power <= 0 else 0))
+    pred, target = (
+        np.append(pred[good], pred[good][::7]),
+        np.append(target[good], target[good][::7] * (-1 if power <= 0 else 0)),
+    )
     good = (target > 0) | (power < 2)
     return pred[good], target[good]
 
 
-POWERS = (0.0, 1.0, 1 + 1e-14, 1.1, 1.5, 1.9, 2 - 1e-12, 2.0, 2 + 1e-9, 2.5, 3.0, 3.7, 4.5, 20.0, -1e-9, -0.3, -1.0, -3.5)
+POWERS = (
+    0.0,
+    1.0,
+    1 + 1e-14,
+    1.1,
+    1.5,
+    1.9,
+    2 - 1e-12,
+    2.0,
+    2 + 1e-9,
+    2.5,
+    3.0,
+    3.7,
+    4.5,
+    20.0,
+    -1e-9,
+    -0.3,
+    -1.0,
+    -3.5,
+)
 
 SWEEPS = (
     pointwise(pl.poisson_nll_loss, log_rates),
@@ -107,8 +178,16 @@ SWEEPS = (
     pointwise(pl.gamma_deviance_loss, amounts),
     # Three powers are added up; those that are here or next to it have forms without
     *(
-        pointwise(pl.tweedie_deviance_loss, amounts, power=power, limit=4.0 if power in (0, 1, 1.5, 2, 3) else 8.0)
+        pointwise(
+            pl.tweedie_deviance_loss,
+            amounts,
+            power=power,
+            limit=4.0 if power in (0, 1, 1.5, 2, 3) else 8.0,
+        )
         for power in POWERS
     ),
-    *(pointwise(pl.negative_binomial_nll_loss, means, dispersion=a, limit=8.0) for a in (1.0, 1e-9, 0.03, 0.6, 20.0, 1e5)),
+    *(
+        pointwise(pl.negative_binomial_nll_loss, means, dispersion=a, limit=8.0)
+        for a in (1.0, 1e-9, 0.03, 0.6, 20.0, 1e5)
+    ),
 )

@@ -44,18 +44,75 @@ def _scores(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:
     return real(rng, shape), real(rng, shape), _sign(rng, shape)
 
 
-LEFT = [[3.0, 4.0], [3.0, 4.0], [0.0, 0.0], [1.0, 0.0], [0.0, 0.0], [1.0, 1.0], [1.0, 0.0], [2.0, 0.0], [0.5, 0.5]]
-RIGHT = [[6.0, 8.0], [-3.0, -4.0], [1.0, 2.0], [0.0, 0.0], [0.0, 0.0], [1.0, -1.0], [0.0, 2.0], [2.0, 1.0], [0.5, 0.5]]
+LEFT = [
+    [3.0, 4.0],
+    [3.0, 4.0],
+    [0.0, 0.0],
+    [1.0, 0.0],
+    [0.0, 0.0],
+    [1.0, 1.0],
+    [1.0, 0.0],
+    [2.0, 0.0],
+    [0.5, 0.5],
+]
+RIGHT = [
+    [6.0, 8.0],
+    [-3.0, -4.0],
+    [1.0, 2.0],
+    [0.0, 0.0],
+    [0.0, 0.0],
+    [1.0, -1.0],
+    [0.0, 2.0],
+    [2.0, 1.0],
+    [0.5, 0.5],
+]
 BOTH = [LEFT * 2, RIGHT * 2, [1.0] * len(LEFT) + [-1.0] * len(LEFT)]
 TRIPLETS = (
-    [[0.0, 0.0], [1.0, 1.0], [1.0, 1.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.5, 0.0], [0.0, 0.0], [1.0, 0.0]],
-    [[0.0, 0.0], [1.0, 1.0], [2.0, 1.0], [3.0, 4.0], [3.0, 4.0], [1.0, 0.0], [1.5, 1.0], [2.0, 0.0], [0.0, 0.0]],
-    [[0.0, 0.0], [1.5, 1.0], [1.0, 1.0], [3.0, 4.0], [4.0, 3.0], [2.0, 0.0], [1.5, 1.0], [0.0, 1.0], [0.0, 0.0]],
+    [
+        [0.0, 0.0],
+        [1.0, 1.0],
+        [1.0, 1.0],
+        [0.0, 0.0],
+        [0.0, 0.0],
+        [0.0, 0.0],
+        [0.5, 0.0],
+        [0.0, 0.0],
+        [1.0, 0.0],
+    ],
+    [
+        [0.0, 0.0],
+        [1.0, 1.0],
+        [2.0, 1.0],
+        [3.0, 4.0],
+        [3.0, 4.0],
+        [1.0, 0.0],
+        [1.5, 1.0],
+        [2.0, 0.0],
+        [0.0, 0.0],
+    ],
+    [
+        [0.0, 0.0],
+        [1.5, 1.0],
+        [1.0, 1.0],
+        [3.0, 4.0],
+        [4.0, 3.0],
+        [2.0, 0.0],
+        [1.5, 1.0],
+        [0.0, 1.0],
+        [0.0, 0.0],
+    ],
 )
 
 CASES = (
     Case("cosine_distance_loss", _pair, kinks=(LEFT, RIGHT), row=True, slack=4),
-    Case("cosine_embedding_loss", _signed_pair, ({}, {"margin": 0.5}, {"margin": -0.25}), kinks=BOTH, row=True, slack=4),
+    Case(
+        "cosine_embedding_loss",
+        _signed_pair,
+        ({}, {"margin": 0.5}, {"margin": -0.25}),
+        kinks=BOTH,
+        row=True,
+        slack=4,
+    ),
     Case(
         "hinge_embedding_loss",
         _distance,
@@ -66,13 +123,24 @@ CASES = (
         "margin_ranking_loss",
         _scores,
         ({}, {"margin": 0.5}),
-        kinks=([1.0, 1.0, 1.5, 1.0, np.inf, -np.inf], [1.0, 1.0, 1.0, 1.5, 0.0, 1.0], [1.0, -1.0, 1.0, -1.0, 1.0, 1.0]),
+        kinks=(
+            [1.0, 1.0, 1.5, 1.0, np.inf, -np.inf],
+            [1.0, 1.0, 1.0, 1.5, 0.0, 1.0],
+            [1.0, -1.0, 1.0, -1.0, 1.0, 1.0],
+        ),
     ),
     Case("contrastive_loss", _near_pair, ({}, {"margin": 2.0}), kinks=BOTH, row=True),
     Case(
         "triplet_margin_loss",
         _triplet,
-        ({}, {"p": 1.0}, {"p": 3.0, "margin": 0.25}, {"p": 1.5}, {"swap": True, "margin": 0.0}, {"swap": True, "p": 1.0}),
+        (
+            {},
+            {"p": 1.0},
+            {"p": 3.0, "margin": 0.25},
+            {"p": 1.5},
+            {"swap": True, "margin": 0.0},
+            {"swap": True, "p": 1.0},
+        ),
         kinks=TRIPLETS,
         row=True,
         slack=4,
@@ -81,12 +149,12 @@ CASES = (
 
 
 def _sizes(dtype: np.dtype) -> float:
-    """Give how many binades around 1 lengths come from."""
+    """Return how many binades around 1 lengths come from."""
     return float(finfo(dtype).maxexp) * 0.6
 
 
 def vectors(dtype: np.dtype) -> Iterator[Batch]:
-    """Give pairs of vectors of 1 to 30 entries: of every size, nearly parallel, opposite, at right angles, with zeros."""
+    """Return pairs of vectors of 1 to 30 entries: of every size, nearly parallel, opposite, at right angles, with zeros."""
     eps = float(finfo(dtype).eps)
     for features, count in ((1, 10), (2, 60), (3, 40), (8, 12), (30, 5)):
         random = np.random.default_rng(features)
@@ -108,19 +176,25 @@ def vectors(dtype: np.dtype) -> Iterator[Batch]:
             yield (one * size[0]).astype(dtype), (other * size[1]).astype(dtype)
 
 
-def signed(dtype: np.dtype, margin: float, batches: Callable[..., Iterator[Batch]]) -> Iterator[Batch]:
-    """Give them with both targets, but for a cosine that rounding puts on the wrong side of the margin."""
+def signed(
+    dtype: np.dtype, margin: float, batches: Callable[..., Iterator[Batch]]
+) -> Iterator[Batch]:
+    """Return them with both targets, but for a cosine that rounding puts on the wrong side of the margin."""
     for left, right in batches(dtype):
         exactly = [x.astype(np.longdouble) for x in (left, right)]
         lengths = [np.sqrt(np.sum(x * x, axis=-1)) for x in exactly]
-        cosine = np.sum(exactly[0] * exactly[1], axis=-1) / np.maximum(lengths[0] * lengths[1], np.finfo(np.longdouble).tiny)
-        fair = (np.abs(cosine - margin) > 16 * float(finfo(dtype).eps)) | (lengths[0] * lengths[1] == 0)
+        cosine = np.sum(exactly[0] * exactly[1], axis=-1) / np.maximum(
+            lengths[0] * lengths[1], np.finfo(np.longdouble).tiny
+        )
+        fair = (np.abs(cosine - margin) > 16 * float(finfo(dtype).eps)) | (
+            lengths[0] * lengths[1] == 0
+        )
         for target in (-1.0, 1.0):
             yield left[fair], right[fair], np.full(np.sum(fair), target, dtype)
 
 
 def near_pairs(dtype: np.dtype, margin: float) -> Iterator[Batch]:
-    """Give pairs of vectors at distances of every size, many of them about the margin."""
+    """Return pairs of vectors at distances of every size, many of them about the margin."""
     for features, count in ((1, 30), (2, 60), (8, 20), (30, 8)):
         random = np.random.default_rng(features)
         residual = random.normal(0, 1, (3, count, features))
@@ -135,11 +209,15 @@ def near_pairs(dtype: np.dtype, margin: float) -> Iterator[Batch]:
         right = random.normal(0, 1, (count, features)) * random.choice([0, 0.1, 1], (count, 1))
         for part in residual:
             for target in (-1.0, 1.0):
-                yield (part + right).astype(dtype), right.astype(dtype), np.full(count, target, dtype)
+                yield (
+                    (part + right).astype(dtype),
+                    right.astype(dtype),
+                    np.full(count, target, dtype),
+                )
 
 
 def triplets(dtype: np.dtype, margin: float, p: float, **_: Any) -> Iterator[Batch]:
-    """Give triplets of vectors at distances of every size, without those whose loss is 0 but for rounding."""
+    """Return triplets of vectors at distances of every size, without those whose loss is 0 but for rounding."""
     for features, count in ((1, 30), (2, 60), (8, 20), (30, 8)):
         random = np.random.default_rng(features)
         three = random.normal(0, 1, (3, count, features))
@@ -156,11 +234,16 @@ def triplets(dtype: np.dtype, margin: float, p: float, **_: Any) -> Iterator[Bat
         ):
             arrays = [x.astype(dtype) for x in (anchor, same, other)]
             wide = [x.astype(np.float64) for x in arrays]
-            distances = [np.sum(np.abs(wide[i] - wide[j]) ** p, axis=-1) ** (1 / p) for i, j in ((0, 1), (0, 2), (1, 2))]
+            distances = [
+                np.sum(np.abs(wide[i] - wide[j]) ** p, axis=-1) ** (1 / p)
+                for i, j in ((0, 1), (0, 2), (1, 2))
+            ]
             far = [distances[1], np.minimum(distances[1], distances[2])]
             fair = np.abs(distances[1] - distances[2]) > 1e-6 * distances[1]
             for distance in far:
-                fair &= np.abs(distances[0] - distance + margin) > 1e-6 * (distances[0] + distance + margin)
+                fair &= np.abs(distances[0] - distance + margin) > 1e-6 * (
+                    distances[0] + distance + margin
+                )
             yield tuple(x[fair] for x in arrays)
 
 
@@ -170,12 +253,14 @@ def distances(dtype: np.dtype, margin: float) -> Batch:
 
 
 def scores(dtype: np.dtype, margin: float) -> Batch:
-    """Give pairs of scores of every size, whose difference is about the margin in many of them."""
+    """Return pairs of scores of every size, whose difference is about the margin in many of them."""
     random = np.random.default_rng(3)
     largest = float(finfo(dtype).max) / 4  # the difference of the largest numbers is inf
     left = numbers(dtype, 1200).astype(np.float64).clip(-largest, largest)
     base = random.normal(0, 1, 1000).astype(dtype).astype(np.float64)
-    shifted = base - random.choice([-1, 1], 1000) * margin * (1 + random.choice([0, 1e-3, 0.5], 1000))
+    shifted = base - random.choice([-1, 1], 1000) * margin * (
+        1 + random.choice([0, 1e-3, 0.5], 1000)
+    )
     pairs = np.concatenate([left, base]), np.concatenate([random.permutation(left), shifted])
     return *(x.astype(dtype) for x in pairs), random.choice([-1, 1], len(pairs[0])).astype(dtype)
 
@@ -184,17 +269,28 @@ def _by_row(loss: Any, batches: Callable[..., Iterator[Batch]], **parameters: An
     everything = {**loss.signature.defaults, **parameters}
     name = " ".join((loss.__name__, *(f"{key}={value}" for key, value in parameters.items())))
     reference = with_parameters(exact.of(loss.__name__), everything)
-    return Sweep(name, of_loss(loss, **parameters), reference, partial(batches, **everything), limit=8.0)
+    return Sweep(
+        name, of_loss(loss, **parameters), reference, partial(batches, **everything), limit=8.0
+    )
 
 
 SWEEPS = (
     _by_row(pl.cosine_distance_loss, vectors),
-    *(_by_row(pl.cosine_embedding_loss, partial(signed, batches=vectors), margin=margin) for margin in (0.0, 0.5)),
+    *(
+        _by_row(pl.cosine_embedding_loss, partial(signed, batches=vectors), margin=margin)
+        for margin in (0.0, 0.5)
+    ),
     *(pointwise(pl.hinge_embedding_loss, distances, margin=margin) for margin in (1.0, 0.3)),
     *(pointwise(pl.margin_ranking_loss, scores, margin=margin) for margin in (0.0, 0.3)),
     *(_by_row(pl.contrastive_loss, near_pairs, margin=margin) for margin in (1.0, 0.3)),
     *(
         _by_row(pl.triplet_margin_loss, triplets, **parameters)
-        for parameters in ({"margin": 1.0}, {"p": 1.0}, {"p": 1.5}, {"p": 3.0}, {"swap": True, "margin": 0.3})
+        for parameters in (
+            {"margin": 1.0},
+            {"p": 1.0},
+            {"p": 1.5},
+            {"p": 3.0},
+            {"swap": True, "margin": 0.3},
+        )
     ),
 )

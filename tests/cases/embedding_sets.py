@@ -29,8 +29,12 @@ def _labelled_set(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:
     )
 
 
-# Zero vectors, equal ones and opposite ones, a set that belongs together, and one of which no two do
-SET = [[1.0, 0.0], [0.0, 0.0], [2.0, 2.0], [2.0, 2.0]], [[1.0, 1.0], [-1.0, -1.0], [1.0, 1.0], [0.5, 0.0]]
+# Zero vectors, equal ones and opposite ones, a set that belongs together, and one of which no two
+# do
+SET = (
+    [[1.0, 0.0], [0.0, 0.0], [2.0, 2.0], [2.0, 2.0]],
+    [[1.0, 1.0], [-1.0, -1.0], [1.0, 1.0], [0.5, 0.0]],
+)
 SETS = [[SET[0]] * 4 + [SET[1]] * 4, [[0, 0, 1, 1], [0, 1, 0, 1], [5, 5, 5, 5], [0, 1, 2, 3]] * 2]
 
 # Constant features, equal ones, opposite ones, and one of deviation 1
@@ -46,34 +50,58 @@ CASES = (
         row=True,
         slack=SHARP,
     ),
-    Case("ntxent_loss", _labelled_set, ({}, {"temperature": 1.0}), kinks=SETS, row=True, slack=SHARP),
+    Case(
+        "ntxent_loss", _labelled_set, ({}, {"temperature": 1.0}), kinks=SETS, row=True, slack=SHARP
+    ),
     Case(
         "circle_loss",
         _labelled_set,
-        ({}, {"margin": 0.25, "gamma": 4.0}, {"margin": -0.25, "gamma": 4.0}, {"margin": 0.0, "gamma": 1.0}),
+        (
+            {},
+            {"margin": 0.25, "gamma": 4.0},
+            {"margin": -0.25, "gamma": 4.0},
+            {"margin": 0.0, "gamma": 1.0},
+        ),
         kinks=SETS,
         row=True,
         slack=160,  # gamma, and a square
     ),
     Case("barlow_twins_loss", _two_sets, ({}, {"redundancy": 0.5}), kinks=VIEWS, row=True, slack=4),
-    Case("vicreg_loss", _two_sets, ({}, {"eps": 0.0, "covariance": 10.0}), kinks=VIEWS, row=True, slack=4),
-    Case("supcon_loss", _labelled_set, ({}, {"temperature": 1.0}), kinks=SETS, row=True, slack=SHARP),
+    Case(
+        "vicreg_loss",
+        _two_sets,
+        ({}, {"eps": 0.0, "covariance": 10.0}),
+        kinks=VIEWS,
+        row=True,
+        slack=4,
+    ),
+    Case(
+        "supcon_loss", _labelled_set, ({}, {"temperature": 1.0}), kinks=SETS, row=True, slack=SHARP
+    ),
 )
 
 
 def sets(dtype: np.dtype) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Give sets of 2 to 6 vectors, and others near to them: of all sizes, with zero vectors and with equal ones."""
+    """Return sets of 2 to 6 vectors, and others near to them: of all sizes, with zero vectors and with equal ones."""
     for samples, features, count in ((2, 2, 3), (3, 4, 2), (5, 3, 1)):
         random = np.random.default_rng(samples)
         left, right = random.normal(0, 1, (2, count, samples, features))
-        size = np.exp2(random.uniform(-0.2, 0.2, (2, count, samples, 1)) * float(finfo(dtype).maxexp))
+        size = np.exp2(
+            random.uniform(-0.2, 0.2, (2, count, samples, 1)) * float(finfo(dtype).maxexp)
+        )
         gaps = random.choice([0, 0.5], (count, samples, 1))
-        for one, other in ((left, right), (left, left + 0.05 * right), (left, left), (left * gaps, right), (left, -left)):
+        for one, other in (
+            (left, right),
+            (left, left + 0.05 * right),
+            (left, left),
+            (left * gaps, right),
+            (left, -left),
+        ):
             yield (one * size[0]).astype(dtype), (other * size[1]).astype(dtype)
 
 
 def labelled_sets(dtype: np.dtype) -> Iterator[Batch]:
-    """Give those as one set, with labels: pairs, groups, none that belong together, and all of them."""
+    """Return those as one set, with labels: pairs, groups, none that belong together, and all of them."""
     for left, right in sets(dtype):
         embedding = np.concatenate([left, right], axis=1)
         samples = np.arange(embedding.shape[1])
@@ -83,7 +111,7 @@ def labelled_sets(dtype: np.dtype) -> Iterator[Batch]:
 
 
 def views(dtype: np.dtype) -> Iterator[Batch]:
-    """Give two views: alike and not, small and large, far from 0, with constant features.
+    """Return two views: alike and not, small and large, far from 0, with constant features.
 
     Not of two vectors, where every correlation is 1 or -1, and a derivative nothing but rounding.
     """
@@ -106,13 +134,19 @@ def views(dtype: np.dtype) -> Iterator[Batch]:
 def _by_set(loss: Any, batches: Callable[..., Iterator[Batch]], **parameters: Any) -> Sweep:
     name = " ".join((loss.__name__, *(f"{key}={value}" for key, value in parameters.items())))
     reference = with_parameters(exact.of(loss.__name__), parameters)
-    return Sweep(name, of_loss(loss, **parameters), reference, partial(batches), orders=2, limit=8.0)
+    return Sweep(
+        name, of_loss(loss, **parameters), reference, partial(batches), orders=2, limit=8.0
+    )
 
 
 SWEEPS = (
     *(
         _by_set(loss, batches, temperature=temperature)
-        for loss, batches in ((pl.info_nce_loss, sets), (pl.ntxent_loss, labelled_sets), (pl.supcon_loss, labelled_sets))
+        for loss, batches in (
+            (pl.info_nce_loss, sets),
+            (pl.ntxent_loss, labelled_sets),
+            (pl.supcon_loss, labelled_sets),
+        )
         for temperature in (0.1, 1.0)
     ),
     *(

@@ -23,13 +23,19 @@ class Error(NamedTuple):
 
 
 def exact_results(sweep: Sweep, batches: Sequence[Batch]) -> list[list[tuple[Any, ...]]]:
-    """Give for each order the exact results of all points, or rows, one for each prediction."""
+    """Return for each order the exact results of all points, or rows, one for each prediction."""
     with mp.workdps(exact.DIGITS):
-        found = [sweep.exact(*point) for batch in batches for point in zip(*map(as_exact, batch), strict=True)]
+        found = [
+            sweep.exact(*point)
+            for batch in batches
+            for point in zip(*map(as_exact, batch), strict=True)
+        ]
     return [[as_tuple(orders[order]) for orders in found] for order in range(sweep.orders)]
 
 
-def errors(batches: Sequence[Batch], computed: Sequence[Any], right: Sequence[Any], dtype: np.dtype) -> Iterator[Error]:
+def errors(
+    batches: Sequence[Batch], computed: Sequence[Any], right: Sequence[Any], dtype: np.dtype
+) -> Iterator[Error]:
     """Compare what was computed of each batch with the exact results, number by number."""
     rest = iter(right)
     for batch, of_batch in zip(batches, computed, strict=True):
@@ -40,6 +46,8 @@ def errors(batches: Sequence[Batch], computed: Sequence[Any], right: Sequence[An
             for here, there in zip(np.ravel(found[i]), exact.flat(wanted), strict=True)
         ]
         with mp.workdps(exact.DIGITS):
-            off = exact.ulps_of_each([here for *_, here, _ in numbers], [there for *_, there in numbers], dtype)
+            off = exact.ulps_of_each(
+                [here for *_, here, _ in numbers], [there for *_, there in numbers], dtype
+            )
         for (i, part, here, there), ulps in zip(numbers, off.tolist(), strict=True):
             yield Error(ulps, here, there, tuple(x[i] for x in batch), part)

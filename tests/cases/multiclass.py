@@ -42,15 +42,24 @@ def _logarithms(draw: Callable[..., Batch]) -> Callable[..., Batch]:
 
 
 def _exactly(row: Sequence[Any], target: Any, label_smoothing: Any) -> tuple[Any, ...]:
-    """Give the exact cross-entropy of labels or rows, smoothed or not."""
+    """Return the exact cross-entropy of labels or rows, smoothed or not."""
     rows_given = isinstance(target, tuple)
     target = target if rows_given else [mpf(int(i == target)) for i in range(len(row))]
-    return exact.multiclass.cross_entropy(row, [(1 - label_smoothing) * y + label_smoothing / len(row) for y in target])
+    return exact.multiclass.cross_entropy(
+        row, [(1 - label_smoothing) * y + label_smoothing / len(row) for y in target]
+    )
 
 
 SMOOTHED = ({}, {"label_smoothing": 0.1})
 LOGITS = (
-    [[0.0, 0.0, 0.0], [1.0, 1.0, 0.0], [5.0, -INF, 5.0], [-INF, 0.0, -INF], [200.0, 0.0, 0.0], [1e8, 1e8, 0.0]],
+    [
+        [0.0, 0.0, 0.0],
+        [1.0, 1.0, 0.0],
+        [5.0, -INF, 5.0],
+        [-INF, 0.0, -INF],
+        [200.0, 0.0, 0.0],
+        [1e8, 1e8, 0.0],
+    ],
     [0, 1, 2, 1, 0, 1],
 )
 SURPRISES = (
@@ -59,20 +68,56 @@ SURPRISES = (
 )
 """And at labels that are a surprise, a masked one among them."""
 MIXED = (
-    [[0.0, 0.0, 0.0], [1.0, 1.0, 0.0], [5.0, -INF, 5.0], [-INF, 0.0, -INF], [200.0, 0.0, 0.0], [2000.0, 0.0, 0.5]],
-    [[0.25, 0.75, 0.0], [0.5, 0.25, 0.25], [0.25, 0.0, 0.75], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.5, 0.5]],
+    [
+        [0.0, 0.0, 0.0],
+        [1.0, 1.0, 0.0],
+        [5.0, -INF, 5.0],
+        [-INF, 0.0, -INF],
+        [200.0, 0.0, 0.0],
+        [2000.0, 0.0, 0.5],
+    ],
+    [
+        [0.25, 0.75, 0.0],
+        [0.5, 0.25, 0.25],
+        [0.25, 0.0, 0.75],
+        [0.0, 1.0, 0.0],
+        [1.0, 0.0, 0.0],
+        [0.0, 0.5, 0.5],
+    ],
 )
 CURVES: dict[str, tuple[dict[str, float], ...]] = {
-    "softmax_focal_loss": ({}, {"gamma": 0.5}, {"gamma": 0.0}, {"gamma": 1.0}, {"gamma": 1.5}, {"gamma": 3.0}, {"gamma": 5.0}),
+    "softmax_focal_loss": (
+        {},
+        {"gamma": 0.5},
+        {"gamma": 0.0},
+        {"gamma": 1.0},
+        {"gamma": 1.5},
+        {"gamma": 3.0},
+        {"gamma": 5.0},
+    ),
     "generalized_cross_entropy": ({}, {"q": 0.0}, {"q": 1e-6}, {"q": 1.0}),
     "poly_cross_entropy": ({}, {"epsilon": 0.0}, {"epsilon": -1.0}, {"epsilon": 2.5}),
 }
 
 CASES = (
-    Case("cross_entropy", draw_labels, SMOOTHED, kinks=LOGITS, kind="labels", row=True, exact=_exactly),
+    Case(
+        "cross_entropy",
+        draw_labels,
+        SMOOTHED,
+        kinks=LOGITS,
+        kind="labels",
+        row=True,
+        exact=_exactly,
+    ),
     Case("cross_entropy", _distributions, SMOOTHED, kind="probabilities", row=True, exact=_exactly),
-    *(Case(name, draw_labels, settings, kinks=SURPRISES, kind="labels", row=True) for name, settings in CURVES.items()),
-    *(Case(name, _distributions, settings, kinks=MIXED, kind="probabilities", row=True) for name, settings in CURVES.items()),
+    *(
+        Case(name, draw_labels, settings, kinks=SURPRISES, kind="labels", row=True)
+        for name, settings in CURVES.items()
+    ),
+    *(
+        Case(name, _distributions, settings, kinks=MIXED, kind="probabilities", row=True)
+        for name, settings in CURVES.items()
+    ),
     Case(
         "nll_loss",
         _logarithms(_probabilities),
@@ -107,16 +152,25 @@ CASES = (
 
 
 def labelled(dtype: np.dtype) -> Iterator[Batch]:
-    """Give logits and labels, half of them that of the largest logit."""
+    """Return logits and labels, half of them that of the largest logit."""
     for x in rows(dtype):
         random = np.random.default_rng(2)
-        yield x, np.where(random.uniform(size=len(x)) < 0.5, x.argmax(axis=1), random.integers(0, x.shape[1], len(x)))
+        yield (
+            x,
+            np.where(
+                random.uniform(size=len(x)) < 0.5,
+                x.argmax(axis=1),
+                random.integers(0, x.shape[1], len(x)),
+            ),
+        )
 
 
 def spread_out(dtype: np.dtype) -> Iterator[Batch]:
-    """Give logits and rows of probabilities, none of them on a masked class."""
+    """Return logits and rows of probabilities, none of them on a masked class."""
     for x in rows(dtype):
-        target = np.random.default_rng(3).dirichlet(np.full(x.shape[1], 0.5), len(x)) * (x > -np.inf)
+        target = np.random.default_rng(3).dirichlet(np.full(x.shape[1], 0.5), len(x)) * (
+            x > -np.inf
+        )
         yield x, target.astype(dtype)
 
 
@@ -138,16 +192,18 @@ def of_row(loss: Any, kind: str, batches: Any, *, limit: float = 8.0, **paramete
 
 
 def surprising(dtype: np.dtype) -> Iterator[Batch]:
-    """Give logits with labels, a masked one among them, and those around which the surprise is 0, or as large as it gets."""
+    """Return logits with labels, a masked one among them, and those around which the surprise is 0, or as large as it gets."""
     yield from labelled(dtype)
-    far = np.concatenate([np.linspace(-800, 800, 201), np.linspace(-1, 1, 200), np.geomspace(1e-12, 1e-2, 50)])
+    far = np.concatenate(
+        [np.linspace(-800, 800, 201), np.linspace(-1, 1, 200), np.geomspace(1e-12, 1e-2, 50)]
+    )
     yield np.stack([far, np.zeros_like(far)], axis=1).astype(dtype), np.arange(far.size) % 2
     masked = np.asarray([[0, -np.inf, 1], [-np.inf, 0.5, -np.inf], [2, -np.inf, -np.inf]], dtype)
     yield masked, np.asarray([1, 2, 0])
 
 
 def probable(dtype: np.dtype, size: int = 4) -> np.ndarray:
-    """Give rows of probabilities from 0 to 1, of every size between, which sum to whatever they will."""
+    """Return rows of probabilities from 0 to 1, of every size between, which sum to whatever they will."""
     limits, random = finfo(dtype), np.random.default_rng(8)
     tiny = np.geomspace(float(limits.smallest_normal), 1, 200)
     below = 1 - np.geomspace(float(limits.epsneg), 0.5, 100)
@@ -163,7 +219,7 @@ def with_probabilities(dtype: np.dtype) -> Iterator[Batch]:
 
 
 def with_rows(dtype: np.dtype) -> Iterator[Batch]:
-    """Give probabilities, with rows of probabilities of which some are 0 and 1."""
+    """Return probabilities, with rows of probabilities of which some are 0 and 1."""
     prob = probable(dtype)
     random = np.random.default_rng(10)
     target = random.dirichlet(np.full(4, 0.5), len(prob))
@@ -171,7 +227,9 @@ def with_rows(dtype: np.dtype) -> Iterator[Batch]:
     yield prob, (target * (random.uniform(size=target.shape) < 0.8)).astype(dtype)
 
 
-def logarithms(batches: Callable[[np.dtype], Iterator[Batch]]) -> Callable[[np.dtype], Iterator[Batch]]:
+def logarithms(
+    batches: Callable[[np.dtype], Iterator[Batch]],
+) -> Callable[[np.dtype], Iterator[Batch]]:
     def of_them(dtype: np.dtype) -> Iterator[Batch]:
         for prob, target in batches(dtype):
             with np.errstate(divide="ignore"):
@@ -196,6 +254,12 @@ SWEEPS = (
     ),
     of_row(pl.nll_loss, "labels", logarithms(with_probabilities)),
     of_row(pl.nll_loss, "probabilities", logarithms(with_rows)),
-    *(of_row(pl.categorical_cross_entropy, "labels", with_probabilities, eps=eps) for eps in (1e-15, 0.0, 1e-3)),
-    *(of_row(pl.categorical_cross_entropy, "probabilities", with_rows, eps=eps) for eps in (1e-15, 0.0, 1e-3)),
+    *(
+        of_row(pl.categorical_cross_entropy, "labels", with_probabilities, eps=eps)
+        for eps in (1e-15, 0.0, 1e-3)
+    ),
+    *(
+        of_row(pl.categorical_cross_entropy, "probabilities", with_rows, eps=eps)
+        for eps in (1e-15, 0.0, 1e-3)
+    ),
 )

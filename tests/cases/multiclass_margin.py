@@ -38,17 +38,21 @@ CASES = (
 
 
 def _neighbours(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Give numbers in a dtype, the five around each, and some more that come nearer."""
+    """Return numbers in a dtype, the five around each, and some more that come nearer."""
     limits = finfo(dtype)
-    steps = np.concatenate([np.arange(-2, 3) * float(limits.eps), np.geomspace(float(limits.eps), 0.3, 8), [0.0]])
+    steps = np.concatenate(
+        [np.arange(-2, 3) * float(limits.eps), np.geomspace(float(limits.eps), 0.3, 8), [0.0]]
+    )
     return (x[..., None] * (1 + steps)).astype(dtype)
 
 
 def scores(dtype: np.dtype, margin: float) -> Iterator[Batch]:
-    """Give scores of all sizes, and those where the label leads by about the margin, by two numbers that nearly cancel."""
+    """Return scores of all sizes, and those where the label leads by about the margin, by two numbers that nearly cancel."""
     yield from labelled(dtype)
     random = np.random.default_rng(11)
-    base = np.concatenate([random.normal(0, 1, 30), random.normal(0, 1e-3, 20), random.normal(0, 1e4, 20)]).astype(dtype)
+    base = np.concatenate(
+        [random.normal(0, 1, 30), random.normal(0, 1e-3, 20), random.normal(0, 1e4, 20)]
+    ).astype(dtype)
     lead = _neighbours(base.astype(np.float64) + margin, dtype)
     other = np.broadcast_to(base[:, None], lead.shape)
     rows = np.stack([other, lead, other - np.abs(other) / 2], axis=-1).reshape(-1, 3)
@@ -57,16 +61,22 @@ def scores(dtype: np.dtype, margin: float) -> Iterator[Batch]:
 
 
 def projected(dtype: np.dtype) -> Iterator[Batch]:
-    """Give scores of all sizes, those with a few positive probabilities, and those with one that is about 0."""
+    """Return scores of all sizes, those with a few positive probabilities, and those with one that is about 0."""
     yield from labelled(dtype)
     random = np.random.default_rng(12)
     for classes, count in ((2, 60), (3, 40), (7, 20), (40, 3)):
-        shown = random.normal(0, 1 / classes, (count, classes - 1)) + random.choice([0, 0, 0, 30, -1e4], (count, 1))
+        shown = random.normal(0, 1 / classes, (count, classes - 1)) + random.choice(
+            [0, 0, 0, 30, -1e4], (count, 1)
+        )
         shown = shown.astype(dtype).astype(np.float64)
         last = (shown.sum(axis=1) - 1) / (classes - 1)
         edge = _neighbours(last, dtype)
         rows = np.concatenate(
-            [np.broadcast_to(shown[:, None, :], (*edge.shape, classes - 1)), edge[..., None].astype(np.float64)], axis=-1
+            [
+                np.broadcast_to(shown[:, None, :], (*edge.shape, classes - 1)),
+                edge[..., None].astype(np.float64),
+            ],
+            axis=-1,
         )
         rows = rows.reshape(-1, classes).astype(dtype)
         yield rows, random.integers(0, classes, len(rows))
@@ -81,7 +91,10 @@ def _margins(**parameters: Any) -> Sweep:
 
 
 SWEEPS = (
-    *(_margins(**parameters) for parameters in (*MARGINS, {"margin": 0.3}, {"p": 2, "margin": 1e-3})),
+    *(
+        _margins(**parameters)
+        for parameters in (*MARGINS, {"margin": 0.3}, {"p": 2, "margin": 1e-3})
+    ),
     of_row(pl.crammer_singer_loss, "labels", lambda dtype: scores(dtype, 1.0)),
     of_row(pl.multiclass_perceptron_loss, "labels", lambda dtype: scores(dtype, 0.0)),
     of_row(pl.sparsemax_loss, "labels", projected),

@@ -24,7 +24,15 @@ def _sets(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:
     return real(rng, (*shape, CLASSES)), zero_or_one(rng, (*shape, CLASSES))
 
 
-SETS = [[1.0, 0.0, 0.0], [1.0, 1.0, 1.0], [0.0, 0.0, 0.0], [0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+SETS = [
+    [1.0, 0.0, 0.0],
+    [1.0, 1.0, 1.0],
+    [0.0, 0.0, 0.0],
+    [0.0, 1.0, 1.0],
+    [1.0, 0.0, 1.0],
+    [0.0, 0.0, 1.0],
+    [1.0, 0.0, 0.0],
+]
 SCORES = [
     [0.0, 0.0, 0.0],
     [0.0, 1.0, -1.0],
@@ -45,7 +53,9 @@ INFINITE = [
 ]
 
 CASES = (
-    Case("multilabel_soft_margin_loss", _soft, kinks=([*SCORES, *INFINITE], [*SETS, *SETS]), row=True),
+    Case(
+        "multilabel_soft_margin_loss", _soft, kinks=([*SCORES, *INFINITE], [*SETS, *SETS]), row=True
+    ),
     Case("multilabel_margin_loss", _sets, kinks=(SCORES, SETS), row=True),
     Case("zlpr_loss", _sets, kinks=([*SCORES, *INFINITE], [*SETS, *SETS]), row=True),
 )
@@ -55,30 +65,41 @@ def _with_the_largest(dtype: np.dtype) -> Iterator[np.ndarray]:
     yield from rows(dtype)
     for classes in (2, 10):
         random = np.random.default_rng(10 * classes)
-        yield (random.choice([-1, 1, 0.9, 0.5, 1e-3, 0], (40, classes)) * float(finfo(dtype).max)).astype(dtype)
+        yield (
+            random.choice([-1, 1, 0.9, 0.5, 1e-3, 0], (40, classes)) * float(finfo(dtype).max)
+        ).astype(dtype)
 
 
 def scores(dtype: np.dtype) -> Iterator[Batch]:
-    """Give rows of 2 to 50 scores of all sizes with any number of right classes, most of them where the score is high."""
+    """Return rows of 2 to 50 scores of all sizes with any number of right classes, most of them where the score is high."""
     for x in _with_the_largest(dtype):
         random = np.random.default_rng(4)
-        target = (x > 0) ^ (random.uniform(size=x.shape) < random.choice([0, 0.1, 0.5, 1], (len(x), 1)))
+        target = (x > 0) ^ (
+            random.uniform(size=x.shape) < random.choice([0, 0.1, 0.5, 1], (len(x), 1))
+        )
         yield x, target.astype(dtype)
 
 
 def finite_scores(dtype: np.dtype) -> Iterator[Batch]:
-    """Give those without the masked classes, and rows whose scores are about 1 apart, or exactly."""
+    """Return those without the masked classes, and rows whose scores are about 1 apart, or exactly."""
     for x, target in scores(dtype):
         x = np.where(np.isinf(x), 0, x)
         random = np.random.default_rng(5)
         yield x, target
-        apart = random.choice([0, 1, 0.5, 1 + float(finfo(dtype).eps), 1 - float(finfo(dtype).eps), 2], x.shape)
+        apart = random.choice(
+            [0, 1, 0.5, 1 + float(finfo(dtype).eps), 1 - float(finfo(dtype).eps), 2], x.shape
+        )
         yield (apart + random.choice([0, 1e-3, 64], (len(x), 1))).astype(dtype), target
-        yield (apart - random.choice([0, 1], x.shape) * 10.0 ** random.uniform(-12, 0, x.shape)).astype(dtype), target
+        yield (
+            (
+                apart - random.choice([0, 1], x.shape) * 10.0 ** random.uniform(-12, 0, x.shape)
+            ).astype(dtype),
+            target,
+        )
 
 
 def soft_scores(dtype: np.dtype) -> Iterator[Batch]:
-    """Give those with targets of 0 and 1 and those with probabilities."""
+    """Return those with targets of 0 and 1 and those with probabilities."""
     for x, target in scores(dtype):
         random = np.random.default_rng(6)
         yield x, target

@@ -11,24 +11,37 @@ POINTS = 2000
 
 
 def numbers(dtype: np.dtype, count: int) -> np.ndarray:
-    """Give numbers of both signs in every binade, from the smallest subnormal to the largest, 0, and the ordinary ones."""
+    """Return numbers of both signs in every binade, from the smallest subnormal to the largest, 0, and the ordinary ones."""
     limits, random = finfo(dtype), np.random.default_rng(count)
     exponents = np.linspace(limits.minexp - limits.nmant, limits.maxexp - 1, count // 2).astype(int)
     spread = np.ldexp(random.uniform(1, 2, exponents.size), exponents)
-    spread = np.minimum(spread, float(limits.max)).astype(dtype) * random.choice([-1, 1], spread.size).astype(dtype)
+    spread = np.minimum(spread, float(limits.max)).astype(dtype) * random.choice(
+        [-1, 1], spread.size
+    ).astype(dtype)
     corners = np.asarray([0, limits.smallest_subnormal, limits.smallest_normal, limits.max], dtype)
     ordinary = random.normal(0, 6, count // 2).astype(dtype)
     # Where exp(-x) becomes subnormal, and 0, and where 1 + exp(-x) becomes 1
-    turns = [log * np.log(2) for log in (-limits.minexp, limits.nmant - limits.minexp, limits.nmant, limits.maxexp)]
+    turns = [
+        log * np.log(2)
+        for log in (-limits.minexp, limits.nmant - limits.minexp, limits.nmant, limits.maxexp)
+    ]
     return np.concatenate(
-        [spread, corners, -corners, ordinary, *(around(sign * turn, dtype) for turn in turns for sign in (-1, 1))]
+        [
+            spread,
+            corners,
+            -corners,
+            ordinary,
+            *(around(sign * turn, dtype) for turn in turns for sign in (-1, 1)),
+        ]
     )
 
 
 def around(centre: float, dtype: np.dtype) -> np.ndarray:
-    """Give a number, its neighbours, and numbers that come closer to it from both sides."""
+    """Return a number, its neighbours, and numbers that come closer to it from both sides."""
     limits = finfo(dtype)
-    steps = np.append(np.geomspace(float(limits.eps), 0.5, 10), 0) * max(abs(centre), float(limits.smallest_normal))
+    steps = np.append(np.geomspace(float(limits.eps), 0.5, 10), 0) * max(
+        abs(centre), float(limits.smallest_normal)
+    )
     with np.errstate(over="ignore"):
         points = np.concatenate([centre - steps, centre + steps])
     return points.clip(-float(limits.max), float(limits.max)).astype(dtype)
@@ -42,23 +55,36 @@ def together(batches: Sequence[tuple[np.ndarray, float]], dtype: np.dtype) -> Ba
 
 
 def residuals(dtype: np.dtype, delta: float = 1.0) -> Batch:
-    """Give predictions and targets: all residuals from 0, and from other targets the same and those around the kinks."""
+    """Return predictions and targets: all residuals from 0, and from other targets the same and those around the kinks."""
     limits = finfo(dtype)
     batches = [(numbers(dtype, POINTS // 2), 0.0)]
-    for target in (0.0, 1.0, -0.1, 300.7, float(limits.smallest_subnormal), float(limits.max), -float(limits.max) / 3):
+    for target in (
+        0.0,
+        1.0,
+        -0.1,
+        300.7,
+        float(limits.smallest_subnormal),
+        float(limits.max),
+        -float(limits.max) / 3,
+    ):
         kinks = [around(float(dtype.type(target)) + kink, dtype) for kink in (0.0, delta, -delta)]
         batches.append((np.concatenate([numbers(dtype, 100), *kinks]), target))
     pred, target = together(batches, dtype)
-    # The second derivative jumps at delta: not fair is a residual that is delta only after rounding, of itself or of delta.
+    # The second derivative jumps at delta: not fair is a residual that is delta only after
+    # rounding, of itself or of delta.
     with np.errstate(over="ignore", invalid="ignore"):
         residual = pred - target
-        exactly = (residual + target == pred) & (pred - residual == target) & (float(dtype.type(delta)) == delta)
+        exactly = (
+            (residual + target == pred)
+            & (pred - residual == target)
+            & (float(dtype.type(delta)) == delta)
+        )
     fair = exactly | (np.abs(residual) != dtype.type(delta))
     return pred[fair], target[fair]
 
 
 def rows(dtype: np.dtype) -> Iterator[np.ndarray]:
-    """Give rows of 2 to 50 logits of all sizes: far from 0, with one that dominates, with ties, with masked classes."""
+    """Return rows of 2 to 50 logits of all sizes: far from 0, with one that dominates, with ties, with masked classes."""
     for classes, count in ((2, 240), (3, 80), (10, 16), (50, 5)):
         random = np.random.default_rng(classes)
         largest = 3e4 if dtype == np.float16 else 1e30
@@ -66,9 +92,17 @@ def rows(dtype: np.dtype) -> Iterator[np.ndarray]:
         every_size = random.normal(0, 0.4, (count, classes)) * scale
         ordinary = random.normal(0, 4, (count, classes))
         dominant = random.normal(0, 1, (count, classes))
-        dominant[np.arange(count), random.integers(0, classes, count)] += random.uniform(0, 110, count)
-        far = random.normal(0, 5, (count, classes)) + random.choice([-1, 1], (count, 1)) * np.minimum(scale, 1e8)
+        dominant[np.arange(count), random.integers(0, classes, count)] += random.uniform(
+            0, 110, count
+        )
+        far = random.normal(0, 5, (count, classes)) + random.choice(
+            [-1, 1], (count, 1)
+        ) * np.minimum(scale, 1e8)
         ties = random.choice([0, 20.5, 21.0], (count, classes)) * random.uniform(0, 2, (count, 1))
         masked = random.normal(0, 4, (count, classes))
         masked[(random.uniform(size=masked.shape) < 0.4) & (np.arange(classes) > 0)] = -np.inf
-        yield np.concatenate([every_size, ordinary, dominant, far, ties, masked]).clip(None, largest).astype(dtype)
+        yield (
+            np.concatenate([every_size, ordinary, dominant, far, ties, masked])
+            .clip(None, largest)
+            .astype(dtype)
+        )

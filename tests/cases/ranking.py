@@ -52,11 +52,22 @@ GRADES = [
 KINKS = (SCORES, GRADES)
 
 CASES = (
-    Case("listnet_loss", _graded, kinks=(SCORES[:-2] + SCORES[-1:], GRADES[:-2] + GRADES[-1:]), row=True),
+    Case(
+        "listnet_loss",
+        _graded,
+        kinks=(SCORES[:-2] + SCORES[-1:], GRADES[:-2] + GRADES[-1:]),
+        row=True,
+    ),
     Case("listmle_loss", _ordered, kinks=KINKS, row=True),
     Case("ranknet_loss", _ordered, kinks=KINKS, row=True),
     Case("lambdarank_loss", _graded, kinks=KINKS, row=True),
-    Case("approx_ndcg_loss", _graded, ({}, {"temperature": 0.1}, {"temperature": 3.0}), kinks=KINKS, row=True),
+    Case(
+        "approx_ndcg_loss",
+        _graded,
+        ({}, {"temperature": 0.1}, {"temperature": 3.0}),
+        kinks=KINKS,
+        row=True,
+    ),
 )
 
 
@@ -66,7 +77,7 @@ def _some(dtype: np.dtype) -> Iterator[tuple[np.random.Generator, np.ndarray]]:
 
 
 def graded(dtype: np.dtype) -> Iterator[Batch]:
-    """Give lists of 2 to 50 scores of all sizes with grades, close to each other and far apart, large and small."""
+    """Return lists of 2 to 50 scores of all sizes with grades, close to each other and far apart, large and small."""
     for random, x in _some(dtype):
         grades = random.integers(0, 5, x.shape) * random.choice([0, 1], x.shape)
         close = random.choice([0, 1, 1.5], x.shape) + random.choice([0, 1e-3, 1e-6], x.shape)
@@ -77,11 +88,16 @@ def graded(dtype: np.dtype) -> Iterator[Batch]:
 
 
 def ordered(dtype: np.dtype) -> Iterator[Batch]:
-    """Give such lists with relevances of which many are equal, and with those in the order of the scores."""
+    """Return such lists with relevances of which many are equal, and with those in the order of the scores."""
     for random, x in _some(dtype):
         in_order = random.uniform(size=(len(x), 1)) < 0.3
         lowest = -float(finfo(dtype).max)
-        yield x, np.where(in_order, np.maximum(x, lowest), random.integers(-2, 3, x.shape)).astype(dtype)
+        yield (
+            x,
+            np.where(in_order, np.maximum(x, lowest), random.integers(-2, 3, x.shape)).astype(
+                dtype
+            ),
+        )
 
 
 def _by_list(loss: Any, batches: Any, **parameters: Any) -> Sweep:

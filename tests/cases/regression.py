@@ -17,27 +17,45 @@ def _amounts(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:
 
 CASES = (
     Case("mse_loss", pair, kinks=([0.0, 1.0, -2.0, INF, -INF], [0.0, 1.0, -2.0, 0.0, 0.0])),
-    Case("l1_loss", pair, kinks=([0.0, 1.0, -2.0, 3.0, INF, -INF], [0.0, 1.0, -2.0, 1.0, 0.0, 0.0])),
+    Case(
+        "l1_loss", pair, kinks=([0.0, 1.0, -2.0, 3.0, INF, -INF], [0.0, 1.0, -2.0, 1.0, 0.0, 0.0])
+    ),
     Case(
         "rmse_loss",
         pair,
         kinks=([0.0, 1.0, -2.0], [0.0, 1.0, -2.0]),
-        outer=Outer("mse_loss", np.sqrt, lambda reduced: 0.5 / np.sqrt(np.where(reduced == 0, np.inf, reduced))),
+        outer=Outer(
+            "mse_loss",
+            np.sqrt,
+            lambda reduced: 0.5 / np.sqrt(np.where(reduced == 0, np.inf, reduced)),
+        ),
     ),
-    Case("log_cosh_loss", pair, kinks=([0.0, 1.0, 20.0, -20.0, 100.0, -100.0, INF, -INF], [0.0, 1.0, *[0.0] * 6])),
-    Case("mape_loss", pair, ({}, {"eps": 0.5}), kinks=([0.0, 1.0, 3.0, INF, -INF], [0.0, 1.0, -2.0, 1.0, 1.0])),
+    Case(
+        "log_cosh_loss",
+        pair,
+        kinks=([0.0, 1.0, 20.0, -20.0, 100.0, -100.0, INF, -INF], [0.0, 1.0, *[0.0] * 6]),
+    ),
+    Case(
+        "mape_loss",
+        pair,
+        ({}, {"eps": 0.5}),
+        kinks=([0.0, 1.0, 3.0, INF, -INF], [0.0, 1.0, -2.0, 1.0, 1.0]),
+    ),
     Case(
         "smape_loss",
         pair,
         ({}, {"eps": 0.5}, {"eps": 100.0}),
-        kinks=([0.0, 1.0, 0.0, 0.0, 2.0, -2.0, 3.0, INF, -INF], [0.0, 1.0, 2.0, -2.0, 0.0, 1.0, -2.0, 1.0, 1.0]),
+        kinks=(
+            [0.0, 1.0, 0.0, 0.0, 2.0, -2.0, 3.0, INF, -INF],
+            [0.0, 1.0, 2.0, -2.0, 0.0, 1.0, -2.0, 1.0, 1.0],
+        ),
     ),
     Case("msle_loss", _amounts, kinks=([0.0, 1.0, 3.0, INF], [0.0, 1.0, 0.0, 1.0])),
 )
 
 
 def squarable(dtype: np.dtype) -> Batch:
-    """Give residuals whose squares neither underflow nor overflow in float64, and 0."""
+    """Return residuals whose squares neither underflow nor overflow in float64, and 0."""
     pred, target = residuals(dtype)
     with np.errstate(over="ignore"):
         size = np.abs(pred.astype(np.float64) - target.astype(np.float64))
@@ -46,17 +64,25 @@ def squarable(dtype: np.dtype) -> Batch:
 
 
 def steps(dtype: np.dtype) -> Batch:
-    """Give residuals with those around the places where the hyperbolic functions are computed in another way, or end."""
-    near = [around(sign * place, dtype) for place in (1.0, 20.0, 44.0, 90.0, 372.0, 710.0) for sign in (-1, 1)]
+    """Return residuals with those around the places where the hyperbolic functions are computed in another way, or end."""
+    near = [
+        around(sign * place, dtype)
+        for place in (1.0, 20.0, 44.0, 90.0, 372.0, 710.0)
+        for sign in (-1, 1)
+    ]
     pred, target = residuals(dtype)
     spread = np.random.default_rng(3).uniform(-400, 400, 500).astype(dtype)
-    batches = [(np.concatenate([*near, spread, numbers(dtype, 600)]), 0.0), (spread, 0.1), (spread, -7.3)]
+    batches = [
+        (np.concatenate([*near, spread, numbers(dtype, 600)]), 0.0),
+        (spread, 0.1),
+        (spread, -7.3),
+    ]
     other_pred, other_target = together(batches, dtype)
     return np.concatenate([pred, other_pred]), np.concatenate([target, other_target])
 
 
 def proportions(dtype: np.dtype, eps: float = 0.0) -> Batch:
-    """Give targets and predictions of every size, with those that are equal, and those around the floor."""
+    """Return targets and predictions of every size, with those that are equal, and those around the floor."""
     pred, target = residuals(dtype)
     every = numbers(dtype, 1000)
     shuffled = np.random.default_rng(4).permutation(every)
@@ -67,9 +93,11 @@ def proportions(dtype: np.dtype, eps: float = 0.0) -> Batch:
 
 
 def amounts(dtype: np.dtype) -> Batch:
-    """Give numbers above -1 of every size, beside each other and far apart."""
+    """Return numbers above -1 of every size, beside each other and far apart."""
     every = numbers(dtype, 900)
-    near = np.concatenate([around(place, dtype) for place in (-1.0, -0.5, 0.0, 1.0, float(np.e) - 1)])
+    near = np.concatenate(
+        [around(place, dtype) for place in (-1.0, -0.5, 0.0, 1.0, float(np.e) - 1)]
+    )
     every = np.concatenate([every, near])
     every = every[every > -1]
     factors = np.random.default_rng(5).choice([1.0, 1.0 + 1e-3, 1.5, 2.0, 3.0, 0.5], every.size)

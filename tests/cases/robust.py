@@ -11,7 +11,10 @@ from .points import around, numbers, residuals, together
 
 INF = np.inf
 SCALES = ({}, {"scale": 0.3}, {"scale": 12.5})
-PLACES = ([0.0, -0.0, 1.0, -1.0, 2.0, 0.5, 1e30, -1e30, INF, -INF], [0.0, 0.0, 0.0, 0.0, 1.0, 0.5, 0.0, 1.0, 0.0, 0.0])
+PLACES = (
+    [0.0, -0.0, 1.0, -1.0, 2.0, 0.5, 1e30, -1e30, INF, -INF],
+    [0.0, 0.0, 0.0, 0.0, 1.0, 0.5, 0.0, 1.0, 0.0, 0.0],
+)
 
 CASES = (
     Case(
@@ -53,7 +56,10 @@ CASES = (
             {"alpha": -40.5, "scale": 2.0},
             {"alpha": -1e7},
         ),
-        kinks=([0.0, -0.0, 1.0, -1.0, 2.0, 0.5, INF, -INF], [0.0, 0.0, 0.0, 0.0, 1.0, 0.5, 0.0, 0.0]),
+        kinks=(
+            [0.0, -0.0, 1.0, -1.0, 2.0, 0.5, INF, -INF],
+            [0.0, 0.0, 0.0, 0.0, 1.0, 0.5, 0.0, 0.0],
+        ),
     ),
 )
 
@@ -63,12 +69,14 @@ def linear_from(dtype: np.dtype, beta: float) -> Batch:
 
 
 def of_scale(dtype: np.dtype, scale: float) -> Batch:
-    """Give residuals of every size, many of them near the scale, from targets of every size."""
+    """Return residuals of every size, many of them near the scale, from targets of every size."""
     limits, random = finfo(dtype), np.random.default_rng(11)
     largest = float(limits.max)
 
     def near(centre: float, places: int, decades: float) -> np.ndarray:
-        sizes = scale * 10 ** random.uniform(-decades, decades, places) * random.choice([-1, 1], places)
+        sizes = (
+            scale * 10 ** random.uniform(-decades, decades, places) * random.choice([-1, 1], places)
+        )
         return (centre + sizes).clip(-largest, largest).astype(dtype)
 
     batches = [(numbers(dtype, 480), 0.0), (near(0.0, 500, 2), 0.0), (near(0.0, 150, 20), 0.0)]
@@ -77,7 +85,12 @@ def of_scale(dtype: np.dtype, scale: float) -> Batch:
         start = float(dtype.type(target))
         batches.append((near(start, 150, 1.5), target))
         batches += [(around(start + sign * scale, dtype), target) for sign in (-1, 0, 1)]
-    for target in (float(limits.smallest_subnormal), float(limits.smallest_normal), largest, -largest / 3):
+    for target in (
+        float(limits.smallest_subnormal),
+        float(limits.smallest_normal),
+        largest,
+        -largest / 3,
+    ):
         batches.append((numbers(dtype, 60), target))
     return together(batches, dtype)
 
@@ -87,14 +100,32 @@ def of_delta(dtype: np.dtype, delta: float) -> Batch:
 
 
 def of_shape(dtype: np.dtype, alpha: float, scale: float = 1.0) -> Batch:
-    """Give residuals around the scale, and around that of the base of the power."""
+    """Return residuals around the scale, and around that of the base of the power."""
     pred, target = of_scale(dtype, scale)
     width = min(max(abs(alpha - 2), 1e-12), 1e12)
     other, zero = of_scale(dtype, scale * width**0.5)
     return np.concatenate([pred, other[:1000]]), np.concatenate([target, zero[:1000]])
 
 
-SHAPES = (1.0, 2.0, 0.0, -INF, -2.0, 0.3, 1.5, 1.999, 2.001, 1e-9, -1e-9, 3.7, -7.3, 40.0, -100.0, -3e5, -1e9)
+SHAPES = (
+    1.0,
+    2.0,
+    0.0,
+    -INF,
+    -2.0,
+    0.3,
+    1.5,
+    1.999,
+    2.001,
+    1e-9,
+    -1e-9,
+    3.7,
+    -7.3,
+    40.0,
+    -100.0,
+    -3e5,
+    -1e9,
+)
 
 SWEEPS = (
     *(pointwise(pl.huber_loss, residuals, delta=delta) for delta in (1.0, 1.345, 1e-3, 1e4)),
@@ -102,10 +133,19 @@ SWEEPS = (
     *(pointwise(pl.pseudo_huber_loss, of_delta, delta=delta) for delta in (1.0, 0.3, 1e4)),
     *(
         pointwise(loss, of_scale, scale=scale)
-        for loss in (pl.fair_loss, pl.cauchy_loss, pl.geman_mcclure_loss, pl.welsch_loss, pl.arctan_loss)
+        for loss in (
+            pl.fair_loss,
+            pl.cauchy_loss,
+            pl.geman_mcclure_loss,
+            pl.welsch_loss,
+            pl.arctan_loss,
+        )
         for scale in (1.0, 0.3, 1e4)
     ),
     *(pointwise(pl.tukey_biweight_loss, of_scale, scale=scale) for scale in (4.685, 0.3, 1e4)),
     *(pointwise(pl.barron_loss, of_shape, alpha=alpha) for alpha in SHAPES),
-    *(pointwise(pl.barron_loss, of_shape, alpha=alpha, scale=scale) for alpha, scale in ((1.0, 0.3), (-0.7, 1e4), (2.0, 0.3))),
+    *(
+        pointwise(pl.barron_loss, of_shape, alpha=alpha, scale=scale)
+        for alpha, scale in ((1.0, 0.3), (-0.7, 1e4), (2.0, 0.3))
+    ),
 )

@@ -75,8 +75,16 @@ OTHERS = [
 KINKS = ([*HALVES, *OTHERS], [*OTHERS, *HALVES])
 
 CLASS_KINKS = (
-    [[[0.5, 1.0, 0.25], [0.5, 0.0, 0.75]], [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]], [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]],
-    [[[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]], [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]], [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]],
+    [
+        [[0.5, 1.0, 0.25], [0.5, 0.0, 0.75]],
+        [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]],
+        [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]],
+    ],
+    [
+        [[1.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+        [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]],
+        [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]],
+    ],
 )
 MORE_CLASS_KINKS = (
     [*CLASS_KINKS[0], [[1.0, 0.75, 0.5], [0.0, 0.25, 0.5]], [[0.5, 0.5, 0.5], [0.0, 0.0, 0.0]]],
@@ -89,7 +97,12 @@ CASES = (
     Case(
         "tversky_loss",
         _soft,
-        ({}, {"alpha": 0.3, "beta": 0.7}, {"alpha": 0.7, "beta": 0.3, "gamma": 0.75}, {"alpha": 0.3, "beta": 1.5, "gamma": 2.0}),
+        (
+            {},
+            {"alpha": 0.3, "beta": 0.7},
+            {"alpha": 0.7, "beta": 0.3, "gamma": 0.75},
+            {"alpha": 0.3, "beta": 1.5, "gamma": 2.0},
+        ),
         kinks=KINKS,
         row=True,
     ),
@@ -99,12 +112,28 @@ CASES = (
         "lovasz_hinge_loss",
         _scores,
         kinks=(
-            [[0.5, 2.0, -1.0], [1.0, -1.0, 1.0], [-2.0, -1.0, -3.0], [2.0, 2.0, 2.0], [INF, -INF, 0.0], [INF, -INF, 0.0]],
-            [[1.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 1.0]],
+            [
+                [0.5, 2.0, -1.0],
+                [1.0, -1.0, 1.0],
+                [-2.0, -1.0, -3.0],
+                [2.0, 2.0, 2.0],
+                [INF, -INF, 0.0],
+                [INF, -INF, 0.0],
+            ],
+            [
+                [1.0, 0.0, 1.0],
+                [1.0, 0.0, 0.0],
+                [0.0, 0.0, 0.0],
+                [0.0, 0.0, 0.0],
+                [1.0, 0.0, 0.0],
+                [0.0, 1.0, 1.0],
+            ],
         ),
         row=True,
     ),
-    Case("lovasz_softmax_loss", _labelled, ({}, {"classes": "all"}), kinks=MORE_CLASS_KINKS, row=True),
+    Case(
+        "lovasz_softmax_loss", _labelled, ({}, {"classes": "all"}), kinks=MORE_CLASS_KINKS, row=True
+    ),
     Case(
         "lovasz_softmax_loss",
         _with_labels,
@@ -120,11 +149,15 @@ CASES = (
 def _scattered(random: np.random.Generator, dtype: np.dtype, shape: tuple[int, ...]) -> np.ndarray:
     """Draw probabilities in every binade below 1, down to the smallest subnormal."""
     limits = finfo(dtype)
-    return np.ldexp(random.uniform(1, 2, shape), random.integers(limits.minexp - limits.nmant, 0, shape))
+    return np.ldexp(
+        random.uniform(1, 2, shape), random.integers(limits.minexp - limits.nmant, 0, shape)
+    )
 
 
-def regions(dtype: np.dtype, counts: tuple[tuple[int, int], ...] = ((2, 18), (3, 10), (10, 4), (30, 2))) -> Iterator[Batch]:
-    """Give pairs of regions of 2 to 30 elements: sets and soft ones, nearly the same, far apart, of every size, and empty."""
+def regions(
+    dtype: np.dtype, counts: tuple[tuple[int, int], ...] = ((2, 18), (3, 10), (10, 4), (30, 2))
+) -> Iterator[Batch]:
+    """Return pairs of regions of 2 to 30 elements: sets and soft ones, nearly the same, far apart, of every size, and empty."""
     eps = float(finfo(dtype).eps)
     for size, count in counts:
         random = np.random.default_rng(size)
@@ -143,33 +176,46 @@ def regions(dtype: np.dtype, counts: tuple[tuple[int, int], ...] = ((2, 18), (3,
             (abs(hard[0] - _scattered(random, dtype, shape)), hard[0]),
             every_size,
             (every_size[0], hard[0] * (random.uniform(size=shape) < 0.3)),
-            (every_size[0], every_size[0] * random.choice([0.25, 0.3, 0.5, 0.999, 1, 1 + eps, 1.5, 2, 3], shape)),
+            (
+                every_size[0],
+                every_size[0]
+                * random.choice([0.25, 0.3, 0.5, 0.999, 1, 1 + eps, 1.5, 2, 3], shape),
+            ),
             (1 - every_size[0], 1 - every_size[1]),
             (some * tiny, random.uniform(0, 1, shape) * tiny),
             (some * random.integers(0, 2, (count, 1)), np.zeros(shape)),
             (1 - some * random.integers(0, 2, (count, 1)), np.ones(shape)),
             (some, some),
         )
-        first, second = (np.concatenate([pair[i] for pair in pairs]).clip(0, 1).astype(dtype) for i in range(2))
+        first, second = (
+            np.concatenate([pair[i] for pair in pairs]).clip(0, 1).astype(dtype) for i in range(2)
+        )
         yield first, second
         yield second, first
 
 
 def without_ties(dtype: np.dtype) -> Iterator[Batch]:
-    """Give those in which no soft element is predicted exactly.
+    """Return those in which no soft element is predicted exactly.
 
     There the second derivative is the mean of two, which may cancel though both overflow.
     """
     for pred, target in regions(dtype):
-        yield np.where((pred == target) & (target > 0) & (target < 1), 0.25, pred).astype(dtype), target
+        yield (
+            np.where((pred == target) & (target > 0) & (target < 1), 0.25, pred).astype(dtype),
+            target,
+        )
 
 
 def classes(dtype: np.dtype) -> Iterator[Batch]:
-    """Give predictions of 2 to 4 classes for regions of 2 to 20 elements, and the class of each, of which some are not there."""
+    """Return predictions of 2 to 4 classes for regions of 2 to 20 elements, and the class of each, of which some are not there."""
     for number, size, count in ((2, 2, 30), (3, 5, 12), (4, 20, 4)):
         random = np.random.default_rng(number)
         shape = (count, number, size)
-        labels = np.where(random.uniform(size=(count, 1, size)) < 0.7, 0, random.integers(0, number, (count, 1, size)))
+        labels = np.where(
+            random.uniform(size=(count, 1, size)) < 0.7,
+            0,
+            random.integers(0, number, (count, 1, size)),
+        )
         hard = (labels == np.arange(number)[:, None]).astype(float)
         tiny = _scattered(random, dtype, shape)
         soft = np.moveaxis(random.dirichlet(np.full(number, 0.5), (count, size)), -1, -2)
@@ -178,17 +224,20 @@ def classes(dtype: np.dtype) -> Iterator[Batch]:
 
 
 def soft_classes(dtype: np.dtype) -> Iterator[Batch]:
-    """Give those, and some with targets that are probabilities, or nothing at all."""
+    """Return those, and some with targets that are probabilities, or nothing at all."""
     yield from classes(dtype)
     random = np.random.default_rng(9)
-    soft = [np.moveaxis(random.dirichlet(np.full(3, 0.5), (10, 6)), -1, -2).astype(dtype) for _ in range(2)]
+    soft = [
+        np.moveaxis(random.dirichlet(np.full(3, 0.5), (10, 6)), -1, -2).astype(dtype)
+        for _ in range(2)
+    ]
     yield soft[0], soft[1]
     yield soft[0], np.zeros_like(soft[0])
     yield np.zeros_like(soft[0]), np.zeros_like(soft[0])
 
 
 def scores(dtype: np.dtype) -> Iterator[Batch]:
-    """Give scores of all sizes of the elements of regions, most of them on the right side."""
+    """Return scores of all sizes of the elements of regions, most of them on the right side."""
     limits = finfo(dtype)
     for size, count in ((2, 40), (3, 30), (10, 10), (30, 5)):
         random = np.random.default_rng(size)
@@ -198,13 +247,20 @@ def scores(dtype: np.dtype) -> Iterator[Batch]:
         exponents = random.integers(limits.minexp - limits.nmant, limits.maxexp - 1, shape)
         every_size = np.ldexp(random.uniform(1, 2, shape), exponents)
         near = 1 + random.normal(0, 1, shape) * np.geomspace(float(limits.eps), 1, count)[:, None]
-        for x in (random.normal(0, 2, shape), right * every_size, right * near, right * random.choice([0, INF, 2], shape)):
+        for x in (
+            random.normal(0, 2, shape),
+            right * every_size,
+            right * near,
+            right * random.choice([0, INF, 2], shape),
+        ):
             x = x.astype(dtype)
             yield x, target.astype(dtype)
             yield x, np.zeros_like(x)
 
 
-def _by_region(loss: Any, batches: Callable[[np.dtype], Iterator[Batch]], orders: int = 3, **parameters: Any) -> Sweep:
+def _by_region(
+    loss: Any, batches: Callable[[np.dtype], Iterator[Batch]], orders: int = 3, **parameters: Any
+) -> Sweep:
     exactly = with_parameters(exact.of(loss.__name__), {**loss.signature.defaults, **parameters})
     name = " ".join((loss.__name__, *(f"{key}={value}" for key, value in parameters.items())))
     return Sweep(name, of_loss(loss, **parameters), exactly, batches, orders, limit=8.0)
@@ -215,9 +271,15 @@ SWEEPS = (
     *(_by_region(pl.jaccard_loss, regions, smooth=smooth) for smooth in (0.0, 0.3)),
     _by_region(pl.tversky_loss, regions, alpha=0.3, beta=0.7),
     _by_region(pl.tversky_loss, regions, alpha=0.0, beta=2.5),
-    *(_by_region(pl.tversky_loss, regions, alpha=0.7, beta=0.3, gamma=gamma) for gamma in (0.75, 4 / 3, 2.0)),
+    *(
+        _by_region(pl.tversky_loss, regions, alpha=0.7, beta=0.3, gamma=gamma)
+        for gamma in (0.75, 4 / 3, 2.0)
+    ),
     _by_region(pl.matthews_loss, without_ties),
     _by_region(pl.generalized_dice_loss, soft_classes),
     _by_region(pl.lovasz_hinge_loss, scores, 2),
-    *(_by_region(pl.lovasz_softmax_loss, classes, 2, classes=which) for which in ("present", "all")),
+    *(
+        _by_region(pl.lovasz_softmax_loss, classes, 2, classes=which)
+        for which in ("present", "all")
+    ),
 )

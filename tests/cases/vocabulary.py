@@ -12,7 +12,8 @@ import portable_losses as pl
 from .case import CLASSES, Batch, Case, Sweep
 
 FEATURES = 3
-WEIGHT = np.random.default_rng(11).integers(-24, 25, (CLASSES, FEATURES)) / 16  # which every dtype can hold
+# which every dtype can hold
+WEIGHT = np.random.default_rng(11).integers(-24, 25, (CLASSES, FEATURES)) / 16
 BIAS = np.random.default_rng(12).integers(-24, 25, CLASSES) / 16
 
 
@@ -20,7 +21,11 @@ def _labelled(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:
     return rng.normal(size=(*shape, FEATURES)), rng.integers(0, CLASSES, shape)
 
 
-SETTINGS: tuple[dict[str, Any], ...] = ({}, {"label_smoothing": 0.2, "z_loss": 0.125}, {"softcap": 2.0, "z_loss": 0.5})
+SETTINGS: tuple[dict[str, Any], ...] = (
+    {},
+    {"label_smoothing": 0.2, "z_loss": 0.125},
+    {"softcap": 2.0, "z_loss": 0.5},
+)
 KINKS = ([[0.0, 0.0, 0.0], [200.0, 0.0, 0.0], [0.0, -200.0, 100.0]], [0, 1, 2])
 
 CASES = (
@@ -69,6 +74,15 @@ def _exactly(logits: Any, label: Any) -> Any:
     return cross_entropy(logits, targets(label, len(logits)))[:2]
 
 
-# A logit of 20 is rounded when the largest is subtracted, as it was when the matrix product made it: a small probability has
-# the digits of that.
-SWEEPS = (Sweep("linear_cross_entropy", _by_identity, _exactly, lambda dtype: list(_rows(dtype)), orders=2, limit=32.0),)
+# A logit of 20 is rounded when the largest is subtracted, as it was when the matrix product made
+# it: a small probability has the digits of that.
+SWEEPS = (
+    Sweep(
+        "linear_cross_entropy",
+        _by_identity,
+        _exactly,
+        lambda dtype: list(_rows(dtype)),
+        orders=2,
+        limit=32.0,
+    ),
+)

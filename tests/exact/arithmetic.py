@@ -17,7 +17,7 @@ Exact = Any
 
 
 def finfo(dtype: np.dtype) -> Any:
-    """Give the limits of a dtype of NumPy, or of the bfloat16 of ml_dtypes."""
+    """Return the limits of a dtype of NumPy, or of the bfloat16 of ml_dtypes."""
     return np.finfo(dtype) if dtype.kind == "f" else ml_dtypes.finfo(dtype)
 
 
@@ -33,12 +33,16 @@ def difference(left: Exact, right: Exact) -> Difference:
 
 
 def flat(result: Any) -> list[Any]:
-    """Give the numbers of a result: of one, of a row, or of a row of rows."""
-    return [number for part in result for number in flat(part)] if isinstance(result, list) else [result]
+    """Return the numbers of a result: of one, of a row, or of a row of rows."""
+    return (
+        [number for part in result for number in flat(part)]
+        if isinstance(result, list)
+        else [result]
+    )
 
 
 def ulps(computed: Any, exact: Exact | Difference, dtype: np.dtype) -> float:
-    """Give the error of a computed number, in units of the spacing of floating-point numbers at the exact result, rounded.
+    """Return the error of a computed number, in units of the spacing of floating-point numbers at the exact result, rounded.
 
     Infinity is right where the exact number rounds to it, and wrong everywhere else.
     """
@@ -52,11 +56,18 @@ def ulps(computed: Any, exact: Exact | Difference, dtype: np.dtype) -> float:
     return float(abs(mpf(float(computed)) - exact) / spacing(largest, dtype))
 
 
-def ulps_of_each(computed: Sequence[Any], exact: Sequence[Exact | Difference], dtype: np.dtype) -> np.ndarray:
-    """Give the errors of many numbers, those of ordinary size in sums of two float64, to eight digits and more."""
+def ulps_of_each(
+    computed: Sequence[Any], exact: Sequence[Exact | Difference], dtype: np.dtype
+) -> np.ndarray:
+    """Return the errors of many numbers, those of ordinary size in sums of two float64, to eight digits and more."""
     numbers = [x.exact if isinstance(x, Difference) else x for x in exact]
     upper = np.array([float(x) for x in numbers])
-    lower = np.array([float(x - high) if isfinite(high) else 0.0 for x, high in zip(numbers, upper.tolist(), strict=True)])
+    lower = np.array(
+        [
+            float(x - high) if isfinite(high) else 0.0
+            for x, high in zip(numbers, upper.tolist(), strict=True)
+        ]
+    )
     terms = np.array([float(x.term) if isinstance(x, Difference) else 0.0 for x in exact])
     found = np.array([float(x) for x in computed])
     limits = finfo(dtype)
@@ -64,7 +75,9 @@ def ulps_of_each(computed: Sequence[Any], exact: Sequence[Exact | Difference], d
         scale = np.maximum(np.abs(upper), terms).astype(dtype).astype(np.float64)
         exponent = np.maximum(np.frexp(scale)[1] - 1, int(limits.minexp))
         errors = np.abs((found - upper) - lower) / np.ldexp(1.0, exponent - int(limits.nmant))
-        ordinary = np.isfinite(found + scale) & ((np.abs(upper) > 1e-270) | (upper == 0) & (found == 0))
+        ordinary = np.isfinite(found + scale) & (
+            (np.abs(upper) > 1e-270) | (upper == 0) & (found == 0)
+        )
     for i in np.flatnonzero(~ordinary):
         errors[i] = ulps(computed[i], exact[i], dtype)
     return errors
@@ -80,7 +93,7 @@ def nearest(exact: Exact, dtype: np.dtype) -> Exact:
 
 
 def spacing(exact: Exact, dtype: np.dtype) -> Exact:
-    """Give the distance between the numbers of a dtype around a number."""
+    """Return the distance between the numbers of a dtype around a number."""
     limits = finfo(dtype)
     if mp.isinf(exact):  # a term that overflows where the difference does not
         return mp.ldexp(1, int(limits.maxexp) - 1 - limits.nmant)
@@ -99,7 +112,7 @@ def ratio(numerator: Exact, denominator: Exact) -> Exact:
 
 
 def surplus(q: Exact) -> Exact:
-    """Give -log(1 - q) - q, whose first terms cancel, for q up to 1/2."""
+    """Return -log(1 - q) - q, whose first terms cancel, for q up to 1/2."""
     if q < mpf(2) ** -40:
         return sum(q**k / k for k in range(2, 8))
     with mp.extradps(30):
@@ -107,7 +120,7 @@ def surplus(q: Exact) -> Exact:
 
 
 def odds(logits: tuple[Exact, ...]) -> list[Exact]:
-    """Give for each entry of a row the sum of the exponentials of the others, divided by its own."""
+    """Return for each entry of a row the sum of the exponentials of the others, divided by its own."""
     return _odds(logits, mp.prec)
 
 
@@ -116,4 +129,7 @@ def _odds(logits: tuple[Exact, ...], precision: int) -> list[Exact]:
     exponentials = [mp.exp(z - max(logits)) if z > -mp.inf else mpf(0) for z in logits]
     before = accumulate(exponentials[:-1], initial=mpf(0))
     after = [*accumulate(exponentials[:0:-1], initial=mpf(0))][::-1]
-    return [(left + right) / own if own else mp.inf for left, right, own in zip(before, after, exponentials, strict=True)]
+    return [
+        (left + right) / own if own else mp.inf
+        for left, right, own in zip(before, after, exponentials, strict=True)
+    ]

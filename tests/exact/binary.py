@@ -18,9 +18,13 @@ def binary_cross_entropy(pred: Exact, target: Exact, eps: Exact) -> tuple[Exact,
     return value, first, ratio(target, yes**2) + ratio(1 - target, no**2)
 
 
-def binary_cross_entropy_with_logits(pred: Exact, target: Exact, pos_weight: Exact) -> tuple[Exact, ...]:
+def binary_cross_entropy_with_logits(
+    pred: Exact, target: Exact, pos_weight: Exact
+) -> tuple[Exact, ...]:
     yes, no = 1 / (1 + mp.exp(-pred)), 1 / (1 + mp.exp(pred))
-    value = product(pos_weight * target, mp.log1p(mp.exp(-pred))) + product(1 - target, mp.log1p(mp.exp(pred)))
+    value = product(pos_weight * target, mp.log1p(mp.exp(-pred))) + product(
+        1 - target, mp.log1p(mp.exp(pred))
+    )
     first = difference((1 - target) * yes, pos_weight * target * no)
     return value, first, (pos_weight * target + 1 - target) * yes * no
 
@@ -30,7 +34,11 @@ def binary_cross_entropy_with_logits(pred: Exact, target: Exact, pos_weight: Exa
 
 def soft_margin_loss(pred: Exact, target: Exact) -> tuple[Exact, ...]:
     margin = target * pred
-    return mp.log1p(mp.exp(-margin)), -target / (1 + mp.exp(margin)), 1 / ((1 + mp.exp(-margin)) * (1 + mp.exp(margin)))
+    return (
+        mp.log1p(mp.exp(-margin)),
+        -target / (1 + mp.exp(margin)),
+        1 / ((1 + mp.exp(-margin)) * (1 + mp.exp(margin))),
+    )
 
 
 def hinge_loss(pred: Exact, target: Exact) -> tuple[Exact, ...]:
@@ -52,14 +60,17 @@ def exponential_loss(pred: Exact, target: Exact) -> tuple[Exact, ...]:
     return value, -target * value, value
 
 
-# Of a logit. A part is what a yes costs: the value, minus the derivative, and the two terms of the second derivative, of which
-# the second is negative. A no at a logit costs what a yes costs at minus that logit.
+# Of a logit. A part is what a yes costs: the value, minus the derivative, and the two terms of the
+# second derivative, of which the second is negative. A no at a logit costs what a yes costs at
+# minus that logit.
 
 Part = tuple[Exact, Exact, Exact, Exact]
 
 
 def _mixed(target: Exact, of_yes: Part, of_no: Part, alpha: Exact | None = None) -> tuple[Any, ...]:
-    yes, no = (target, 1 - target) if alpha is None else (alpha * target, (1 - alpha) * (1 - target))
+    yes, no = (
+        (target, 1 - target) if alpha is None else (alpha * target, (1 - alpha) * (1 - target))
+    )
     terms = [(product(yes, a), product(no, b)) for a, b in zip(of_yes, of_no, strict=True)]
     value, slopes, positive, negative = terms
     return sum(value), difference(slopes[1], slopes[0]), difference(sum(positive), sum(negative))
@@ -76,7 +87,9 @@ def _focal(pred: Exact, gamma: Exact) -> Part:
     )
 
 
-def sigmoid_focal_loss(pred: Exact, target: Exact, gamma: Exact, alpha: Exact | None) -> tuple[Any, ...]:
+def sigmoid_focal_loss(
+    pred: Exact, target: Exact, gamma: Exact, alpha: Exact | None
+) -> tuple[Any, ...]:
     return _mixed(target, _focal(pred, gamma), _focal(-pred, gamma), alpha)
 
 
@@ -84,7 +97,8 @@ def _poly(pred: Exact, epsilon: Exact) -> Part:
     yes, no = 1 / (1 + mp.exp(-pred)), 1 / (1 + mp.exp(pred))
     value = (1 + epsilon) * no + surplus(no) if pred > 0 else mp.log1p(mp.exp(-pred)) + epsilon * no
     if epsilon <= 0:
-        rest = 1 + epsilon  # at -1 there are no first terms: what is left is written without their difference
+        # at -1 there are no first terms: what is left is written without their difference
+        rest = 1 + epsilon
         return value, no * (rest - epsilon * no), yes * no * (rest - 2 * epsilon * no), mpf(0)
     return value, no * (1 + epsilon * yes), yes * no * (1 + epsilon * yes), yes * no * epsilon * no
 
@@ -93,14 +107,18 @@ def poly_binary_cross_entropy(pred: Exact, target: Exact, epsilon: Exact) -> tup
     return _mixed(target, _poly(pred, epsilon), _poly(-pred, epsilon))
 
 
-def asymmetric_loss(pred: Exact, target: Exact, gamma_negative: Exact, gamma_positive: Exact, clip: Exact) -> tuple[Any, ...]:
+def asymmetric_loss(
+    pred: Exact, target: Exact, gamma_negative: Exact, gamma_positive: Exact, clip: Exact
+) -> tuple[Any, ...]:
     return _mixed(
-        target, _focal(pred, gamma_positive), _focal(-pred, gamma_negative) if clip == 0 else _shifted(pred, gamma_negative, clip)
+        target,
+        _focal(pred, gamma_positive),
+        _focal(-pred, gamma_negative) if clip == 0 else _shifted(pred, gamma_negative, clip),
     )
 
 
 def _shifted(pred: Exact, gamma: Exact, clip: Exact) -> Part:
-    """Give what a no costs, of whose probability of yes a part is taken: a function of that, by the chain rule."""
+    """Return what a no costs, of whose probability of yes a part is taken: a function of that, by the chain rule."""
     with mp.extradps(30):
         yes, no = 1 / (1 + mp.exp(-pred)), 1 / (1 + mp.exp(pred))
         rest, slope = yes - clip, yes * no
@@ -110,7 +128,9 @@ def _shifted(pred: Exact, gamma: Exact, clip: Exact) -> Part:
         left = no + clip
         by_rest = gamma * rest ** (gamma - 1) * surprise + rest**gamma / left
         twice = (
-            gamma * (gamma - 1) * rest ** (gamma - 2) * surprise + 2 * gamma * rest ** (gamma - 1) / left + rest**gamma / left**2
+            gamma * (gamma - 1) * rest ** (gamma - 2) * surprise
+            + 2 * gamma * rest ** (gamma - 1) / left
+            + rest**gamma / left**2
         )
         curvature = slope * (no - yes) * by_rest + slope**2 * twice
         terms = [slope * no * by_rest, slope * yes * by_rest, slope**2 * twice]

@@ -8,7 +8,7 @@ from .arithmetic import Difference, Exact, difference, product, ratio
 
 
 def poisson_nll_loss(pred: Exact, target: Exact, log_input: bool, full: bool) -> tuple[Any, ...]:
-    """Give the loss as the sum of its terms, which may cancel; with `full` from a rate no formula need let them."""
+    """Return the loss as the sum of its terms, which may cancel; with `full` from a rate no formula need let them."""
     rate = mp.exp(pred) if log_input else pred
     with mp.extradps(_digits(target)):
         logarithm = pred if log_input else mp.log(rate) if rate else -mp.inf
@@ -22,7 +22,7 @@ def poisson_nll_loss(pred: Exact, target: Exact, log_input: bool, full: bool) ->
 
 
 def _digits(*numbers: Exact) -> int:
-    """Give how many digits are in front of the point: sums of terms of that size that cancel need as many more."""
+    """Return how many digits are in front of the point: sums of terms of that size that cancel need as many more."""
     return max(0, int(mp.log10(max(1, *numbers)))) + 5
 
 
@@ -32,7 +32,9 @@ def _relative(rate: Exact, target: Exact) -> Exact:
 
 def poisson_deviance_loss(pred: Exact, target: Exact) -> tuple[Exact, ...]:
     with mp.extradps(50):
-        value = 2 * (product(target, mp.log(target / pred) if target and pred else mp.inf) - target + pred)
+        value = 2 * (
+            product(target, mp.log(target / pred) if target and pred else mp.inf) - target + pred
+        )
     return value, 2 * _relative(pred, target), 2 * ratio(target, pred**2)
 
 
@@ -58,7 +60,7 @@ def gamma_deviance_loss(pred: Exact, target: Exact) -> tuple[Any, ...]:
 
 
 def tweedie_deviance_loss(pred: Exact, target: Exact, power: Exact) -> tuple[Any, ...]:
-    """Give the loss by its three terms; they may be 1e17 times as large as their sum, and next to the powers 1 and 2 more."""
+    """Return the loss by its three terms; they may be 1e17 times as large as their sum, and next to the powers 1 and 2 more."""
     if power == 1:
         return poisson_deviance_loss(pred, target)
     if power == 2:
@@ -69,8 +71,14 @@ def tweedie_deviance_loss(pred: Exact, target: Exact, power: Exact) -> tuple[Any
         elif pred == target:
             value = mpf(0)
         else:
-            of_target = target ** (2 - power) / ((1 - power) * (2 - power)) if target > 0 else mpf(0)
-            value = 2 * (of_target - target * pred ** (1 - power) / (1 - power) + pred ** (2 - power) / (2 - power))
+            of_target = (
+                target ** (2 - power) / ((1 - power) * (2 - power)) if target > 0 else mpf(0)
+            )
+            value = 2 * (
+                of_target
+                - target * pred ** (1 - power) / (1 - power)
+                + pred ** (2 - power) / (2 - power)
+            )
     if power == 0:
         return value, 2 * (pred - target), mpf(2)
     scale = 2 * pred ** (-power - 1)

@@ -15,14 +15,22 @@ EXACT_SUMS = 2400
 
 
 def kl_div(log_pred: Row, target: Row, log_target: bool) -> Rows:
-    return sum(_kl_terms(log_pred, target, log_target), mpf(0)), [-y for y in _target(target, log_target)], [mpf(0)] * len(target)
+    return (
+        sum(_kl_terms(log_pred, target, log_target), mpf(0)),
+        [-y for y in _target(target, log_target)],
+        [mpf(0)] * len(target),
+    )
 
 
-def kl_div_and_terms(log_pred: Row, target: Row, log_target: bool) -> tuple[Difference, list[Exact], list[Exact]]:
-    """Give the value as the difference that it is: of two entropies, or, of logarithms, of what is positive and what is not."""
+def kl_div_and_terms(
+    log_pred: Row, target: Row, log_target: bool
+) -> tuple[Difference, list[Exact], list[Exact]]:
+    """Return the value as the difference that it is: of two entropies, or, of logarithms, of what is positive and what is not."""
     if log_target:
         terms = _kl_terms(log_pred, target, log_target)
-        value = difference(sum(max(term, 0) for term in terms), sum(max(-term, 0) for term in terms))
+        value = difference(
+            sum(max(term, 0) for term in terms), sum(max(-term, 0) for term in terms)
+        )
     else:
         crossed = sum(product(y, -x) for x, y in zip(log_pred, target, strict=True))
         value = difference(crossed, -sum(y * mp.log(y) for y in target if y))
@@ -35,7 +43,10 @@ def _target(target: Row, log_target: bool) -> list[Exact]:
 
 def _kl_terms(log_pred: Row, target: Row, log_target: bool) -> list[Exact]:
     logs = target if log_target else [mp.log(y) if y else -mp.inf for y in target]
-    return [product(y, t - x) if y else mpf(0) for x, y, t in zip(log_pred, _target(target, log_target), logs, strict=True)]
+    return [
+        product(y, t - x) if y else mpf(0)
+        for x, y, t in zip(log_pred, _target(target, log_target), logs, strict=True)
+    ]
 
 
 def generalized_kl_loss(pred: Row, target: Row) -> Rows:
@@ -54,7 +65,9 @@ def _entropy(x: Exact, y: Exact) -> Exact:
 def js_divergence_loss(pred: Row, target: Row, beta: Exact) -> Rows:
     triples = [(q, y, beta * y + (1 - beta) * q) for q, y in zip(pred, target, strict=True)]
     with mp.extradps(50):
-        value = beta * sum(_entropy(y, m) for _, y, m in triples) + (1 - beta) * sum(_entropy(q, m) for q, _, m in triples)
+        value = beta * sum(_entropy(y, m) for _, y, m in triples) + (1 - beta) * sum(
+            _entropy(q, m) for q, _, m in triples
+        )
     first, second = [], []
     for q, y, m in triples:
         if y == 0:
@@ -92,9 +105,15 @@ def _hellinger(pairs: list[tuple[Exact, Exact]]) -> Rows:
             first.append(-mp.inf)
             second.append(mp.inf)
         else:
-            # The derivative of a square is gap / sqrt(p), or 1 - sqrt(y / p), and the derivative of that is sqrt(y / p) / (2 p).
-            # Either way it is a difference; of the two the one of the smaller terms.
-            slope, root, share, scale = gap / mp.sqrt(p), mp.sqrt(y / p), gap**2 / total, 8 * p * distance
+            # The derivative of a square is gap / sqrt(p), or 1 - sqrt(y / p), and the derivative of
+            # that is sqrt(y / p) / (2 p). Either way it is a difference; of the two the one of the
+            # smaller terms.
+            slope, root, share, scale = (
+                gap / mp.sqrt(p),
+                mp.sqrt(y / p),
+                gap**2 / total,
+                8 * p * distance,
+            )
             terms = (root, share) if 4 * y < p else ((total - gap**2) / total, slope)
             first.append(slope / (4 * distance))
             second.append(difference(*(term / scale for term in terms)))

@@ -28,7 +28,7 @@ class Angle(NamedTuple):
     lengths: tuple[Exact, Exact]
 
     def along(self, i: int, k: int) -> tuple[Exact, Exact]:
-        """Give the derivatives of the cosine with respect to one entry of one of the two."""
+        """Return the derivatives of the cosine with respect to one entry of one of the two."""
         u, v, length = self.units[i][k], self.units[1 - i][k], self.lengths[i]
         if length == 0:
             return mpf(0), mpf(0)
@@ -36,12 +36,16 @@ class Angle(NamedTuple):
         return across / length, -(2 * u * across + self.cosine * (1 - u**2)) / length**2
 
     def derivatives(self, i: int, sign: int) -> tuple[list[Difference], list[Difference]]:
-        """Give those of the cosine with respect to one of the two, times a sign, with the sizes of their terms."""
+        """Return those of the cosine with respect to one of the two, times a sign, with the sizes of their terms."""
         length, first, second = self.lengths[i], [], []
         for k, (u, v) in enumerate(zip(self.units[i], self.units[1 - i], strict=True)):
             slope, bend = self.along(i, k)
             terms = abs(v) + self.terms * abs(u)
-            sizes = (terms / length, (2 * abs(u) * terms + self.terms) / length**2) if length else (mpf(0), mpf(0))
+            sizes = (
+                (terms / length, (2 * abs(u) * terms + self.terms) / length**2)
+                if length
+                else (mpf(0), mpf(0))
+            )
             first.append(Difference(sign * slope, sizes[0]))
             second.append(Difference(sign * bend, sizes[1]))
         return first, second
@@ -49,9 +53,14 @@ class Angle(NamedTuple):
 
 def _angle(left: Row, right: Row) -> Angle:
     lengths = [mp.sqrt(sum(x**2 for x in vector)) for vector in (left, right)]
-    units = [[x / length if length else mpf(0) for x in vector] for vector, length in zip((left, right), lengths, strict=True)]
+    units = [
+        [x / length if length else mpf(0) for x in vector]
+        for vector, length in zip((left, right), lengths, strict=True)
+    ]
     products = [u * v for u, v in zip(*units, strict=True)]
-    return Angle(sum(products), sum(map(abs, products)), (units[0], units[1]), (lengths[0], lengths[1]))
+    return Angle(
+        sum(products), sum(map(abs, products)), (units[0], units[1]), (lengths[0], lengths[1])
+    )
 
 
 def cosine_distance_loss(pred: Row, target: Row) -> tuple[Any, ...]:
@@ -71,7 +80,9 @@ def cosine_embedding_loss(left: Row, right: Row, target: Exact, margin: Exact) -
     with mp.extradps(EXTRA):
         found = _angle(left, right)
         if target == 1:
-            return _distance_of(found), *zip(*(found.derivatives(i, -1) for i in range(2)), strict=True)
+            return _distance_of(found), *zip(
+                *(found.derivatives(i, -1) for i in range(2)), strict=True
+            )
         if found.cosine > margin:
             value = Difference(found.cosine - margin, max(found.terms, abs(margin)))
             return value, *zip(*(found.derivatives(i, 1) for i in range(2)), strict=True)
@@ -107,8 +118,17 @@ def contrastive_loss(left: Row, right: Row, target: Exact, margin: Exact) -> tup
     if distance == 0:
         return value, (nothing, nothing), (nothing, nothing)
     first = [(lacking * r / distance, margin * abs(r) / distance) for r in residual]
-    bend = [Difference(1 - margin / distance * (1 - (r / distance) ** 2), max(mpf(1), margin / distance)) for r in residual]
-    return value, ([Difference(-x, size) for x, size in first], [Difference(x, size) for x, size in first]), (bend, bend)
+    bend = [
+        Difference(
+            1 - margin / distance * (1 - (r / distance) ** 2), max(mpf(1), margin / distance)
+        )
+        for r in residual
+    ]
+    return (
+        value,
+        ([Difference(-x, size) for x, size in first], [Difference(x, size) for x, size in first]),
+        (bend, bend),
+    )
 
 
 # Of three
@@ -141,7 +161,9 @@ def _distance(left: Row, right: Row, p: Exact) -> Distance:
     return Distance(value, slope, bend, size)
 
 
-def triplet_margin_loss(anchor: Row, positive: Row, negative: Row, margin: Exact, p: Exact, swap: bool) -> tuple[Any, ...]:
+def triplet_margin_loss(
+    anchor: Row, positive: Row, negative: Row, margin: Exact, p: Exact, swap: bool
+) -> tuple[Any, ...]:
     near, far = _distance(anchor, positive, p), _distance(anchor, negative, p)
     other = _distance(positive, negative, p)
     swapped = swap and other.value < far.value
@@ -153,10 +175,16 @@ def triplet_margin_loss(anchor: Row, positive: Row, negative: Row, margin: Exact
     pairs = list(zip(near.slope, far.slope, strict=True))
     both = [Difference(a - b, max(abs(a), abs(b))) for a, b in pairs]
     minus_both = [Difference(-a - b, max(abs(a), abs(b))) for a, b in pairs]
-    first = (near.slope, minus_both, far.slope) if swapped else (both, [-x for x in near.slope], far.slope)
+    first = (
+        (near.slope, minus_both, far.slope)
+        if swapped
+        else (both, [-x for x in near.slope], far.slope)
+    )
     alone, less = (list(map(Difference, x.bend, x.size)) for x in (near, far))
     minus = [Difference(-x.exact, x.term) for x in less]
-    mixed = [Difference(a.exact - b.exact, max(a.term, b.term)) for a, b in zip(alone, less, strict=True)]
+    mixed = [
+        Difference(a.exact - b.exact, max(a.term, b.term)) for a, b in zip(alone, less, strict=True)
+    ]
     second = (alone, mixed, minus) if swapped else (mixed, alone, minus)
     return Difference(value, max(near.value, far.value, margin)), first, second
 
@@ -181,7 +209,9 @@ def _logsumexp(jets: Sequence[Jet]) -> Jet:
         return jets[0]
     weights = [_exp(jet.value, mp.prec) for jet in jets]
     total = sum(weights)
-    moving = [(w / total, jet) for w, jet in zip(weights, jets, strict=True) if jet.first or jet.second]
+    moving = [
+        (w / total, jet) for w, jet in zip(weights, jets, strict=True) if jet.first or jet.second
+    ]
     mean = sum((w * jet.first for w, jet in moving), mpf(0))
     square = sum((w * (jet.second + jet.first**2) for w, jet in moving), mpf(0))
     return Jet(mp.log(total), mean, square - mean**2)
@@ -196,8 +226,10 @@ def _combined(terms: Sequence[tuple[Exact, Jet]]) -> Jet:
     return Jet(*(sum((weight * jet[order] for weight, jet in terms), mpf(0)) for order in range(3)))
 
 
-def _exponents(angles: list[list[Angle]], temperature: Exact, one: bool, moving: tuple[int, int, int] | None) -> Exponents:
-    """Give the cosines divided by the temperature; `moving` is the set, the vector and the entry to differentiate along."""
+def _exponents(
+    angles: list[list[Angle]], temperature: Exact, one: bool, moving: tuple[int, int, int] | None
+) -> Exponents:
+    """Return the cosines divided by the temperature; `moving` is the set, the vector and the entry to differentiate along."""
     grid = [[Jet(found.cosine / temperature, mpf(0), mpf(0)) for found in line] for line in angles]
     if moving:
         k, number, entry = moving
@@ -212,9 +244,12 @@ def _exponents(angles: list[list[Angle]], temperature: Exact, one: bool, moving:
 
 
 def _derivatives(
-    loss: Callable[[Exponents], Jet], sets: tuple[Set, ...], temperature: Exact, steepness: Exact = 1
+    loss: Callable[[Exponents], Jet],
+    sets: tuple[Set, ...],
+    temperature: Exact,
+    steepness: Exact = 1,
 ) -> tuple[Any, ...]:
-    """Give value and derivatives of a function of the exponents; an exponent has been rounded, and it may be 1 / temperature.
+    """Return value and derivatives of a function of the exponents; an exponent has been rounded, and it may be 1 / temperature.
 
     `steepness` says by how much the function multiplies that error.
     """
@@ -227,11 +262,18 @@ def _derivatives(
         second: list[Any] = []
         for k, vectors in enumerate(sets):
             numbers, entries = range(len(vectors)), range(len(vectors[0]))
-            found = {(i, j): loss(_exponents(angles, temperature, one, (k, i, j))) for i in numbers for j in entries}
+            found = {
+                (i, j): loss(_exponents(angles, temperature, one, (k, i, j)))
+                for i in numbers
+                for j in entries
+            }
             lengths = [mp.sqrt(sum(x**2 for x in vector)) for vector in vectors]
-            # A derivative is a sum of terms of both signs, which are as large as the loss where that is small.
+            # A derivative is a sum of terms of both signs, which are as large as the loss where
+            # that is small.
             size = [sharp**2 * min(value, 2) / length if length else mpf(0) for length in lengths]
-            first.append([[Difference(found[i, j].first, size[i]) for j in entries] for i in numbers])
+            first.append(
+                [[Difference(found[i, j].first, size[i]) for j in entries] for i in numbers]
+            )
             second.append([[found[i, j].second for j in entries] for i in numbers])
     value = Difference(value, min(value, 1) * sharp)  # of a large loss, the exponent
     return (value, first[0], second[0]) if one else (value, tuple(first), tuple(second))
@@ -253,7 +295,10 @@ def ntxent_loss(embedding: Set, labels: Row, temperature: Exact) -> tuple[Any, .
         for i, row in enumerate(exponents):
             negatives = [jet for jet, label in zip(row, labels, strict=True) if label != labels[i]]
             for p in _positives(labels, i):
-                terms += [(mpf(1) / count, _logsumexp([row[p], *negatives])), (-mpf(1) / count, row[p])]
+                terms += [
+                    (mpf(1) / count, _logsumexp([row[p], *negatives])),
+                    (-mpf(1) / count, row[p]),
+                ]
         return _combined(terms)
 
     return _derivatives(loss, (embedding,), temperature)
@@ -265,7 +310,9 @@ def supcon_loss(embedding: Set, labels: Row, temperature: Exact) -> tuple[Any, .
         terms: list[tuple[Any, Jet]] = []
         for i in anchors:
             row, positives = exponents[i], _positives(labels, i)
-            terms.append((mpf(1) / len(anchors), _logsumexp([jet for j, jet in enumerate(row) if j != i])))
+            terms.append(
+                (mpf(1) / len(anchors), _logsumexp([jet for j, jet in enumerate(row) if j != i]))
+            )
             terms += [(-mpf(1) / len(anchors) / len(positives), row[p]) for p in positives]
         return _combined(terms)
 
@@ -287,7 +334,9 @@ def circle_loss(embedding: Set, labels: Row, margin: Exact, gamma: Exact) -> tup
         costs = []
         for i, row in enumerate(cosines):
             positives = [height(gap(row[p])) for p in _positives(labels, i)]
-            negatives = [height(jet) for jet, label in zip(row, labels, strict=True) if label != labels[i]]
+            negatives = [
+                height(jet) for jet, label in zip(row, labels, strict=True) if label != labels[i]
+            ]
             if positives and negatives:
                 both = _combined([(mpf(1), _logsumexp(positives)), (mpf(1), _logsumexp(negatives))])
                 costs.append(_logsumexp([Jet(mpf(0), mpf(0), mpf(0)), both]))

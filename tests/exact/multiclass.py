@@ -10,11 +10,17 @@ from mpmath import mp, mpf
 from .arithmetic import Exact, difference, odds, product, ratio, surplus
 
 
-def cross_entropy(logits: tuple[Exact, ...], target: Sequence[Exact]) -> tuple[Exact, list[Exact], list[Exact]]:
-    """Give the value, and for each logit the derivative and the diagonal of the second; the target is a row as well."""
+def cross_entropy(
+    logits: tuple[Exact, ...], target: Sequence[Exact]
+) -> tuple[Exact, list[Exact], list[Exact]]:
+    """Return the value, and for each logit the derivative and the diagonal of the second; the target is a row as well."""
     others = odds(logits)
     mass = sum(target)
-    value = sum((y * mp.log1p(other) if other < mp.inf else mp.inf) for y, other in zip(target, others, strict=True) if y)
+    value = sum(
+        (y * mp.log1p(other) if other < mp.inf else mp.inf)
+        for y, other in zip(target, others, strict=True)
+        if y
+    )
     first, second = [], []
     for y, other in zip(target, others, strict=True):
         share = 1 / (1 + other)
@@ -33,8 +39,12 @@ def cross_entropy(logits: tuple[Exact, ...], target: Sequence[Exact]) -> tuple[E
 
 
 def targets(target: Any, classes: int) -> list[Exact]:
-    """Give the target of each class."""
-    return list(target) if isinstance(target, tuple) else [mpf(int(k == target)) for k in range(classes)]
+    """Return the target of each class."""
+    return (
+        list(target)
+        if isinstance(target, tuple)
+        else [mpf(int(k == target)) for k in range(classes)]
+    )
 
 
 def nll_loss(log_prob: tuple[Exact, ...], target: Any) -> tuple[Any, ...]:
@@ -50,9 +60,10 @@ def categorical_cross_entropy(prob: tuple[Exact, ...], target: Any, eps: Exact) 
     return value, [-ratio(y, p) for y, p in pairs], [ratio(y, p**2) for y, p in pairs]
 
 
-# Of the surprise s = -log p of a class, whose derivative is p_j - 1 by its own logit and p_j by that of another class. A curve
-# gives for the odds (1 - p) / p the function and its slope f' in s, and the positive and the negative terms of two second
-# derivatives: p (1 - p) f' + (1 - p)^2 f'', and f'' alone.
+# Of the surprise s = -log p of a class, whose derivative is p_j - 1 by its own logit and p_j by
+# that of another class. A curve gives for the odds (1 - p) / p the function and its slope f' in s,
+# and the positive and the negative terms of two second derivatives: p (1 - p) f' + (1 - p)^2 f'',
+# and f'' alone.
 
 Curve = Callable[[Exact], tuple[Exact, ...]]
 
@@ -64,19 +75,28 @@ def _sums_of_others(numbers: Sequence[Exact]) -> list[Exact]:
 
 
 def _probability(other: Exact) -> tuple[Exact, Exact]:
-    """Give a probability and 1 minus it."""
+    """Return a probability and 1 minus it."""
     return (1 / (1 + other), other / (1 + other)) if other < mp.inf else (mpf(0), mpf(1))
 
 
 def _of_surprise(logits: tuple[Exact, ...], target: Any, curve: Curve) -> tuple[Any, ...]:
     target, others = targets(target, len(logits)), odds(logits)
-    found = [[product(y, x) for x in curve(other)] if y else [mpf(0)] * 6 for y, other in zip(target, others, strict=True)]
+    found = [
+        [product(y, x) for x in curve(other)] if y else [mpf(0)] * 6
+        for y, other in zip(target, others, strict=True)
+    ]
     values, slopes, own, own_less, bends, bends_less = map(list, zip(*found, strict=True))
     first, second = [], []
-    for j, (slope, bend, less) in enumerate(zip(*map(_sums_of_others, (slopes, bends, bends_less)), strict=True)):
+    for j, (slope, bend, less) in enumerate(
+        zip(*map(_sums_of_others, (slopes, bends, bends_less)), strict=True)
+    ):
         p, rest = _probability(others[j])
         first.append(difference(p * slope, rest * slopes[j]))
-        second.append(difference(own[j] + p * rest * slope + p * product(p, bend), own_less[j] + p * product(p, less)))
+        second.append(
+            difference(
+                own[j] + p * rest * slope + p * product(p, bend), own_less[j] + p * product(p, less)
+            )
+        )
     return sum(values), first, second
 
 
@@ -115,11 +135,13 @@ def generalized_cross_entropy(logits: tuple[Exact, ...], target: Any, q: Exact) 
 def poly_cross_entropy(logits: tuple[Exact, ...], target: Any, epsilon: Exact) -> tuple[Any, ...]:
     def curve(other: Exact) -> tuple[Exact, ...]:
         _, rest = _probability(other)
-        value = (1 + epsilon) * rest + surplus(rest) if other < 1 else mp.log1p(other) + epsilon * rest
+        value = (
+            (1 + epsilon) * rest + surplus(rest) if other < 1 else mp.log1p(other) + epsilon * rest
+        )
         return (value, 1 + epsilon - epsilon * rest) + (mpf(0),) * 4
 
     def turn(p: Exact, rest: Exact) -> tuple[Exact, Exact]:
-        """Give the positive and the negative terms of 1 + epsilon * (p - rest)."""
+        """Return the positive and the negative terms of 1 + epsilon * (p - rest)."""
         slope = 2 * epsilon * p if epsilon >= 0 else -2 * epsilon * rest
         level = 1 - abs(epsilon)
         return slope + max(level, 0), max(-level, 0)
@@ -129,7 +151,9 @@ def poly_cross_entropy(logits: tuple[Exact, ...], target: Any, epsilon: Exact) -
     seen = [_probability(other) for other in odds(logits)]
     mass = _sums_of_others(shares)
     likely = _sums_of_others([y * p for y, (p, _) in zip(shares, seen, strict=True)])
-    third = _sums_of_others([p if y == 0 else mpf(0) for y, (p, _) in zip(shares, seen, strict=True)])
+    third = _sums_of_others(
+        [p if y == 0 else mpf(0) for y, (p, _) in zip(shares, seen, strict=True)]
+    )
     second = []
     for j, (p, rest) in enumerate(seen):
         own, cross = turn(p, rest), turn(rest, p)
@@ -156,9 +180,14 @@ def _scores(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @_scores
-def multi_margin_loss(scores: tuple[Exact, ...], target: int, p: Exact, margin: Exact) -> tuple[Any, ...]:
+def multi_margin_loss(
+    scores: tuple[Exact, ...], target: int, p: Exact, margin: Exact
+) -> tuple[Any, ...]:
     classes = len(scores)
-    gaps = [margin - scores[target] + z if k != target and z > -mp.inf else mpf(0) for k, z in enumerate(scores)]
+    gaps = [
+        margin - scores[target] + z if k != target and z > -mp.inf else mpf(0)
+        for k, z in enumerate(scores)
+    ]
     active = [max(gap, 0) for gap in gaps]
     first = [(gap > 0 if p == 1 else 2 * gap) / mpf(classes) for gap in active]
     second = [(2 if p == 2 and gap > 0 else 0) / mpf(classes) for gap in active]

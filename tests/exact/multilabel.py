@@ -13,7 +13,10 @@ Row = Sequence[Exact]
 
 def multilabel_soft_margin_loss(pred: Row, target: Row) -> tuple[Any, ...]:
     classes = len(pred)
-    each = [binary.binary_cross_entropy_with_logits(z, y, mpf(1)) for z, y in zip(pred, target, strict=True)]
+    each = [
+        binary.binary_cross_entropy_with_logits(z, y, mpf(1))
+        for z, y in zip(pred, target, strict=True)
+    ]
     values, firsts, seconds = zip(*each, strict=True)
     first = [Difference(part.exact / classes, part.term / classes) for part in firsts]
     return sum(values) / classes, first, [part / classes for part in seconds]
@@ -36,7 +39,9 @@ def multilabel_margin_loss(pred: Row, target: Row) -> tuple[Any, ...]:
 def zlpr_loss(pred: Row, target: Row) -> tuple[Any, ...]:
     value, first, second = mpf(0), [mpf(0)] * len(pred), [mpf(0)] * len(pred)
     for observed, sign in ((0, 1), (1, -1)):
-        scores = {k: sign * z for k, (z, y) in enumerate(zip(pred, target, strict=True)) if y == observed}
+        scores = {
+            k: sign * z for k, (z, y) in enumerate(zip(pred, target, strict=True)) if y == observed
+        }
         infinite = [k for k, score in scores.items() if score == mp.inf]
         if infinite:
             weights, rest = {k: mpf(k in infinite) for k in scores}, mpf(0)

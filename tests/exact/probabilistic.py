@@ -23,7 +23,9 @@ def interval_loss(lower: Exact, upper: Exact, target: Exact, alpha: Exact) -> tu
     return value, first, (mpf(0), mpf(0))
 
 
-def gaussian_nll_loss(mean: Exact, variance: Exact, target: Exact, full: bool, eps: Exact) -> tuple[Exact, ...]:
+def gaussian_nll_loss(
+    mean: Exact, variance: Exact, target: Exact, full: bool, eps: Exact
+) -> tuple[Exact, ...]:
     v, below = max(variance, eps), variance < eps
     with mp.workdps(1400):  # of a residual, of its square, and of what that leaves of the variance
         residual = mean - target
@@ -41,7 +43,11 @@ def laplace_nll_loss(loc: Exact, scale: Exact, target: Exact) -> tuple[Exact, ..
     with mp.workdps(700):  # of what a residual leaves of the scale
         size, sign = abs(loc - target), mp.sign(loc - target)
         rest, bend = scale - size, 2 * size - scale
-    return difference(size / scale, -mp.log(2 * scale)), (sign / scale, rest / scale**2), (mpf(0), bend / scale**3)
+    return (
+        difference(size / scale, -mp.log(2 * scale)),
+        (sign / scale, rest / scale**2),
+        (mpf(0), bend / scale**3),
+    )
 
 
 def student_t_nll_loss(loc: Exact, scale: Exact, target: Exact, df: Exact) -> tuple[Exact, ...]:
@@ -51,14 +57,19 @@ def student_t_nll_loss(loc: Exact, scale: Exact, target: Exact, df: Exact) -> tu
     value = difference((df + 1) / 2 * mp.log1p(z**2 / df) + _student_t_constant(df), -mp.log(scale))
     total = df + z**2
     first = (df + 1) * z / (scale * total), df * rest / (scale * total)
-    location = difference((df + 1) * df / (scale * total) ** 2, (df + 1) * z**2 / (scale * total) ** 2)
-    spread = difference(df * (z**4 + (1 + 3 * df) * z**2) / (scale * total) ** 2, (df / (scale * total)) ** 2)
+    location = difference(
+        (df + 1) * df / (scale * total) ** 2, (df + 1) * z**2 / (scale * total) ** 2
+    )
+    spread = difference(
+        df * (z**4 + (1 + 3 * df) * z**2) / (scale * total) ** 2, (df / (scale * total)) ** 2
+    )
     return value, first, (location, spread)
 
 
 @cache
 def _student_t_constant(df: Exact) -> Exact:
-    with mp.workdps(100 + max(0, int(mp.log10(df)))):  # lgamma grows with df, the difference does not
+    # lgamma grows with df, the difference does not
+    with mp.workdps(100 + max(0, int(mp.log10(df)))):
         return mp.loggamma(df / 2) - mp.loggamma((df + 1) / 2) + mp.log(df * mp.pi) / 2
 
 
@@ -67,7 +78,11 @@ def crps_gaussian_loss(mean: Exact, scale: Exact, target: Exact) -> tuple[Exact,
         w = (target - mean) / scale
         density, skill = mp.npdf(w), mp.erf(w / mp.sqrt(2))
         value = scale * (w * skill + 2 * density - 1 / mp.sqrt(mp.pi))
-        return value, (-skill, 2 * density - 1 / mp.sqrt(mp.pi)), (2 * density / scale, 2 * w**2 * density / scale)
+        return (
+            value,
+            (-skill, 2 * density - 1 / mp.sqrt(mp.pi)),
+            (2 * density / scale, 2 * w**2 * density / scale),
+        )
 
 
 def crps_ensemble_loss(members: tuple[Exact, ...], target: Exact, fair: bool) -> tuple[Exact, ...]:
@@ -104,4 +119,6 @@ def ranked_probability_loss(pred: tuple[Exact, ...], target: Exact) -> tuple[Exa
 
 
 def as_row(target: Exact, count: int) -> list[Exact]:
-    return list(target) if isinstance(target, tuple) else [mpf(int(k == target)) for k in range(count)]
+    return (
+        list(target) if isinstance(target, tuple) else [mpf(int(k == target)) for k in range(count)]
+    )

@@ -89,7 +89,9 @@ def lambdarank_loss(pred: Row, target: Row) -> Rows:
     with mp.extradps(30):
         ideal = _ideal(target)
         weights = {
-            (i, j): (2 ** target[i] - 2 ** target[j]) * abs(_discount(ranks[i]) - _discount(ranks[j])) / ideal
+            (i, j): (2 ** target[i] - 2 ** target[j])
+            * abs(_discount(ranks[i]) - _discount(ranks[j]))
+            / ideal
             for i, j in _pairs(target)
         }
     return _logistic(pred, weights)
@@ -102,18 +104,32 @@ def approx_ndcg_loss(pred: Row, target: Row, temperature: Exact) -> Rows:
     gaps = [[_gap(pred[j], pred[i]) / temperature for j in size] for i in size]
     chances = [[1 / (1 + mp.exp(-gap)) for gap in row] for row in gaps]
     slopes = [[1 / (mp.exp(gap) + 2 + mp.exp(-gap)) for gap in row] for row in gaps]
-    bends = [[-slope * mp.tanh(gap / 2) for slope, gap in zip(*rows, strict=True)] for rows in zip(slopes, gaps, strict=True)]
+    bends = [
+        [-slope * mp.tanh(gap / 2) for slope, gap in zip(*rows, strict=True)]
+        for rows in zip(slopes, gaps, strict=True)
+    ]
     ranks = [1 + sum(chances[i][j] for j in size if j != i) for i in size]
     logs = [mp.log(1 + rank) for rank in ranks]
     value = sum(gain * mp.log(2) / log for gain, log in zip(gains, logs, strict=True)) / ideal
-    once = [g * mp.log(2) / ((1 + r) * log**2) for g, r, log in zip(gains, ranks, logs, strict=True)]
+    once = [
+        g * mp.log(2) / ((1 + r) * log**2) for g, r, log in zip(gains, ranks, logs, strict=True)
+    ]
     twice = [c * (2 + log) / ((1 + r) * log) for c, r, log in zip(once, ranks, logs, strict=True)]
     first, second = [], []
     for k in size:
         others = [i for i in size if i != k]
         scale = temperature * ideal
-        first.append(difference(*(sum((c * slopes[i][k] for i, c in one), mpf(0)) / scale for one in _both(once, k, others))))
-        terms = [c * bends[i][k] for i, c in _both(once, k, others)[0]] + [-once[k] * bends[i][k] for i in others]
+        first.append(
+            difference(
+                *(
+                    sum((c * slopes[i][k] for i, c in one), mpf(0)) / scale
+                    for one in _both(once, k, others)
+                )
+            )
+        )
+        terms = [c * bends[i][k] for i, c in _both(once, k, others)[0]] + [
+            -once[k] * bends[i][k] for i in others
+        ]
         terms += [-twice[i] * slopes[i][k] ** 2 for i in others]
         terms.append(-twice[k] * sum(slopes[i][k] for i in others) ** 2)
         up, down = (sum((max(sign * term, 0) for term in terms), mpf(0)) for sign in (1, -1))
@@ -121,5 +137,7 @@ def approx_ndcg_loss(pred: Row, target: Row, temperature: Exact) -> Rows:
     return -value, first, second
 
 
-def _both(once: Row, k: int, others: list[int]) -> tuple[list[tuple[int, Exact]], list[tuple[int, Exact]]]:
+def _both(
+    once: Row, k: int, others: list[int]
+) -> tuple[list[tuple[int, Exact]], list[tuple[int, Exact]]]:
     return [(i, once[i]) for i in others], [(i, once[k]) for i in others]

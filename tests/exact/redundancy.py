@@ -19,20 +19,31 @@ class Taylor(NamedTuple):
 
     def __add__(self, other: Any) -> "Taylor":
         other = as_taylor(other)
-        return Taylor(self.value + other.value, self.first + other.first, self.second + other.second)
+        return Taylor(
+            self.value + other.value, self.first + other.first, self.second + other.second
+        )
 
     def __mul__(self, other: Any) -> "Taylor":
         other = as_taylor(other)
-        second = self.value * other.second + 2 * self.first * other.first + self.second * other.value
-        return Taylor(self.value * other.value, self.value * other.first + self.first * other.value, second)
+        second = (
+            self.value * other.second + 2 * self.first * other.first + self.second * other.value
+        )
+        return Taylor(
+            self.value * other.value, self.value * other.first + self.first * other.value, second
+        )
 
     def __sub__(self, other: Any) -> "Taylor":
         return self + -1 * as_taylor(other)
 
     def __pow__(self, power: Exact) -> "Taylor":
         """Take a power other than 0 or 1 of what is positive."""
-        slope, bend = power * self.value ** (power - 1), power * (power - 1) * self.value ** (power - 2)
-        return Taylor(self.value**power, slope * self.first, slope * self.second + bend * self.first**2)
+        slope, bend = (
+            power * self.value ** (power - 1),
+            power * (power - 1) * self.value ** (power - 2),
+        )
+        return Taylor(
+            self.value**power, slope * self.first, slope * self.second + bend * self.first**2
+        )
 
     __radd__, __rmul__ = __add__, __mul__  # type: ignore[assignment]
 
@@ -48,25 +59,37 @@ class Sizes(NamedTuple):
     first: tuple[list[Exact], list[Exact]]
 
 
-def _derivatives(loss: Callable[[View, View], Taylor], left: View, right: View, sizes: Sizes) -> tuple[Any, ...]:
+def _derivatives(
+    loss: Callable[[View, View], Taylor], left: View, right: View, sizes: Sizes
+) -> tuple[Any, ...]:
     with mp.extradps(30):
         value = loss(left, right).value
         first, second = [], []
         for k, view in enumerate((left, right)):
-            found = [[_along(loss, left, right, k, i, j) for j in range(len(view[0]))] for i in range(len(view))]
-            first.append([[Difference(x.first, sizes.first[k][j]) for j, x in enumerate(row)] for row in found])
+            found = [
+                [_along(loss, left, right, k, i, j) for j in range(len(view[0]))]
+                for i in range(len(view))
+            ]
+            first.append(
+                [
+                    [Difference(x.first, sizes.first[k][j]) for j, x in enumerate(row)]
+                    for row in found
+                ]
+            )
             second.append([[x.second for x in row] for row in found])
     return Difference(value, value + sizes.value), tuple(first), tuple(second)
 
 
-def _along(loss: Callable[[View, View], Taylor], left: View, right: View, k: int, i: int, j: int) -> Taylor:
+def _along(
+    loss: Callable[[View, View], Taylor], left: View, right: View, k: int, i: int, j: int
+) -> Taylor:
     views = [[list(row) for row in view] for view in (left, right)]
     views[k][i][j] = Taylor(views[k][i][j], mpf(1), mpf(0))
     return loss(views[0], views[1])
 
 
 def _centred(view: View) -> list[list[Any]]:
-    """Give the features, each a list of its values without their mean."""
+    """Return the features, each a list of its values without their mean."""
     features = [list(map(as_taylor, feature)) for feature in zip(*view, strict=True)]
     means = [sum(feature, as_taylor(0)) * (1 / mpf(len(feature))) for feature in features]
     return [[x - mean for x in feature] for feature, mean in zip(features, means, strict=True)]
@@ -81,7 +104,7 @@ def _values(view: View) -> list[list[Exact]]:
 
 
 def _with_sizes(left: Sequence[Exact], right: Sequence[Exact]) -> tuple[Exact, Exact]:
-    """Give a scalar product, and the sum of the sizes of its terms."""
+    """Return a scalar product, and the sum of the sizes of its terms."""
     products = [x * y for x, y in zip(left, right, strict=True)]
     return sum(products), sum(map(abs, products))
 
@@ -97,14 +120,18 @@ def _barlow_sizes(left: View, right: View, redundancy: Exact) -> Sizes:
                 continue
             correlation, terms = (x / length for x in _with_sizes(a, b))
             gap = abs(1 - correlation)
-            value += 2 * (gap * mp.sqrt(2 * gap) if i == j else redundancy * abs(correlation) * terms)
+            value += 2 * (
+                gap * mp.sqrt(2 * gap) if i == j else redundancy * abs(correlation) * terms
+            )
             pull = 2 * (gap + mp.sqrt(gap) if i == j else redundancy * terms)
             first[0][i] += pull / lengths[0][i]
             first[1][j] += pull / lengths[1][j]
     return Sizes(value, first)
 
 
-def _vicreg_sizes(left: View, right: View, invariance: Exact, variance: Exact, covariance: Exact, eps: Exact) -> Sizes:
+def _vicreg_sizes(
+    left: View, right: View, invariance: Exact, variance: Exact, covariance: Exact, eps: Exact
+) -> Sizes:
     samples, count = len(left), len(left[0])
     divisor = mpf(max(samples - 1, 1))
     value, first = mpf(0), ([mpf(0)] * count, [mpf(0)] * count)
@@ -141,10 +168,16 @@ def barlow_twins_loss(left: View, right: View, redundancy: Exact) -> tuple[Any, 
     return _derivatives(loss, left, right, _barlow_sizes(left, right, redundancy))
 
 
-def vicreg_loss(left: View, right: View, invariance: Exact, variance: Exact, covariance: Exact, eps: Exact) -> tuple[Any, ...]:
+def vicreg_loss(
+    left: View, right: View, invariance: Exact, variance: Exact, covariance: Exact, eps: Exact
+) -> tuple[Any, ...]:
     def loss(one: View, other: View) -> Taylor:
         samples, count = len(one), len(one[0])
-        apart = [as_taylor(x) - y for a, b in zip(one, other, strict=True) for x, y in zip(a, b, strict=True)]
+        apart = [
+            as_taylor(x) - y
+            for a, b in zip(one, other, strict=True)
+            for x, y in zip(a, b, strict=True)
+        ]
         total = invariance / (samples * count) * _dot(apart, apart)
         for view in (one, other):
             features = _centred(view)
@@ -159,4 +192,6 @@ def vicreg_loss(left: View, right: View, invariance: Exact, variance: Exact, cov
                         total += variance / count
         return total
 
-    return _derivatives(loss, left, right, _vicreg_sizes(left, right, invariance, variance, covariance, eps))
+    return _derivatives(
+        loss, left, right, _vicreg_sizes(left, right, invariance, variance, covariance, eps)
+    )

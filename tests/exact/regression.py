@@ -34,7 +34,8 @@ def mape_loss(pred: Exact, target: Exact, eps: Exact) -> tuple[Exact, ...]:
 
 def smape_loss(pred: Exact, target: Exact, eps: Exact) -> tuple[Exact, ...]:
     side, sign = mp.sign(pred - target), mp.sign(pred)
-    with mp.workdps(750):  # what the quotient rule subtracts may differ in the last digits of the smaller number only
+    # what the quotient rule subtracts may differ in the last digits of the smaller number only
+    with mp.workdps(750):
         size, error = abs(pred) + abs(target), abs(pred - target)
         if size <= eps:
             return ratio(2 * error, eps), ratio(2 * side, eps), mpf(0)
@@ -45,7 +46,11 @@ def smape_loss(pred: Exact, target: Exact, eps: Exact) -> tuple[Exact, ...]:
 
 def msle_loss(pred: Exact, target: Exact) -> tuple[Exact, ...]:
     with mp.workdps(700):
-        logarithm = mp.log((1 + pred) / (1 + target)) if min(abs(pred), abs(target)) < mpf("1e-20") else None
+        logarithm = (
+            mp.log((1 + pred) / (1 + target))
+            if min(abs(pred), abs(target)) < mpf("1e-20")
+            else None
+        )
     if logarithm is None:
         with mp.extradps(60):
             logarithm = mp.log1p(pred) - mp.log1p(target)

@@ -51,13 +51,21 @@ def geman_mcclure_loss(pred: Exact, target: Exact, scale: Exact) -> tuple[Exact,
 def welsch_loss(pred: Exact, target: Exact, scale: Exact) -> tuple[Exact, ...]:
     square = ((pred - target) / scale) ** 2
     curve = mp.exp(-square)
-    return -(scale**2) / 2 * mp.expm1(-square), (pred - target) * curve, difference(curve, 2 * square * curve)
+    return (
+        -(scale**2) / 2 * mp.expm1(-square),
+        (pred - target) * curve,
+        difference(curve, 2 * square * curve),
+    )
 
 
 def arctan_loss(pred: Exact, target: Exact, scale: Exact) -> tuple[Exact, ...]:
     square = ((pred - target) / scale) ** 2
     whole = 1 + square**2
-    return scale**2 / 2 * mp.atan(square), (pred - target) / whole, difference(whole**-2, 3 * square**2 * whole**-2)
+    return (
+        scale**2 / 2 * mp.atan(square),
+        (pred - target) / whole,
+        difference(whole**-2, 3 * square**2 * whole**-2),
+    )
 
 
 def tukey_biweight_loss(pred: Exact, target: Exact, scale: Exact) -> tuple[Exact, ...]:
@@ -75,7 +83,11 @@ def barron_loss(pred: Exact, target: Exact, alpha: Exact, scale: Exact) -> tuple
         return x**2 / 2, x / scale, scale**-2
     if alpha == -mp.inf:
         curve = mp.exp(-(x**2) / 2)
-        return -mp.expm1(-(x**2) / 2), x * curve / scale, difference(curve / scale**2, x**2 * curve / scale**2)
+        return (
+            -mp.expm1(-(x**2) / 2),
+            x * curve / scale,
+            difference(curve / scale**2, x**2 * curve / scale**2),
+        )
     width = abs(alpha - 2)
     with digits_beside_one(x), mp.extradps(int(abs(mp.log10(width))) + 30):
         base = x**2 / width + 1
@@ -92,5 +104,5 @@ def barron_loss(pred: Exact, target: Exact, alpha: Exact, scale: Exact) -> tuple
 
 
 def digits_beside_one(x: Exact) -> Any:
-    """Give a context in which 1 + x**2 differs from 1 in as many digits as there are otherwise."""
+    """Return a context in which 1 + x**2 differs from 1 in as many digits as there are otherwise."""
     return mp.extradps(30 + 2 * max(0, -int(mp.log10(abs(x)))) if x else 0)

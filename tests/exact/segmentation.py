@@ -17,22 +17,27 @@ EXACT_SUMS = 2400
 
 
 def _side(p: Exact, y: Exact) -> Exact:
-    """Give the derivative of |p - y|: at the ends of [0, 1], where only one side is inside, that of this side."""
+    """Return the derivative of |p - y|: at the ends of [0, 1], where only one side is inside, that of this side."""
     return mpf(1) if y == 0 else mpf(-1) if y == 1 else mp.sign(p - y)
 
 
 def _intersection(pred: Row, target: Row) -> Exact:
-    return (sum(pred) + sum(target) - sum(abs(p - y) for p, y in zip(pred, target, strict=True))) / 2
+    return (
+        sum(pred) + sum(target) - sum(abs(p - y) for p, y in zip(pred, target, strict=True))
+    ) / 2
 
 
 def _each(pred: Row, target: Row, function: Callable[[Exact], Any]) -> list[Any]:
-    """Give for each element a function of the derivative of the intersection."""
+    """Return for each element a function of the derivative of the intersection."""
     return [function((1 - _side(p, y)) / 2) for p, y in zip(pred, target, strict=True)]
 
 
 def dice_loss(pred: Row, target: Row, smooth: Exact) -> Rows:
     with mp.extraprec(EXACT_SUMS):
-        numerator, whole = 2 * _intersection(pred, target) + smooth, sum(pred) + sum(target) + smooth
+        numerator, whole = (
+            2 * _intersection(pred, target) + smooth,
+            sum(pred) + sum(target) + smooth,
+        )
         if whole == 0:
             return _nothing(pred)
         return (
@@ -51,7 +56,13 @@ def jaccard_loss(pred: Row, target: Row, smooth: Exact) -> Rows:
         return (
             1 - numerator / union,
             _each(pred, target, lambda rate: numerator * (1 - rate) / union**2 - rate / union),
-            _each(pred, target, lambda rate: 2 * (rate / union - numerator * (1 - rate) / union**2) * (1 - rate) / union),
+            _each(
+                pred,
+                target,
+                lambda rate: (
+                    2 * (rate / union - numerator * (1 - rate) / union**2) * (1 - rate) / union
+                ),
+            ),
         )
 
 
@@ -83,19 +94,32 @@ def tversky_loss(pred: Row, target: Row, alpha: Exact, beta: Exact, gamma: Exact
             return (
                 base,
                 _each(pred, target, lambda rate: with_term(first(rate), rate, mpf(1))),
-                _each(pred, target, lambda rate: with_term(second(rate), rate, second(rate) / first(rate) if first(rate) else 0)),
+                _each(
+                    pred,
+                    target,
+                    lambda rate: with_term(
+                        second(rate), rate, second(rate) / first(rate) if first(rate) else 0
+                    ),
+                ),
             )
         if base == 0:
             return _nothing(pred)
         power = base**gamma
         return (
             power,
-            _each(pred, target, lambda rate: with_term(gamma * power / base * first(rate), rate, gamma * power / base)),
+            _each(
+                pred,
+                target,
+                lambda rate: with_term(
+                    gamma * power / base * first(rate), rate, gamma * power / base
+                ),
+            ),
             _each(
                 pred,
                 target,
                 lambda rate: difference(
-                    gamma * (gamma - 1) * power / base**2 * first(rate) ** 2, -gamma * power / base * second(rate)
+                    gamma * (gamma - 1) * power / base**2 * first(rate) ** 2,
+                    -gamma * power / base * second(rate),
                 ),
             ),
         )
@@ -103,7 +127,12 @@ def tversky_loss(pred: Row, target: Row, alpha: Exact, beta: Exact, gamma: Exact
 
 def matthews_loss(pred: Row, target: Row) -> Rows:
     with mp.extraprec(EXACT_SUMS):
-        size, common, predicted, observed = len(pred), _intersection(pred, target), sum(pred), sum(target)
+        size, common, predicted, observed = (
+            len(pred),
+            _intersection(pred, target),
+            sum(pred),
+            sum(target),
+        )
         left, other = size - predicted, size - observed
         if 0 in (predicted, observed, left, other):
             _, first, second = _nothing(pred)
@@ -115,8 +144,12 @@ def matthews_loss(pred: Row, target: Row) -> Rows:
         slope, curvature = slope / (2 * root), curvature / (2 * root) - slope**2 / (4 * root**3)
         scale = size / (4 * root)
         precision, omission = common / predicted, (observed - common) / left
-        above = scale * max((3 * omission + precision) / left, (3 * precision + omission) / predicted)
-        below = scale * max((4 - 3 * precision - omission) / predicted, (4 - 3 * omission - precision) / left)
+        above = scale * max(
+            (3 * omission + precision) / left, (3 * precision + omission) / predicted
+        )
+        below = scale * max(
+            (4 - 3 * precision - omission) / predicted, (4 - 3 * omission - precision) / left
+        )
 
         def first_of(rate: Exact) -> Any:
             rising = rate * size - observed
@@ -126,7 +159,9 @@ def matthews_loss(pred: Row, target: Row) -> Rows:
 
         def second_of(rate: Exact) -> Any:
             rising = rate * size - observed
-            found = 2 * rising * slope / root**2 + covariance * (curvature / root**2 - 2 * slope**2 / root**3)
+            found = 2 * rising * slope / root**2 + covariance * (
+                curvature / root**2 - 2 * slope**2 / root**3
+            )
             return Difference(found, max(above if rate < 1 else 0, below if rate > 0 else 0))
 
         return 1 - covariance / root, _each(pred, target, first_of), _each(pred, target, second_of)
@@ -161,11 +196,14 @@ def generalized_dice_loss(pred: Classes, target: Classes) -> Rows:
 
 
 def _extension(errors: Row, target: Row) -> tuple[Exact, list[Exact]]:
-    """Give the Lovász extension of the Jaccard loss of the elements that are wrong, and its derivative."""
+    """Return the Lovász extension of the Jaccard loss of the elements that are wrong, and its derivative."""
     order = sorted(range(len(errors)), key=lambda i: -errors[i])
     inside = [*accumulate((int(target[i]) for i in order), initial=0)]
     size = inside[-1]
-    losses = [1 - mpf(size - found) / (size + k - found) if size + k - found else mpf(0) for k, found in enumerate(inside)]
+    losses = [
+        1 - mpf(size - found) / (size + k - found) if size + k - found else mpf(0)
+        for k, found in enumerate(inside)
+    ]
     slopes = [mpf(0)] * len(errors)
     for k, i in enumerate(order):
         slopes[i] = losses[k + 1] - losses[k]
@@ -181,11 +219,18 @@ def lovasz_hinge_loss(pred: Row, target: Row) -> tuple[Exact, list[Exact]]:
         signs = [2 * y - 1 for y in target]
         errors = [1 - s * z for s, z in zip(signs, pred, strict=True)]
         _, slopes = _extension(errors, target)
-        value = sum(_term(slope, max(error, 0)) for slope, error in zip(slopes, errors, strict=True))
-        return value, [-s * slope if error > 0 else mpf(0) for s, slope, error in zip(signs, slopes, errors, strict=True)]
+        value = sum(
+            _term(slope, max(error, 0)) for slope, error in zip(slopes, errors, strict=True)
+        )
+        return value, [
+            -s * slope if error > 0 else mpf(0)
+            for s, slope, error in zip(signs, slopes, errors, strict=True)
+        ]
 
 
-def lovasz_softmax_loss(pred: Classes, target: Classes, classes: str) -> tuple[Exact, list[list[Exact]]]:
+def lovasz_softmax_loss(
+    pred: Classes, target: Classes, classes: str
+) -> tuple[Exact, list[list[Exact]]]:
     with mp.extraprec(EXACT_SUMS):
         counted = [classes == "all" or 1 in row for row in target]
         number = max(sum(counted), 1)

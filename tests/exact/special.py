@@ -41,7 +41,9 @@ def lgamma(x: Exact) -> tuple[Exact | Difference, ...]:
     if x == mp.floor(x):
         return mp.inf, mp.nan
     sine, cosine = mp.sinpi(x), mp.cospi(x)
-    return difference(mp.log(mp.pi / abs(sine)), mp.loggamma(1 - x)), difference(mp.digamma(1 - x), mp.pi * cosine / sine)
+    return difference(mp.log(mp.pi / abs(sine)), mp.loggamma(1 - x)), difference(
+        mp.digamma(1 - x), mp.pi * cosine / sine
+    )
 
 
 # Of two numbers

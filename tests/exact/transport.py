@@ -10,14 +10,16 @@ from .arithmetic import Difference, Exact
 
 
 def with_cost(cost: np.ndarray) -> Callable[..., Any]:
-    """Give the loss of a row with a price for each pair of classes."""
+    """Return the loss of a row with a price for each pair of classes."""
     return lambda pred, target, epsilon, iterations: _transport(
         pred, target, [[mpf(float(x)) for x in row] for row in cost], epsilon
     )
 
 
-def sinkhorn_loss(pred: Sequence[Exact], target: Sequence[Exact], epsilon: Exact, iterations: Exact) -> Any:
-    """Give the loss of classes one step apart, and its derivative."""
+def sinkhorn_loss(
+    pred: Sequence[Exact], target: Sequence[Exact], epsilon: Exact, iterations: Exact
+) -> Any:
+    """Return the loss of classes one step apart, and its derivative."""
     classes = range(len(pred))
     return _transport(pred, target, [[mpf(abs(i - j)) for j in classes] for i in classes], epsilon)
 
@@ -32,10 +34,18 @@ def _transport(
     rows, columns = [mpf(1)] * len(p), [mpf(1)] * len(p)
     while True:
         rows = [1 / sum(kernel[i][j] * columns[j] * q[j] for j in classes) for i in classes]
-        before, columns = columns, [1 / sum(kernel[i][j] * rows[i] * p[i] for i in classes) for j in classes]
-        if max(abs(new / old - 1) for new, old in zip(columns, before, strict=True)) < mp.eps * 2**20:
+        before, columns = (
+            columns,
+            [1 / sum(kernel[i][j] * rows[i] * p[i] for i in classes) for j in classes],
+        )
+        if (
+            max(abs(new / old - 1) for new, old in zip(columns, before, strict=True))
+            < mp.eps * 2**20
+        ):
             break
-    plan = {(i, j): p[i] * rows[i] * kernel[i][j] * columns[j] * q[j] for i in classes for j in classes}
+    plan = {
+        (i, j): p[i] * rows[i] * kernel[i][j] * columns[j] * q[j] for i in classes for j in classes
+    }
     work = sum(moved * cost[i][j] for (i, j), moved in plan.items())
     entropy = sum(moved * mp.log(moved / (p[i] * q[j])) for (i, j), moved in plan.items() if moved)
     first, second = ([epsilon * mp.log(x) for x in scale] for scale in (rows, columns))

@@ -20,7 +20,9 @@ def _optax() -> Any:
     return optax.losses
 
 
-def _scikit_learn_half_binomial(pred: np.ndarray, target: np.ndarray, pos_weight: float) -> tuple[np.ndarray, np.ndarray]:
+def _scikit_learn_half_binomial(
+    pred: np.ndarray, target: np.ndarray, pos_weight: float
+) -> tuple[np.ndarray, np.ndarray]:
     from sklearn._loss.loss import HalfBinomialLoss
 
     given = np.asarray(target, pred.dtype), np.ascontiguousarray(pred)
@@ -33,11 +35,14 @@ def _torch_cross_entropy(pred: Any, target: Any, eps: float) -> Any:
 
 def _torch_with_logits(pred: Any, target: Any, pos_weight: float) -> Any:
     weight = pred.new_tensor(pos_weight)
-    return _functional().binary_cross_entropy_with_logits(pred, target, reduction="none", pos_weight=weight)
+    return _functional().binary_cross_entropy_with_logits(
+        pred, target, reduction="none", pos_weight=weight
+    )
 
 
 def _no_floor(pred: np.ndarray, target: np.ndarray, eps: float) -> Any:
-    # torch has another floor: it stops at a loss of 100. Without ours it is right where neither is met.
+    # torch has another floor: it stops at a loss of 100. Without ours it is right where neither is
+    # met.
     return eps < 1e-3
 
 
@@ -47,7 +52,8 @@ def _unweighted(pred: np.ndarray, target: np.ndarray, pos_weight: float) -> Any:
 
 
 def _hard(pred: np.ndarray, target: np.ndarray, gamma: float, alpha: float | None) -> Any:
-    # For soft targets optax raises the mixture y (1 - p) + (1 - y) p to the power, which is another loss.
+    # For soft targets optax raises the mixture y (1 - p) + (1 - y) p to the power, which is another
+    # loss.
     return (target == 0) | (target == 1)
 
 
@@ -55,14 +61,16 @@ def _optax_focal(pred: Any, target: Any, gamma: float, alpha: float | None) -> A
     return _optax().sigmoid_focal_loss(pred, target, alpha=alpha, gamma=gamma)
 
 
-def _scikit_learn_exponential(pred: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _scikit_learn_exponential(
+    pred: np.ndarray, target: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     from sklearn._loss.loss import ExponentialLoss
 
     return ExponentialLoss().loss_gradient((target + 1) / 2, np.ascontiguousarray(pred))
 
 
 def _optax_poly(pred: Any, target: Any, epsilon: float) -> Any:
-    """Give the loss of two classes, of which one has the logit 0."""
+    """Return the loss of two classes, of which one has the logit 0."""
     import jax.numpy as jnp
 
     logits, labels = jnp.stack([0 * pred, pred], axis=-1), jnp.stack([1 - target, target], axis=-1)
@@ -74,7 +82,9 @@ PEERS = {
         Peer("torch", _torch_cross_entropy, _no_floor),
         Peer(
             "scipy",
-            lambda pred, target, eps: -scipy.special.xlogy(target, pred) - scipy.special.xlog1py(1 - target, -pred),
+            lambda pred, target, eps: (
+                -scipy.special.xlogy(target, pred) - scipy.special.xlog1py(1 - target, -pred)
+            ),
             # SciPy has functions to write it with, and no floor.
             lambda pred, target, eps: eps < 1e-3,
         ),
@@ -85,19 +95,25 @@ PEERS = {
         Peer(
             "optax",
             lambda pred, target, pos_weight: _optax().sigmoid_binary_cross_entropy(pred, target),
-            lambda pred, target, pos_weight: np.isfinite(pred) & _unweighted(pred, target, pos_weight),
+            lambda pred, target, pos_weight: (
+                np.isfinite(pred) & _unweighted(pred, target, pos_weight)
+            ),
         ),
         Peer(
             "scikit-learn",
             lambda *given, **parameters: _scikit_learn_half_binomial(*given, **parameters)[0],
-            lambda pred, target, pos_weight: np.isfinite(pred) & _unweighted(pred, target, pos_weight),
+            lambda pred, target, pos_weight: (
+                np.isfinite(pred) & _unweighted(pred, target, pos_weight)
+            ),
             lambda *given, **parameters: _scikit_learn_half_binomial(*given, **parameters)[1],
         ),
     ),
     "soft_margin_loss": (
         # torch overflows where -y z is more than the logarithm of the largest number.
         Peer(
-            "torch", lambda pred, target: _functional().soft_margin_loss(pred, target, reduction="none"), lambda p, y: -p * y < 80
+            "torch",
+            lambda pred, target: _functional().soft_margin_loss(pred, target, reduction="none"),
+            lambda p, y: -p * y < 80,
         ),
     ),
     "hinge_loss": (Peer("optax", lambda pred, target: _optax().hinge_loss(pred, target)),),
@@ -108,7 +124,15 @@ PEERS = {
             gradient=lambda pred, target: _scikit_learn_exponential(pred, target)[1],
         ),
     ),
-    "poly_binary_cross_entropy": (Peer("optax", _optax_poly, lambda pred, target, epsilon: np.isfinite(pred)),),
-    "perceptron_loss": (Peer("optax", lambda pred, target: _optax().perceptron_loss(pred, target)),),
-    "sigmoid_focal_loss": (Peer("optax", _optax_focal, lambda p, y, **settings: np.isfinite(p) & _hard(p, y, **settings)),),
+    "poly_binary_cross_entropy": (
+        Peer("optax", _optax_poly, lambda pred, target, epsilon: np.isfinite(pred)),
+    ),
+    "perceptron_loss": (
+        Peer("optax", lambda pred, target: _optax().perceptron_loss(pred, target)),
+    ),
+    "sigmoid_focal_loss": (
+        Peer(
+            "optax", _optax_focal, lambda p, y, **settings: np.isfinite(p) & _hard(p, y, **settings)
+        ),
+    ),
 }

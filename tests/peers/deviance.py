@@ -24,7 +24,7 @@ def _scipy_poisson(pred: Numbers, target: Numbers, log_input: bool, full: bool) 
 
 
 def _scikit_learn(power: float, factor: float = 2.0) -> tuple[Any, Any]:
-    """Give the losses of scikit-learn's models, from the rate itself: half the deviance, and its derivative."""
+    """Return the losses of scikit-learn's models, from the rate itself: half the deviance, and its derivative."""
     from sklearn._loss.loss import HalfTweedieLossIdentity
 
     loss = HalfTweedieLossIdentity(power=power)
@@ -53,7 +53,8 @@ def _negative_binomial(pred: Numbers, target: Numbers, dispersion: float) -> Num
 
 PEERS = {
     "poisson_nll_loss": (
-        # With `full` torch has Stirling's formula, which is off by up to a third where the count is small.
+        # With `full` torch has Stirling's formula, which is off by up to a third where the count is
+        # small.
         Peer("torch", _torch_poisson, lambda pred, target, log_input, full: not full),
         Peer("scipy", _scipy_poisson),
     ),
@@ -61,16 +62,24 @@ PEERS = {
         Peer("scikit-learn", *_scikit_learn(1.0)[:1], gradient=_scikit_learn(1.0)[1]),
         Peer("scipy", lambda pred, target: 2 * scipy.special.kl_div(target, pred)),
     ),
-    "gamma_deviance_loss": (Peer("scikit-learn", *_scikit_learn(2.0)[:1], gradient=_scikit_learn(2.0)[1]),),
-    # Near the powers 1 and 2 three large terms cancel in scikit-learn: at 1 + 1e-12 the third digit is wrong.
+    "gamma_deviance_loss": (
+        Peer("scikit-learn", *_scikit_learn(2.0)[:1], gradient=_scikit_learn(2.0)[1]),
+    ),
+    # Near the powers 1 and 2 three large terms cancel in scikit-learn: at 1 + 1e-12 the third digit
+    # is wrong.
     "tweedie_deviance_loss": (
         Peer(
             "scikit-learn",
             _tweedie,
-            lambda pred, target, power: min(abs(power - 1), abs(power - 2)) > 0.01 or power in (1, 2),
+            lambda pred, target, power: (
+                min(abs(power - 1), abs(power - 2)) > 0.01 or power in (1, 2)
+            ),
             _tweedie_gradient,
         ),
     ),
-    # SciPy takes the number of failures, which is not a whole number here, and loses digits where it is large.
-    "negative_binomial_nll_loss": (Peer("scipy", _negative_binomial, lambda pred, target, dispersion: dispersion > 0.1),),
+    # SciPy takes the number of failures, which is not a whole number here, and loses digits where
+    # it is large.
+    "negative_binomial_nll_loss": (
+        Peer("scipy", _negative_binomial, lambda pred, target, dispersion: dispersion > 0.1),
+    ),
 }

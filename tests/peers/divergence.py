@@ -20,7 +20,9 @@ def _torch_kl_div(log_pred: Any, target: Any, log_target: bool) -> Any:
 def _optax_kl_divergence(log_pred: Any, target: Any, log_target: bool) -> Any:
     import optax
 
-    return (optax.losses.kl_divergence_with_log_targets if log_target else optax.losses.kl_divergence)(log_pred, target)
+    return (
+        optax.losses.kl_divergence_with_log_targets if log_target else optax.losses.kl_divergence
+    )(log_pred, target)
 
 
 def _scipy_rel_entr(log_pred: Any, target: Any, log_target: bool) -> Any:
@@ -51,13 +53,21 @@ def _symmetric_and_whole(pred: Any, target: Any, beta: float) -> Any:
 
 
 def _whole(pred: Any, target: Any) -> Any:
-    close = [np.abs(x.sum(axis=-1, dtype=np.float64) - 1) <= 4 * float(np.finfo(x.dtype).eps) for x in (pred, target)]
+    close = [
+        np.abs(x.sum(axis=-1, dtype=np.float64) - 1) <= 4 * float(np.finfo(x.dtype).eps)
+        for x in (pred, target)
+    ]
     return close[0] & close[1]
 
 
 def _scipy_wasserstein(pred: Any, target: Any) -> Any:
     values = np.arange(pred.shape[-1])
-    return np.asarray([scipy.stats.wasserstein_distance(values, values, *pair) for pair in zip(pred, target, strict=True)])
+    return np.asarray(
+        [
+            scipy.stats.wasserstein_distance(values, values, *pair)
+            for pair in zip(pred, target, strict=True)
+        ]
+    )
 
 
 def _pot(pred: Any, target: Any, epsilon: float, iterations: int) -> Any:
@@ -84,14 +94,17 @@ PEERS: dict[str, tuple[Peer, ...]] = {
     ),
     "generalized_kl_loss": (
         Peer("scipy", lambda pred, target: scipy.special.kl_div(target, pred).sum(axis=-1)),
-        # optax takes the logarithm of the predictions, and is NaN where prediction and target are 0.
+        # optax takes the logarithm of the predictions, and is NaN where prediction and target are
+        # 0.
         Peer("optax", _optax_generalized, where=_positive),
     ),
     "js_divergence_loss": (
         # SciPy divides rows by their sums, and takes the root; it has no beta.
         Peer(
             "scipy",
-            lambda pred, target, beta: scipy.spatial.distance.jensenshannon(target, pred, axis=-1) ** 2,
+            lambda pred, target, beta: (
+                scipy.spatial.distance.jensenshannon(target, pred, axis=-1) ** 2
+            ),
             where=_symmetric_and_whole,
         ),
     ),

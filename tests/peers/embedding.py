@@ -10,7 +10,9 @@ from .peer import Peer
 
 
 def _scipy_cosine(pred: Any, target: Any) -> Any:
-    return np.asarray([scipy.spatial.distance.cosine(*pair) for pair in zip(pred, target, strict=True)])
+    return np.asarray(
+        [scipy.spatial.distance.cosine(*pair) for pair in zip(pred, target, strict=True)]
+    )
 
 
 def _optax_cosine(pred: Any, target: Any) -> Any:
@@ -26,7 +28,7 @@ def _torch_cosine_embedding(left: Any, right: Any, target: Any, margin: float) -
 
 
 def _long(left: Any, right: Any, target: Any, margin: float) -> Any:
-    """Say where 1e-12, which torch adds to the squares of lengths, is nothing beside them and beside the loss."""
+    """Return where 1e-12, which torch adds to the squares of lengths, is nothing beside them and beside the loss."""
     squares = [np.sum(x * x, axis=-1) for x in (left, right)]
     cosine = np.sum(left * right, axis=-1) / np.sqrt(squares[0] * squares[1])
     return (np.minimum(*squares) > 100) & (cosine < 0.9) & (np.abs(cosine - margin) > 0.1)
@@ -44,23 +46,35 @@ def _torch_margin_ranking(left: Any, right: Any, target: Any, margin: float) -> 
     return margin_ranking_loss(left, right, target, margin=margin, reduction="none")
 
 
-def _torch_triplet(anchor: Any, positive: Any, negative: Any, margin: float, p: float, swap: bool) -> Any:
+def _torch_triplet(
+    anchor: Any, positive: Any, negative: Any, margin: float, p: float, swap: bool
+) -> Any:
     from torch.nn.functional import triplet_margin_loss
 
-    return triplet_margin_loss(anchor, positive, negative, margin=margin, p=p, eps=0.0, swap=swap, reduction="none")
+    return triplet_margin_loss(
+        anchor, positive, negative, margin=margin, p=p, eps=0.0, swap=swap, reduction="none"
+    )
 
 
-def _has_margin(anchor: Any, positive: Any, negative: Any, margin: float, p: float, swap: bool) -> Any:
+def _has_margin(
+    anchor: Any, positive: Any, negative: Any, margin: float, p: float, swap: bool
+) -> Any:
     return margin > 0
 
 
-def _optax_triplet(anchor: Any, positive: Any, negative: Any, margin: float, p: float, swap: bool) -> Any:
+def _optax_triplet(
+    anchor: Any, positive: Any, negative: Any, margin: float, p: float, swap: bool
+) -> Any:
     import optax
 
-    return optax.losses.triplet_margin_loss(anchor, positive, negative, margin=margin, norm_degree=p, eps=0.0)
+    return optax.losses.triplet_margin_loss(
+        anchor, positive, negative, margin=margin, norm_degree=p, eps=0.0
+    )
 
 
-def _euclidean(anchor: Any, positive: Any, negative: Any, margin: float, p: float, swap: bool) -> Any:
+def _euclidean(
+    anchor: Any, positive: Any, negative: Any, margin: float, p: float, swap: bool
+) -> Any:
     return p == 2 and not swap
 
 
@@ -106,13 +120,20 @@ PEERS: dict[str, tuple[Peer, ...]] = {
         Peer("optax", _optax_ntxent),
         Peer("pytorch-metric-learning", partial(_metric_learning, "NTXentLoss"), where=_has_pairs),
     ),
-    "supcon_loss": (Peer("pytorch-metric-learning", partial(_metric_learning, "SupConLoss"), where=_has_pairs),),
-    # Its weights are constants to its gradient, which so belongs to no value. From 20 on it takes x for softplus(x).
+    "supcon_loss": (
+        Peer("pytorch-metric-learning", partial(_metric_learning, "SupConLoss"), where=_has_pairs),
+    ),
+    # Its weights are constants to its gradient, which so belongs to no value. From 20 on it takes x
+    # for softplus(x).
     "circle_loss": (
         Peer(
             "pytorch-metric-learning",
-            lambda embedding, labels, margin, gamma: _metric_learning("CircleLoss", embedding, labels, m=margin, gamma=gamma),
-            where=lambda embedding, labels, margin, gamma: _has_pairs(embedding, labels) & (gamma < 20),
+            lambda embedding, labels, margin, gamma: _metric_learning(
+                "CircleLoss", embedding, labels, m=margin, gamma=gamma
+            ),
+            where=lambda embedding, labels, margin, gamma: (
+                _has_pairs(embedding, labels) & (gamma < 20)
+            ),
             differentiated=False,
         ),
     ),

@@ -12,10 +12,14 @@ def _labels_only(logits: Any, target: Any, **parameters: Any) -> bool:
 
 
 def _rows(target: Any, logits: Any) -> Any:
-    """Give the targets of all classes in JAX, be they labels or rows."""
+    """Return the targets of all classes in JAX, be they labels or rows."""
     import jax
 
-    return jax.nn.one_hot(target, logits.shape[-1], dtype=logits.dtype) if target.ndim < logits.ndim else target
+    return (
+        jax.nn.one_hot(target, logits.shape[-1], dtype=logits.dtype)
+        if target.ndim < logits.ndim
+        else target
+    )
 
 
 def _nothing_masked(logits: Any, target: Any, **parameters: Any) -> Any:
@@ -49,7 +53,9 @@ def _optax_cross_entropy(logits: Any, target: Any, label_smoothing: float) -> An
 
     if target.ndim < logits.ndim and not label_smoothing:
         return optax.softmax_cross_entropy_with_integer_labels(logits, target)
-    return optax.softmax_cross_entropy(logits, optax.smooth_labels(_rows(target, logits), label_smoothing))
+    return optax.softmax_cross_entropy(
+        logits, optax.smooth_labels(_rows(target, logits), label_smoothing)
+    )
 
 
 def _optax_poly(logits: Any, target: Any, epsilon: float) -> Any:
@@ -71,13 +77,19 @@ def _sklearn_log_loss(prob: np.ndarray, target: np.ndarray, eps: float) -> np.nd
     from sklearn.metrics import log_loss
 
     classes = range(prob.shape[1])
-    return np.asarray([log_loss([label], [row], labels=classes) for row, label in zip(prob, target, strict=True)])
+    return np.asarray(
+        [log_loss([label], [row], labels=classes) for row, label in zip(prob, target, strict=True)]
+    )
 
 
 def _above_both_floors(prob: np.ndarray, target: np.ndarray, eps: float) -> Any:
     floor = max(eps, float(np.finfo(prob.dtype).eps))
     sums_to_one = np.abs(prob.sum(axis=-1) - 1) < 1e-6
-    return _labels_only(prob, target) & sums_to_one & np.all((prob > floor) & (prob < 1 - floor), axis=-1)
+    return (
+        _labels_only(prob, target)
+        & sums_to_one
+        & np.all((prob > floor) & (prob < 1 - floor), axis=-1)
+    )
 
 
 def _above_the_floor(prob: np.ndarray, target: np.ndarray, eps: float) -> Any:
@@ -88,7 +100,12 @@ def _sklearn_hinge(scores: np.ndarray, target: np.ndarray) -> np.ndarray:
     from sklearn.metrics import hinge_loss
 
     classes = range(scores.shape[1])
-    return np.asarray([hinge_loss([label], [row], labels=classes) for row, label in zip(scores, target, strict=True)])
+    return np.asarray(
+        [
+            hinge_loss([label], [row], labels=classes)
+            for row, label in zip(scores, target, strict=True)
+        ]
+    )
 
 
 PEERS: dict[str, tuple[Peer, ...]] = {
@@ -97,11 +114,13 @@ PEERS: dict[str, tuple[Peer, ...]] = {
         Peer("torch", _torch_cross_entropy, where=_nothing_masked),
         Peer("optax", _optax_cross_entropy, where=_nothing_masked),
     ),
-    # It takes labels only, and so does the loss of the logarithm of probabilities, which has no floor.
+    # It takes labels only, and so does the loss of the logarithm of probabilities, which has no
+    # floor.
     "nll_loss": (Peer("torch", _torch_nll, where=_labels_only),),
     "categorical_cross_entropy": (
         Peer("torch", _torch_nll_of_logarithm, where=_above_the_floor),
-        # It takes labels only, warns of rows that do not sum to 1, and its floor is the eps of the dtype.
+        # It takes labels only, warns of rows that do not sum to 1, and its floor is the eps of the
+        # dtype.
         Peer("scikit-learn", _sklearn_log_loss, where=_above_both_floors),
     ),
     # NaN at a masked class: it multiplies targets with logarithms.
@@ -112,9 +131,13 @@ PEERS: dict[str, tuple[Peer, ...]] = {
         Peer("optax", _optax("multiclass_hinge_loss"), where=_nothing_masked),
         # Which takes the other of two classes for the second of one score.
         Peer(
-            "scikit-learn", _sklearn_hinge, where=lambda scores, target: _nothing_masked(scores, target) & (scores.shape[1] > 2)
+            "scikit-learn",
+            _sklearn_hinge,
+            where=lambda scores, target: _nothing_masked(scores, target) & (scores.shape[1] > 2),
         ),
     ),
-    "multiclass_perceptron_loss": (Peer("optax", _optax("multiclass_perceptron_loss"), where=_nothing_masked),),
+    "multiclass_perceptron_loss": (
+        Peer("optax", _optax("multiclass_perceptron_loss"), where=_nothing_masked),
+    ),
     "sparsemax_loss": (Peer("optax", _optax("multiclass_sparsemax_loss"), where=_nothing_masked),),
 }

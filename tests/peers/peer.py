@@ -28,12 +28,12 @@ class Peer:
     """Whether the gradient is that of the value, where there is autodiff."""
 
     def right(self, arrays: Batch, parameters: Mapping[str, Any]) -> np.ndarray:
-        """Say for which losses the peer is right."""
+        """Return for which losses the peer is right."""
         answer = True if self.where is None else self.where(*arrays, **parameters)
         return np.broadcast_to(np.asarray(answer, dtype=bool), (len(arrays[0]),))
 
     def values(self, arrays: Batch, parameters: Mapping[str, Any]) -> np.ndarray:
-        """Give the loss of each element."""
+        """Return the loss of each element."""
         if self.library in OF_TORCH:
             import torch
 
@@ -43,13 +43,14 @@ class Peer:
             import jax
             import jax.numpy as jnp
 
-            function = jax.jit(lambda *a: self.function(*a, **parameters))  # or each operation would be compiled
+            # or each operation would be compiled
+            function = jax.jit(lambda *a: self.function(*a, **parameters))
             return np.asarray(function(*map(jnp.asarray, arrays)))
         with np.errstate(all="ignore"):
             return np.asarray(self.function(*arrays, **parameters))
 
     def gradients(self, arrays: Batch, parameters: Mapping[str, Any], number: int) -> Batch | None:
-        """Give the derivatives with respect to the first arrays, so many of them; None if the peer has none."""
+        """Return the derivatives with respect to the first arrays, so many of them; None if the peer has none."""
         if not self.differentiated:
             return None
         if self.library in OF_TORCH:
@@ -58,14 +59,17 @@ class Peer:
             given = [torch.tensor(x, requires_grad=i < number) for i, x in enumerate(arrays)]
             self.function(*given, **parameters).sum().backward()
             return tuple(
-                np.zeros_like(x) if t.grad is None else t.grad.numpy() for t, x in zip(given[:number], arrays, strict=False)
+                np.zeros_like(x) if t.grad is None else t.grad.numpy()
+                for t, x in zip(given[:number], arrays, strict=False)
             )
         if self.library == "optax":
             import jax
             import jax.numpy as jnp
 
             given = [jnp.asarray(x) for x in arrays]
-            found = jax.jit(jax.grad(lambda *a: self.function(*a, **parameters).sum(), tuple(range(number))))(*given)
+            found = jax.jit(
+                jax.grad(lambda *a: self.function(*a, **parameters).sum(), tuple(range(number)))
+            )(*given)
             return tuple(np.asarray(part) for part in found)
         if self.gradient is None:
             return None

@@ -38,7 +38,9 @@ def scoringrules_interval(lower: Any, upper: Any, target: Any, alpha: float) -> 
 def torch_gaussian(mean: Any, variance: Any, target: Any, full: bool, eps: float) -> Any:
     import torch
 
-    return torch.nn.functional.gaussian_nll_loss(mean, target, variance, full=full, eps=eps, reduction="none")
+    return torch.nn.functional.gaussian_nll_loss(
+        mean, target, variance, full=full, eps=eps, reduction="none"
+    )
 
 
 def scipy_gaussian(mean: Any, variance: Any, target: Any, full: bool, eps: float) -> Any:
@@ -95,7 +97,10 @@ def scikit_learn_brier(pred: Any, target: Any) -> Any:
     from sklearn.metrics import brier_score_loss
 
     labels = range(pred.shape[1])
-    return [brier_score_loss([y], p[None], labels=labels, scale_by_half=False) for p, y in zip(pred, target, strict=True)]
+    return [
+        brier_score_loss([y], p[None], labels=labels, scale_by_half=False)
+        for p, y in zip(pred, target, strict=True)
+    ]
 
 
 def scoringrules_brier(pred: Any, target: Any) -> Any:
@@ -128,30 +133,42 @@ PEERS: dict[str, tuple[Peer, ...]] = {
     "interval_loss": (Peer("scoringrules", scoringrules_interval),),
     "gaussian_nll_loss": (
         # Below eps it has the gradient of the value at eps.
-        Peer("torch", torch_gaussian, where=lambda mean, variance, target, full, eps: variance >= eps),
+        Peer(
+            "torch", torch_gaussian, where=lambda mean, variance, target, full, eps: variance >= eps
+        ),
         Peer("scipy", scipy_gaussian),
         Peer("scoringrules", scoringrules_gaussian),
     ),
     "laplace_nll_loss": (Peer("scipy", scipy_laplace), Peer("scoringrules", scoringrules_laplace)),
     "student_t_nll_loss": (
         Peer("scipy", scipy_student_t),
-        # For many degrees of freedom its constant is a difference of logarithms of the gamma function that cancels.
+        # For many degrees of freedom its constant is a difference of logarithms of the gamma
+        # function that cancels.
         Peer("scoringrules", scoringrules_student_t, where=lambda loc, scale, target, df: df < 1e3),
     ),
     "crps_gaussian_loss": (Peer("scoringrules", scoringrules_crps_gaussian),),
     "crps_ensemble_loss": (
         # One member: with `fair` it divides by 0.
-        Peer("scoringrules", scoringrules_crps_ensemble, where=lambda members, target, fair: members.shape[1] > 1 or not fair),
+        Peer(
+            "scoringrules",
+            scoringrules_crps_ensemble,
+            where=lambda members, target, fair: members.shape[1] > 1 or not fair,
+        ),
     ),
     "brier_loss": (
         # It takes labels; rows have to add up to 1.
         Peer(
             "scikit-learn",
             scikit_learn_brier,
-            where=lambda pred, target: _labels(pred, target) and (np.abs(pred.sum(axis=1) - 1) < 1e-6) & (pred.shape[1] > 1),
+            where=lambda pred, target: (
+                _labels(pred, target)
+                and (np.abs(pred.sum(axis=1) - 1) < 1e-6) & (pred.shape[1] > 1)
+            ),
         ),
         Peer("scoringrules", scoringrules_brier, where=_labels),
     ),
     # It takes labels.
-    "ranked_probability_loss": (Peer("scoringrules", scoringrules_ranked_probability, where=_labels),),
+    "ranked_probability_loss": (
+        Peer("scoringrules", scoringrules_ranked_probability, where=_labels),
+    ),
 }

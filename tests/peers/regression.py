@@ -24,8 +24,10 @@ def _optax() -> Any:
 
 
 def _each(metric: Callable[..., Any]) -> Callable[..., Numbers]:
-    """Give a metric of each element: many outputs, of one sample each."""
-    return lambda pred, target, **_: metric(target[None, :], pred[None, :], multioutput="raw_values")
+    """Return a metric of each element: many outputs, of one sample each."""
+    return lambda pred, target, **_: metric(
+        target[None, :], pred[None, :], multioutput="raw_values"
+    )
 
 
 PEERS = {
@@ -39,7 +41,8 @@ PEERS = {
         Peer("scikit-learn", _each(sklearn.metrics.mean_absolute_error)),
     ),
     "rmse_loss": (Peer("scikit-learn", _each(sklearn.metrics.root_mean_squared_error)),),
-    # Of a residual of 1e-4 in float32 it is 0 in optax: the logarithm of 2 that it subtracts cancels.
+    # Of a residual of 1e-4 in float32 it is 0 in optax: the logarithm of 2 that it subtracts
+    # cancels.
     "log_cosh_loss": (Peer("optax", lambda pred, target: _optax().log_cosh(pred, target)),),
     # scikit-learn has a floor of 2.2e-16, which cannot be set.
     "mape_loss": (

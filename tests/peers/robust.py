@@ -24,7 +24,7 @@ def _optax() -> Any:
 
 
 def _least_squares(name: str) -> tuple[Callable[..., Numbers], None, Callable[..., Numbers]]:
-    """Give the cost that SciPy's least squares makes of each residual, and its derivative."""
+    """Return the cost that SciPy's least squares makes of each residual, and its derivative."""
     from scipy.optimize._lsq.least_squares import construct_loss_function
 
     def value(pred: Numbers, target: Numbers, scale: float) -> Numbers:
@@ -41,7 +41,9 @@ def _least_squares(name: str) -> tuple[Callable[..., Numbers], None, Callable[..
 def _scikit_learn_huber(pred: Numbers, target: Numbers, delta: float) -> tuple[Numbers, Numbers]:
     from sklearn._loss.loss import HuberLoss
 
-    return HuberLoss(delta=delta).loss_gradient(np.ascontiguousarray(target), np.ascontiguousarray(pred))
+    return HuberLoss(delta=delta).loss_gradient(
+        np.ascontiguousarray(target), np.ascontiguousarray(pred)
+    )
 
 
 def _biweight(scale: float) -> Any:
@@ -52,7 +54,12 @@ def _biweight(scale: float) -> Any:
 
 PEERS = {
     "huber_loss": (
-        Peer("torch", lambda pred, target, delta: _functional().huber_loss(pred, target, reduction="none", delta=delta)),
+        Peer(
+            "torch",
+            lambda pred, target, delta: _functional().huber_loss(
+                pred, target, reduction="none", delta=delta
+            ),
+        ),
         Peer("optax", lambda pred, target, delta: _optax().huber_loss(pred, target, delta=delta)),
         Peer("scipy", lambda pred, target, delta: scipy.special.huber(delta, pred - target)),
         Peer(
@@ -62,9 +69,16 @@ PEERS = {
         ),
     ),
     "smooth_l1_loss": (
-        Peer("torch", lambda pred, target, beta: _functional().smooth_l1_loss(pred, target, reduction="none", beta=beta)),
+        Peer(
+            "torch",
+            lambda pred, target, beta: _functional().smooth_l1_loss(
+                pred, target, reduction="none", beta=beta
+            ),
+        ),
     ),
-    "pseudo_huber_loss": (Peer("scipy", lambda pred, target, delta: scipy.special.pseudo_huber(delta, pred - target)),),
+    "pseudo_huber_loss": (
+        Peer("scipy", lambda pred, target, delta: scipy.special.pseudo_huber(delta, pred - target)),
+    ),
     "cauchy_loss": (Peer("scipy", *_least_squares("cauchy")),),
     "arctan_loss": (Peer("scipy", *_least_squares("arctan")),),
     "tukey_biweight_loss": (

@@ -14,7 +14,9 @@ def _optax_dice(pred: Any, target: Any, **parameters: Any) -> Any:
     import optax.losses
 
     logits = jnp.log(pred) - jnp.log1p(-pred)
-    return optax.losses.dice_loss(logits[..., None], target[..., None], reduction="none", **parameters)[..., 0]
+    return optax.losses.dice_loss(
+        logits[..., None], target[..., None], reduction="none", **parameters
+    )[..., 0]
 
 
 def _is_hard(target: Any) -> Any:
@@ -30,7 +32,8 @@ def _monai(name: str, pred: Any, target: Any, **parameters: Any) -> Any:
 
 
 def _monai_overlap(pred: Any, target: Any, smooth: float, *, jaccard: bool) -> Any:
-    smooth *= 1 + jaccard  # for Jaccard's loss it doubles numerator and denominator, and adds what it was given
+    # for Jaccard's loss it doubles numerator and denominator, and adds what it was given
+    smooth *= 1 + jaccard
     return _monai("DiceLoss", pred, target, smooth_nr=smooth, smooth_dr=smooth, jaccard=jaccard)
 
 
@@ -39,7 +42,8 @@ def _is_somewhere(pred: Any, target: Any, **parameters: Any) -> Any:
 
 
 PEERS: dict[str, tuple[Peer, ...]] = {
-    # optax has the product for the intersection, which is another for soft targets. It adds `smooth` to the intersection alone.
+    # optax has the product for the intersection, which is another for soft targets. It adds
+    # `smooth` to the intersection alone.
     "dice_loss": (
         Peer(
             "optax",
@@ -51,7 +55,9 @@ PEERS: dict[str, tuple[Peer, ...]] = {
     "jaccard_loss": (
         Peer(
             "optax",
-            lambda pred, target, smooth: _optax_dice(pred, target, smooth=smooth, alpha=1.0, beta=1.0),
+            lambda pred, target, smooth: _optax_dice(
+                pred, target, smooth=smooth, alpha=1.0, beta=1.0
+            ),
             where=lambda pred, target, smooth: _is_hard(target),
         ),
         Peer("MONAI", partial(_monai_overlap, jaccard=True), where=_is_somewhere),
@@ -59,13 +65,24 @@ PEERS: dict[str, tuple[Peer, ...]] = {
     "tversky_loss": (
         Peer(
             "optax",
-            lambda pred, target, alpha, beta, gamma: _optax_dice(pred, target, smooth=0.0, alpha=alpha, beta=beta) ** gamma,
+            lambda pred, target, alpha, beta, gamma: (
+                _optax_dice(pred, target, smooth=0.0, alpha=alpha, beta=beta) ** gamma
+            ),
             where=lambda pred, target, alpha, beta, gamma: _is_hard(target),
         ),
         Peer(
             "MONAI",
             lambda pred, target, alpha, beta, gamma: (
-                _monai("TverskyLoss", pred, target, alpha=alpha, beta=beta, smooth_nr=0.0, smooth_dr=0.0) ** gamma
+                _monai(
+                    "TverskyLoss",
+                    pred,
+                    target,
+                    alpha=alpha,
+                    beta=beta,
+                    smooth_nr=0.0,
+                    smooth_dr=0.0,
+                )
+                ** gamma
             ),
             where=_is_somewhere,
         ),

@@ -5,7 +5,13 @@ from typing import Any
 from .peer import Peer
 
 
-def _torch_ctc(log_prob: Any, labels: Any, input_lengths: Any = None, label_lengths: Any = None, **parameters: Any) -> Any:
+def _torch_ctc(
+    log_prob: Any,
+    labels: Any,
+    input_lengths: Any = None,
+    label_lengths: Any = None,
+    **parameters: Any,
+) -> Any:
     """Take back what torch's backward adds, and its value does not: it is that of logits, through their log-softmax."""
     import torch
     from torch.nn.functional import ctc_loss
@@ -19,7 +25,13 @@ def _torch_ctc(log_prob: Any, labels: Any, input_lengths: Any = None, label_leng
 
 
 def _optax_ctc(
-    log_prob: Any, labels: Any, input_lengths: Any = None, label_lengths: Any = None, *, blank: int, zero_infinity: bool
+    log_prob: Any,
+    labels: Any,
+    input_lengths: Any = None,
+    label_lengths: Any = None,
+    *,
+    blank: int,
+    zero_infinity: bool,
 ) -> Any:
     """Take back what optax adds, which takes logits; padding is a label, too."""
     import jax.numpy as jnp
@@ -32,7 +44,13 @@ def _optax_ctc(
 
     padded = beyond(log_prob.shape[1], input_lengths)
     padded_labels = beyond(labels.shape[1], label_lengths)
-    found = optax.ctc_loss(log_prob, padded, jnp.where(padded_labels == 1, blank, labels), padded_labels, blank_id=blank)
+    found = optax.ctc_loss(
+        log_prob,
+        padded,
+        jnp.where(padded_labels == 1, blank, labels),
+        padded_labels,
+        blank_id=blank,
+    )
     return found - jnp.sum((1 - padded) * logsumexp(log_prob, axis=-1), axis=1)
 
 

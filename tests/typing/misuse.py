@@ -7,7 +7,16 @@ from typing import Literal, Unpack
 
 import portable_losses as pl
 from portable_losses import loss
-from portable_losses.typing import Array, Axis, ClassOptions, Labels, Namespace, Options, Positive, Real
+from portable_losses.typing import (
+    Array,
+    Axis,
+    ClassOptions,
+    Labels,
+    Namespace,
+    Options,
+    Positive,
+    Real,
+)
 
 pred = [0.25, 0.5, 0.75]
 target = [0.0, 1.0, 1.0]
@@ -108,7 +117,14 @@ pinball_loss.grad_and_hess(pred, target, reduction="batchmean")  # E: arg-type
 
 @loss("(class),()->()")
 def margin_loss(
-    xp: Namespace, axis: Axis, logits: Real, target: Labels, /, *, power: int = 1, **options: Unpack[ClassOptions]
+    xp: Namespace,
+    axis: Axis,
+    logits: Real,
+    target: Labels,
+    /,
+    *,
+    power: int = 1,
+    **options: Unpack[ClassOptions],
 ) -> Array:
     """Margin loss, of a user."""
     return xp.max(logits, axis=axis) ** power
@@ -124,7 +140,9 @@ margin_loss.grad_and_hess(logits)  # E: call-arg
 
 
 @loss(predicted=2)
-def interval_loss(xp: Namespace, low: Real, high: Real, target: Real, /, **options: Unpack[Options]) -> Array:
+def interval_loss(
+    xp: Namespace, low: Real, high: Real, target: Real, /, **options: Unpack[Options]
+) -> Array:
     """Loss of two predictions, of a user."""
     return xp.abs(target - low) + xp.abs(high - target)
 

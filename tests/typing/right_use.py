@@ -5,7 +5,17 @@ from typing import Any, Literal, Unpack, assert_type
 
 import portable_losses as pl
 from portable_losses import Loss, loss
-from portable_losses.typing import Array, Axis, ClassOptions, Labels, Namespace, Options, Positive, Real, Reduction
+from portable_losses.typing import (
+    Array,
+    Axis,
+    ClassOptions,
+    Labels,
+    Namespace,
+    Options,
+    Positive,
+    Real,
+    Reduction,
+)
 
 pred = [0.25, 0.5, 0.75]
 target = [0.0, 1.0, 1.0]
@@ -14,14 +24,25 @@ labels = [0, 1, 1]
 
 # The call, with every option, and with each method.
 assert_type(pl.mse_loss(pred, target), Array)
-assert_type(pl.huber_loss(pred, target, delta=2, reduction="sum", weights=[1, 2, 3], where=[True, True, False], axis=0), Array)
+assert_type(
+    pl.huber_loss(
+        pred, target, delta=2, reduction="sum", weights=[1, 2, 3], where=[True, True, False], axis=0
+    ),
+    Array,
+)
 assert_type(pl.huber_loss.value_and_grad(pred, target, delta=2.0), tuple[Array, Any])
 assert_type(pl.huber_loss.grad(pred, target, reduction="none"), Any)
 assert_type(pl.huber_loss.grad_and_hess(pred, target, axis=(0,)), tuple[Any, Any])
 assert_type(pl.binary_cross_entropy(pred, 1.0, eps=0.0), Array)
 assert_type(pl.binary_cross_entropy_with_logits(pred, target, pos_weight=3.0, axis=None), Array)
-assert_type(pl.cross_entropy(logits, labels, class_weights=[1.0, 2.0], ignore_index=None, class_axis=1), Array)
-assert_type(pl.cross_entropy.value_and_grad(logits, labels, ignore_index=-100, label_smoothing=0.1), tuple[Array, Any])
+assert_type(
+    pl.cross_entropy(logits, labels, class_weights=[1.0, 2.0], ignore_index=None, class_axis=1),
+    Array,
+)
+assert_type(
+    pl.cross_entropy.value_and_grad(logits, labels, ignore_index=-100, label_smoothing=0.1),
+    tuple[Array, Any],
+)
 
 # What is not written down at the call is checked by its type.
 reduction: Reduction = "sum"
@@ -56,10 +77,16 @@ def pinball_loss(
 
 
 @pinball_loss.derivative
-def pinball_derivative(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive, side: Literal["low", "high"]) -> Array:
+def pinball_derivative(
+    xp: Namespace, pred: Real, target: Real, /, *, scale: Positive, side: Literal["low", "high"]
+) -> Array:
     """Derivative of it."""
     residual = (pred - target) / scale
-    return xp.astype(residual > 0, pred.dtype) if side == "high" else -xp.astype(residual < 0, pred.dtype)
+    return (
+        xp.astype(residual > 0, pred.dtype)
+        if side == "high"
+        else -xp.astype(residual < 0, pred.dtype)
+    )
 
 
 pinball_loss(pred, target, scale=2, side="high", reduction="none")
@@ -68,7 +95,14 @@ pinball_loss.value_and_grad(pred, target, side="low")
 
 @loss("(class),()->()")
 def margin_loss(
-    xp: Namespace, axis: Axis, logits: Real, target: Labels, /, *, power: int = 1, **options: Unpack[ClassOptions]
+    xp: Namespace,
+    axis: Axis,
+    logits: Real,
+    target: Labels,
+    /,
+    *,
+    power: int = 1,
+    **options: Unpack[ClassOptions],
 ) -> Array:
     """Margin loss, of a user."""
     top = xp.max(logits, axis=axis)
@@ -79,7 +113,9 @@ margin_loss(logits, labels, power=2, class_axis=-1, ignore_index=1, weights=[1.0
 
 
 @loss(predicted=2)
-def interval_loss(xp: Namespace, low: Real, high: Real, target: Real, /, **options: Unpack[Options]) -> Array:
+def interval_loss(
+    xp: Namespace, low: Real, high: Real, target: Real, /, **options: Unpack[Options]
+) -> Array:
     """Loss of two predictions, of a user."""
     return xp.abs(target - low) + xp.abs(high - target)
 
@@ -94,7 +130,15 @@ class TupleOptions(Options, total=False):
 
 
 @loss("(d),(d),(d)->()", predicted=3)
-def triplet_loss(xp: Namespace, axis: Axis, anchor: Real, near: Real, far: Real, /, **options: Unpack[TupleOptions]) -> Array:
+def triplet_loss(
+    xp: Namespace,
+    axis: Axis,
+    anchor: Real,
+    near: Real,
+    far: Real,
+    /,
+    **options: Unpack[TupleOptions],
+) -> Array:
     """Triplet loss, of a user."""
     return xp.sum((anchor - near) ** 2 - (anchor - far) ** 2, axis=axis)
 

@@ -36,7 +36,8 @@ def asymmetric_loss(
     Parameters
     ----------
     pred : array
-        Predicted logits of yes, log(p / (1 - p)), of any shape: real numbers, -inf and inf included.
+        Predicted logits of yes, log(p / (1 - p)), of any shape: real numbers, -inf and inf
+        included.
     target : array or number
         What was observed, of the shape of `pred`: 1 for yes, 0 for no, or probabilities in [0, 1].
     gamma_negative : float, default 4.0
@@ -44,7 +45,8 @@ def asymmetric_loss(
     gamma_positive : float, default 1.0
         The same of a yes.
     clip : float, default 0.05
-        How much is taken from the probability of yes where no was observed, in [0, 1): a no costs nothing below it.
+        How much is taken from the probability of yes where no was observed, in [0, 1): a no costs
+        nothing below it.
 
     Returns
     -------
@@ -55,28 +57,31 @@ def asymmetric_loss(
     --------
     sigmoid_focal_loss : This loss with one power, and a `clip` of 0.
 
-    Notes
-    -----
-    With :math:`p = \sigma(z)` and :math:`p_m = \max(p - m, 0)`, in which `m` is `clip`, the loss of an element is
+    Notes ----- With :math:`p = \sigma(z)` and :math:`p_m = \max(p - m, 0)`, in which `m` is `clip`,
+    the loss of an element is
 
     .. math:: \ell = -y\, (1 - p)^{\gamma_+} \log p - (1 - y)\, p_m^{\gamma_-} \log(1 - p_m).
 
-    The first part is that of the focal loss. In the second the difference would lose its digits next to `clip`; with the logit
-    :math:`z_m` of `clip` and :math:`e = \exp(z_m - z)` it is :math:`p - m = m (1 - m) (1 - e) / (m + (1 - m) e)`, which loses
-    none. The power would multiply its rounding error, so it is computed with twice the digits. The logarithm is
+    The first part is that of the focal loss. In the second the difference would lose its digits
+    next to `clip`; with the logit :math:`z_m` of `clip` and :math:`e = \exp(z_m - z)` it is
+    :math:`p - m = m (1 - m) (1 - e) / (m + (1 - m) e)`, which loses none. The power would multiply
+    its rounding error, so it is computed with twice the digits. The logarithm is
     :math:`\mathrm{log1p}(-p_m)` for small, :math:`\log(1 - p + m)` for large :math:`p_m`.
 
-    With a `gamma_negative` of 0 the derivative of the second part jumps where :math:`p = m`; there it is 0. Otherwise it is
-    smooth, and the second derivative jumps where `gamma_negative` is 1, and is 0 up to :math:`m`. A no of an infinite logit costs
-    :math:`-(1 - m)^{\gamma_-} \log m`, which is finite for every `clip` but 0.
+    With a `gamma_negative` of 0 the derivative of the second part jumps where :math:`p = m`; there
+    it is 0. Otherwise it is smooth, and the second derivative jumps where `gamma_negative` is 1,
+    and is 0 up to :math:`m`. A no of an infinite logit costs :math:`-(1 - m)^{\gamma_-} \log m`,
+    which is finite for every `clip` but 0.
 
-    The authors of the loss, and timm with them, add 1e-8 under the logarithms, add up the labels of a sample, and stop the
-    gradient of the powers; here nothing is added, all losses count alike, and the gradient is that of the loss.
+    The authors of the loss, and timm with them, add 1e-8 under the logarithms, add up the labels of
+    a sample, and stop the gradient of the powers; here nothing is added, all losses count alike,
+    and the gradient is that of the loss.
 
     References
     ----------
-    .. [1] T. Ridnik, E. Ben-Baruch, N. Zamir, A. Noy, I. Friedman, M. Protter and L. Zelnik-Manor, "Asymmetric Loss For
-       Multi-Label Classification", ICCV, 2021. :doi:`10.1109/ICCV48922.2021.00015`
+    .. [1] T. Ridnik, E. Ben-Baruch, N. Zamir, A. Noy, I. Friedman, M. Protter and L. Zelnik-Manor,
+       "Asymmetric Loss For Multi-Label Classification", ICCV, 2021.
+       :doi:`10.1109/ICCV48922.2021.00015`
 
     Examples
     --------
@@ -134,7 +139,7 @@ class Shifted(NamedTuple):
         return ratio - ratio * (self.error / self.rest)
 
     def inverse(self) -> Array:
-        """Give 1 / (1 - rest)."""
+        """Return 1 / (1 - rest)."""
         inverse = 1 / self.opposite
         return inverse - inverse * (self.lack * inverse)
 
@@ -150,32 +155,38 @@ class No(NamedTuple):
     """-log(1 - rest), whose derivative is the inverse of 1 - rest."""
 
     def value(self) -> Array:
-        """Give the loss."""
+        """Return the loss."""
         return self.power * self.surprise
 
     def derivative(self) -> Array:
-        """Give its derivative with respect to the logit."""
+        """Return its derivative with respect to the logit."""
         shifted = self.shifted
-        return shifted.sloped(self.power * (self.gamma * shifted.per_rest(self.surprise) + shifted.inverse()))
+        return shifted.sloped(
+            self.power * (self.gamma * shifted.per_rest(self.surprise) + shifted.inverse())
+        )
 
     def second_derivative(self) -> Array:
-        """Give its second derivative."""
+        """Return its second derivative."""
         shifted, gamma = self.shifted, self.gamma
         ratio, inverse = shifted.per_rest(self.surprise), shifted.inverse()
         first = gamma * ratio + inverse
-        second = shifted.per_rest(gamma * (gamma - 1) * ratio + 2 * gamma * inverse) + inverse * inverse
+        second = (
+            shifted.per_rest(gamma * (gamma - 1) * ratio + 2 * gamma * inverse) + inverse * inverse
+        )
         return shifted.sloped(self.power * (shifted.balance * first + shifted.sloped(second)))
 
 
 def _no(xp: Namespace, pred: Array, clip: float, gamma: float) -> No | None:
-    """Give what a no costs where something is taken from its probability; nothing is by a `clip` of 0."""
+    """Return what a no costs where something is taken from its probability; nothing is by a `clip` of 0."""
     if clip == 0:
         return None
     shifted = _shift(xp, pred, clip)
     rest, error, opposite = shifted.rest, shifted.error, shifted.opposite
     power = rest**gamma
     small = rest < 0.5
-    surprise = xp.where(small, xp.log1p(-xp.where(small, rest, 0.0)), xp.log(xp.where(small, 1.0, opposite)))
+    surprise = xp.where(
+        small, xp.log1p(-xp.where(small, rest, 0.0)), xp.log(xp.where(small, 1.0, opposite))
+    )
     return No(
         shifted,
         gamma,
@@ -196,8 +207,12 @@ def _shift(xp: Namespace, pred: Array, clip: float) -> Shifted:
         decay = xp.exp(-gap)
         whole = clip + (1 - clip) * decay
         yes, no = clip / whole, (1 - clip) * decay / whole
-        return Shifted(nothing, yes * (1 - clip) * -xp.expm1(-gap), 0.0, clip + no, 0.0, (yes, no), no - yes)
-    return _shift_precisely(xp, nothing, (gap, xp.where(nothing | far, 0.0, lack + error - third)), clip)
+        return Shifted(
+            nothing, yes * (1 - clip) * -xp.expm1(-gap), 0.0, clip + no, 0.0, (yes, no), no - yes
+        )
+    return _shift_precisely(
+        xp, nothing, (gap, xp.where(nothing | far, 0.0, lack + error - third)), clip
+    )
 
 
 def _shift_precisely(xp: Namespace, nothing: Array, gap: Pair, clip: float) -> Shifted:
@@ -219,10 +234,11 @@ def _shift_precisely(xp: Namespace, nothing: Array, gap: Pair, clip: float) -> S
 
 
 def _logit(clip: float) -> tuple[float, float, float]:
-    """Give log(clip / (1 - clip)) in three parts: next to it the rounding error of the first would be all that is left.
+    """Return log(clip / (1 - clip)) in three parts: next to it the rounding error of the first would be all that is left.
 
-    The others are what it lacks: the logarithm of the exponential, of minus the first, times the odds, which is nearly 1. That is
-    computed with whole numbers of as many digits as it takes, which compilers trace.
+    The others are what it lacks: the logarithm of the exponential, of minus the first, times the
+    odds, which is nearly 1. That is computed with whole numbers of as many digits as it takes,
+    which compilers trace.
     """
     yes, total = clip.as_integer_ratio()
     first = log(clip) - log1p(-clip)
@@ -246,14 +262,20 @@ Powers = tuple[float, float]
 """`gamma_negative` and `gamma_positive`."""
 
 
-def _value(xp: Namespace, pred: Array, target: Array, size: Size, no: No | None, gamma: Powers) -> Array:
+def _value(
+    xp: Namespace, pred: Array, target: Array, size: Size, no: No | None, gamma: Powers
+) -> Array:
     yes = _of_yes(xp, pred, *focal_value(size, *powers(xp, size, gamma[1])))
     if no is None:
-        return _mixed(xp, pred, target, yes, _of_no(xp, pred, *focal_value(size, *powers(xp, size, gamma[0]))))
+        return _mixed(
+            xp, pred, target, yes, _of_no(xp, pred, *focal_value(size, *powers(xp, size, gamma[0])))
+        )
     return _mixed(xp, pred, target, yes, no.value())
 
 
-def _slope(xp: Namespace, pred: Array, target: Array, size: Size, no: No | None, gamma: Powers) -> Array:
+def _slope(
+    xp: Namespace, pred: Array, target: Array, size: Size, no: No | None, gamma: Powers
+) -> Array:
     yes = _slope_of_yes(xp, pred, size, gamma[1])
     if no is None:
         wrong, right = focal_slope(size, *powers(xp, size, gamma[0]), gamma[0])
@@ -262,7 +284,7 @@ def _slope(xp: Namespace, pred: Array, target: Array, size: Size, no: No | None,
 
 
 def _slope_of_yes(xp: Namespace, pred: Array, size: Size, gamma: float) -> Array:
-    """Give the derivative of what a yes costs; with one power of a higher order it has fewer roundings than the focal loss's."""
+    """Return the derivative of what a yes costs; with one power of a higher order it has fewer roundings than the focal loss's."""
     near, far = powers(xp, size, gamma + 1)
     gone = size.decay == 0
     wrong = near * (1 + gamma * size.decay * (size.bounded + size.tail))
@@ -281,7 +303,14 @@ def _(
     gamma_positive: NonNegative,
     clip: Clip,
 ) -> tuple[Array, Array]:
-    shared = xp, pred, target, size_of(xp, pred), _no(xp, pred, clip, gamma_negative), (gamma_negative, gamma_positive)
+    shared = (
+        xp,
+        pred,
+        target,
+        size_of(xp, pred),
+        _no(xp, pred, clip, gamma_negative),
+        (gamma_negative, gamma_positive),
+    )
     return _value(*shared), _slope(*shared)
 
 
@@ -312,7 +341,9 @@ def _(
     clip: Clip,
 ) -> Array:
     size, no = size_of(xp, pred), _no(xp, pred, clip, gamma_negative)
-    yes = _of_yes(xp, pred, *focal_curvature(xp, size, *powers(xp, size, gamma_positive), gamma_positive))
+    yes = _of_yes(
+        xp, pred, *focal_curvature(xp, size, *powers(xp, size, gamma_positive), gamma_positive)
+    )
     if no is None:
         wrong, right = focal_curvature(xp, size, *powers(xp, size, gamma_negative), gamma_negative)
         return _mixed(xp, pred, target, yes, _of_no(xp, pred, wrong, right))

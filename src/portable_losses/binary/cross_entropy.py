@@ -16,7 +16,13 @@ Floor = Annotated[float, Ge(0.0), Lt(0.5)]
 
 @loss(temporaries=8)
 def binary_cross_entropy(
-    xp: Namespace, pred: Probability, target: Probability, /, *, eps: Floor = 1e-15, **options: Unpack[Options]
+    xp: Namespace,
+    pred: Probability,
+    target: Probability,
+    /,
+    *,
+    eps: Floor = 1e-15,
+    **options: Unpack[Options],
 ) -> Array:
     r"""Binary cross-entropy of probabilities.
 
@@ -27,18 +33,16 @@ def binary_cross_entropy(
     target : array or number
         What was observed, of the shape of `pred`: 1 for yes, 0 for no, or probabilities in [0, 1].
     eps : float, default 1e-15
-        Floor of the probabilities under the logarithms, in [0, 0.5): it makes the loss of a certain and wrong prediction
-        finite, ``-log(eps)``, 34.54 by default. With 0 that loss is inf.
+        Floor of the probabilities under the logarithms, in [0, 0.5): it makes the loss of a certain
+        and wrong prediction finite, ``-log(eps)``, 34.54 by default. With 0 that loss is inf.
 
     Returns
     -------
     array
         The reduced loss, in the dtype of `pred`, in nats.
 
-    See Also
-    --------
-    binary_cross_entropy_with_logits : From logits, which lose nothing near 0 and 1: prefer it where there are logits.
-    cross_entropy : For more than two classes.
+    See Also -------- binary_cross_entropy_with_logits : From logits, which lose nothing near 0 and
+    1: prefer it where there are logits. cross_entropy : For more than two classes.
 
     Notes
     -----
@@ -46,13 +50,15 @@ def binary_cross_entropy(
 
     .. math:: \ell = -y \log \max(p, \varepsilon) - (1 - y) \log \max(1 - p, \varepsilon),
 
-    where the second logarithm is :math:`\mathrm{log1p}(-p)`, which keeps the digits of a small `p`. Both terms are positive,
-    so that nothing cancels. Its derivative is :math:`(p - y) / (\max(p, \varepsilon) \max(1 - p, \varepsilon))`, finite
-    and pointing away from a wrong certainty; the autodiff of the formula agrees for `p` in [eps, 1 - eps]. The second
-    derivative is :math:`y / \max(p, \varepsilon)^2 + (1 - y) / \max(1 - p, \varepsilon)^2`.
+    where the second logarithm is :math:`\mathrm{log1p}(-p)`, which keeps the digits of a small `p`.
+    Both terms are positive, so that nothing cancels. Its derivative is :math:`(p - y) / (\max(p,
+    \varepsilon) \max(1 - p, \varepsilon))`, finite and pointing away from a wrong certainty; the
+    autodiff of the formula agrees for `p` in [eps, 1 - eps]. The second derivative is :math:`y /
+    \max(p, \varepsilon)^2 + (1 - y) / \max(1 - p, \varepsilon)^2`.
 
-    The floor is on each probability, where others add `eps` to it (a perfect prediction then has a negative loss), clip `p`
-    to [eps, 1 - eps] (Keras, 1e-7; scikit-learn, the eps of the dtype) or stop at 100 (torch, MLX).
+    The floor is on each probability, where others add `eps` to it (a perfect prediction then has a
+    negative loss), clip `p` to [eps, 1 - eps] (Keras, 1e-7; scikit-learn, the eps of the dtype) or
+    stop at 100 (torch, MLX).
 
     References
     ----------
@@ -79,7 +85,8 @@ def binary_cross_entropy(
 def _(xp: Namespace, pred: Probability, target: Probability, /, *, eps: Floor) -> Array:
     error = pred - target
     scale = xp.maximum(pred, eps) * xp.maximum(1 - pred, eps)
-    corner = (error == 0) & (scale == 0)  # certain, right, and without a floor: 0 / 0, whose limit is 1 at 0 and -1 at 1
+    # certain, right, and without a floor: 0 / 0, whose limit is 1 at 0 and -1 at 1
+    corner = (error == 0) & (scale == 0)
     return xp.where(corner, 1 - 2 * target, error) / xp.where(corner, xp.ones_like(scale), scale)
 
 
@@ -97,18 +104,26 @@ def _over_square(xp: Namespace, numerator: Array, denominator: Array) -> Array:
 
 @loss(temporaries=8)
 def binary_cross_entropy_with_logits(
-    xp: Namespace, pred: Logit, target: Probability, /, *, pos_weight: NonNegative = 1.0, **options: Unpack[Options]
+    xp: Namespace,
+    pred: Logit,
+    target: Probability,
+    /,
+    *,
+    pos_weight: NonNegative = 1.0,
+    **options: Unpack[Options],
 ) -> Array:
     r"""Binary cross-entropy of logits.
 
     Parameters
     ----------
     pred : array
-        Predicted logits of yes, log(p / (1 - p)), of any shape: real numbers, -inf and inf included.
+        Predicted logits of yes, log(p / (1 - p)), of any shape: real numbers, -inf and inf
+        included.
     target : array or number
         What was observed, of the shape of `pred`: 1 for yes, 0 for no, or probabilities in [0, 1].
     pos_weight : float, default 1.0
-        How many times a yes counts, not negative: the number of no divided by that of yes balances the two.
+        How many times a yes counts, not negative: the number of no divided by that of yes balances
+        the two.
 
     Returns
     -------
@@ -126,20 +141,21 @@ def binary_cross_entropy_with_logits(
 
     .. math:: \ell = w_+\, y\, \mathrm{softplus}(-z) + (1 - y)\, \mathrm{softplus}(z).
 
-    Both softplus share the tail :math:`t = \mathrm{log1p}(\exp(-|z|))`; what is left of them is :math:`(1 - y) z` for
-    positive and :math:`-w_+ y z` for negative logits. Nothing overflows, and no two terms cancel. At infinite logits the loss
-    is exact: 0 where the target agrees, inf where it does not (torch and optax say NaN).
+    Both softplus share the tail :math:`t = \mathrm{log1p}(\exp(-|z|))`; what is left of them is
+    :math:`(1 - y) z` for positive and :math:`-w_+ y z` for negative logits. Nothing overflows, and
+    no two terms cancel. At infinite logits the loss is exact: 0 where the target agrees, inf where
+    it does not (torch and optax say NaN).
 
-    The derivative is :math:`(1 - y) \sigma(z) - w_+ y \sigma(-z)`, which keeps its digits where a large logit is right:
-    :math:`-\sigma(-z)`, not :math:`\sigma(z) - 1`. The second is
-    :math:`(w_+ y + 1 - y) \sigma(z) \sigma(-z)`.
+    The derivative is :math:`(1 - y) \sigma(z) - w_+ y \sigma(-z)`, which keeps its digits where a
+    large logit is right: :math:`-\sigma(-z)`, not :math:`\sigma(z) - 1`. The second is :math:`(w_+
+    y + 1 - y) \sigma(z) \sigma(-z)`.
 
     `pos_weight` is no `weights`: it does not enter the denominator of the mean, as in torch.
 
     References
     ----------
-    .. [1] D. R. Cox, "The Regression Analysis of Binary Sequences", Journal of the Royal Statistical Society B 20, 1958.
-       :doi:`10.1111/j.2517-6161.1958.tb00292.x`
+    .. [1] D. R. Cox, "The Regression Analysis of Binary Sequences", Journal of the Royal
+       Statistical Society B 20, 1958. :doi:`10.1111/j.2517-6161.1958.tb00292.x`
 
     Examples
     --------
@@ -152,14 +168,18 @@ def binary_cross_entropy_with_logits(
     return _logit_value(xp, *_logit_parts(xp, pred, target, pos_weight), pos_weight)
 
 
-def _logit_parts(xp: Namespace, pred: Array, target: Array, pos_weight: float) -> tuple[Array, Array, Array]:
-    """Give the logits, the targets, and exp(-abs(z)), which value and derivatives share."""
+def _logit_parts(
+    xp: Namespace, pred: Array, target: Array, pos_weight: float
+) -> tuple[Array, Array, Array]:
+    """Return the logits, the targets, and exp(-abs(z)), which value and derivatives share."""
     if pos_weight != 1:  # the weight multiplies their rounding errors, and adds its own
         pred, target = widened(xp, pred), widened(xp, target)
     return pred, target, xp.exp(-magnitude(xp, pred))
 
 
-def _logit_value(xp: Namespace, pred: Array, target: Array, exponential: Array, pos_weight: float) -> Array:
+def _logit_value(
+    xp: Namespace, pred: Array, target: Array, exponential: Array, pos_weight: float
+) -> Array:
     tail = xp.log1p(exponential)
     if pos_weight == 1:  # twice as fast as the general case, which it equals
         return tail + weighted(xp, xp.astype(pred >= 0, pred.dtype) - target, pred)
@@ -167,7 +187,9 @@ def _logit_value(xp: Namespace, pred: Array, target: Array, exponential: Array, 
     return tail * (pos_weight * target + (1 - target)) + weighted(xp, slope, pred)
 
 
-def _logit_derivative(xp: Namespace, pred: Array, target: Array, exponential: Array, pos_weight: float) -> Array:
+def _logit_derivative(
+    xp: Namespace, pred: Array, target: Array, exponential: Array, pos_weight: float
+) -> Array:
     ones = xp.ones_like(exponential)
     yes = xp.where(pred >= 0, ones, exponential)
     no = xp.where(pred >= 0, exponential, ones)
@@ -175,7 +197,9 @@ def _logit_derivative(xp: Namespace, pred: Array, target: Array, exponential: Ar
 
 
 @binary_cross_entropy_with_logits.value_and_derivative
-def _(xp: Namespace, pred: Logit, target: Probability, /, *, pos_weight: NonNegative) -> tuple[Array, Array]:
+def _(
+    xp: Namespace, pred: Logit, target: Probability, /, *, pos_weight: NonNegative
+) -> tuple[Array, Array]:
     parts = _logit_parts(xp, pred, target, pos_weight)
     return _logit_value(xp, *parts, pos_weight), _logit_derivative(xp, *parts, pos_weight)
 

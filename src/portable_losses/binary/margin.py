@@ -6,17 +6,26 @@ from .._elementary import magnitude
 from .._loss import loss
 from ..typing import Array, Logit, Namespace, Options, Sign
 
-__all__ = ["exponential_loss", "hinge_loss", "perceptron_loss", "soft_margin_loss", "squared_hinge_loss"]
+__all__ = [
+    "exponential_loss",
+    "hinge_loss",
+    "perceptron_loss",
+    "soft_margin_loss",
+    "squared_hinge_loss",
+]
 
 
 @loss(temporaries=8)
-def soft_margin_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Options]) -> Array:
+def soft_margin_loss(
+    xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Options]
+) -> Array:
     r"""Logistic loss of a margin.
 
     Parameters
     ----------
     pred : array
-        Predicted scores, of any shape: real numbers, -inf and inf included. They are the logits of +1.
+        Predicted scores, of any shape: real numbers, -inf and inf included. They are the logits of
+        +1.
     target : array or number
         What was observed, of the shape of `pred`: -1 or +1.
 
@@ -36,15 +45,17 @@ def soft_margin_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unp
 
     .. math:: \ell = \log(1 + \exp(-m)) = \max(-m, 0) + \mathrm{log1p}(\exp(-|m|)),
 
-    of which the second form is computed: nothing overflows, and nothing cancels. Its derivative is :math:`-y \sigma(-m)`, its
-    second derivative :math:`\sigma(m) \sigma(-m)`. At infinite scores it is exact: 0 where the sign is right, inf where not.
+    of which the second form is computed: nothing overflows, and nothing cancels. Its derivative is
+    :math:`-y \sigma(-m)`, its second derivative :math:`\sigma(m) \sigma(-m)`. At infinite scores it
+    is exact: 0 where the sign is right, inf where not.
 
-    torch has the same loss. A target 0 is outside the domain; in torch it gives log 2 and no gradient.
+    torch has the same loss. A target 0 is outside the domain; in torch it gives log 2 and no
+    gradient.
 
     References
     ----------
-    .. [1] J. Friedman, T. Hastie and R. Tibshirani, "Additive Logistic Regression: a Statistical View of Boosting", The Annals
-       of Statistics 28, 2000. :doi:`10.1214/aos/1016218223`
+    .. [1] J. Friedman, T. Hastie and R. Tibshirani, "Additive Logistic Regression: a Statistical
+       View of Boosting", The Annals of Statistics 28, 2000. :doi:`10.1214/aos/1016218223`
 
     Examples
     --------
@@ -59,7 +70,7 @@ def soft_margin_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unp
 
 
 def _decay(xp: Namespace, margin: Array) -> Array:
-    """Give exp(-abs(margin)), which value and derivatives share."""
+    """Return exp(-abs(margin)), which value and derivatives share."""
     return xp.exp(-magnitude(xp, margin))
 
 
@@ -112,18 +123,19 @@ def hinge_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Op
     perceptron_loss : Without the margin.
     soft_margin_loss : Smooth, and of a probability.
 
-    Notes
-    -----
-    The loss of an element is :math:`\max(0, 1 - y z)`: 0 for a score with the right sign and a size of at least 1. Its derivative
-    is :math:`-y` up to :math:`y z = 1`, and 0 beyond. At 1 itself, where any number between the two is a subgradient, it is
-    :math:`-y`, as in torch and scikit-learn; JAX says half of it. The second derivative is 0: the kink is not in it.
+    Notes ----- The loss of an element is :math:`\max(0, 1 - y z)`: 0 for a score with the right
+    sign and a size of at least 1. Its derivative is :math:`-y` up to :math:`y z = 1`, and 0 beyond.
+    At 1 itself, where any number between the two is a subgradient, it is :math:`-y`, as in torch
+    and scikit-learn; JAX says half of it. The second derivative is 0: the kink is not in it.
 
-    Targets 0 and 1 are outside the domain. For a target 0 optax, MLX and torch give a constant 1 without a gradient, Keras and
-    torchmetrics convert. ``torch.nn.functional.hinge_embedding_loss`` is another loss.
+    Targets 0 and 1 are outside the domain. For a target 0 optax, MLX and torch give a constant 1
+    without a gradient, Keras and torchmetrics convert. ``torch.nn.functional.hinge_embedding_loss``
+    is another loss.
 
     References
     ----------
-    .. [1] C. Cortes and V. Vapnik, "Support-Vector Networks", Machine Learning 20, 1995. :doi:`10.1007/BF00994018`
+    .. [1] C. Cortes and V. Vapnik, "Support-Vector Networks", Machine Learning 20, 1995.
+       :doi:`10.1007/BF00994018`
 
     Examples
     --------
@@ -137,12 +149,12 @@ def hinge_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Op
 
 
 def _positive_part(xp: Namespace, x: Array) -> Array:
-    """Give max(x, 0), with the derivative 1 at 0, where libraries differ."""
+    """Return max(x, 0), with the derivative 1 at 0, where libraries differ."""
     return xp.where(x < 0, 0.0, x)
 
 
 def _where_positive(xp: Namespace, x: Array, slope: Array) -> Array:
-    """Give the derivative of the positive part, times a slope; what is NaN stays NaN."""
+    """Return the derivative of the positive part, times a slope; what is NaN stays NaN."""
     return xp.where(x < 0, 0.0, xp.where(x >= 0, slope, x))
 
 
@@ -157,7 +169,9 @@ def _(xp: Namespace, pred: Logit, target: Sign, /) -> Array:
 
 
 @loss(temporaries=8)
-def squared_hinge_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Options]) -> Array:
+def squared_hinge_loss(
+    xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Options]
+) -> Array:
     r"""Squared hinge loss of a margin.
 
     Parameters
@@ -176,17 +190,17 @@ def squared_hinge_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: U
     --------
     hinge_loss : Its root, less moved by scores that are far on the wrong side.
 
-    Notes
-    -----
-    The loss of an element is :math:`\max(0, 1 - y z)^2`, without a factor one half, as in Keras and LIBLINEAR. Its derivative is
-    :math:`-2 y \max(0, 1 - y z)`. The second derivative is 2 below :math:`y z = 1`, and 0 there and beyond.
+    Notes ----- The loss of an element is :math:`\max(0, 1 - y z)^2`, without a factor one half, as
+    in Keras and LIBLINEAR. Its derivative is :math:`-2 y \max(0, 1 - y z)`. The second derivative
+    is 2 below :math:`y z = 1`, and 0 there and beyond.
 
-    Targets 0 and 1 are outside the domain. Keras converts them if the whole batch is of them, torchmetrics always does.
+    Targets 0 and 1 are outside the domain. Keras converts them if the whole batch is of them,
+    torchmetrics always does.
 
     References
     ----------
-    .. [1] T. Zhang, "Statistical Behavior and Consistency of Classification Methods Based on Convex Risk Minimization", The
-       Annals of Statistics 32, 2004. :doi:`10.1214/aos/1079120130`
+    .. [1] T. Zhang, "Statistical Behavior and Consistency of Classification Methods Based on Convex
+       Risk Minimization", The Annals of Statistics 32, 2004. :doi:`10.1214/aos/1079120130`
 
     Examples
     --------
@@ -213,7 +227,9 @@ def _(xp: Namespace, pred: Logit, target: Sign, /) -> Array:
 
 
 @loss(temporaries=8)
-def perceptron_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Options]) -> Array:
+def perceptron_loss(
+    xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Options]
+) -> Array:
     r"""Perceptron loss: how far a score is on the wrong side.
 
     Parameters
@@ -232,16 +248,15 @@ def perceptron_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unpa
     --------
     hinge_loss : The same with a margin of 1.
 
-    Notes
-    -----
-    The loss of an element is :math:`\max(0, -y z)`. Its derivative is :math:`-y` on the wrong side, and 0 on the right one. At
-    a score of 0 it is :math:`-y` as well: a perceptron that starts with weights of 0 would otherwise never move. So it is in
-    Rosenblatt's rule and in scikit-learn; JAX says half of it. The second derivative is 0: the kink is not in it.
+    Notes ----- The loss of an element is :math:`\max(0, -y z)`. Its derivative is :math:`-y` on the
+    wrong side, and 0 on the right one. At a score of 0 it is :math:`-y` as well: a perceptron that
+    starts with weights of 0 would otherwise never move. So it is in Rosenblatt's rule and in
+    scikit-learn; JAX says half of it. The second derivative is 0: the kink is not in it.
 
     References
     ----------
-    .. [1] F. Rosenblatt, "The Perceptron: A Probabilistic Model for Information Storage and Organization in the Brain",
-       Psychological Review 65, 1958. :doi:`10.1037/h0042519`
+    .. [1] F. Rosenblatt, "The Perceptron: A Probabilistic Model for Information Storage and
+       Organization in the Brain", Psychological Review 65, 1958. :doi:`10.1037/h0042519`
 
     Examples
     --------
@@ -265,13 +280,16 @@ def _(xp: Namespace, pred: Logit, target: Sign, /) -> Array:
 
 
 @loss(temporaries=8)
-def exponential_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Options]) -> Array:
+def exponential_loss(
+    xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Options]
+) -> Array:
     r"""Exponential loss of a margin, that of AdaBoost.
 
     Parameters
     ----------
     pred : array
-        Predicted scores, of any shape: real numbers, -inf and inf included. At the minimum they are half the logits of +1.
+        Predicted scores, of any shape: real numbers, -inf and inf included. At the minimum they are
+        half the logits of +1.
     target : array or number
         What was observed, of the shape of `pred`: -1 or +1.
 
@@ -284,18 +302,18 @@ def exponential_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unp
     --------
     soft_margin_loss : Grows in proportion to a score on the wrong side, not exponentially.
 
-    Notes
-    -----
-    The loss of an element is :math:`\exp(-y z)`, which is inf where it exceeds the largest number of the dtype: from a score of
-    about 89 on the wrong side in float32, 710 in float64. Its derivative is :math:`-y \exp(-y z)`, its second derivative
-    :math:`\exp(-y z)`.
+    Notes ----- The loss of an element is :math:`\exp(-y z)`, which is inf where it exceeds the
+    largest number of the dtype: from a score of about 89 on the wrong side in float32, 710 in
+    float64. Its derivative is :math:`-y \exp(-y z)`, its second derivative :math:`\exp(-y z)`.
 
-    scikit-learn's ``GradientBoostingClassifier(loss="exponential")`` has the same loss, with targets 0 and 1.
+    scikit-learn's ``GradientBoostingClassifier(loss="exponential")`` has the same loss, with
+    targets 0 and 1.
 
     References
     ----------
-    .. [1] Y. Freund and R. E. Schapire, "A Decision-Theoretic Generalization of On-Line Learning and an Application to Boosting",
-       Journal of Computer and System Sciences 55, 1997. :doi:`10.1006/jcss.1997.1504`
+    .. [1] Y. Freund and R. E. Schapire, "A Decision-Theoretic Generalization of On-Line Learning
+       and an Application to Boosting", Journal of Computer and System Sciences 55, 1997.
+       :doi:`10.1006/jcss.1997.1504`
 
     Examples
     --------

@@ -9,10 +9,10 @@ HALF_LOG_TWO_PI = 0.5 * log(2 * pi)
 
 
 def log_factorial_excess(xp: Namespace, count: Array) -> Array:
-    """Give log(y!) - (y * log(y) - y) for y from 0: not negative, and 0 at 0.
+    """Return log(y!) - (y * log(y) - y) for y from 0: not negative, and 0 at 0.
 
-    It is the least negative log-likelihood of a count. From 2.25 on it is log(2 * pi * y) / 2 and the remainder of
-    Stirling's formula; below, log(y!) is y * (y - 1) times a quotient.
+    It is the least negative log-likelihood of a count. From 2.25 on it is log(2 * pi * y) / 2 and
+    the remainder of Stirling's formula; below, log(y!) is y * (y - 1) times a quotient.
     """
     small = xp.where(count < UP_TO, count, 1.0)
     large = xp.where(count < UP_TO, UP_TO, count)
@@ -23,15 +23,24 @@ def log_factorial_excess(xp: Namespace, count: Array) -> Array:
 
 
 def stirling_remainder(xp: Namespace, x: Array) -> Array:
-    """Give what Stirling's formula lacks, about 1 / (12 * x): log(x!) - ((x + 1/2) * log(x) - x + log(2 * pi) / 2) for x > 0."""
+    """Return what Stirling's formula lacks, about 1 / (12 * x): log(x!) - ((x + 1/2) * log(x) - x + log(2 * pi) / 2) for x > 0."""
     small = xp.where(x < UP_TO, x, 1.0)
-    near = small * (small - 1) * polynomial_quotient(small, ZEROS) - (small + 0.5) * xp.log(small) + small - HALF_LOG_TWO_PI
+    near = (
+        small * (small - 1) * polynomial_quotient(small, ZEROS)
+        - (small + 0.5) * xp.log(small)
+        + small
+        - HALF_LOG_TWO_PI
+    )
     return xp.where(x < UP_TO, near, _remainder(xp.where(x < UP_TO, UP_TO, x)))
 
 
 def stirling_remainder_of_number(x: float) -> float:
-    """Give the remainder of a Python number; see `stirling_remainder`."""
-    near = x * (x - 1) * polynomial_quotient(x, ZEROS) - (x + 0.5) * log(x) + x - HALF_LOG_TWO_PI if x < UP_TO else _remainder(x)
+    """Return the remainder of a Python number; see `stirling_remainder`."""
+    near = (
+        x * (x - 1) * polynomial_quotient(x, ZEROS) - (x + 0.5) * log(x) + x - HALF_LOG_TWO_PI
+        if x < UP_TO
+        else _remainder(x)
+    )
     return float(near)
 
 

@@ -23,9 +23,17 @@ _RATE = Domain(
 _LOG_RATE = Domain("logarithms of rates, real numbers, -inf and inf included")
 
 Rate = Annotated[Array, _RATE]
-RateOrLogRate = Annotated[Array, DependentDomain(lambda log_input, **_: _LOG_RATE if log_input else _RATE)]
+RateOrLogRate = Annotated[
+    Array, DependentDomain(lambda log_input, **_: _LOG_RATE if log_input else _RATE)
+]
 Amount = Annotated[
-    Array, Domain("amounts, numbers from 0", safe=1.0, interval=Interval(ge=0.0), hint="what is counted is not negative")
+    Array,
+    Domain(
+        "amounts, numbers from 0",
+        safe=1.0,
+        interval=Interval(ge=0.0),
+        hint="what is counted is not negative",
+    ),
 ]
 Mean = Annotated[
     Array,
@@ -54,24 +62,24 @@ def poisson_nll_loss(
     Parameters
     ----------
     pred : array
-        Predicted logarithms of rates, of any shape: real numbers, -inf and inf included. Without `log_input` the rates
-        themselves: numbers from 0.
+        Predicted logarithms of rates, of any shape: real numbers, -inf and inf included. Without
+        `log_input` the rates themselves: numbers from 0.
     target : array or number
         Observed counts, of the shape of `pred`: numbers from 0, which need not be whole.
     log_input : bool, default True
         Whether `pred` holds logarithms of rates.
     full : bool, default False
-        Whether to add the logarithm of the factorial of the target, which does not depend on what is predicted.
+        Whether to add the logarithm of the factorial of the target, which does not depend on what
+        is predicted.
 
     Returns
     -------
     array
         The reduced loss, in the dtype of `pred`, in nats. Without `full` it may be negative.
 
-    See Also
-    --------
-    poisson_deviance_loss : Twice the difference of this loss to its minimum: 0 for a perfect prediction.
-    negative_binomial_nll_loss : For counts whose variance exceeds their mean.
+    See Also -------- poisson_deviance_loss : Twice the difference of this loss to its minimum: 0
+    for a perfect prediction. negative_binomial_nll_loss : For counts whose variance exceeds their
+    mean.
 
     Notes
     -----
@@ -79,20 +87,22 @@ def poisson_nll_loss(
 
     .. math:: \ell = e^z - y z = \mu - y \log \mu \qquad [{} + \log y!].
 
-    The derivative with respect to `z` is :math:`e^z - y`, the second one :math:`e^z`; with respect to :math:`\mu` they are
-    :math:`(\mu - y) / \mu` and :math:`y / \mu^2`. A count of 0 has the loss :math:`\mu`, the rate 0 included; a positive count
-    has the loss inf at the rate 0, as has every count at a rate beyond the largest number.
+    The derivative with respect to `z` is :math:`e^z - y`, the second one :math:`e^z`; with respect
+    to :math:`\mu` they are :math:`(\mu - y) / \mu` and :math:`y / \mu^2`. A count of 0 has the loss
+    :math:`\mu`, the rate 0 included; a positive count has the loss inf at the rate 0, as has every
+    count at a rate beyond the largest number.
 
-    With `full` the sum would cancel for large counts. What is added up is then half the deviance and
-    :math:`\log y! - y \log y + y`, neither of which is negative.
+    With `full` the sum would cancel for large counts. What is added up is then half the deviance
+    and :math:`\log y! - y \log y + y`, neither of which is negative.
 
-    In torch `full` adds Stirling's approximation, which is 0.652 instead of 0.693 for a count of 2, and nothing for counts up to
-    1; without `log_input` it adds 1e-8 to the rate. Keras takes rates, and adds 1e-7.
+    In torch `full` adds Stirling's approximation, which is 0.652 instead of 0.693 for a count of 2,
+    and nothing for counts up to 1; without `log_input` it adds 1e-8 to the rate. Keras takes rates,
+    and adds 1e-7.
 
     References
     ----------
-    .. [1] A. C. Cameron and P. K. Trivedi, "Regression Analysis of Count Data", Cambridge University Press, 2013.
-       :doi:`10.1017/CBO9781139013567`
+    .. [1] A. C. Cameron and P. K. Trivedi, "Regression Analysis of Count Data", Cambridge
+       University Press, 2013. :doi:`10.1017/CBO9781139013567`
     .. [2] C. Loader, "Fast and Accurate Computation of Binomial Probabilities", 2000.
 
     Examples
@@ -129,23 +139,27 @@ def _full(xp: Namespace, pred: Array, target: Array, log_input: bool) -> Array:
 
 
 @poisson_nll_loss.derivative
-def _(xp: Namespace, pred: RateOrLogRate, target: Amount, /, *, log_input: bool, full: bool) -> Array:
+def _(
+    xp: Namespace, pred: RateOrLogRate, target: Amount, /, *, log_input: bool, full: bool
+) -> Array:
     return xp.exp(pred) - target if log_input else relative(xp, pred, target)
 
 
 @poisson_nll_loss.second_derivative
-def _(xp: Namespace, pred: RateOrLogRate, target: Amount, /, *, log_input: bool, full: bool) -> Array:
+def _(
+    xp: Namespace, pred: RateOrLogRate, target: Amount, /, *, log_input: bool, full: bool
+) -> Array:
     return xp.exp(pred) if log_input else over_square(xp, widened(xp, target), widened(xp, pred))
 
 
 def relative(xp: Namespace, rate: Array, target: Array) -> Array:
-    """Give (rate - target) / rate, 1 for a target of 0 and for an infinite rate."""
+    """Return (rate - target) / rate, 1 for a target of 0 and for an infinite rate."""
     one = (target == 0) | xp.isinf(rate)
     return xp.where(one, 1.0, rate - target) / xp.where(one, 1.0, rate)
 
 
 def over_square(xp: Namespace, target: Array, rate: Array) -> Array:
-    """Give target / rate**2, 0 for a target of 0, where neither the square nor the first quotient may underflow."""
+    """Return target / rate**2, 0 for a target of 0, where neither the square nor the first quotient may underflow."""
     small = target < 2.0**-200
     divisor = xp.where(target == 0, 1.0, rate)
     lifted = xp.where(small, target * 2.0**100, target)
@@ -153,17 +167,21 @@ def over_square(xp: Namespace, target: Array, rate: Array) -> Array:
 
 
 def _half_deviance(xp: Namespace, rate: Array, target: Array) -> Array:
-    """Give rate - target - target * log(rate / target), not negative; the rate for a target of 0."""
+    """Return rate - target - target * log(rate / target), not negative; the rate for a target of 0."""
     none = target == 0
     count, mean = xp.where(none, 1.0, target), xp.where(none, 1.0, rate)
     large = 1e-6 * mean > count  # where the quotient may overflow, and the logarithm hardly counts
     log_ratio = xp.log(xp.minimum(xp.where(large, mean, count) / count, 1e30))
     rest = xp.where(large, mean - count, 0.0) - count * log_ratio
-    return xp.where(none, rate, rest + count * excess_of_ratio(xp, xp.where(large, count, mean), count))
+    return xp.where(
+        none, rate, rest + count * excess_of_ratio(xp, xp.where(large, count, mean), count)
+    )
 
 
 @loss(temporaries=64)
-def poisson_deviance_loss(xp: Namespace, pred: Rate, target: Amount, /, **options: Unpack[Options]) -> Array:
+def poisson_deviance_loss(
+    xp: Namespace, pred: Rate, target: Amount, /, **options: Unpack[Options]
+) -> Array:
     r"""Deviance of a Poisson distribution.
 
     Parameters
@@ -178,10 +196,9 @@ def poisson_deviance_loss(xp: Namespace, pred: Rate, target: Amount, /, **option
     array
         The reduced loss, in the dtype of `pred`, in nats; not negative.
 
-    See Also
-    --------
-    poisson_nll_loss : Half of this loss, but for what depends on the target alone; from logarithms of rates as well.
-    tweedie_deviance_loss : The family of deviances, of which this has the power 1.
+    See Also -------- poisson_nll_loss : Half of this loss, but for what depends on the target
+    alone; from logarithms of rates as well. tweedie_deviance_loss : The family of deviances, of
+    which this has the power 1.
 
     Notes
     -----
@@ -190,16 +207,18 @@ def poisson_deviance_loss(xp: Namespace, pred: Rate, target: Amount, /, **option
     .. math:: \ell = 2 \left( y \log \frac{y}{\mu} - y + \mu \right).
 
     Its three terms cancel where :math:`\mu` is near `y`. Up to a factor of 2 it is computed as
-    :math:`2 y (\delta - \mathrm{log1p}(\delta))` with :math:`\delta = (\mu - y) / y`, by a series in
-    :math:`(\mu - y) / (\mu + y)` that has no such terms. The derivative is :math:`2 (\mu - y) / \mu`, the second one
-    :math:`2 y / \mu^2`.
+    :math:`2 y (\delta - \mathrm{log1p}(\delta))` with :math:`\delta = (\mu - y) / y`, by a series
+    in :math:`(\mu - y) / (\mu + y)` that has no such terms. The derivative is :math:`2 (\mu - y) /
+    \mu`, the second one :math:`2 y / \mu^2`.
 
-    A target of 0 has the loss :math:`2 \mu`; a positive target has the loss inf at the rate 0. scikit-learn's
-    ``mean_poisson_deviance`` is the mean of this loss, and refuses a rate of 0. ``scipy.special.kl_div(y, mu)`` is half of it.
+    A target of 0 has the loss :math:`2 \mu`; a positive target has the loss inf at the rate 0.
+    scikit-learn's ``mean_poisson_deviance`` is the mean of this loss, and refuses a rate of 0.
+    ``scipy.special.kl_div(y, mu)`` is half of it.
 
     References
     ----------
-    .. [1] P. McCullagh and J. A. Nelder, "Generalized Linear Models", Chapman & Hall, 1989. :doi:`10.1007/978-1-4899-3242-6`
+    .. [1] P. McCullagh and J. A. Nelder, "Generalized Linear Models", Chapman & Hall, 1989.
+       :doi:`10.1007/978-1-4899-3242-6`
 
     Examples
     --------
@@ -224,7 +243,13 @@ def _(xp: Namespace, pred: Rate, target: Amount, /) -> Array:
 
 @loss(temporaries=64)
 def negative_binomial_nll_loss(
-    xp: Namespace, pred: Mean, target: Count, /, *, dispersion: Positive = 1.0, **options: Unpack[Options]
+    xp: Namespace,
+    pred: Mean,
+    target: Count,
+    /,
+    *,
+    dispersion: Positive = 1.0,
+    **options: Unpack[Options],
 ) -> Array:
     r"""Negative log-likelihood of a negative binomial distribution, for counts whose variance exceeds their mean.
 
@@ -246,16 +271,17 @@ def negative_binomial_nll_loss(
     --------
     poisson_nll_loss : Its limit for a small `dispersion`.
 
-    Notes
-    -----
-    With the mean :math:`\mu`, the dispersion :math:`\alpha` and :math:`r = 1 / \alpha` the loss of an element is minus the
-    logarithm of
+    Notes ----- With the mean :math:`\mu`, the dispersion :math:`\alpha` and :math:`r = 1 / \alpha`
+    the loss of an element is minus the logarithm of
 
-    .. math:: \frac{\Gamma(y + r)}{\Gamma(r)\, y!} \left( \frac{r}{r + \mu} \right)^r \left( \frac{\mu}{r + \mu} \right)^y,
+    .. math::
 
-    whose gamma functions cancel for large counts and for a small dispersion. Instead the loss is a sum of terms that are not
-    negative [2]_: with Stirling's remainder :math:`S(x) = \log x! - (x + \frac12) \log x + x - \frac12 \log 2\pi` and
-    :math:`\psi(\delta) = \delta - \mathrm{log1p}(\delta)` it is
+        \frac{\Gamma(y + r)}{\Gamma(r)\, y!} \left( \frac{r}{r + \mu} \right)^r \left( \frac{\mu}{r + \mu} \right)^y,
+
+    whose gamma functions cancel for large counts and for a small dispersion. Instead the loss is a
+    sum of terms that are not negative [2]_: with Stirling's remainder :math:`S(x) = \log x! - (x +
+    \frac12) \log x + x - \frac12 \log 2\pi` and :math:`\psi(\delta) = \delta -
+    \mathrm{log1p}(\delta)` it is
 
     .. math:: S(y) + \tfrac12 \log(2 \pi y) + \tfrac12 \mathrm{log1p}(\alpha y) + (S(r) - S(r + y))
         + r\, \psi\!\left( \frac{y - \mu}{r + \mu} \right) + y\, \psi\!\left( \frac{(\mu - y) / y}{1 + \alpha \mu} \right)
@@ -264,12 +290,13 @@ def negative_binomial_nll_loss(
     :math:`(\mu - y) / (\mu (1 + \alpha \mu))`, the second one
     :math:`(y (r + 2 \mu) - \mu^2)\, r / (\mu (r + \mu))^2`.
 
-    SciPy's ``nbinom`` has the parameters :math:`r` and :math:`r / (r + \mu)`. Here the dispersion is a setting; it is not
-    learned.
+    SciPy's ``nbinom`` has the parameters :math:`r` and :math:`r / (r + \mu)`. Here the dispersion
+    is a setting; it is not learned.
 
     References
     ----------
-    .. [1] J. M. Hilbe, "Negative Binomial Regression", Cambridge University Press, 2011. :doi:`10.1017/CBO9780511973420`
+    .. [1] J. M. Hilbe, "Negative Binomial Regression", Cambridge University Press, 2011.
+       :doi:`10.1017/CBO9780511973420`
     .. [2] C. Loader, "Fast and Accurate Computation of Binomial Probabilities", 2000.
 
     Examples
@@ -282,17 +309,23 @@ def negative_binomial_nll_loss(
     """
     pred, target = widened(xp, pred), widened(xp, target)
     count = xp.where(target == 0, 1.0, target)
-    return xp.where(target == 0, _nothing_counted(xp, pred, dispersion), _something_counted(xp, pred, count, dispersion))
+    return xp.where(
+        target == 0,
+        _nothing_counted(xp, pred, dispersion),
+        _something_counted(xp, pred, count, dispersion),
+    )
 
 
 def _nothing_counted(xp: Namespace, mean: Array, dispersion: float) -> Array:
-    """Give log1p(dispersion * mean) / dispersion, which is the mean where that is small."""
+    """Return log1p(dispersion * mean) / dispersion, which is the mean where that is small."""
     if dispersion < 1:
         product = dispersion * mean
         logarithm = xp.log1p(product)
     else:  # the product may overflow
         product = dispersion * xp.minimum(mean, 1.0)
-        logarithm = xp.where(mean < 1, xp.log1p(product), xp.log(1 / dispersion + mean) + log(dispersion))
+        logarithm = xp.where(
+            mean < 1, xp.log1p(product), xp.log(1 / dispersion + mean) + log(dispersion)
+        )
     return xp.where(product < 1e-17, mean, logarithm / dispersion)
 
 
@@ -308,7 +341,9 @@ def _something_counted(xp: Namespace, mean: Array, count: Array, dispersion: flo
     log_ratio = xp.log(ratio)
     large = ratio > 1e6
     relative = slope * (xp.where(large, mean, count) - mean) / below
-    of_size = excess_of_known_ratio(xp, relative, ratio, xp.where(large, 0.0, log_ratio)) / dispersion
+    of_size = (
+        excess_of_known_ratio(xp, relative, ratio, xp.where(large, 0.0, log_ratio)) / dispersion
+    )
     of_size = xp.where(large, (count - mean) * rest - log_ratio / dispersion, of_size)
     # y * psi((mean - y) / y * rest), whose argument may be next to -1
     quotient, lift = mean / below, above / count
@@ -320,7 +355,7 @@ def _something_counted(xp: Namespace, mean: Array, count: Array, dispersion: flo
 
 
 def _scaled(dispersion: float) -> tuple[float, float]:
-    """Give what 1 + dispersion * x is proportional to: unit + slope * x, which does not overflow."""
+    """Return what 1 + dispersion * x is proportional to: unit + slope * x, which does not overflow."""
     return (1.0, dispersion) if dispersion < 1 else (1 / dispersion, 1.0)
 
 
@@ -328,8 +363,11 @@ def _scaled(dispersion: float) -> tuple[float, float]:
 def _(xp: Namespace, pred: Mean, target: Count, /, *, dispersion: Positive) -> Array:
     pred, target = widened(xp, pred), widened(xp, target)
     unit, slope = _scaled(dispersion)
-    rest, small = unit / (unit + slope * pred), pred < 1  # of which the quotient may overflow before `rest` makes it small
-    return xp.where(small, (pred - target) * rest, pred - target) / pred * xp.where(small, 1.0, rest)
+    # of which the quotient may overflow before `rest` makes it small
+    rest, small = unit / (unit + slope * pred), pred < 1
+    return (
+        xp.where(small, (pred - target) * rest, pred - target) / pred * xp.where(small, 1.0, rest)
+    )
 
 
 @negative_binomial_nll_loss.second_derivative

@@ -36,9 +36,9 @@ def enlarged(xp: Namespace, *probabilities: Array) -> tuple[Array, ...]:
 
 
 def unit_of(xp: Namespace) -> float:
-    """Give a large power of 4 on NumPy, and 1 elsewhere.
+    """Return a large power of 4 on NumPy, and 1 elsewhere.
 
-    JAX's derivative of a quotient divides by a square, which would underflow. So only on NumPy do probabilities near the smallest
-    numbers keep all their digits.
+    JAX's derivative of a quotient divides by a square, which would underflow. So only on NumPy do
+    probabilities near the smallest numbers keep all their digits.
     """
     return 2.0**500 if xp.__name__ == "numpy" else 1.0

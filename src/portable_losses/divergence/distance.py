@@ -15,7 +15,12 @@ __all__ = ["hellinger_loss", "total_variation_loss", "wasserstein_loss"]
 
 @loss("(class),(class)->()", temporaries=8)
 def total_variation_loss(
-    xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /, **options: Unpack[RowOptions]
+    xp: Namespace,
+    axis: Axis,
+    pred: Distribution,
+    target: Distribution,
+    /,
+    **options: Unpack[RowOptions],
 ) -> Array:
     r"""Total variation distance: the largest difference of the probabilities of any event.
 
@@ -31,11 +36,9 @@ def total_variation_loss(
     array
         The reduced loss, in the dtype of `pred`, a probability: from 0 to 1 where rows sum to 1.
 
-    See Also
-    --------
-    hellinger_loss : Its square is at most this, and this at most the root of 2 times it.
-    wasserstein_loss : For classes in an order, where to be off by one costs less than to be off by two.
-    js_divergence_loss : Smooth.
+    See Also -------- hellinger_loss : Its square is at most this, and this at most the root of 2
+    times it. wasserstein_loss : For classes in an order, where to be off by one costs less than to
+    be off by two. js_divergence_loss : Smooth.
 
     Notes
     -----
@@ -43,14 +46,14 @@ def total_variation_loss(
 
     .. math:: \ell = \frac{1}{2} \sum_k |p_k - y_k|.
 
-    The derivative is half the sign of :math:`p_k - y_k`; where the two are equal, and any number from -1/2 to 1/2 is a
-    subgradient, it is 0. The second derivative is 0: the kinks are not in it. If rows do not sum to 1, the loss is half the
-    Manhattan distance all the same.
+    The derivative is half the sign of :math:`p_k - y_k`; where the two are equal, and any number
+    from -1/2 to 1/2 is a subgradient, it is 0. The second derivative is 0: the kinks are not in it.
+    If rows do not sum to 1, the loss is half the Manhattan distance all the same.
 
     References
     ----------
-    .. [1] D. A. Levin, Y. Peres and E. L. Wilmer, "Markov Chains and Mixing Times", chapter 4, AMS, 2009.
-       :doi:`10.1090/mbk/058`
+    .. [1] D. A. Levin, Y. Peres and E. L. Wilmer, "Markov Chains and Mixing Times", chapter 4, AMS,
+       2009. :doi:`10.1090/mbk/058`
 
     Examples
     --------
@@ -75,7 +78,12 @@ def _(xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /) ->
 
 @loss("(class),(class)->()")
 def hellinger_loss(
-    xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /, **options: Unpack[RowOptions]
+    xp: Namespace,
+    axis: Axis,
+    pred: Distribution,
+    target: Distribution,
+    /,
+    **options: Unpack[RowOptions],
 ) -> Array:
     r"""Hellinger distance, the Euclidean one of the roots of probabilities.
 
@@ -102,20 +110,23 @@ def hellinger_loss(
 
     .. math:: \ell = \frac{1}{\sqrt{2}} \sqrt{\sum_k (\sqrt{p_k} - \sqrt{y_k})^2},
 
-    the distance and not its square. The squares are :math:`(p - y)^2 / (p + y + 2 \sqrt{p y})`, in which nothing cancels;
-    probabilities are multiplied by a power of 2 before, so that none of them underflows.
+    the distance and not its square. The squares are :math:`(p - y)^2 / (p + y + 2 \sqrt{p y})`, in
+    which nothing cancels; probabilities are multiplied by a power of 2 before, so that none of them
+    underflows.
 
-    The derivative is :math:`(1 - \sqrt{y_k / p_k}) / (4 \ell)`. Where the distributions are equal, which is the tip of a cone, it
-    is 0, and so is the second derivative. For a target of 0 it is :math:`1 / (4 \ell)`, at `p` = 0 too; for any other target it
-    is -inf at `p` = 0, where ``torch.func``, which differentiates the operations, finds a finite number. With
-    :math:`d = \sqrt{p_k} - \sqrt{y_k}` the second derivative is
+    The derivative is :math:`(1 - \sqrt{y_k / p_k}) / (4 \ell)`. Where the distributions are equal,
+    which is the tip of a cone, it is 0, and so is the second derivative. For a target of 0 it is
+    :math:`1 / (4 \ell)`, at `p` = 0 too; for any other target it is -inf at `p` = 0, where
+    ``torch.func``, which differentiates the operations, finds a finite number. With :math:`d =
+    \sqrt{p_k} - \sqrt{y_k}` the second derivative is
 
     .. math:: \frac{1}{8 p_k \ell} \left( 1 - \frac{d^2}{2 \ell^2} - \frac{d}{\sqrt{p_k}} \right).
 
     References
     ----------
-    .. [1] E. Hellinger, "Neue Begründung der Theorie quadratischer Formen von unendlichvielen Veränderlichen", Journal für die
-       reine und angewandte Mathematik 136, 1909. :doi:`10.1515/crll.1909.136.210`
+    .. [1] E. Hellinger, "Neue Begründung der Theorie quadratischer Formen von unendlichvielen
+       Veränderlichen", Journal für die reine und angewandte Mathematik 136, 1909.
+       :doi:`10.1515/crll.1909.136.210`
 
     Examples
     --------
@@ -132,19 +143,20 @@ def hellinger_loss(
 
 
 def _squares(xp: Namespace, pred: Array, target: Array) -> Array:
-    """Give (sqrt(pred) - sqrt(target))**2, which is (pred - target)**2 / (sqrt(pred) + sqrt(target))**2."""
+    """Return (sqrt(pred) - sqrt(target))**2, which is (pred - target)**2 / (sqrt(pred) + sqrt(target))**2."""
     gap, absent = pred - target, target == 0
     total = pred + target + 2 * _mean(xp, pred, target)
     return xp.where(absent, pred, gap * (gap / xp.where(absent, 1.0, total)))
 
 
 def _mean(xp: Namespace, pred: Array, target: Array) -> Array:
-    """Give sqrt(pred * target)."""
+    """Return sqrt(pred * target)."""
     return _root(xp, pred) * _root(xp, target)
 
 
 def _root(xp: Namespace, x: Array) -> Array:
-    return xp.where(x == 0, 0.0, xp.sqrt(xp.where(x == 0, 1.0, x)))  # autodiff of a root is inf at 0
+    # autodiff of a root is inf at 0
+    return xp.where(x == 0, 0.0, xp.sqrt(xp.where(x == 0, 1.0, x)))
 
 
 def _length(xp: Namespace, total: Array) -> Array:
@@ -153,7 +165,7 @@ def _length(xp: Namespace, total: Array) -> Array:
 
 
 def _slope(xp: Namespace, pred: Array, target: Array) -> Array:
-    """Give 1 - sqrt(target / pred), which is 1 for a target of 0."""
+    """Return 1 - sqrt(target / pred), which is 1 for a target of 0."""
     gone = pred == 0
     slope = (pred - target) / xp.where(gone, 1.0, pred + _mean(xp, pred, target))
     return xp.where(target == 0, 1.0, xp.where(gone, -inf, slope))
@@ -177,7 +189,8 @@ def _(xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /) ->
     equal = total == 0
     total = xp.where(equal, 1.0, total)
     distance = _length(xp, total)
-    # The share of the others in the sum is what a square leaves of it; the largest may leave next to nothing.
+    # The share of the others in the sum is what a square leaves of it; the largest may leave next
+    # to nothing.
     top = xp.max(squares, axis=axis, keepdims=True)
     is_top = squares == top
     ties = xp.sum(xp.astype(is_top, squares.dtype), axis=axis, keepdims=True) - 1
@@ -187,7 +200,9 @@ def _(xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /) ->
     scale = xp.where(pred == 0, 1.0, pred)
     # The same difference twice: in the first, for small targets, nothing is near 1.
     ratio = xp.sqrt(target) / xp.sqrt(scale)
-    curvature = xp.where(4 * target < pred, ratio - squares / total, others - _slope(xp, pred, target))
+    curvature = xp.where(
+        4 * target < pred, ratio - squares / total, others - _slope(xp, pred, target)
+    )
     curved = curvature / distance / (8 * scale)
     second = xp.where(absent, -0.0625 / distance / distance / distance, curved)
     return xp.where(equal, 0.0, second) * sqrt(unit) * unit
@@ -195,7 +210,12 @@ def _(xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /) ->
 
 @loss("(class),(class)->()")
 def wasserstein_loss(
-    xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /, **options: Unpack[RowOptions]
+    xp: Namespace,
+    axis: Axis,
+    pred: Distribution,
+    target: Distribution,
+    /,
+    **options: Unpack[RowOptions],
 ) -> Array:
     r"""Wasserstein distance of classes in an order, one step apart: the earth mover's distance.
 
@@ -209,35 +229,38 @@ def wasserstein_loss(
     Returns
     -------
     array
-        The reduced loss, in the dtype of `pred`, in steps from one class to the next: from 0 to K - 1 where rows sum to 1.
+        The reduced loss, in the dtype of `pred`, in steps from one class to the next: from 0 to K -
+        1 where rows sum to 1.
 
     See Also
     --------
     total_variation_loss : For classes without an order.
     ranked_probability_loss : With squares instead of sizes.
 
-    Notes
-    -----
-    With the cumulative sums :math:`F_k` of the predicted and :math:`G_k` of the target's probabilities the loss of a row is
+    Notes ----- With the cumulative sums :math:`F_k` of the predicted and :math:`G_k` of the
+    target's probabilities the loss of a row is
 
     .. math:: \ell = \sum_{k=1}^{K-1} |F_k - G_k|,
 
-    the least work, probability times steps, that makes one distribution of the other. The sums of all K classes do not
-    count: they are equal where both rows sum to 1 exactly, and after rounding their difference would have a sign, and a
-    derivative, that mean nothing. So a row that sums to less is not penalised for what is missing in the last class.
+    the least work, probability times steps, that makes one distribution of the other. The sums of
+    all K classes do not count: they are equal where both rows sum to 1 exactly, and after rounding
+    their difference would have a sign, and a derivative, that mean nothing. So a row that sums to
+    less is not penalised for what is missing in the last class.
 
-    What is added up is :math:`p - y`, and beside it what rounding takes from that, so that the signs are right. The derivative
-    is the sum of the signs of :math:`F_j - G_j` for :math:`k \le j < K`, where the sign of 0 is 0, a subgradient; the second
-    derivative is 0.
+    What is added up is :math:`p - y`, and beside it what rounding takes from that, so that the
+    signs are right. The derivative is the sum of the signs of :math:`F_j - G_j` for :math:`k \le j
+    < K`, where the sign of 0 is 0, a subgradient; the second derivative is 0.
 
-    It is ``scipy.stats.wasserstein_distance`` of the values 0 to K - 1 with these weights, which SciPy divides by their sums.
+    It is ``scipy.stats.wasserstein_distance`` of the values 0 to K - 1 with these weights, which
+    SciPy divides by their sums.
 
     References
     ----------
-    .. [1] S. S. Vallender, "Calculation of the Wasserstein Distance Between Probability Distributions on the Line", Theory of
-       Probability and Its Applications 18, 1974. :doi:`10.1137/1118101`
-    .. [2] L. Hou, C.-P. Yu and D. Samaras, "Squared Earth Mover's Distance-based Loss for Training Deep Neural Networks", 2016.
-       :doi:`10.48550/arXiv.1611.05916`
+    .. [1] S. S. Vallender, "Calculation of the Wasserstein Distance Between Probability
+       Distributions on the Line", Theory of Probability and Its Applications 18, 1974.
+       :doi:`10.1137/1118101`
+    .. [2] L. Hou, C.-P. Yu and D. Samaras, "Squared Earth Mover's Distance-based Loss for Training
+       Deep Neural Networks", 2016. :doi:`10.48550/arXiv.1611.05916`
 
     Examples
     --------
@@ -252,9 +275,10 @@ def wasserstein_loss(
 
 
 def _moved(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Array, Array]:
-    """Give what has to move from each class, and those before it, to those after it, and say which class is the last.
+    """Return what has to move from each class, and those before it, to those after it, and say which class is the last.
 
-    It is a cumulative sum, beside which what rounding takes from each difference and from each step is added up as well.
+    It is a cumulative sum, beside which what rounding takes from each difference and from each step
+    is added up as well.
     """
     total, rest = running_sum(xp, axis, *difference(xp, widened(xp, pred), widened(xp, target)))
     return total + rest, places(xp, axis, total) == total.shape[axis] - 1

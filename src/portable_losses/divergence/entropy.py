@@ -8,7 +8,15 @@ from annotated_types import Gt, Interval, Lt
 from .._elementary import floored, row_sum, weighted, widened
 from .._loss import loss
 from ..typing import Array, Axis, DependentDomain, Domain, Namespace
-from ._row import LOG_PROBABILITIES, PROBABILITIES, Distribution, LogDistribution, RowOptions, enlarged, unit_of
+from ._row import (
+    LOG_PROBABILITIES,
+    PROBABILITIES,
+    Distribution,
+    LogDistribution,
+    RowOptions,
+    enlarged,
+    unit_of,
+)
 from ._surplus import log1p_near_zero, log_of_quotient, surplus
 
 __all__ = ["generalized_kl_loss", "js_divergence_loss", "kl_div"]
@@ -53,9 +61,11 @@ def kl_div(
     Parameters
     ----------
     log_pred : array
-        Logarithms of the predicted probabilities of the K classes along `class_axis`: 0 at most, -inf included.
+        Logarithms of the predicted probabilities of the K classes along `class_axis`: 0 at most,
+        -inf included.
     target : array
-        Probabilities in [0, 1], of the shape of `log_pred`; their logarithms, -inf included, if `log_target` is set.
+        Probabilities in [0, 1], of the shape of `log_pred`; their logarithms, -inf included, if
+        `log_target` is set.
     log_target : bool, default False
         Whether `target` holds logarithms.
 
@@ -64,11 +74,9 @@ def kl_div(
     array
         The reduced loss, in the dtype of `log_pred`, in nats.
 
-    See Also
-    --------
-    cross_entropy : From logits; it is larger by the entropy of the target, which no prediction changes.
-    generalized_kl_loss : From probabilities, or from amounts that do not sum to 1.
-    js_divergence_loss : Finite and symmetric.
+    See Also -------- cross_entropy : From logits; it is larger by the entropy of the target, which
+    no prediction changes. generalized_kl_loss : From probabilities, or from amounts that do not sum
+    to 1. js_divergence_loss : Finite and symmetric.
 
     Notes
     -----
@@ -76,24 +84,26 @@ def kl_div(
 
     .. math:: \ell = \sum_k y_k (\log y_k - \log q_k).
 
-    A class whose target is 0 costs nothing, whatever is predicted, -inf included; a class that is predicted to be impossible
-    and has a target costs inf. torch and optax say NaN where both are 0. The derivative with respect to :math:`\log q_k` is
-    :math:`-y_k`, and the second derivative 0. Autodiff with respect to the target is finite where the target is 0, so that one
-    can learn from both sides; it is NaN in torch and optax.
+    A class whose target is 0 costs nothing, whatever is predicted, -inf included; a class that is
+    predicted to be impossible and has a target costs inf. torch and optax say NaN where both are 0.
+    The derivative with respect to :math:`\log q_k` is :math:`-y_k`, and the second derivative 0.
+    Autodiff with respect to the target is finite where the target is 0, so that one can learn from
+    both sides; it is NaN in torch and optax.
 
-    Rows need not sum to 1; if they do not, the loss may be negative. The logarithms of `y` and `q` are rounded before they are
-    subtracted: where the two distributions are nearly the same the loss is as precise as the entropies that cancel. With
-    `log_target` only the difference is rounded. It is multiplied twice by :math:`\exp(\frac{1}{2} \log y)`, because the product
-    with a large difference may be an ordinary number where `y` is subnormal.
+    Rows need not sum to 1; if they do not, the loss may be negative. The logarithms of `y` and `q`
+    are rounded before they are subtracted: where the two distributions are nearly the same the loss
+    is as precise as the entropies that cancel. With `log_target` only the difference is rounded. It
+    is multiplied twice by :math:`\exp(\frac{1}{2} \log y)`, because the product with a large
+    difference may be an ordinary number where `y` is subnormal.
 
-    The mean is over rows, which torch calls "batchmean"; its "mean" divides by the number of classes as well. The order of the
-    arguments is that of torch and optax. Keras and SciPy's ``rel_entr`` have the target first and take probabilities, MLX two
-    logarithms.
+    The mean is over rows, which torch calls "batchmean"; its "mean" divides by the number of
+    classes as well. The order of the arguments is that of torch and optax. Keras and SciPy's
+    ``rel_entr`` have the target first and take probabilities, MLX two logarithms.
 
     References
     ----------
-    .. [1] S. Kullback and R. A. Leibler, "On Information and Sufficiency", The Annals of Mathematical Statistics 22, 1951.
-       :doi:`10.1214/aoms/1177729694`
+    .. [1] S. Kullback and R. A. Leibler, "On Information and Sufficiency", The Annals of
+       Mathematical Statistics 22, 1951. :doi:`10.1214/aoms/1177729694`
 
     Examples
     --------
@@ -126,31 +136,52 @@ def _of_logarithms(xp: Namespace, log_pred: Array, target: Array) -> Array:
 
 
 @kl_div.derivative
-def _(xp: Namespace, axis: Axis, log_pred: LogDistribution, target: TargetDistribution, /, *, log_target: bool) -> Array:
+def _(
+    xp: Namespace,
+    axis: Axis,
+    log_pred: LogDistribution,
+    target: TargetDistribution,
+    /,
+    *,
+    log_target: bool,
+) -> Array:
     slope = 0 - (xp.exp(widened(xp, target)) if log_target else target)
-    return slope + 0 * xp.maximum(log_pred, -1.0)  # NaN is handed on, without a mask that a compiler would keep
+    # NaN is handed on, without a mask that a compiler would keep
+    return slope + 0 * xp.maximum(log_pred, -1.0)
 
 
 @kl_div.second_derivative
-def _(xp: Namespace, axis: Axis, log_pred: LogDistribution, target: TargetDistribution, /, *, log_target: bool) -> Array:
+def _(
+    xp: Namespace,
+    axis: Axis,
+    log_pred: LogDistribution,
+    target: TargetDistribution,
+    /,
+    *,
+    log_target: bool,
+) -> Array:
     return xp.zeros_like(log_pred)
 
 
 @loss("(class),(class)->()")
-def generalized_kl_loss(xp: Namespace, axis: Axis, pred: Amount, target: Amount, /, **options: Unpack[RowOptions]) -> Array:
+def generalized_kl_loss(
+    xp: Namespace, axis: Axis, pred: Amount, target: Amount, /, **options: Unpack[RowOptions]
+) -> Array:
     r"""Generalized Kullback-Leibler divergence of amounts, which need not sum to 1: the I-divergence.
 
     Parameters
     ----------
     pred : array
-        Predicted amounts of the K classes along `class_axis`: finite and not negative. Probabilities are such.
+        Predicted amounts of the K classes along `class_axis`: finite and not negative.
+        Probabilities are such.
     target : array
         What was observed, of the shape of `pred`: finite and not negative.
 
     Returns
     -------
     array
-        The reduced loss, in the dtype of `pred`: in nats for probabilities, in nats times their unit for other amounts.
+        The reduced loss, in the dtype of `pred`: in nats for probabilities, in nats times their
+        unit for other amounts.
 
     See Also
     --------
@@ -164,22 +195,26 @@ def generalized_kl_loss(xp: Namespace, axis: Axis, pred: Amount, target: Amount,
 
     .. math:: \ell = \sum_k \left( y_k \log \frac{y_k}{q_k} - y_k + q_k \right).
 
-    Each term is at least 0, and 0 only where the two amounts are equal; where both rows sum to 1 it is the Kullback-Leibler
-    divergence. With :math:`x = (q - y) / y` a term is :math:`y (x - \log(1 + x))`, for which there is a series near
-    :math:`x = 0`: the loss keeps its digits where the rows are nearly the same. Further away the logarithm is taken of the
-    quotient, or, where that overflows, is a difference of two.
+    Each term is at least 0, and 0 only where the two amounts are equal; where both rows sum to 1 it
+    is the Kullback-Leibler divergence. With :math:`x = (q - y) / y` a term is :math:`y (x - \log(1
+    + x))`, for which there is a series near :math:`x = 0`: the loss keeps its digits where the rows
+    are nearly the same. Further away the logarithm is taken of the quotient, or, where that
+    overflows, is a difference of two.
 
-    A target of 0 costs `q`, a prediction of 0 inf, unless the target is 0 as well. The derivative is :math:`(q - y) / q`, the
-    second :math:`y / q^2`. At `q` = 0 these are -inf and inf, and for a target of 0, where the term is `q` itself, 1 and 0.
+    A target of 0 costs `q`, a prediction of 0 inf, unless the target is 0 as well. The derivative
+    is :math:`(q - y) / q`, the second :math:`y / q^2`. At `q` = 0 these are -inf and inf, and for a
+    target of 0, where the term is `q` itself, 1 and 0.
 
-    It is ``scipy.special.kl_div`` with the arguments exchanged, summed over the row. ``optax.generalized_kl_divergence`` takes
-    the logarithm of the predictions.
+    It is ``scipy.special.kl_div`` with the arguments exchanged, summed over the row.
+    ``optax.generalized_kl_divergence`` takes the logarithm of the predictions.
 
     References
     ----------
-    .. [1] I. Csiszár, "Why Least Squares and Maximum Entropy? An Axiomatic Approach to Inference for Linear Inverse Problems",
-       The Annals of Statistics 19, 1991. :doi:`10.1214/aos/1176348385`
-    .. [2] D. D. Lee and H. S. Seung, "Algorithms for Non-negative Matrix Factorization", NIPS 13, 2000.
+    .. [1] I. Csiszár, "Why Least Squares and Maximum Entropy? An Axiomatic Approach to Inference
+       for Linear Inverse Problems", The Annals of Statistics 19, 1991.
+       :doi:`10.1214/aos/1176348385`
+    .. [2] D. D. Lee and H. S. Seung, "Algorithms for Non-negative Matrix Factorization", NIPS 13,
+       2000.
 
     Examples
     --------
@@ -204,7 +239,8 @@ def _(xp: Namespace, axis: Axis, pred: Amount, target: Amount, /) -> Array:
 def _(xp: Namespace, axis: Axis, pred: Amount, target: Amount, /) -> Array:
     pred, target = widened(xp, pred), widened(xp, target)
     gone = pred == 0
-    ratio = xp.sqrt(target) / xp.where(gone, 1.0, pred)  # the root, because parts of the whole may underflow
+    # the root, because parts of the whole may underflow
+    ratio = xp.sqrt(target) / xp.where(gone, 1.0, pred)
     return xp.where(gone & (target > 0), inf, ratio * ratio)
 
 
@@ -233,7 +269,8 @@ def js_divergence_loss(
     Returns
     -------
     array
-        The reduced loss, in the dtype of `pred`, in nats: from 0 to the entropy of `beta`, which is log 2 for 1/2.
+        The reduced loss, in the dtype of `pred`, in nats: from 0 to the entropy of `beta`, which is
+        log 2 for 1/2.
 
     See Also
     --------
@@ -241,26 +278,30 @@ def js_divergence_loss(
     hellinger_loss : Bounded as well, and a distance.
     total_variation_loss : Bounded as well, and linear.
 
-    Notes
-    -----
-    With :math:`q` for the predicted probabilities and the mixture :math:`m = \beta y + (1 - \beta) q` the loss of a row is
+    Notes ----- With :math:`q` for the predicted probabilities and the mixture :math:`m = \beta y +
+    (1 - \beta) q` the loss of a row is
 
-    .. math:: \ell = \beta \sum_k y_k \log \frac{y_k}{m_k} + (1 - \beta) \sum_k q_k \log \frac{q_k}{m_k}.
+    .. math::
 
-    To the first terms :math:`m - y` is added, to the second :math:`m - q`; with their weights these cancel. All terms are then at
-    least 0, and :math:`m - y = (1 - \beta)(q - y)` and :math:`m - q = \beta (y - q)` are known to all digits: the loss keeps its
-    digits where the distributions are nearly the same. Rows need not sum to 1, and no term is infinite.
+        \ell = \beta \sum_k y_k \log \frac{y_k}{m_k} + (1 - \beta) \sum_k q_k \log \frac{q_k}{m_k}.
 
-    The derivative is :math:`(1 - \beta) \log(q / m)`, the second :math:`\beta (1 - \beta) y / (q m)`. For a target of 0 these are
-    :math:`-(1 - \beta) \log(1 - \beta)` and 0, at `q` = 0 too; for any other target they are -inf and inf at `q` = 0, where
-    ``torch.func``, which differentiates the operations, finds a finite number.
+    To the first terms :math:`m - y` is added, to the second :math:`m - q`; with their weights these
+    cancel. All terms are then at least 0, and :math:`m - y = (1 - \beta)(q - y)` and :math:`m - q =
+    \beta (y - q)` are known to all digits: the loss keeps its digits where the distributions are
+    nearly the same. Rows need not sum to 1, and no term is infinite.
 
-    At 1/2 it is the square of ``scipy.spatial.distance.jensenshannon``, which divides rows by their sums.
+    The derivative is :math:`(1 - \beta) \log(q / m)`, the second :math:`\beta (1 - \beta) y / (q
+    m)`. For a target of 0 these are :math:`-(1 - \beta) \log(1 - \beta)` and 0, at `q` = 0 too; for
+    any other target they are -inf and inf at `q` = 0, where ``torch.func``, which differentiates
+    the operations, finds a finite number.
+
+    At 1/2 it is the square of ``scipy.spatial.distance.jensenshannon``, which divides rows by their
+    sums.
 
     References
     ----------
-    .. [1] J. Lin, "Divergence Measures Based on the Shannon Entropy", IEEE Transactions on Information Theory 37, 1991.
-       :doi:`10.1109/18.61115`
+    .. [1] J. Lin, "Divergence Measures Based on the Shannon Entropy", IEEE Transactions on
+       Information Theory 37, 1991. :doi:`10.1109/18.61115`
 
     Examples
     --------
@@ -275,7 +316,9 @@ def js_divergence_loss(
     absent = target == 0
     q, y = xp.where(absent, 1.0, pred), xp.where(absent, 1.0, target)
     mixture, step = beta * y + (1 - beta) * q, q - y
-    terms = beta * surplus(xp, y, mixture, (1 - beta) * step) + (1 - beta) * surplus(xp, q, mixture, -beta * step)
+    terms = beta * surplus(xp, y, mixture, (1 - beta) * step) + (1 - beta) * surplus(
+        xp, q, mixture, -beta * step
+    )
     terms = xp.where(absent, _slope_without_target(beta) * pred, terms)
     return xp.squeeze(row_sum(xp, axis, terms), axis=axis) / scale
 
@@ -285,7 +328,9 @@ def _slope_without_target(beta: float) -> float:
 
 
 @js_divergence_loss.derivative
-def _(xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /, *, beta: Share) -> Array:
+def _(
+    xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /, *, beta: Share
+) -> Array:
     pred, target = enlarged(xp, pred, target)
     absent = target == 0
     q, y = xp.where(absent, 1.0, pred), xp.where(absent, 1.0, target)
@@ -298,11 +343,14 @@ def _(xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /, *,
 
 
 @js_divergence_loss.second_derivative
-def _(xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /, *, beta: Share) -> Array:
+def _(
+    xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /, *, beta: Share
+) -> Array:
     scale = unit_of(xp)
     pred, target = widened(xp, pred), widened(xp, target)
     gone = pred == 0
-    q, root = xp.where(gone, 1.0, pred), xp.sqrt(target)  # the root, because parts of the whole may underflow
+    # the root, because parts of the whole may underflow
+    q, root = xp.where(gone, 1.0, pred), xp.sqrt(target)
     mixture = beta * (scale * target) + (1 - beta) * (scale * q)
     second = (beta * (1 - beta) * root / q) * (scale * root / mixture)
     return xp.where(gone & (target > 0), inf, second)

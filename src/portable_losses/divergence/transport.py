@@ -16,7 +16,12 @@ __all__ = ["sinkhorn_loss"]
 
 Mass = Annotated[
     Array,
-    Domain("masses, not negative", safe=1.0, interval=Interval(ge=0.0), hint="logits become masses by `special.softmax`"),
+    Domain(
+        "masses, not negative",
+        safe=1.0,
+        interval=Interval(ge=0.0),
+        hint="logits become masses by `special.softmax`",
+    ),
 ]
 
 
@@ -38,17 +43,19 @@ def sinkhorn_loss(
     Parameters
     ----------
     pred : array
-        Predicted masses of the K classes along `class_axis`: not negative. Each row is divided by its sum.
+        Predicted masses of the K classes along `class_axis`: not negative. Each row is divided by
+        its sum.
     target : array
         Masses of the shape of `pred`: not negative. Each row is divided by its sum.
     cost : array of shape (K, K), optional
-        The price of moving one unit from class i of `pred` to class j of `target`: real numbers, the same for all rows. By
-        default it is :math:`|i - j|`, that of `wasserstein_loss`.
+        The price of moving one unit from class i of `pred` to class j of `target`: real numbers,
+        the same for all rows. By default it is :math:`|i - j|`, that of `wasserstein_loss`.
     epsilon : float, default 1.0
         The weight of the penalty, in units of `cost`: above 0.
     iterations : int, default 100
-        How often the marginals are matched, at least once. A hundred are enough where `epsilon` is a tenth of the largest cost;
-        with a thirtieth they leave a relative error of 1e-3, and smaller ones need more.
+        How often the marginals are matched, at least once. A hundred are enough where `epsilon` is
+        a tenth of the largest cost; with a thirtieth they leave a relative error of 1e-3, and
+        smaller ones need more.
 
     Returns
     -------
@@ -63,30 +70,36 @@ def sinkhorn_loss(
     -----
     With the distributions p and q that the masses are divided into, the loss of a row is
 
-    .. math:: \ell = \min_P \sum_{ij} P_{ij} C_{ij} + \varepsilon \sum_{ij} P_{ij} \log \frac{P_{ij}}{p_i q_j}
+    .. math::
 
-    over all plans P with the row sums p and the column sums q. It is computed as the value of the dual problem [1]_,
-    :math:`\sum_i f_i p_i + \sum_j g_j q_j`, whose potentials are found in turn, in the log domain,
+        \ell = \min_P \sum_{ij} P_{ij} C_{ij} + \varepsilon \sum_{ij} P_{ij} \log \frac{P_{ij}}{p_i q_j}
+
+    over all plans P with the row sums p and the column sums q. It is computed as the value of the
+    dual problem [1]_, :math:`\sum_i f_i p_i + \sum_j g_j q_j`, whose potentials are found in turn,
+    in the log domain,
 
     .. math:: f_i = -\varepsilon \log \sum_j q_j \exp \frac{g_j - C_{ij}}{\varepsilon}, \quad
         g_j = -\varepsilon \log \sum_i p_i \exp \frac{f_i - C_{ij}}{\varepsilon},
 
-    so that no small `epsilon` underflows. Before it has converged the value is too small, never too large. With `epsilon` large
-    the loss goes to that of independent p and q, with `epsilon` small to that without a penalty.
+    so that no small `epsilon` underflows. Before it has converged the value is too small, never too
+    large. With `epsilon` large the loss goes to that of independent p and q, with `epsilon` small
+    to that without a penalty.
 
-    The derivative with respect to p is the potential f: at the solution what changes f and g changes the value by nothing.
-    Divided masses have no derivative in their own direction, so that of `pred` is :math:`(f_i - \sum_k p_k f_k) / \sum_k
-    \mathrm{pred}_k`. There is no second derivative. A row without any mass is NaN.
+    The derivative with respect to p is the potential f: at the solution what changes f and g
+    changes the value by nothing. Divided masses have no derivative in their own direction, so that
+    of `pred` is :math:`(f_i - \sum_k p_k f_k) / \sum_k \mathrm{pred}_k`. There is no second
+    derivative. A row without any mass is NaN.
 
-    The penalty is that of ``ot.solve(C, p, q, reg=epsilon, reg_type="KL")`` of POT, and the loss its ``value``. With the
-    entropy alone as a penalty, as in ``ot.sinkhorn2``, the plan is the same; that function gives :math:`\sum P C` of it.
+    The penalty is that of ``ot.solve(C, p, q, reg=epsilon, reg_type="KL")`` of POT, and the loss
+    its ``value``. With the entropy alone as a penalty, as in ``ot.sinkhorn2``, the plan is the
+    same; that function gives :math:`\sum P C` of it.
 
     References
     ----------
-    .. [1] M. Cuturi, "Sinkhorn Distances: Lightspeed Computation of Optimal Transport", NeurIPS, 2013.
-       :doi:`10.48550/arXiv.1306.0895`
-    .. [2] G. Peyré and M. Cuturi, "Computational Optimal Transport", Foundations and Trends in Machine Learning 11, 2019.
-       :doi:`10.1561/2200000073`
+    .. [1] M. Cuturi, "Sinkhorn Distances: Lightspeed Computation of Optimal Transport", NeurIPS,
+       2013. :doi:`10.48550/arXiv.1306.0895`
+    .. [2] G. Peyré and M. Cuturi, "Computational Optimal Transport", Foundations and Trends in
+       Machine Learning 11, 2019. :doi:`10.1561/2200000073`
 
     Examples
     --------
@@ -103,7 +116,15 @@ def sinkhorn_loss(
 
 @sinkhorn_loss.derivative
 def _(
-    xp: Namespace, axis: Axis, pred: Mass, target: Mass, /, cost: SharedReal | None, *, epsilon: Positive, iterations: int
+    xp: Namespace,
+    axis: Axis,
+    pred: Mass,
+    target: Mass,
+    /,
+    cost: SharedReal | None,
+    *,
+    epsilon: Positive,
+    iterations: int,
 ) -> Array:
     found = _potentials(xp, axis, pred, target, cost, epsilon, iterations)
     # What the row sums of the plan are off before it has converged: nothing after that.
@@ -131,7 +152,13 @@ class _Solution(NamedTuple):
 
 
 def _potentials(
-    xp: Namespace, axis: Axis, pred: Array, target: Array, cost: Array | None, epsilon: float, iterations: int
+    xp: Namespace,
+    axis: Axis,
+    pred: Array,
+    target: Array,
+    cost: Array | None,
+    epsilon: float,
+    iterations: int,
 ) -> _Solution:
     pred, target = (widened(xp, xp.moveaxis(x, axis, -1)) for x in (pred, target))
     mass = xp.sum(pred, axis=-1, keepdims=True)
@@ -140,20 +167,25 @@ def _potentials(
     price = (xp.abs(places[:, None] - places) if cost is None else widened(xp, cost)) / epsilon
     turned = xp.matrix_transpose(price)
 
-    def step(carried: tuple[Array, ...], _: tuple[Array, ...]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    def step(
+        carried: tuple[Array, ...], _: tuple[Array, ...]
+    ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         first = -_log_sums(xp, target, carried[1], price)
         return (first, -_log_sums(xp, pred, first, turned)), ()
 
     none = xp.zeros_like(pred)
-    (first, second), _ = scan(xp, step, (none, none), (xp.arange(iterations, device=device_of(pred)),))
+    (first, second), _ = scan(
+        xp, step, (none, none), (xp.arange(iterations, device=device_of(pred)),)
+    )
     return _Solution(pred, target, mass, first, second, price)
 
 
 def _log_sums(xp: Namespace, weight: Array, potential: Array, price: Array) -> Array:
-    """Give log(sum(weight * exp(potential - price))) for each row of the price.
+    """Return log(sum(weight * exp(potential - price))) for each row of the price.
 
-    What has no weight has no say in the largest. It may exceed that, but at the solution by no more than the logarithm of a mass
-    on the other side: so its exponential, which the derivative with respect to the weight is, is finite.
+    What has no weight has no say in the largest. It may exceed that, but at the solution by no more
+    than the logarithm of a mass on the other side: so its exponential, which the derivative with
+    respect to the weight is, is finite.
     """
     weight, exponent = weight[..., None, :], potential[..., None, :] - price
     top = xp.max(xp.where(weight > 0, exponent, -inf), axis=-1, keepdims=True)

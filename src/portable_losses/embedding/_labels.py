@@ -22,17 +22,17 @@ class Pairs(NamedTuple):
     """1 for a vector and itself, otherwise 0."""
 
     def slope(self, xp: Namespace, weight: Array) -> Array:
-        """Give the derivative by that with respect to the cosines: each vector is on both sides."""
+        """Return the derivative by that with respect to the cosines: each vector is on both sides."""
         return self.rows.slope(xp, weight + xp.matrix_transpose(weight))
 
     def bend(self, xp: Namespace, weight: Array, curvature: Array, alone: Array) -> Array:
-        """Give the second derivative by the curvature of a vector's own row, and by the second derivatives of other rows."""
+        """Return the second derivative by the curvature of a vector's own row, and by the second derivatives of other rows."""
         curvature = curvature + self.rows.spread(xp, xp.matrix_transpose(alone))
         return self.rows.bend(xp, weight + xp.matrix_transpose(weight), curvature)
 
 
 def labelled_pairs(xp: Namespace, embedding: Array, labels: Array) -> Pairs:
-    """Give the pairs of a set of vectors with labels; on NumPy float32 is evaluated in float64."""
+    """Return the pairs of a set of vectors with labels; on NumPy float32 is evaluated in float64."""
     found = rows_of_one(xp, embedding)
     alike, themselves = labels[..., :, None] == labels[..., None, :], diagonal(xp, found.cosine)
     masks = (alike & ~themselves, ~alike, themselves)
@@ -40,11 +40,11 @@ def labelled_pairs(xp: Namespace, embedding: Array, labels: Array) -> Pairs:
 
 
 def softmax_of(xp: Namespace, exponent: Array, some: Array, width: float) -> Exponentials:
-    """Give the parts of a softmax over some of the pairs of each vector; exponents differ by no more than `width`."""
+    """Return the parts of a softmax over some of the pairs of each vector; exponents differ by no more than `width`."""
     return exponentials(xp, -1, exponent + (1 - some) * (OUT - width))
 
 
 def count(xp: Namespace, x: Array) -> Array:
-    """Give the number of what is counted, 1 if there is nothing."""
+    """Return the number of what is counted, 1 if there is nothing."""
     number = xp.sum(x, axis=(-2, -1), keepdims=True)
     return xp.where(number == 0, 1.0, number)

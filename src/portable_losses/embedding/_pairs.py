@@ -1,6 +1,7 @@
 """The cosines of all pairs of two sets of vectors, and derivatives of what is a function of them.
 
-Vectors are the rows of matrices; a matrix of all pairs is the largest temporary, and there is none with a vector for each pair.
+Vectors are the rows of matrices; a matrix of all pairs is the largest temporary, and there is none
+with a vector for each pair.
 """
 
 from typing import NamedTuple
@@ -30,12 +31,12 @@ class Rows(NamedTuple):
         return Rows(self.right, self.left, xp.matrix_transpose(self.cosine))
 
     def slope(self, xp: Namespace, weight: Array) -> Array:
-        """Give the derivative of sum(weight * cosine) with respect to the first vectors."""
+        """Return the derivative of sum(weight * cosine) with respect to the first vectors."""
         pull = xp.matmul(weight, self.right.unit)
         return self.left.per_length(xp, pull - self.left.unit * _dot(xp, self.left.unit, pull))
 
     def bend(self, xp: Namespace, weight: Array, curvature: Array) -> Array:
-        """Give the diagonal of the second derivative, of the slopes of a function and its curvature along the entries."""
+        """Return the diagonal of the second derivative, of the slopes of a function and its curvature along the entries."""
         unit = self.left.unit
         pull = xp.matmul(weight, self.right.unit)
         along = _dot(xp, unit, pull)
@@ -43,11 +44,11 @@ class Rows(NamedTuple):
         return self.left.per_length(xp, self.left.per_length(xp, curvature - turned))
 
     def shift(self, xp: Namespace, weight: Array) -> Array:
-        """Give the weighted sum of the rates at which cosines change with an entry of a vector, times its length."""
+        """Return the weighted sum of the rates at which cosines change with an entry of a vector, times its length."""
         return xp.matmul(weight, self.right.unit) - self.left.unit * total(xp, weight * self.cosine)
 
     def spread(self, xp: Namespace, weight: Array) -> Array:
-        """Give that of the squares of the rates."""
+        """Return that of the squares of the rates."""
         unit, cosine = self.left.unit, self.cosine
         squares = xp.matmul(weight, self.right.unit * self.right.unit)
         mixed = xp.matmul(weight * cosine, self.right.unit)
@@ -55,19 +56,19 @@ class Rows(NamedTuple):
 
 
 def rows(xp: Namespace, left: Array, right: Array) -> Rows:
-    """Give the cosines of all pairs; on NumPy float32 is evaluated in float64."""
+    """Return the cosines of all pairs; on NumPy float32 is evaluated in float64."""
     one, other = (direction(xp, -1, widened(xp, x)) for x in (left, right))
     return Rows(one, other, xp.matmul(one.unit, xp.matrix_transpose(other.unit)))
 
 
 def rows_of_one(xp: Namespace, embedding: Array) -> Rows:
-    """Give the cosines of all pairs of one set."""
+    """Return the cosines of all pairs of one set."""
     one = direction(xp, -1, widened(xp, embedding))
     return Rows(one, one, xp.matmul(one.unit, xp.matrix_transpose(one.unit)))
 
 
 def diagonal(xp: Namespace, matrix: Array) -> Array:
-    """Say of which pairs the two have one number."""
+    """Return of which pairs the two have one number."""
     return places(xp, -1, matrix) == places(xp, -2, matrix)
 
 
@@ -76,5 +77,5 @@ def _dot(xp: Namespace, left: Array, right: Array) -> Array:
 
 
 def total(xp: Namespace, x: Array) -> Array:
-    """Give the sums of the rows of a matrix."""
+    """Return the sums of the rows of a matrix."""
     return xp.sum(x, axis=-1, keepdims=True)

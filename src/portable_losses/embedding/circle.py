@@ -35,11 +35,14 @@ def circle_loss(
     embedding : array
         A set of n vectors along `sample_axis`, with entries along `feature_axis`: real numbers.
     labels : array
-        Integers of the shape of `embedding` without the feature axis: vectors with one label belong together. Any integers do.
+        Integers of the shape of `embedding` without the feature axis: vectors with one label belong
+        together. Any integers do.
     margin : float, default 0.4
-        What is left to be desired, in [-1, 1]: the boundary between the pairs is a circle with this radius times the root of 2.
+        What is left to be desired, in [-1, 1]: the boundary between the pairs is a circle with this
+        radius times the root of 2.
     gamma : float, default 80
-        What exponents are multiplied by: positive. The higher it is, the more the hardest pairs count.
+        What exponents are multiplied by: positive. The higher it is, the more the hardest pairs
+        count.
 
     Returns
     -------
@@ -51,31 +54,33 @@ def circle_loss(
     ntxent_loss : A positive is compared with negatives, whatever the cosines are.
     supcon_loss : A positive is compared with all other vectors.
 
-    Notes
-    -----
-    With the cosine :math:`c_{ij}` of vectors i and j, the margin m, and the others with and without the label of vector i,
-    :math:`P_i` and :math:`N_i`, the loss of a set is the mean, over the vectors that have both, of
+    Notes ----- With the cosine :math:`c_{ij}` of vectors i and j, the margin m, and the others with
+    and without the label of vector i, :math:`P_i` and :math:`N_i`, the loss of a set is the mean,
+    over the vectors that have both, of
 
     .. math:: \ell_i = \mathrm{softplus} \Bigl( \log \sum_{j \in N_i} e^{\gamma h(c_{ij})}
        + \log \sum_{p \in P_i} e^{\gamma h(1 - c_{ip})} \Bigr),
        \quad h(x) = \max(0, x + m) (x - m).
 
-    A set without such a vector has a loss of 0 and a gradient of 0. The zero vector has a cosine of 0 with every other, and its
-    gradient is 0. A vector with an infinite entry makes the loss NaN. The largest temporaries hold n x n numbers.
+    A set without such a vector has a loss of 0 and a gradient of 0. The zero vector has a cosine of
+    0 with every other, and its gradient is 0. A vector with an infinite entry makes the loss NaN.
+    The largest temporaries hold n x n numbers.
 
-    Gradients are the derivative of this value: that of h is :math:`2 x`, and 0 up to :math:`-m`. In the paper, and in
-    pytorch-metric-learning and Keras, the weight :math:`\max(0, x + m)` is a constant to the gradient, which so belongs to no
-    function of the embedding: there :math:`x + m` stands for :math:`2 x`, and a negative with a cosine between
-    :math:`-m` and 0 is pushed further away, where here it is drawn to a right angle. Where nothing more is to be gained, at a
-    cosine of 0 of the negatives and 1 of the positives, the derivative vanishes.
+    Gradients are the derivative of this value: that of h is :math:`2 x`, and 0 up to :math:`-m`. In
+    the paper, and in pytorch-metric-learning and Keras, the weight :math:`\max(0, x + m)` is a
+    constant to the gradient, which so belongs to no function of the embedding: there :math:`x + m`
+    stands for :math:`2 x`, and a negative with a cosine between :math:`-m` and 0 is pushed further
+    away, where here it is drawn to a right angle. Where nothing more is to be gained, at a cosine
+    of 0 of the negatives and 1 of the positives, the derivative vanishes.
 
-    The value is that of pytorch-metric-learning, which leaves vectors out of the mean whose loss has rounded to 0. The defaults
-    are those of the two packages, and the paper's for the retrieval of images; for faces it has 0.25 and 256.
+    The value is that of pytorch-metric-learning, which leaves vectors out of the mean whose loss
+    has rounded to 0. The defaults are those of the two packages, and the paper's for the retrieval
+    of images; for faces it has 0.25 and 256.
 
     References
     ----------
-    .. [1] Y. Sun et al., "Circle Loss: A Unified Perspective of Pair Similarity Optimization", CVPR 2020.
-       :doi:`10.1109/CVPR42600.2020.00643`
+    .. [1] Y. Sun et al., "Circle Loss: A Unified Perspective of Pair Similarity Optimization", CVPR
+       2020. :doi:`10.1109/CVPR42600.2020.00643`
 
     Examples
     --------
@@ -99,15 +104,15 @@ class Exponent(NamedTuple):
     """The second derivatives."""
 
     def log_sum(self, xp: Namespace) -> Array:
-        """Give the logarithm of the sum of the exponentials."""
+        """Return the logarithm of the sum of the exponentials."""
         return self.softmax.top + xp.log1p(self.softmax.rest)
 
     def weight(self) -> Array:
-        """Give its derivative with respect to the cosines."""
+        """Return its derivative with respect to the cosines."""
         return self.softmax.share() * self.slope
 
     def curvature(self) -> Array:
-        """Give that of the sum, divided by the sum."""
+        """Return that of the sum, divided by the sum."""
         return self.softmax.share() * (self.slope * self.slope + self.bend)
 
 
@@ -123,31 +128,48 @@ class Circles(NamedTuple):
     """How much a vector counts: 0 if it has no positives, or no negatives."""
 
     def sigmoid(self, xp: Namespace) -> tuple[Array, Array]:
-        """Give the derivative of the softplus, and 1 minus it."""
+        """Return the derivative of the softplus, and 1 minus it."""
         decay = xp.exp(-xp.abs(self.ahead))
         large, small = 1 / (1 + decay), decay / (1 + decay)
         return xp.where(self.ahead > 0, large, small), xp.where(self.ahead > 0, small, large)
 
     def weight(self, xp: Namespace) -> Array:
-        """Give the derivative with respect to the cosines."""
-        return self.importance * self.sigmoid(xp)[0] * (self.positive.weight() + self.negative.weight())
+        """Return the derivative with respect to the cosines."""
+        return (
+            self.importance
+            * self.sigmoid(xp)[0]
+            * (self.positive.weight() + self.negative.weight())
+        )
 
 
-def _exponent(xp: Namespace, cosine: Array, some: Array, margin: float, gamma: float, sign: float) -> Exponent:
-    """Give gamma * h(x), where x is the cosine or, with the sign -1, what it lacks to 1."""
+def _exponent(
+    xp: Namespace, cosine: Array, some: Array, margin: float, gamma: float, sign: float
+) -> Exponent:
+    """Return gamma * h(x), where x is the cosine or, with the sign -1, what it lacks to 1."""
     x = cosine if sign > 0 else 1 - cosine
     flat = x <= -margin
     height = xp.where(flat, 0.0, gamma * (x + margin) * (x - margin))
-    slope, bend = xp.where(flat, 0.0, 2 * sign * gamma * x), xp.where(flat, 0.0, 2 * gamma * xp.ones_like(x))
+    slope, bend = (
+        xp.where(flat, 0.0, 2 * sign * gamma * x),
+        xp.where(flat, 0.0, 2 * gamma * xp.ones_like(x)),
+    )
     return Exponent(softmax_of(xp, height, some, 8 * gamma), slope, bend)
 
 
-def _circles(xp: Namespace, embedding: Array, labels: Array, margin: float, gamma: float) -> Circles:
+def _circles(
+    xp: Namespace, embedding: Array, labels: Array, margin: float, gamma: float
+) -> Circles:
     pairs = labelled_pairs(xp, embedding, labels)
     positive = _exponent(xp, pairs.rows.cosine, pairs.same, margin, gamma, -1.0)
     negative = _exponent(xp, pairs.rows.cosine, pairs.other, margin, gamma, 1.0)
     both = xp.astype((total(xp, pairs.same) > 0) & (total(xp, pairs.other) > 0), pairs.same.dtype)
-    return Circles(pairs, positive, negative, positive.log_sum(xp) + negative.log_sum(xp), both / count(xp, both))
+    return Circles(
+        pairs,
+        positive,
+        negative,
+        positive.log_sum(xp) + negative.log_sum(xp),
+        both / count(xp, both),
+    )
 
 
 def _circle(xp: Namespace, found: Circles) -> Array:
@@ -157,20 +179,42 @@ def _circle(xp: Namespace, found: Circles) -> Array:
 
 
 @circle_loss.value_and_derivative
-def _(xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, margin: Margin, gamma: Positive) -> tuple[Array, Array]:
+def _(
+    xp: Namespace,
+    axis: Axis,
+    embedding: Real,
+    labels: Labels,
+    /,
+    *,
+    margin: Margin,
+    gamma: Positive,
+) -> tuple[Array, Array]:
     found = _circles(xp, embedding, labels, margin, gamma)
     return _circle(xp, found), found.pairs.slope(xp, found.weight(xp))
 
 
 @circle_loss.second_derivative
-def _(xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, margin: Margin, gamma: Positive) -> Array:
+def _(
+    xp: Namespace,
+    axis: Axis,
+    embedding: Real,
+    labels: Labels,
+    /,
+    *,
+    margin: Margin,
+    gamma: Positive,
+) -> Array:
     found = _circles(xp, embedding, labels, margin, gamma)
     yes, no = found.sigmoid(xp)
     rows, weights = found.pairs.rows, (found.positive.weight(), found.negative.weight())
     both = weights[0] + weights[1]
     # The logarithms of two sums have the curvature of the sums, less the squares of their slopes.
     bent = found.positive.curvature() + found.negative.curvature()
-    along = no * rows.shift(xp, both) ** 2 + rows.spread(xp, bent) - sum(rows.shift(xp, weight) ** 2 for weight in weights)
+    along = (
+        no * rows.shift(xp, both) ** 2
+        + rows.spread(xp, bent)
+        - sum(rows.shift(xp, weight) ** 2 for weight in weights)
+    )
     alone = no * both**2 + bent - sum(weight**2 for weight in weights)
     scale = found.importance * yes
     return found.pairs.bend(xp, found.weight(xp), scale * along, scale * alone)

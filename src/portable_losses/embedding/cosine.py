@@ -12,7 +12,9 @@ __all__ = ["cosine_distance_loss", "cosine_embedding_loss"]
 
 
 @loss("(feature),(feature)->()")
-def cosine_distance_loss(xp: Namespace, axis: Axis, pred: Real, target: Real, /, **options: Unpack[FeatureOptions]) -> Array:
+def cosine_distance_loss(
+    xp: Namespace, axis: Axis, pred: Real, target: Real, /, **options: Unpack[FeatureOptions]
+) -> Array:
     r"""Cosine distance: 1 minus the cosine of the angle between two vectors.
 
     Parameters
@@ -25,7 +27,8 @@ def cosine_distance_loss(xp: Namespace, axis: Axis, pred: Real, target: Real, /,
     Returns
     -------
     array
-        The reduced loss, in the dtype of `pred`, without a unit: 0 for one direction, 1 for a right angle, 2 for opposite ones.
+        The reduced loss, in the dtype of `pred`, without a unit: 0 for one direction, 1 for a right
+        angle, 2 for opposite ones.
 
     See Also
     --------
@@ -38,21 +41,24 @@ def cosine_distance_loss(xp: Namespace, axis: Axis, pred: Real, target: Real, /,
 
     .. math:: \ell = 1 - \hat p \cdot \hat y = \tfrac{1}{2} |\hat p - \hat y|^2,
 
-    of which the second form is computed: the loss of equal vectors is 0, and small ones keep digits that the first form rounds
-    away. Vectors are divided by a power of 2 near their largest entry first, so that no square overflows or underflows; their
-    lengths do not matter otherwise. The zero vector has a similarity of 0 with every other: a loss of 1, and a gradient of 0. A
-    vector with an infinite entry has no direction, and its loss is NaN.
+    of which the second form is computed: the loss of equal vectors is 0, and small ones keep digits
+    that the first form rounds away. Vectors are divided by a power of 2 near their largest entry
+    first, so that no square overflows or underflows; their lengths do not matter otherwise. The
+    zero vector has a similarity of 0 with every other: a loss of 1, and a gradient of 0. A vector
+    with an infinite entry has no direction, and its loss is NaN.
 
-    The derivative with respect to `p` is :math:`(\cos \hat p - \hat y) / |p|`, at right angles to `p`, the second derivative is
-    :math:`(2 \hat p_k (\hat y_k - \cos \hat p_k) + \cos (1 - \hat p_k^2)) / |p|^2`. Both grow as `p` becomes short.
+    The derivative with respect to `p` is :math:`(\cos \hat p - \hat y) / |p|`, at right angles to
+    `p`, the second derivative is :math:`(2 \hat p_k (\hat y_k - \cos \hat p_k) + \cos (1 - \hat
+    p_k^2)) / |p|^2`. Both grow as `p` becomes short.
 
-    optax has the same loss; its zero vectors give NaN, and with an `epsilon` short vectors are far from themselves. Keras'
-    cosine similarity is minus the cosine, that of MLX plus the cosine. torch has the similarity alone, along axis 1.
+    optax has the same loss; its zero vectors give NaN, and with an `epsilon` short vectors are far
+    from themselves. Keras' cosine similarity is minus the cosine, that of MLX plus the cosine.
+    torch has the similarity alone, along axis 1.
 
     References
     ----------
-    .. [1] G. Salton, A. Wong and C. S. Yang, "A Vector Space Model for Automatic Indexing", Communications of the ACM 18, 1975.
-       :doi:`10.1145/361219.361220`
+    .. [1] G. Salton, A. Wong and C. S. Yang, "A Vector Space Model for Automatic Indexing",
+       Communications of the ACM 18, 1975. :doi:`10.1145/361219.361220`
 
     Examples
     --------
@@ -97,7 +103,8 @@ def cosine_embedding_loss(
     right : array
         The second vectors, in the shape of `left`: real numbers.
     target : array or number
-        Of the shape of `left` without the feature axis: +1 for a pair that belongs together, -1 for one that does not.
+        Of the shape of `left` without the feature axis: +1 for a pair that belongs together, -1 for
+        one that does not.
     margin : float, default 0
         The cosine up to which a pair that does not belong together costs nothing: from -1 to 1.
 
@@ -117,13 +124,14 @@ def cosine_embedding_loss(
 
     .. math:: \ell = \begin{cases} 1 - c & y = +1 \\ \max(0, c - m) & y = -1, \end{cases}
 
-    where the first is computed as in `cosine_distance_loss`, without the cancellation. The zero vector has a cosine of 0 with
-    every other, and its gradient is 0. At the margin, and below it, the gradient is 0. The derivatives are those of the cosine:
-    with respect to `left` :math:`(\hat b - c\, \hat a) / |a|`, and the second
-    :math:`-(2 \hat a_k (\hat b_k - c\, \hat a_k) + c (1 - \hat a_k^2)) / |a|^2`.
+    where the first is computed as in `cosine_distance_loss`, without the cancellation. The zero
+    vector has a cosine of 0 with every other, and its gradient is 0. At the margin, and below it,
+    the gradient is 0. The derivatives are those of the cosine: with respect to `left` :math:`(\hat
+    b - c\, \hat a) / |a|`, and the second :math:`-(2 \hat a_k (\hat b_k - c\, \hat a_k) + c (1 -
+    \hat a_k^2)) / |a|^2`.
 
-    torch has the same loss, but for an epsilon of its own: two equal vectors of length 1e-5 cost 0.0099 there. A target other
-    than -1 and +1 is NaN where it is not refused, and 0 in torch.
+    torch has the same loss, but for an epsilon of its own: two equal vectors of length 1e-5 cost
+    0.0099 there. A target other than -1 and +1 is NaN where it is not refused, and 0 in torch.
 
     References
     ----------
@@ -146,19 +154,25 @@ def _value(xp: Namespace, axis: Axis, found: Angle, target: Array, margin: float
     return xp.squeeze(by_sign(xp, along(axis, target), found.gap, above), axis=axis)
 
 
-def _signed(xp: Namespace, axis: Axis, found: Angle, target: Array, margin: float, x: Array) -> Array:
-    """Give what a derivative of the cosine is multiplied by to be one of the loss."""
+def _signed(
+    xp: Namespace, axis: Axis, found: Angle, target: Array, margin: float, x: Array
+) -> Array:
+    """Return what a derivative of the cosine is multiplied by to be one of the loss."""
     return by_sign(xp, along(axis, target), -x, xp.where(found.cosine <= margin, 0.0, x))
 
 
 @cosine_embedding_loss.value_and_derivative
-def _(xp: Namespace, axis: Axis, left: Real, right: Real, target: Sign, /, *, margin: float) -> tuple[Array, tuple[Array, ...]]:
+def _(
+    xp: Namespace, axis: Axis, left: Real, right: Real, target: Sign, /, *, margin: float
+) -> tuple[Array, tuple[Array, ...]]:
     found = angle(xp, axis, left, right)
     slopes = tuple(_signed(xp, axis, found, target, margin, x) for x in found.slopes(xp))
     return _value(xp, axis, found, target, margin), slopes
 
 
 @cosine_embedding_loss.second_derivative
-def _(xp: Namespace, axis: Axis, left: Real, right: Real, target: Sign, /, *, margin: float) -> tuple[Array, ...]:
+def _(
+    xp: Namespace, axis: Axis, left: Real, right: Real, target: Sign, /, *, margin: float
+) -> tuple[Array, ...]:
     found = angle(xp, axis, left, right)
     return tuple(_signed(xp, axis, found, target, margin, x) for x in found.bends(xp))

@@ -33,7 +33,8 @@ def contrastive_loss(
     right : array
         The second vectors, in the shape of `left`: real numbers.
     target : array or number
-        Of the shape of `left` without the feature axis: +1 for a pair that belongs together, -1 for one that does not.
+        Of the shape of `left` without the feature axis: +1 for a pair that belongs together, -1 for
+        one that does not.
     margin : float, default 1
         The distance from which a pair that does not belong together costs nothing: positive.
 
@@ -52,20 +53,23 @@ def contrastive_loss(
     -----
     With the Euclidean distance :math:`D = |a - b|` the loss of a pair is
 
-    .. math:: \ell = \begin{cases} \frac{1}{2} D^2 & y = +1 \\ \frac{1}{2} \max(0, m - D)^2 & y = -1. \end{cases}
+    .. math::
 
-    The derivative with respect to `left` is :math:`r = a - b` for +1 and :math:`-(m - D)\, r / D` for -1, that with respect to
-    `right` its negative. The second derivative, with respect to either, is 1 for +1 and
-    :math:`1 - (m / D) (1 - r_k^2 / D^2)` for -1 inside the margin. Where two vectors that do not belong together coincide, no
-    direction is better than another: both derivatives are 0 there. A vector with an infinite entry has no gradient: NaN.
+        \ell = \begin{cases} \frac{1}{2} D^2 & y = +1 \\ \frac{1}{2} \max(0, m - D)^2 & y = -1. \end{cases}
 
-    The paper counts the other way: there 1 says that a pair does not belong together. Some packages leave out the factor one
-    half, and pytorch-metric-learning the squares.
+    The derivative with respect to `left` is :math:`r = a - b` for +1 and :math:`-(m - D)\, r / D`
+    for -1, that with respect to `right` its negative. The second derivative, with respect to
+    either, is 1 for +1 and :math:`1 - (m / D) (1 - r_k^2 / D^2)` for -1 inside the margin. Where
+    two vectors that do not belong together coincide, no direction is better than another: both
+    derivatives are 0 there. A vector with an infinite entry has no gradient: NaN.
+
+    The paper counts the other way: there 1 says that a pair does not belong together. Some packages
+    leave out the factor one half, and pytorch-metric-learning the squares.
 
     References
     ----------
-    .. [1] R. Hadsell, S. Chopra and Y. LeCun, "Dimensionality Reduction by Learning an Invariant Mapping", CVPR 2006.
-       :doi:`10.1109/CVPR.2006.100`
+    .. [1] R. Hadsell, S. Chopra and Y. LeCun, "Dimensionality Reduction by Learning an Invariant
+       Mapping", CVPR 2006. :doi:`10.1109/CVPR.2006.100`
 
     Examples
     --------
@@ -98,11 +102,15 @@ def _(
 
 
 @contrastive_loss.second_derivative
-def _(xp: Namespace, axis: Axis, left: Real, right: Real, target: Sign, /, *, margin: Positive) -> tuple[Array, Array]:
+def _(
+    xp: Namespace, axis: Axis, left: Real, right: Real, target: Sign, /, *, margin: Positive
+) -> tuple[Array, Array]:
     found = direction(xp, axis, widened(xp, left) - widened(xp, right))
     across = (1 - found.unit) * (1 + found.unit)
     inside = xp.where(found.length >= margin, 0.0, 1 - margin * found.per_length(xp, across))
-    bend = by_sign(xp, along(axis, target), xp.ones_like(across), xp.where(found.absent, 0.0, inside))
+    bend = by_sign(
+        xp, along(axis, target), xp.ones_like(across), xp.where(found.absent, 0.0, inside)
+    )
     return bend, bend
 
 
@@ -135,7 +143,8 @@ def triplet_margin_loss(
     p : float, default 2
         The norm of the distances, from 1: 2 is Euclid's, 1 that of Manhattan.
     swap : bool, default False
-        Whether the negative's distance from the positive counts where it is smaller than that from the anchor.
+        Whether the negative's distance from the positive counts where it is smaller than that from
+        the anchor.
 
     Returns
     -------
@@ -153,22 +162,25 @@ def triplet_margin_loss(
 
     .. math:: \ell = \max(0, D(a, p) - D(a, n) + m),
 
-    with :math:`\min(D(a, n), D(p, n))` in place of :math:`D(a, n)` if `swap`. Distances are exact: nothing is added to them or
-    to the differences, which are divided by a power of 2 so that powers neither overflow nor underflow.
+    with :math:`\min(D(a, n), D(p, n))` in place of :math:`D(a, n)` if `swap`. Distances are exact:
+    nothing is added to them or to the differences, which are divided by a power of 2 so that powers
+    neither overflow nor underflow.
 
-    The derivative of a distance with respect to its first vector is :math:`u_k = \mathrm{sign}(r_k) (|r_k| / D)^{p - 1}`, and
-    the second :math:`(p - 1) (|r_k| / D)^{p - 2} (1 - (|r_k| / D)^p) / D`, inf for `p` below 2 where :math:`r_k` is 0. Where
-    two vectors coincide both are 0. Where the loss is 0, at the margin too, so are its derivatives. Of two equal distances the
-    anchor's counts. A vector with an infinite entry has no gradient: NaN.
+    The derivative of a distance with respect to its first vector is :math:`u_k = \mathrm{sign}(r_k)
+    (|r_k| / D)^{p - 1}`, and the second :math:`(p - 1) (|r_k| / D)^{p - 2} (1 - (|r_k| / D)^p) /
+    D`, inf for `p` below 2 where :math:`r_k` is 0. Where two vectors coincide both are 0. Where the
+    loss is 0, at the margin too, so are its derivatives. Of two equal distances the anchor's
+    counts. A vector with an infinite entry has no gradient: NaN.
 
-    torch adds its `eps` to each difference, optax and MLX theirs under the root, so that the distance of equal vectors is not 0;
-    optax takes no absolute values where `p` is not 2. torch refuses a margin of 0. pytorch-metric-learning builds
-    triplets of labels, and has a margin of 0.05.
+    torch adds its `eps` to each difference, optax and MLX theirs under the root, so that the
+    distance of equal vectors is not 0; optax takes no absolute values where `p` is not 2. torch
+    refuses a margin of 0. pytorch-metric-learning builds triplets of labels, and has a margin of
+    0.05.
 
     References
     ----------
-    .. [1] V. Balntas, E. Riba, D. Ponsa and K. Mikolajczyk, "Learning local feature descriptors with triplets and shallow
-       convolutional neural networks", BMVC 2016. :doi:`10.5244/C.30.119`
+    .. [1] V. Balntas, E. Riba, D. Ponsa and K. Mikolajczyk, "Learning local feature descriptors
+       with triplets and shallow convolutional neural networks", BMVC 2016. :doi:`10.5244/C.30.119`
 
     Examples
     --------
@@ -190,11 +202,11 @@ class Distance(NamedTuple):
     """The differences of the entries divided by it; 0 where it is 0."""
 
     def slope(self, xp: Namespace, p: float) -> Array:
-        """Give the derivative with respect to the first vector."""
+        """Return the derivative with respect to the first vector."""
         return self.turn if p == 2 else xp.sign(self.turn) * xp.abs(self.turn) ** (p - 1)
 
     def bend(self, xp: Namespace, p: float) -> Array:
-        """Give the diagonal of the second derivative, with respect to either vector."""
+        """Return the diagonal of the second derivative, with respect to either vector."""
         if p == 1:
             return xp.zeros_like(self.turn)
         share, none = xp.abs(self.turn), self.value == 0
@@ -211,23 +223,34 @@ class Distances(NamedTuple):
     """Whether the far one is from the positive and not from the anchor."""
 
     def lacking(self, margin: float) -> Array:
-        """Give what lacks of the margin; what is less than 0 is left over."""
+        """Return what lacks of the margin; what is less than 0 is left over."""
         return self.near.value - self.far.value + margin
 
-    def derivatives(self, xp: Namespace, margin: float, near: Array, far: Array, sign: int) -> tuple[Array, ...]:
-        """Give the derivatives of the loss by those of its distances, whose `sign` is that for the second of two vectors."""
-        from_anchor, from_positive = xp.where(self.swapped, 0.0, far), xp.where(self.swapped, far, 0.0)
+    def derivatives(
+        self, xp: Namespace, margin: float, near: Array, far: Array, sign: int
+    ) -> tuple[Array, ...]:
+        """Return the derivatives of the loss by those of its distances, whose `sign` is that for the second of two vectors."""
+        from_anchor, from_positive = (
+            xp.where(self.swapped, 0.0, far),
+            xp.where(self.swapped, far, 0.0),
+        )
         satisfied = self.lacking(margin) <= 0
         found = near - from_anchor, sign * near - from_positive, -sign * far
         return tuple(xp.where(satisfied, 0.0, x) for x in found)
 
 
-def _distances(xp: Namespace, axis: Axis, anchor: Array, positive: Array, negative: Array, p: float, swap: bool) -> Distances:
+def _distances(
+    xp: Namespace, axis: Axis, anchor: Array, positive: Array, negative: Array, p: float, swap: bool
+) -> Distances:
     anchor, positive, negative = (widened(xp, x) for x in (anchor, positive, negative))
     near, far = _distance(xp, axis, anchor - positive, p), _distance(xp, axis, anchor - negative, p)
     other = _distance(xp, axis, positive - negative, p) if swap else far
     swapped = other.value < far.value
-    far = Distance(*(xp.where(swapped, *both) for both in zip(other, far, strict=True))) if swap else far
+    far = (
+        Distance(*(xp.where(swapped, *both) for both in zip(other, far, strict=True)))
+        if swap
+        else far
+    )
     return Distances(near, far, swapped)
 
 

@@ -28,9 +28,11 @@ def info_nce_loss(
     query : array
         A set of n vectors along `sample_axis`, with entries along `feature_axis`: real numbers.
     key : array
-        Vectors of the shape of `query`. Each is the positive of the query at the same place, and a negative of all others.
+        Vectors of the shape of `query`. Each is the positive of the query at the same place, and a
+        negative of all others.
     temperature : float, default 0.1
-        What cosines are divided by: positive. The lower it is, the more the hardest negatives count.
+        What cosines are divided by: positive. The lower it is, the more the hardest negatives
+        count.
 
     Returns
     -------
@@ -43,28 +45,29 @@ def info_nce_loss(
     supcon_loss : With several positives.
     cross_entropy : The same of logits that are given.
 
-    Notes
-    -----
-    With the cosine :math:`c_{ij}` of query i and key j, and the temperature :math:`\tau`, the loss of a set is
+    Notes ----- With the cosine :math:`c_{ij}` of query i and key j, and the temperature
+    :math:`\tau`, the loss of a set is
 
     .. math:: \ell = \frac{1}{n} \sum_i \log \Bigl( \sum_j e^{c_{ij} / \tau} \Bigr) - c_{ii} / \tau,
 
-    in which the largest exponential is kept out of the sum of the others, so that small losses keep their digits. A set of one
-    is a loss of 0. The zero vector has a cosine of 0 with every other, and its gradient is 0. A vector with an infinite entry
-    makes the loss NaN.
+    in which the largest exponential is kept out of the sum of the others, so that small losses keep
+    their digits. A set of one is a loss of 0. The zero vector has a cosine of 0 with every other,
+    and its gradient is 0. A vector with an infinite entry makes the loss NaN.
 
-    With the softmax :math:`p_{ij}` of a query's cosines, what pulls at direction i of the queries is
-    :math:`g_i = \sum_j (p_{ij} - [i = j]) \hat k_j / (n \tau)`, and the derivative :math:`(g_i - \hat q_i (\hat q_i \cdot g_i)) /
+    With the softmax :math:`p_{ij}` of a query's cosines, what pulls at direction i of the queries
+    is :math:`g_i = \sum_j (p_{ij} - [i = j]) \hat k_j / (n \tau)`, and the derivative :math:`(g_i -
+    \hat q_i (\hat q_i \cdot g_i)) /
     |q_i|`; that of the keys is the same with the two exchanged. The second derivative adds the variance of the rates at which
     the cosines change. The largest temporary holds the n x n cosines.
 
-    Keys are not looked at from the other side: the symmetric loss is the mean of this and of that with the two exchanged. Some
-    packages take the scalar product of what is given instead of the cosine.
+    Keys are not looked at from the other side: the symmetric loss is the mean of this and of that
+    with the two exchanged. Some packages take the scalar product of what is given instead of the
+    cosine.
 
     References
     ----------
-    .. [1] A. van den Oord, Y. Li and O. Vinyals, "Representation Learning with Contrastive Predictive Coding", 2018.
-       :doi:`10.48550/arXiv.1807.03748`
+    .. [1] A. van den Oord, Y. Li and O. Vinyals, "Representation Learning with Contrastive
+       Predictive Coding", 2018. :doi:`10.48550/arXiv.1807.03748`
 
     Examples
     --------
@@ -88,14 +91,16 @@ class Parts(NamedTuple):
     """Which pairs belong together."""
 
     def pull(self, xp: Namespace) -> Array:
-        """Give the derivative with respect to the exponents, times the number of queries."""
+        """Return the derivative with respect to the exponents, times the number of queries."""
         share, complement = self.softmax.shares(xp)
         return xp.where(self.own, -complement, share)
 
 
 def _parts(xp: Namespace, query: Array, key: Array, temperature: float) -> Parts:
     found = rows(xp, query, key)
-    return Parts(found, exponentials(xp, -1, found.cosine / temperature), diagonal(xp, found.cosine))
+    return Parts(
+        found, exponentials(xp, -1, found.cosine / temperature), diagonal(xp, found.cosine)
+    )
 
 
 def _value(xp: Namespace, parts: Parts) -> Array:
@@ -104,7 +109,9 @@ def _value(xp: Namespace, parts: Parts) -> Array:
 
 
 @info_nce_loss.value_and_derivative
-def _(xp: Namespace, axis: Axis, query: Real, key: Real, /, *, temperature: Positive) -> tuple[Array, tuple[Array, Array]]:
+def _(
+    xp: Namespace, axis: Axis, query: Real, key: Real, /, *, temperature: Positive
+) -> tuple[Array, tuple[Array, Array]]:
     parts = _parts(xp, query, key, temperature)
     weight = parts.pull(xp) / (temperature * query.shape[-2])
     return _value(xp, parts), (
@@ -114,7 +121,9 @@ def _(xp: Namespace, axis: Axis, query: Real, key: Real, /, *, temperature: Posi
 
 
 @info_nce_loss.second_derivative
-def _(xp: Namespace, axis: Axis, query: Real, key: Real, /, *, temperature: Positive) -> tuple[Array, Array]:
+def _(
+    xp: Namespace, axis: Axis, query: Real, key: Real, /, *, temperature: Positive
+) -> tuple[Array, Array]:
     parts = _parts(xp, query, key, temperature)
     count, (share, complement) = query.shape[-2], parts.softmax.shares(xp)
     weight = parts.pull(xp) / (temperature * count)

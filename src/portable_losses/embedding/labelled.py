@@ -30,9 +30,11 @@ def ntxent_loss(
     embedding : array
         A set of n vectors along `sample_axis`, with entries along `feature_axis`: real numbers.
     labels : array
-        Integers of the shape of `embedding` without the feature axis: vectors with one label belong together. Any integers do.
+        Integers of the shape of `embedding` without the feature axis: vectors with one label belong
+        together. Any integers do.
     temperature : float, default 0.07
-        What cosines are divided by: positive. The lower it is, the more the hardest negatives count.
+        What cosines are divided by: positive. The lower it is, the more the hardest negatives
+        count.
 
     Returns
     -------
@@ -44,29 +46,30 @@ def ntxent_loss(
     supcon_loss : Other positives are in the denominator as well.
     info_nce_loss : Of two sets that come in pairs.
 
-    Notes
-    -----
-    With the cosine :math:`c_{ij}` of vectors i and j, the temperature :math:`\tau` and the positive pairs :math:`P`, those of two
-    different vectors with one label, the loss of a set is
+    Notes ----- With the cosine :math:`c_{ij}` of vectors i and j, the temperature :math:`\tau` and
+    the positive pairs :math:`P`, those of two different vectors with one label, the loss of a set
+    is
 
     .. math:: \ell = \frac{1}{|P|} \sum_{(i, p) \in P}
        -\log \frac{e^{c_{ip} / \tau}}{e^{c_{ip} / \tau} + \sum_{j: y_j \ne y_i} e^{c_{ij} / \tau}},
 
-    each term of which is the softplus of the logarithm of the sum of the negatives minus the exponent of the positive. A
-    set without a positive pair is a loss of 0 with a gradient of 0, as are sets without a negative. The zero vector has a
-    cosine of 0 with every other, and its gradient is 0. A vector with an infinite entry makes the loss NaN.
+    each term of which is the softplus of the logarithm of the sum of the negatives minus the
+    exponent of the positive. A set without a positive pair is a loss of 0 with a gradient of 0, as
+    are sets without a negative. The zero vector has a cosine of 0 with every other, and its
+    gradient is 0. A vector with an infinite entry makes the loss NaN.
 
-    With the share :math:`s_{ip}` of the negatives in a denominator, the derivative with respect to :math:`c_{ip}` is
-    :math:`-s_{ip} / (\tau |P|)`, and that with respect to a negative :math:`c_{ij}` its share among the negatives times
-    :math:`\sum_p s_{ip} / (\tau |P|)`. The largest temporaries hold n x n numbers.
+    With the share :math:`s_{ip}` of the negatives in a denominator, the derivative with respect to
+    :math:`c_{ip}` is :math:`-s_{ip} / (\tau |P|)`, and that with respect to a negative
+    :math:`c_{ij}` its share among the negatives times :math:`\sum_p s_{ip} / (\tau |P|)`. The
+    largest temporaries hold n x n numbers.
 
-    optax and pytorch-metric-learning have the same loss; without a positive pair it is NaN in optax. In SimCLR each vector has
-    one positive, where this loss and `supcon_loss` are the same.
+    optax and pytorch-metric-learning have the same loss; without a positive pair it is NaN in
+    optax. In SimCLR each vector has one positive, where this loss and `supcon_loss` are the same.
 
     References
     ----------
-    .. [1] T. Chen, S. Kornblith, M. Norouzi and G. Hinton, "A Simple Framework for Contrastive Learning of Visual
-       Representations", ICML 2020. :doi:`10.48550/arXiv.2002.05709`
+    .. [1] T. Chen, S. Kornblith, M. Norouzi and G. Hinton, "A Simple Framework for Contrastive
+       Learning of Visual Representations", ICML 2020. :doi:`10.48550/arXiv.2002.05709`
 
     Examples
     --------
@@ -90,19 +93,23 @@ class Negatives(NamedTuple):
     """How far the negatives together are above each positive."""
 
     def shares(self, xp: Namespace) -> tuple[Array, Array]:
-        """Give the share of the negatives in the denominator of each positive pair, and that of the positive."""
+        """Return the share of the negatives in the denominator of each positive pair, and that of the positive."""
         decay = xp.exp(-xp.abs(self.ahead))
         large, small = 1 / (1 + decay), decay / (1 + decay)
         yes, no = xp.where(self.ahead > 0, large, small), xp.where(self.ahead > 0, small, large)
         return self.pairs.same * yes, self.pairs.same * no
 
     def weight(self, xp: Namespace, temperature: float) -> Array:
-        """Give the derivative with respect to the cosines."""
+        """Return the derivative with respect to the cosines."""
         lost, _ = self.shares(xp)
-        return (total(xp, lost) * self.softmax.share() - lost) / (temperature * count(xp, self.pairs.same))
+        return (total(xp, lost) * self.softmax.share() - lost) / (
+            temperature * count(xp, self.pairs.same)
+        )
 
 
-def _against_negatives(xp: Namespace, embedding: Array, labels: Array, temperature: float) -> Negatives:
+def _against_negatives(
+    xp: Namespace, embedding: Array, labels: Array, temperature: float
+) -> Negatives:
     pairs = labelled_pairs(xp, embedding, labels)
     exponent = pairs.rows.cosine / temperature
     softmax = softmax_of(xp, exponent, pairs.other, 2 / temperature)
@@ -116,13 +123,17 @@ def _ntxent(xp: Namespace, found: Negatives) -> Array:
 
 
 @ntxent_loss.value_and_derivative
-def _(xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, temperature: Positive) -> tuple[Array, Array]:
+def _(
+    xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, temperature: Positive
+) -> tuple[Array, Array]:
     found = _against_negatives(xp, embedding, labels, temperature)
     return _ntxent(xp, found), found.pairs.slope(xp, found.weight(xp, temperature))
 
 
 @ntxent_loss.second_derivative
-def _(xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, temperature: Positive) -> Array:
+def _(
+    xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, temperature: Positive
+) -> Array:
     found = _against_negatives(xp, embedding, labels, temperature)
     lost, kept = found.shares(xp)
     among, rows = found.softmax.share(), found.pairs.rows
@@ -153,9 +164,11 @@ def supcon_loss(
     embedding : array
         A set of n vectors along `sample_axis`, with entries along `feature_axis`: real numbers.
     labels : array
-        Integers of the shape of `embedding` without the feature axis: vectors with one label belong together. Any integers do.
+        Integers of the shape of `embedding` without the feature axis: vectors with one label belong
+        together. Any integers do.
     temperature : float, default 0.1
-        What cosines are divided by: positive. The lower it is, the more the hardest negatives count.
+        What cosines are divided by: positive. The lower it is, the more the hardest negatives
+        count.
 
     Returns
     -------
@@ -167,27 +180,29 @@ def supcon_loss(
     ntxent_loss : A positive is compared with negatives alone.
     info_nce_loss : Of two sets that come in pairs.
 
-    Notes
-    -----
-    With the cosine :math:`c_{ij}` of vectors i and j, the temperature :math:`\tau` and the positives :math:`P_i` of vector i,
-    the others with its label, the loss of a set is the mean over the vectors that have positives of
+    Notes ----- With the cosine :math:`c_{ij}` of vectors i and j, the temperature :math:`\tau` and
+    the positives :math:`P_i` of vector i, the others with its label, the loss of a set is the mean
+    over the vectors that have positives of
 
-    .. math:: \ell_i = \log \Bigl( \sum_{j \ne i} e^{c_{ij} / \tau} \Bigr) - \frac{1}{|P_i|} \sum_{p \in P_i} c_{ip} / \tau,
+    .. math::
 
-    in which the largest exponential is kept out of the sum of the others. A set without a positive pair is a loss of 0 with a
-    gradient of 0. The zero vector has a cosine of 0 with every other, and its gradient is 0. A vector with an infinite entry
-    makes the loss NaN.
+        \ell_i = \log \Bigl( \sum_{j \ne i} e^{c_{ij} / \tau} \Bigr) - \frac{1}{|P_i|} \sum_{p \in P_i} c_{ip} / \tau,
 
-    With the softmax :math:`p_{ij}` over the other vectors the derivative with respect to :math:`c_{ij}` is
-    :math:`p_{ij} - [j \in P_i] / |P_i|`, divided by the temperature and the number of vectors that have positives. The largest
-    temporaries hold n x n numbers.
+    in which the largest exponential is kept out of the sum of the others. A set without a positive
+    pair is a loss of 0 with a gradient of 0. The zero vector has a cosine of 0 with every other,
+    and its gradient is 0. A vector with an infinite entry makes the loss NaN.
 
-    It is the loss that the paper calls "out". pytorch-metric-learning has the same; the authors' program multiplies it by the
-    temperature divided by 0.07.
+    With the softmax :math:`p_{ij}` over the other vectors the derivative with respect to
+    :math:`c_{ij}` is :math:`p_{ij} - [j \in P_i] / |P_i|`, divided by the temperature and the
+    number of vectors that have positives. The largest temporaries hold n x n numbers.
+
+    It is the loss that the paper calls "out". pytorch-metric-learning has the same; the authors'
+    program multiplies it by the temperature divided by 0.07.
 
     References
     ----------
-    .. [1] P. Khosla et al., "Supervised Contrastive Learning", NeurIPS 2020. :doi:`10.48550/arXiv.2004.11362`
+    .. [1] P. Khosla et al., "Supervised Contrastive Learning", NeurIPS 2020.
+       :doi:`10.48550/arXiv.2004.11362`
 
     Examples
     --------
@@ -213,10 +228,16 @@ class Others(NamedTuple):
     """How much a vector counts: 0 if it has no positives."""
 
     def weight(self, xp: Namespace, temperature: float) -> Array:
-        """Give the derivative with respect to the cosines."""
+        """Return the derivative with respect to the cosines."""
         softmax, positives = self.softmax, self.positives
-        lacking = ((positives - 1) * softmax.exponential - softmax.others(xp)) / (positives * (1 + softmax.rest))
-        return self.importance * xp.where(self.pairs.same == 1, lacking, self.softmax.share()) / temperature
+        lacking = ((positives - 1) * softmax.exponential - softmax.others(xp)) / (
+            positives * (1 + softmax.rest)
+        )
+        return (
+            self.importance
+            * xp.where(self.pairs.same == 1, lacking, self.softmax.share())
+            / temperature
+        )
 
 
 def _against_others(xp: Namespace, embedding: Array, labels: Array, temperature: float) -> Others:
@@ -233,15 +254,21 @@ def _supcon(xp: Namespace, found: Others) -> Array:
 
 
 @supcon_loss.value_and_derivative
-def _(xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, temperature: Positive) -> tuple[Array, Array]:
+def _(
+    xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, temperature: Positive
+) -> tuple[Array, Array]:
     found = _against_others(xp, embedding, labels, temperature)
     return _supcon(xp, found), found.pairs.slope(xp, found.weight(xp, temperature))
 
 
 @supcon_loss.second_derivative
-def _(xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, temperature: Positive) -> Array:
+def _(
+    xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, temperature: Positive
+) -> Array:
     found = _against_others(xp, embedding, labels, temperature)
     (share, complement), rows = found.softmax.shares(xp), found.pairs.rows
     scale = found.importance / temperature / temperature
     curvature = scale * (rows.spread(xp, share) - rows.shift(xp, share) ** 2)
-    return found.pairs.bend(xp, found.weight(xp, temperature), curvature, scale * share * complement)
+    return found.pairs.bend(
+        xp, found.weight(xp, temperature), curvature, scale * share * complement
+    )

@@ -13,7 +13,13 @@ __all__ = ["hinge_embedding_loss", "margin_ranking_loss"]
 
 @loss(temporaries=16)
 def hinge_embedding_loss(
-    xp: Namespace, pred: Real, target: Sign, /, *, margin: Positive = 1.0, **options: Unpack[Options]
+    xp: Namespace,
+    pred: Real,
+    target: Sign,
+    /,
+    *,
+    margin: Positive = 1.0,
+    **options: Unpack[Options],
 ) -> Array:
     r"""Distance of pairs that belong together, and what the others lack of a margin.
 
@@ -42,10 +48,11 @@ def hinge_embedding_loss(
 
     .. math:: \ell = \begin{cases} x & y = +1 \\ \max(0, m - x) & y = -1. \end{cases}
 
-    The derivative is 1, or -1 below the margin; at the margin, where any number from -1 to 0 is a subgradient, it is 0. The
-    second derivative is 0. A distance that is inf costs inf or nothing.
+    The derivative is 1, or -1 below the margin; at the margin, where any number from -1 to 0 is a
+    subgradient, it is 0. The second derivative is 0. A distance that is inf costs inf or nothing.
 
-    torch has the same loss; a target other than -1 and +1 adds both terms there, and is NaN here where it is not refused.
+    torch has the same loss; a target other than -1 and +1 adds both terms there, and is NaN here
+    where it is not refused.
 
     References
     ----------
@@ -59,14 +66,17 @@ def hinge_embedding_loss(
     >>> pl.hinge_embedding_loss.grad([0.25, 0.25, 2.0], [1.0, -1.0, -1.0], reduction="sum")
     array([ 1., -1.,  0.])
     """
-    pred = widened(xp, pred)  # of a margin that float32 does not have, the difference is to be known as well
+    # of a margin that float32 does not have, the difference is to be known as well
+    pred = widened(xp, pred)
     return by_sign(xp, target, pred, xp.where(pred >= margin, 0.0, margin - pred))
 
 
 @hinge_embedding_loss.derivative
 def _(xp: Namespace, pred: Real, target: Sign, /, *, margin: Positive) -> Array:
     wide = widened(xp, pred)
-    slope = by_sign(xp, target, xp.ones_like(pred), xp.where(wide >= margin, 0.0, -xp.ones_like(pred)))
+    slope = by_sign(
+        xp, target, xp.ones_like(pred), xp.where(wide >= margin, 0.0, -xp.ones_like(pred))
+    )
     return xp.where(pred == pred, slope, pred)
 
 
@@ -77,7 +87,14 @@ def _(xp: Namespace, pred: Real, target: Sign, /, *, margin: Positive) -> Array:
 
 @loss(predicted=2)
 def margin_ranking_loss(
-    xp: Namespace, left: Real, right: Real, target: Sign, /, *, margin: NonNegative = 0.0, **options: Unpack[Options]
+    xp: Namespace,
+    left: Real,
+    right: Real,
+    target: Sign,
+    /,
+    *,
+    margin: NonNegative = 0.0,
+    **options: Unpack[Options],
 ) -> Array:
     r"""Hinge loss of the difference of two scores, of which the right one should be a margin above the other.
 
@@ -108,16 +125,19 @@ def margin_ranking_loss(
 
     .. math:: \ell = \max(0, m - y (a - b)).
 
-    What rounding takes from the difference of the scores is put back. The derivatives are :math:`-y` with respect to `left` and
-    :math:`y` with respect to `right` where the loss is positive, and 0 where it is 0, at the margin too. The second derivatives
-    are 0. Two scores that are infinite with one sign have no difference: NaN.
+    What rounding takes from the difference of the scores is put back. The derivatives are
+    :math:`-y` with respect to `left` and :math:`y` with respect to `right` where the loss is
+    positive, and 0 where it is 0, at the margin too. The second derivatives are 0. Two scores that
+    are infinite with one sign have no difference: NaN.
 
-    torch has the same loss; its gradient at the margin is that of a positive loss, so that with a margin of 0 ties have one.
+    torch has the same loss; its gradient at the margin is that of a positive loss, so that with a
+    margin of 0 ties have one.
 
     References
     ----------
-    .. [1] R. Herbrich, T. Graepel and K. Obermayer, "Large Margin Rank Boundaries for Ordinal Regression", in Advances in Large
-       Margin Classifiers, MIT Press, 2000. :doi:`10.7551/mitpress/1113.003.0010`
+    .. [1] R. Herbrich, T. Graepel and K. Obermayer, "Large Margin Rank Boundaries for Ordinal
+       Regression", in Advances in Large Margin Classifiers, MIT Press, 2000.
+       :doi:`10.7551/mitpress/1113.003.0010`
 
     Examples
     --------
@@ -137,12 +157,16 @@ def _lacking(xp: Namespace, left: Array, right: Array, target: Array, margin: fl
 
 
 @margin_ranking_loss.derivative
-def _(xp: Namespace, left: Real, right: Real, target: Sign, /, *, margin: NonNegative) -> tuple[Array, Array]:
+def _(
+    xp: Namespace, left: Real, right: Real, target: Sign, /, *, margin: NonNegative
+) -> tuple[Array, Array]:
     lacking = _lacking(xp, left, right, target, margin)
     slope = xp.where(lacking > 0, target, xp.where(lacking <= 0, 0.0, lacking))
     return -slope, slope
 
 
 @margin_ranking_loss.second_derivative
-def _(xp: Namespace, left: Real, right: Real, target: Sign, /, *, margin: NonNegative) -> tuple[Array, Array]:
+def _(
+    xp: Namespace, left: Real, right: Real, target: Sign, /, *, margin: NonNegative
+) -> tuple[Array, Array]:
     return xp.zeros_like(left), xp.zeros_like(right)

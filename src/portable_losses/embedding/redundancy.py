@@ -27,18 +27,28 @@ def _total(xp: Namespace, x: Array) -> Array:
 
 @loss("(sample,feature),(sample,feature)->()", predicted=2)
 def barlow_twins_loss(
-    xp: Namespace, axis: Axis, left: Real, right: Real, /, *, redundancy: NonNegative = 0.005, **options: Unpack[SetOptions]
+    xp: Namespace,
+    axis: Axis,
+    left: Real,
+    right: Real,
+    /,
+    *,
+    redundancy: NonNegative = 0.005,
+    **options: Unpack[SetOptions],
 ) -> Array:
     r"""Distance of the correlations between the features of two views from the identity.
 
     Parameters
     ----------
     left : array
-        One view of a set: n vectors along `sample_axis`, with d features along `feature_axis`: real numbers.
+        One view of a set: n vectors along `sample_axis`, with d features along `feature_axis`: real
+        numbers.
     right : array
-        The other view, in the shape of `left`: its vectors are of the same things, in the same order.
+        The other view, in the shape of `left`: its vectors are of the same things, in the same
+        order.
     redundancy : float, default 0.005
-        What correlations of different features count, not negative; that of a feature with itself counts 1.
+        What correlations of different features count, not negative; that of a feature with itself
+        counts 1.
 
     Returns
     -------
@@ -50,28 +60,27 @@ def barlow_twins_loss(
     vicreg_loss : Keeps the variances from vanishing, and decorrelates each view by itself.
     info_nce_loss : Tells samples apart, where this does so with features.
 
-    Notes
-    -----
-    With Pearson's correlation :math:`c_{ij}` of feature i of one view with feature j of the other, over the samples, the loss of
-    a set is
+    Notes ----- With Pearson's correlation :math:`c_{ij}` of feature i of one view with feature j of
+    the other, over the samples, the loss of a set is
 
     .. math:: \ell = \sum_i (1 - c_{ii})^2 + \lambda \sum_i \sum_{j \ne i} c_{ij}^2,
 
-    where :math:`1 - c_{ii}` is half the square of the difference of two directions, in which nothing cancels. A feature
-    that is constant has a correlation of 0 with every other, and a gradient of 0; so has all of a set of one vector.
+    where :math:`1 - c_{ii}` is half the square of the difference of two directions, in which
+    nothing cancels. A feature that is constant has a correlation of 0 with every other, and a
+    gradient of 0; so has all of a set of one vector.
 
-    The direction of a feature, the unit vector of its n centred values, is pulled at by those of the other view, and the
-    derivative is what of that is at right angles to it, divided by the length of the centred values. The largest temporaries
-    beside the views hold d x d numbers.
+    The direction of a feature, the unit vector of its n centred values, is pulled at by those of
+    the other view, and the derivative is what of that is at right angles to it, divided by the
+    length of the centred values. The largest temporaries beside the views hold d x d numbers.
 
-    The authors' program normalises by a layer of batch normalisation, which adds 1e-5 to the variances. In MONAI correlations are
-    (n - 1) / n times these, because deviations have the divisor n - 1 there and the product of the views n, so that equal views
-    have a loss.
+    The authors' program normalises by a layer of batch normalisation, which adds 1e-5 to the
+    variances. In MONAI correlations are (n - 1) / n times these, because deviations have the
+    divisor n - 1 there and the product of the views n, so that equal views have a loss.
 
     References
     ----------
-    .. [1] J. Zbontar, L. Jing, I. Misra, Y. LeCun and S. Deny, "Barlow Twins: Self-Supervised Learning via Redundancy
-       Reduction", ICML 2021. :doi:`10.48550/arXiv.2103.03230`
+    .. [1] J. Zbontar, L. Jing, I. Misra, Y. LeCun and S. Deny, "Barlow Twins: Self-Supervised
+       Learning via Redundancy Reduction", ICML 2021. :doi:`10.48550/arXiv.2103.03230`
 
     Examples
     --------
@@ -99,17 +108,17 @@ class Correlations(NamedTuple):
         return Correlations(self.right, self.left, xp.matrix_transpose(self.matrix), self.gap)
 
     def pull(self, xp: Namespace, redundancy: float) -> Array:
-        """Give the derivative with respect to the directions of the first view."""
+        """Return the derivative with respect to the directions of the first view."""
         weight = xp.where(diagonal(xp, self.matrix), -2 * self.gap, 2 * redundancy * self.matrix)
         return xp.matmul(self.right.unit, xp.matrix_transpose(weight))
 
     def slope(self, xp: Namespace, redundancy: float) -> Array:
-        """Give the derivative with respect to the first view."""
+        """Return the derivative with respect to the first view."""
         pull, unit = self.pull(xp, redundancy), self.left.unit
         return self.left.per_length(xp, pull - unit * _total(xp, unit * pull))
 
     def bend(self, xp: Namespace, redundancy: float) -> Array:
-        """Give the diagonal of the second derivative."""
+        """Return the diagonal of the second derivative."""
         pull, unit, right = self.pull(xp, redundancy), self.left.unit, self.right.unit
         along = _total(xp, unit * pull)
         own = diagonal(xp, self.matrix)
@@ -123,23 +132,34 @@ class Correlations(NamedTuple):
 
 def _correlations(xp: Namespace, left: Array, right: Array) -> Correlations:
     one, other = (direction(xp, -2, _centred(xp, widened(xp, x))) for x in (left, right))
-    return Correlations(one, other, xp.matmul(xp.matrix_transpose(one.unit), other.unit), gap_between(xp, -2, one, other))
+    return Correlations(
+        one,
+        other,
+        xp.matmul(xp.matrix_transpose(one.unit), other.unit),
+        gap_between(xp, -2, one, other),
+    )
 
 
 def _barlow(xp: Namespace, found: Correlations, redundancy: float) -> Array:
     others = xp.where(diagonal(xp, found.matrix), 0.0, found.matrix)
-    return xp.sum(found.gap * found.gap, axis=(-2, -1)) + redundancy * xp.sum(others * others, axis=(-2, -1))
+    return xp.sum(found.gap * found.gap, axis=(-2, -1)) + redundancy * xp.sum(
+        others * others, axis=(-2, -1)
+    )
 
 
 @barlow_twins_loss.value_and_derivative
-def _(xp: Namespace, axis: Axis, left: Real, right: Real, /, *, redundancy: NonNegative) -> tuple[Array, tuple[Array, Array]]:
+def _(
+    xp: Namespace, axis: Axis, left: Real, right: Real, /, *, redundancy: NonNegative
+) -> tuple[Array, tuple[Array, Array]]:
     found = _correlations(xp, left, right)
     slopes = found.slope(xp, redundancy), found.transposed(xp).slope(xp, redundancy)
     return _barlow(xp, found, redundancy), slopes
 
 
 @barlow_twins_loss.second_derivative
-def _(xp: Namespace, axis: Axis, left: Real, right: Real, /, *, redundancy: NonNegative) -> tuple[Array, Array]:
+def _(
+    xp: Namespace, axis: Axis, left: Real, right: Real, /, *, redundancy: NonNegative
+) -> tuple[Array, Array]:
     found = _correlations(xp, left, right)
     return found.bend(xp, redundancy), found.transposed(xp).bend(xp, redundancy)
 
@@ -163,9 +183,11 @@ def vicreg_loss(
     Parameters
     ----------
     left : array
-        One view of a set: n vectors along `sample_axis`, with d features along `feature_axis`: real numbers.
+        One view of a set: n vectors along `sample_axis`, with d features along `feature_axis`: real
+        numbers.
     right : array
-        The other view, in the shape of `left`: its vectors are of the same things, in the same order.
+        The other view, in the shape of `left`: its vectors are of the same things, in the same
+        order.
     invariance : float, default 25
         What the squared distance counts: not negative.
     variance : float, default 25
@@ -185,26 +207,25 @@ def vicreg_loss(
     barlow_twins_loss : Of correlations of one view with the other.
     mse_loss : The first term.
 
-    Notes
-    -----
-    The loss of a set is :math:`\lambda s + \mu (v + v') + \nu (c + c')`, with `invariance` for :math:`\lambda`, `variance` for
-    :math:`\mu` and `covariance` for :math:`\nu`. Of the views, :math:`z` and :math:`z'`, it takes
+    Notes ----- The loss of a set is :math:`\lambda s + \mu (v + v') + \nu (c + c')`, with
+    `invariance` for :math:`\lambda`, `variance` for :math:`\mu` and `covariance` for :math:`\nu`.
+    Of the views, :math:`z` and :math:`z'`, it takes
 
     .. math:: s = \frac{1}{n d} \sum_{k, j} (z_{kj} - z'_{kj})^2, \quad
        v = \frac{1}{d} \sum_j \max \bigl( 0, 1 - \sqrt{\mathrm{var}_j + \epsilon} \bigr), \quad
        c = \frac{1}{d} \sum_j \sum_{i \ne j} \mathrm{cov}_{ij}^2,
 
-    the last two of either view, where variances and covariances have the divisor n - 1, or 1 in a set of one vector. Where a
-    deviation is 1, the derivative of its hinge is 0, and where it is 0, without `eps`, as well. The largest temporaries beside
-    the views hold d x d numbers.
+    the last two of either view, where variances and covariances have the divisor n - 1, or 1 in a
+    set of one vector. Where a deviation is 1, the derivative of its hinge is 0, and where it is 0,
+    without `eps`, as well. The largest temporaries beside the views hold d x d numbers.
 
-    This is algorithm 1 of the paper. The authors' program and pytorch-metric-learning halve :math:`v + v'`, and the paper's
-    formula for :math:`s` does not divide by d.
+    This is algorithm 1 of the paper. The authors' program and pytorch-metric-learning halve
+    :math:`v + v'`, and the paper's formula for :math:`s` does not divide by d.
 
     References
     ----------
-    .. [1] A. Bardes, J. Ponce and Y. LeCun, "VICReg: Variance-Invariance-Covariance Regularization for Self-Supervised
-       Learning", ICLR 2022. :doi:`10.48550/arXiv.2105.04906`
+    .. [1] A. Bardes, J. Ponce and Y. LeCun, "VICReg: Variance-Invariance-Covariance Regularization
+       for Self-Supervised Learning", ICLR 2022. :doi:`10.48550/arXiv.2105.04906`
 
     Examples
     --------
@@ -230,17 +251,19 @@ class View(NamedTuple):
     """Of the sums that variances are."""
 
     def cost(self, xp: Namespace, variance: float, covariance: float) -> Array:
-        """Give what the view adds to the loss, times the number of features."""
+        """Return what the view adds to the loss, times the number of features."""
         lacking = xp.where(self.deviation >= 1, 0.0, 1 - self.deviation)
-        return variance * xp.sum(lacking, axis=(-2, -1)) + covariance * xp.sum(self.covariance**2, axis=(-2, -1))
+        return variance * xp.sum(lacking, axis=(-2, -1)) + covariance * xp.sum(
+            self.covariance**2, axis=(-2, -1)
+        )
 
     def slope(self, xp: Namespace, variance: float, covariance: float) -> Array:
-        """Give the derivative of that."""
+        """Return the derivative of that."""
         apart = xp.matmul(self.centred, self.covariance) * (4 * covariance / self.divisor)
         return apart - self.centred * (self._pressure(xp) * (variance / self.divisor))
 
     def bend(self, xp: Namespace, variance: float, covariance: float) -> Array:
-        """Give the diagonal of the second derivative."""
+        """Return the diagonal of the second derivative."""
         share = self.centred / self.divisor
         squares = share * share
         others = xp.sum(squares, axis=-1, keepdims=True) - squares
@@ -249,9 +272,13 @@ class View(NamedTuple):
         return 4 * covariance * others - variance * pressure * turn
 
     def _pressure(self, xp: Namespace) -> Array:
-        """Give 1 / deviation where the hinge is active."""
+        """Return 1 / deviation where the hinge is active."""
         some = (self.deviation > 0) & (self.deviation < 1)
-        return xp.where(some | (self.deviation != self.deviation), 1 / xp.where(self.deviation == 0, 1.0, self.deviation), 0.0)
+        return xp.where(
+            some | (self.deviation != self.deviation),
+            1 / xp.where(self.deviation == 0, 1.0, self.deviation),
+            0.0,
+        )
 
 
 def _view(xp: Namespace, x: Array, eps: float) -> View:
@@ -261,11 +288,19 @@ def _view(xp: Namespace, x: Array, eps: float) -> View:
     none = variance == 0
     matrix = xp.matmul(xp.matrix_transpose(centred), centred) / divisor
     others = xp.where(diagonal(xp, matrix), 0.0, matrix)
-    return View(centred, xp.where(none, 0.0, xp.sqrt(xp.where(none, 1.0, variance))), others, divisor)
+    return View(
+        centred, xp.where(none, 0.0, xp.sqrt(xp.where(none, 1.0, variance))), others, divisor
+    )
 
 
 def _vicreg(
-    xp: Namespace, left: Array, right: Array, views: list[View], invariance: float, variance: float, covariance: float
+    xp: Namespace,
+    left: Array,
+    right: Array,
+    views: list[View],
+    invariance: float,
+    variance: float,
+    covariance: float,
 ) -> Array:
     apart = widened(xp, left) - widened(xp, right)
     spread = sum(view.cost(xp, variance, covariance) for view in views) / left.shape[-1]
@@ -308,4 +343,6 @@ def _(
 ) -> tuple[Array, Array]:
     one, other = (_view(xp, x, eps).bend(xp, variance, covariance) for x in (left, right))
     samples, features = left.shape[-2:]
-    return (one + 2 * invariance / samples) / features, (other + 2 * invariance / samples) / features
+    return (one + 2 * invariance / samples) / features, (
+        other + 2 * invariance / samples
+    ) / features

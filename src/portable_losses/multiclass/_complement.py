@@ -9,12 +9,16 @@ LOWEST = -800.0
 
 
 def complement(xp: Namespace, axis: Axis, logits: Array, target: Array) -> Pair:
-    """Give 1 - p of the label of each row, or of all classes; autodiff of it is right, also where logits are equal."""
+    """Return 1 - p of the label of each row, or of all classes; autodiff of it is right, also where logits are equal."""
     labels, decay = target.ndim < logits.ndim, _decay(xp, axis, logits)
-    # What is kept out of the sum of the others, so that nothing cancels: the label, or the largest, which are exactly 1.
+    # What is kept out of the sum of the others, so that nothing cancels: the label, or the largest,
+    # which are exactly 1.
     apart = one_hot(xp, target, logits, axis) if labels else decay[0] == 1
     few, many = (tuple(xp.where(apart == kept, x, 0.0) for x in decay) for kept in (True, False))
-    kept, rest = (xp.sum(few[0], axis=axis, keepdims=True), xp.sum(few[1], axis=axis, keepdims=True)), _total(xp, axis, many)
+    kept, rest = (
+        (xp.sum(few[0], axis=axis, keepdims=True), xp.sum(few[1], axis=axis, keepdims=True)),
+        _total(xp, axis, many),
+    )
     total = plus(xp, kept, rest)
     if labels:
         return over(xp, rest, total)
@@ -24,7 +28,7 @@ def complement(xp: Namespace, axis: Axis, logits: Array, target: Array) -> Pair:
 
 
 def _decay(xp: Namespace, axis: Axis, logits: Array) -> Pair:
-    """Give the exponentials of the logits minus the largest."""
+    """Return the exponentials of the logits minus the largest."""
     shifted, error = difference(xp, logits, xp.max(logits, axis=axis, keepdims=True))
     low = shifted < LOWEST
     near, (one, two) = exponential(xp, (xp.where(low, LOWEST, shifted), xp.where(low, 0.0, error)))
@@ -43,6 +47,9 @@ def _total(xp: Namespace, axis: Axis, x: Pair) -> Pair:
         total, lack = plus(xp, part(0, half), part(half, 2 * half))
         if size % 2:
             odd = part(size - 1, size)
-            total, lack = xp.concat((total, odd[0]), axis=axis), xp.concat((lack, odd[1]), axis=axis)
+            total, lack = (
+                xp.concat((total, odd[0]), axis=axis),
+                xp.concat((lack, odd[1]), axis=axis),
+            )
         x = total, lack
     return x

@@ -6,7 +6,15 @@ from .._elementary import row_sum, weighted
 from .._loss import loss
 from .._namespace import one_hot, with_entry
 from ..special.rows import Exponentials, exp_below, exponentials
-from ..typing import Array, Axis, ClassLogit, ClassOptions, LabelsOrProbability, Namespace, UnitInterval
+from ..typing import (
+    Array,
+    Axis,
+    ClassLogit,
+    ClassOptions,
+    LabelsOrProbability,
+    Namespace,
+    UnitInterval,
+)
 from ._rows import of_label, shifted_of_label
 
 __all__ = ["cross_entropy"]
@@ -30,10 +38,12 @@ def cross_entropy(
     logits : array
         Logits of the K classes along `class_axis`: real numbers; -inf masks a class.
     target : array or int
-        Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0 to K - 1. Or
-        probabilities, of the shape of `logits`: in [0, 1]. The number of axes decides which of the two it is.
+        Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0
+        to K - 1. Or probabilities, of the shape of `logits`: in [0, 1]. The number of axes decides
+        which of the two it is.
     label_smoothing : float, default 0.0
-        The share s of each target that goes to all classes alike, in [0, 1]: targets become (1 - s) * target + s / K.
+        The share s of each target that goes to all classes alike, in [0, 1]: targets become (1 - s)
+        * target + s / K.
 
     Returns
     -------
@@ -50,26 +60,28 @@ def cross_entropy(
 
     .. math:: \ell = -\sum_k y_k \log \frac{\exp z_k}{\sum_j \exp z_j}.
 
-    The logarithm is computed as :math:`\mathrm{log1p}(\sum_{j \ne m} \exp(z_j - z_m)) + (z_m - z_k)` with the largest logit
-    :math:`z_m`. Both terms are positive. Where the right class dominates the loss keeps its digits: for [16.94, 0] in float32
-    it is 4.396e-08, where torch, SciPy and JAX say 0. A class that is masked by -inf costs nothing while its target is 0.
+    The logarithm is computed as :math:`\mathrm{log1p}(\sum_{j \ne m} \exp(z_j - z_m)) + (z_m -
+    z_k)` with the largest logit :math:`z_m`. Both terms are positive. Where the right class
+    dominates the loss keeps its digits: for [16.94, 0] in float32 it is 4.396e-08, where torch,
+    SciPy and JAX say 0. A class that is masked by -inf costs nothing while its target is 0.
 
-    The derivative is :math:`p_k \sum_j y_j - y_k`, in which the probability of the other classes stands for
-    :math:`1 - p_k`, so that it does not round to 0 either. The diagonal of the second is
+    The derivative is :math:`p_k \sum_j y_j - y_k`, in which the probability of the other classes
+    stands for :math:`1 - p_k`, so that it does not round to 0 either. The diagonal of the second is
     :math:`p_k (1 - p_k) \sum_j y_j`.
 
-    Labels and the same labels as rows of 0 and 1 give the same number, with class weights too: the mean divides by the sum of
-    the weights of the rows. torch divides by the number of rows where targets are probabilities, and puts class weights under
-    the sum over classes, which differs from this for targets that are not 0 or 1, and with label smoothing.
+    Labels and the same labels as rows of 0 and 1 give the same number, with class weights too: the
+    mean divides by the sum of the weights of the rows. torch divides by the number of rows where
+    targets are probabilities, and puts class weights under the sum over classes, which differs from
+    this for targets that are not 0 or 1, and with label smoothing.
 
     References
     ----------
-    .. [1] J. S. Bridle, "Probabilistic Interpretation of Feedforward Classification Network Outputs", Neurocomputing, 1990.
-       :doi:`10.1007/978-3-642-76153-9_28`
-    .. [2] P. Blanchard, D. J. Higham and N. J. Higham, "Accurately computing the log-sum-exp and softmax functions", IMA
-       Journal of Numerical Analysis 41, 2021. :doi:`10.1093/imanum/draa038`
-    .. [3] C. Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR, 2016.
-       :doi:`10.1109/CVPR.2016.308`
+    .. [1] J. S. Bridle, "Probabilistic Interpretation of Feedforward Classification Network
+       Outputs", Neurocomputing, 1990. :doi:`10.1007/978-3-642-76153-9_28`
+    .. [2] P. Blanchard, D. J. Higham and N. J. Higham, "Accurately computing the log-sum-exp and
+       softmax functions", IMA Journal of Numerical Analysis 41, 2021. :doi:`10.1093/imanum/draa038`
+    .. [3] C. Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR,
+       2016. :doi:`10.1109/CVPR.2016.308`
 
     Examples
     --------
@@ -85,26 +97,38 @@ def cross_entropy(
     return _value(xp, axis, exponentials(xp, axis, logits), target, label_smoothing)
 
 
-def _value(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, label_smoothing: float) -> Array:
+def _value(
+    xp: Namespace, axis: Axis, parts: Exponentials, target: Array, label_smoothing: float
+) -> Array:
     tail = xp.log1p(parts.rest)
     if target.ndim < parts.entries.ndim:
         value = xp.squeeze(tail - shifted_of_label(xp, axis, parts, target), axis=axis)
     else:
         shifted = parts.shifted
-        value = xp.squeeze(row_sum(xp, axis, weighted(xp, target, tail - shifted, shifted)), axis=axis)
+        value = xp.squeeze(
+            row_sum(xp, axis, weighted(xp, target, tail - shifted, shifted)), axis=axis
+        )
     if label_smoothing:
-        mean = xp.squeeze(row_sum(xp, axis, tail - parts.shifted), axis=axis) / parts.entries.shape[axis]
+        mean = (
+            xp.squeeze(row_sum(xp, axis, tail - parts.shifted), axis=axis)
+            / parts.entries.shape[axis]
+        )
         return (1 - label_smoothing) * value + label_smoothing * mean
     return value
 
 
-def _derivative(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, label_smoothing: float) -> Array:
+def _derivative(
+    xp: Namespace, axis: Axis, parts: Exponentials, target: Array, label_smoothing: float
+) -> Array:
     total = 1 + parts.rest
     if target.ndim < parts.entries.ndim:
         if not label_smoothing:
-            label = of_label(xp, parts.entries, target, axis)  # the exponentials of all would have to be held to take one of them
+            # the exponentials of all would have to be held to take one of them
+            label = of_label(xp, parts.entries, target, axis)
             others = parts.rest + (1 - exp_below(xp, label, parts.top))
-            return with_entry(xp, parts.exponential / total, target, xp.squeeze(-others / total, axis=axis), axis)
+            return with_entry(
+                xp, parts.exponential / total, target, xp.squeeze(-others / total, axis=axis), axis
+            )
         target = xp.astype(one_hot(xp, target, parts.entries, axis), parts.exponential.dtype)
     if label_smoothing:
         target = (1 - label_smoothing) * target + label_smoothing / target.shape[axis]
@@ -114,19 +138,43 @@ def _derivative(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, l
 
 @cross_entropy.value_and_derivative
 def _(
-    xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability, /, *, label_smoothing: UnitInterval
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: LabelsOrProbability,
+    /,
+    *,
+    label_smoothing: UnitInterval,
 ) -> tuple[Array, Array]:
     parts = exponentials(xp, axis, logits)
-    return _value(xp, axis, parts, target, label_smoothing), _derivative(xp, axis, parts, target, label_smoothing)
+    return _value(xp, axis, parts, target, label_smoothing), _derivative(
+        xp, axis, parts, target, label_smoothing
+    )
 
 
 @cross_entropy.derivative
-def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability, /, *, label_smoothing: UnitInterval) -> Array:
+def _(
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: LabelsOrProbability,
+    /,
+    *,
+    label_smoothing: UnitInterval,
+) -> Array:
     return _derivative(xp, axis, exponentials(xp, axis, logits), target, label_smoothing)
 
 
 @cross_entropy.second_derivative
-def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability, /, *, label_smoothing: UnitInterval) -> Array:
+def _(
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: LabelsOrProbability,
+    /,
+    *,
+    label_smoothing: UnitInterval,
+) -> Array:
     prob, complement = exponentials(xp, axis, logits).shares(xp)
     curvature = prob * complement
     if target.ndim < logits.ndim:

@@ -32,7 +32,8 @@ def multi_margin_loss(
     logits : array
         Scores of the K classes along `class_axis`: real numbers; -inf masks a class.
     target : array or int
-        Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0 to K - 1.
+        Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0
+        to K - 1.
     p : {1, 2}, default 1
         The power of what is missing to the margin.
     margin : float, default 1.0
@@ -54,22 +55,24 @@ def multi_margin_loss(
 
     .. math:: \ell = \frac{1}{K} \sum_{j \ne y} \max(0, m - z_y + z_j)^p.
 
-    The sum is divided by the number of all classes, as in torch. What is missing to the margin is small where two large
-    numbers cancel; the rounding error of the difference of the scores is put back, so that the loss has its digits there too.
-    A masked class costs nothing; a label that is masked costs inf.
+    The sum is divided by the number of all classes, as in torch. What is missing to the margin is
+    small where two large numbers cancel; the rounding error of the difference of the scores is put
+    back, so that the loss has its digits there too. A masked class costs nothing; a label that is
+    masked costs inf.
 
-    For `p` = 1 the derivative is 1 / K for each class within the margin, and for the label minus their sum. At the margin
-    itself, where any number from 0 to 1 / K is a subgradient, it is 0, as in torch. The second derivative is 0: the kink is
-    not in it.
+    For `p` = 1 the derivative is 1 / K for each class within the margin, and for the label minus
+    their sum. At the margin itself, where any number from 0 to 1 / K is a subgradient, it is 0, as
+    in torch. The second derivative is 0: the kink is not in it.
 
-    For `p` = 2 the derivative is :math:`\frac{2}{K} \max(0, m - z_y + z_j)`, and the second derivative is 2 / K
-    within the margin and 0 from there on; that of the label is their sum.
+    For `p` = 2 the derivative is :math:`\frac{2}{K} \max(0, m - z_y + z_j)`, and the second
+    derivative is 2 / K within the margin and 0 from there on; that of the label is their sum.
 
     torch's `weight` is `class_weights`, but its mean divides by the number of rows.
 
     References
     ----------
-    .. [1] J. Weston and C. Watkins, "Support Vector Machines for Multi-Class Pattern Recognition", ESANN 1999.
+    .. [1] J. Weston and C. Watkins, "Support Vector Machines for Multi-Class Pattern Recognition",
+       ESANN 1999.
 
     Examples
     --------
@@ -97,7 +100,7 @@ def _margin_derivative(xp: Namespace, axis: Axis, target: Array, missing: Array,
 
 
 def _missing(xp: Namespace, axis: Axis, logits: Array, target: Array, margin: float) -> Array:
-    """Give for each class what is missing to the margin, 0 for the label and for masked classes; NaN stays."""
+    """Return for each class what is missing to the margin, 0 for the label and for masked classes; NaN stays."""
     logits = widened(xp, logits)
     gap = _sum_with(xp, margin, *difference(xp, logits, of_label(xp, logits, target, axis)))
     enough = (gap <= 0) | one_hot(xp, target, logits, axis) | (logits == -inf)
@@ -105,31 +108,56 @@ def _missing(xp: Namespace, axis: Axis, logits: Array, target: Array, margin: fl
 
 
 def _sum_with(xp: Namespace, margin: float, x: Array, error: Array) -> Array:
-    """Give margin + x + error to the last digits, also where the first two cancel."""
+    """Return margin + x + error to the last digits, also where the first two cancel."""
     total, lost = difference(xp, x, xp.full_like(x, -margin))
     return total + (lost + error)
 
 
 def _against_label(xp: Namespace, axis: Axis, target: Array, x: Array) -> Array:
-    """Give a row, 0 at the label, with minus its sum there."""
+    """Return a row, 0 at the label, with minus its sum there."""
     return xp.where(one_hot(xp, target, x, axis), 0.0 - row_sum(xp, axis, x), x)
 
 
 @multi_margin_loss.value_and_derivative
 def _(
-    xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /, *, p: Literal[1, 2], margin: NonNegative
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: Labels,
+    /,
+    *,
+    p: Literal[1, 2],
+    margin: NonNegative,
 ) -> tuple[Array, Array]:
     missing = _missing(xp, axis, logits, target, margin)
     return _margin_value(xp, axis, missing, p), _margin_derivative(xp, axis, target, missing, p)
 
 
 @multi_margin_loss.derivative
-def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /, *, p: Literal[1, 2], margin: NonNegative) -> Array:
+def _(
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: Labels,
+    /,
+    *,
+    p: Literal[1, 2],
+    margin: NonNegative,
+) -> Array:
     return _margin_derivative(xp, axis, target, _missing(xp, axis, logits, target, margin), p)
 
 
 @multi_margin_loss.second_derivative
-def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /, *, p: Literal[1, 2], margin: NonNegative) -> Array:
+def _(
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: Labels,
+    /,
+    *,
+    p: Literal[1, 2],
+    margin: NonNegative,
+) -> Array:
     if p == 1:
         return xp.zeros_like(logits)
     within = step(xp, _missing(xp, axis, logits, target, margin))
@@ -138,7 +166,12 @@ def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /, *, p: Li
 
 @loss("(class),()->()", temporaries=8)
 def crammer_singer_loss(
-    xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /, **options: Unpack[ClassOptions]
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: Labels,
+    /,
+    **options: Unpack[ClassOptions],
 ) -> Array:
     r"""Hinge loss of the class that comes nearest to the right one, that of Crammer and Singer.
 
@@ -147,7 +180,8 @@ def crammer_singer_loss(
     logits : array
         Scores of the K classes along `class_axis`: real numbers; -inf masks a class.
     target : array or int
-        Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0 to K - 1.
+        Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0
+        to K - 1.
 
     Returns
     -------
@@ -166,20 +200,23 @@ def crammer_singer_loss(
 
     .. math:: \ell = \max(0, 1 + \max_{j \ne y} z_j - z_y).
 
-    It is 0 where the score of the label exceeds all others by 1. The rounding error of the difference of the scores is put
-    back, so that the loss has its digits near the margin too. A label that is masked costs inf.
+    It is 0 where the score of the label exceeds all others by 1. The rounding error of the
+    difference of the scores is put back, so that the loss has its digits near the margin too. A
+    label that is masked costs inf.
 
-    The derivative is 1 for the largest score among the other classes and -1 for that of the label, and 0 beyond the margin.
-    If several are the largest, each has an equal share of the 1. At the margin itself, where any mixture of the two is a
-    subgradient, it is 0; JAX takes the half. The second derivative is 0: the kinks are not in it.
+    The derivative is 1 for the largest score among the other classes and -1 for that of the label,
+    and 0 beyond the margin. If several are the largest, each has an equal share of the 1. At the
+    margin itself, where any mixture of the two is a subgradient, it is 0; JAX takes the half. The
+    second derivative is 0: the kinks are not in it.
 
-    The formula is that of optax and scikit-learn. Keras compares with 0 as well as with the other scores, and so has a loss
-    where all scores are negative; torchmetrics takes a softmax of scores outside [0, 1].
+    The formula is that of optax and scikit-learn. Keras compares with 0 as well as with the other
+    scores, and so has a loss where all scores are negative; torchmetrics takes a softmax of scores
+    outside [0, 1].
 
     References
     ----------
-    .. [1] K. Crammer and Y. Singer, "On the Algorithmic Implementation of Multiclass Kernel-based Vector Machines", Journal of
-       Machine Learning Research 2, 2001.
+    .. [1] K. Crammer and Y. Singer, "On the Algorithmic Implementation of Multiclass Kernel-based
+       Vector Machines", Journal of Machine Learning Research 2, 2001.
 
     Examples
     --------
@@ -193,11 +230,17 @@ def crammer_singer_loss(
     return xp.squeeze(xp.where(lacking <= 0, 0.0, lacking), axis=axis)
 
 
-def _runner_up(xp: Namespace, axis: Axis, logits: Array, target: Array) -> tuple[Array, Array, Array]:
-    """Give the scores of the other classes, the largest of them, and what the label lacks to exceed it by 1."""
+def _runner_up(
+    xp: Namespace, axis: Axis, logits: Array, target: Array
+) -> tuple[Array, Array, Array]:
+    """Return the scores of the other classes, the largest of them, and what the label lacks to exceed it by 1."""
     others = xp.where(one_hot(xp, target, logits, axis), -inf, logits)
     largest = xp.max(others, axis=axis, keepdims=True)
-    return others, largest, _sum_with(xp, 1.0, *difference(xp, largest, of_label(xp, logits, target, axis)))
+    return (
+        others,
+        largest,
+        _sum_with(xp, 1.0, *difference(xp, largest, of_label(xp, logits, target, axis))),
+    )
 
 
 @crammer_singer_loss.derivative
@@ -208,9 +251,10 @@ def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> Array
 
 
 def _shared(xp: Namespace, axis: Axis, chosen: Array, dtype: Any) -> Array:
-    """Give each of those that are chosen in a row an equal share of 1."""
+    """Return each of those that are chosen in a row an equal share of 1."""
     share = xp.astype(chosen, dtype)
-    return share / xp.maximum(xp.sum(share, axis=axis, keepdims=True), 1)  # in a row with NaN none is
+    # in a row with NaN none is
+    return share / xp.maximum(xp.sum(share, axis=axis, keepdims=True), 1)
 
 
 @crammer_singer_loss.second_derivative
@@ -220,7 +264,12 @@ def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> Array
 
 @loss("(class),()->()", temporaries=8)
 def multiclass_perceptron_loss(
-    xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /, **options: Unpack[ClassOptions]
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: Labels,
+    /,
+    **options: Unpack[ClassOptions],
 ) -> Array:
     r"""Perceptron loss of several classes: by how much the largest score exceeds that of the right class.
 
@@ -229,7 +278,8 @@ def multiclass_perceptron_loss(
     logits : array
         Scores of the K classes along `class_axis`: real numbers; -inf masks a class.
     target : array or int
-        Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0 to K - 1.
+        Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0
+        to K - 1.
 
     Returns
     -------
@@ -247,17 +297,18 @@ def multiclass_perceptron_loss(
 
     .. math:: \ell = \max_j z_j - z_y,
 
-    0 where the label has the largest score. It is the limit of ``cross_entropy(logits / t, target) * t`` for `t` to 0, and the
-    Fenchel-Young loss of the maximum. A label that is masked costs inf.
+    0 where the label has the largest score. It is the limit of ``cross_entropy(logits / t, target)
+    * t`` for `t` to 0, and the Fenchel-Young loss of the maximum. A label that is masked costs inf.
 
-    The derivative is 1 for the largest score, minus 1 for that of the label. If several are the largest, each has an equal
-    share of the 1, one of them the label or not: a perceptron that starts with scores of 0 moves, and so it does in optax.
-    The second derivative is 0: the kinks are not in it.
+    The derivative is 1 for the largest score, minus 1 for that of the label. If several are the
+    largest, each has an equal share of the 1, one of them the label or not: a perceptron that
+    starts with scores of 0 moves, and so it does in optax. The second derivative is 0: the kinks
+    are not in it.
 
     References
     ----------
-    .. [1] M. Collins, "Discriminative Training Methods for Hidden Markov Models: Theory and Experiments with Perceptron
-       Algorithms", EMNLP 2002. :doi:`10.3115/1118693.1118694`
+    .. [1] M. Collins, "Discriminative Training Methods for Hidden Markov Models: Theory and
+       Experiments with Perceptron Algorithms", EMNLP 2002. :doi:`10.3115/1118693.1118694`
 
     Examples
     --------
@@ -267,7 +318,9 @@ def multiclass_perceptron_loss(
     >>> pl.multiclass_perceptron_loss.grad([0.0, 0.0, -1.0], 0)
     array([-0.5,  0.5,  0. ])
     """
-    return xp.squeeze(xp.max(logits, axis=axis, keepdims=True) - of_label(xp, logits, target, axis), axis=axis)
+    return xp.squeeze(
+        xp.max(logits, axis=axis, keepdims=True) - of_label(xp, logits, target, axis), axis=axis
+    )
 
 
 @multiclass_perceptron_loss.derivative

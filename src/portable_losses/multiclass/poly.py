@@ -25,28 +25,30 @@ class Poly:
     epsilon: float
 
     def value(self, xp: Namespace, nats: Array) -> Array:
-        """Give f: for negative epsilon as (1 + epsilon) * (1 - p) and a series for the rest, where p is large."""
+        """Return f: for negative epsilon as (1 + epsilon) * (1 - p) and a series for the rest, where p is large."""
         complement = -xp.expm1(-nats)
         whole = nats + self.epsilon * complement
         if self.epsilon >= 0:
             return whole
         small = complement < 0.5
         complement = xp.where(small, complement, 0.0)
-        return xp.where(small, (1 + self.epsilon) * complement + excess_near_zero(xp, -complement), whole)
+        return xp.where(
+            small, (1 + self.epsilon) * complement + excess_near_zero(xp, -complement), whole
+        )
 
     def slope(self, xp: Namespace, seen: Surprise) -> Array:
-        """Give f'."""
+        """Return f'."""
         if self.epsilon >= 0:
             return 1 + self.epsilon * seen.power(xp, 1.0)
         return (1 + self.epsilon) - self.epsilon * seen.complement
 
     def own(self, xp: Namespace, seen: Surprise) -> Array:
-        """Give the second derivative with respect to the logit of the class itself."""
+        """Return the second derivative with respect to the logit of the class itself."""
         prob, complement = seen.power(xp, 1.0), seen.complement
         return prob * complement * self.turn(prob, complement)
 
     def turn(self, prob: Array, complement: Array) -> Array:
-        """Give 1 + epsilon * (p - (1 - p)), of positive terms as far as there are such."""
+        """Return 1 + epsilon * (p - (1 - p)), of positive terms as far as there are such."""
         if self.epsilon >= 0:
             return (1 - self.epsilon) + 2 * self.epsilon * prob
         return (1 + self.epsilon) - 2 * self.epsilon * complement
@@ -70,11 +72,12 @@ def poly_cross_entropy(
     logits : array
         Logits of the K classes along `class_axis`: real numbers; -inf masks a class.
     target : array or int
-        Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0 to K - 1. Or
-        probabilities, of the shape of `logits`: in [0, 1]. The number of axes decides which of the two it is.
+        Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0
+        to K - 1. Or probabilities, of the shape of `logits`: in [0, 1]. The number of axes decides
+        which of the two it is.
     epsilon : float, default 1.0
-        How much to add to the first coefficient of the series of the cross-entropy, which is 1. From -1 on the loss is not
-        negative.
+        How much to add to the first coefficient of the series of the cross-entropy, which is 1.
+        From -1 on the loss is not negative.
 
     Returns
     -------
@@ -87,28 +90,29 @@ def poly_cross_entropy(
     poly_binary_cross_entropy : For two classes and one logit.
     softmax_focal_loss : Counts less where the prediction is right.
 
-    Notes
-    -----
-    Cross-entropy is the series :math:`\sum_i (1 - p)^i / i` in the softmax `p` of what was observed. This loss adds
-    :math:`\varepsilon` to its first coefficient:
+    Notes ----- Cross-entropy is the series :math:`\sum_i (1 - p)^i / i` in the softmax `p` of what
+    was observed. This loss adds :math:`\varepsilon` to its first coefficient:
 
     .. math:: \ell = \sum_k y_k (-\log p_k + \varepsilon (1 - p_k)),
 
-    of which a label takes one term. It is a function of the surprise :math:`s = -\log p`, computed as in `cross_entropy`, and of
-    :math:`1 - p = -\mathrm{expm1}(-s)`. For negative :math:`\varepsilon` and likely labels it is
-    :math:`(1 + \varepsilon)(1 - p) + (-\log p - (1 - p))`: at :math:`\varepsilon = -1` the series begins with
-    :math:`(1 - p)^2 / 2`, and no digit is lost. A masked class costs nothing while its target is 0, inf otherwise.
+    of which a label takes one term. It is a function of the surprise :math:`s = -\log p`, computed
+    as in `cross_entropy`, and of :math:`1 - p = -\mathrm{expm1}(-s)`. For negative
+    :math:`\varepsilon` and likely labels it is :math:`(1 + \varepsilon)(1 - p) + (-\log p - (1 -
+    p))`: at :math:`\varepsilon = -1` the series begins with :math:`(1 - p)^2 / 2`, and no digit is
+    lost. A masked class costs nothing while its target is 0, inf otherwise.
 
-    For a label y the derivative with respect to the logits is :math:`-(1 + \varepsilon p_y)(1 - p_y)` for that of the label, and
-    :math:`(1 + \varepsilon p_y) p_j` for the others. The second derivatives are
-    :math:`p_y (1 - p_y) (1 + \varepsilon (2 p_y - 1))` and :math:`p_j (1 - p_j - \varepsilon p_y (2 p_j - 1))`.
+    For a label y the derivative with respect to the logits is :math:`-(1 + \varepsilon p_y)(1 -
+    p_y)` for that of the label, and :math:`(1 + \varepsilon p_y) p_j` for the others. The second
+    derivatives are :math:`p_y (1 - p_y) (1 + \varepsilon (2 p_y - 1))` and :math:`p_j (1 - p_j -
+    \varepsilon p_y (2 p_j - 1))`.
 
     The default of `epsilon` is 2 in optax and timm.
 
     References
     ----------
-    .. [1] Z. Leng, M. Tan, C. Liu, E. D. Cubuk, X. Shi, S. Cheng and D. Anguelov, "PolyLoss: A Polynomial Expansion Perspective
-       of Classification Loss Functions", ICLR 2022. :doi:`10.48550/arXiv.2204.12511`
+    .. [1] Z. Leng, M. Tan, C. Liu, E. D. Cubuk, X. Shi, S. Cheng and D. Anguelov, "PolyLoss: A
+       Polynomial Expansion Perspective of Classification Loss Functions", ICLR 2022.
+       :doi:`10.48550/arXiv.2204.12511`
 
     Examples
     --------
@@ -123,18 +127,44 @@ def poly_cross_entropy(
 
 
 @poly_cross_entropy.value_and_derivative
-def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability, /, *, epsilon: Finite) -> tuple[Array, Array]:
+def _(
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: LabelsOrProbability,
+    /,
+    *,
+    epsilon: Finite,
+) -> tuple[Array, Array]:
     parts = exponentials(xp, axis, logits)
-    return mixture(xp, axis, parts, target, Poly(epsilon)), gradient(xp, axis, logits, parts, target, Poly(epsilon))
+    return mixture(xp, axis, parts, target, Poly(epsilon)), gradient(
+        xp, axis, logits, parts, target, Poly(epsilon)
+    )
 
 
 @poly_cross_entropy.derivative
-def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability, /, *, epsilon: Finite) -> Array:
+def _(
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: LabelsOrProbability,
+    /,
+    *,
+    epsilon: Finite,
+) -> Array:
     return gradient(xp, axis, logits, exponentials(xp, axis, logits), target, Poly(epsilon))
 
 
 @poly_cross_entropy.second_derivative
-def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability, /, *, epsilon: Finite) -> Array:
+def _(
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: LabelsOrProbability,
+    /,
+    *,
+    epsilon: Finite,
+) -> Array:
     logits, poly = widened(xp, logits), Poly(epsilon)
     parts = exponentials(xp, axis, logits)
     prob, complement = parts.shares(xp)
@@ -146,4 +176,6 @@ def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability
         third = sum_of_others(xp, axis, xp.where(hit, 0.0, parts.exponential)) / (1 + parts.rest)
         return xp.where(hit, poly.own(xp, seen), prob * (third + seen.power(xp, 1.0) * turn))
     mass, likely = sum_of_others(xp, axis, target), sum_of_others(xp, axis, target * prob)
-    return target * poly.own(xp, surprise(xp, logits, parts, complement)) + prob * ((complement * mass - likely) + likely * turn)
+    return target * poly.own(xp, surprise(xp, logits, parts, complement)) + prob * (
+        (complement * mass - likely) + likely * turn
+    )

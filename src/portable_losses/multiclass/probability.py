@@ -40,8 +40,9 @@ def nll_loss(
     log_prob : array
         Logarithms of the probabilities of the K classes along `class_axis`: from -inf to 0.
     target : array or int
-        Class labels, of the shape of `log_prob` without the class axis: integers of any dtype from 0 to K - 1. Or
-        probabilities, of the shape of `log_prob`: in [0, 1]. The number of axes decides which of the two it is.
+        Class labels, of the shape of `log_prob` without the class axis: integers of any dtype from
+        0 to K - 1. Or probabilities, of the shape of `log_prob`: in [0, 1]. The number of axes
+        decides which of the two it is.
 
     Returns
     -------
@@ -59,12 +60,12 @@ def nll_loss(
 
     .. math:: \ell = -\sum_k y_k \log p_k,
 
-    of which a label takes one term. Where a target is 0 its term is 0, also at -inf. The derivative is :math:`-y_k`, the second
-    derivative 0.
+    of which a label takes one term. Where a target is 0 its term is 0, also at -inf. The derivative
+    is :math:`-y_k`, the second derivative 0.
 
-    The probabilities are taken as they are, whatever their sum. torch looks at no value: there logits give a number that is no
-    likelihood; here they are an error on NumPy. Where values are not looked at the loss of what exceeds 0 is negative, as in
-    torch.
+    The probabilities are taken as they are, whatever their sum. torch looks at no value: there
+    logits give a number that is no likelihood; here they are an error on NumPy. Where values are
+    not looked at the loss of what exceeds 0 is negative, as in torch.
 
     References
     ----------
@@ -97,8 +98,12 @@ def _(xp: Namespace, axis: Axis, log_prob: LogProbability, target: LabelsOrProba
 
 
 def _share(xp: Namespace, axis: Axis, prob: Array, target: Array) -> Array:
-    """Give the target of each class, be it a label or a row."""
-    return xp.astype(one_hot(xp, target, prob, axis), prob.dtype) if target.ndim < prob.ndim else target
+    """Return the target of each class, be it a label or a row."""
+    return (
+        xp.astype(one_hot(xp, target, prob, axis), prob.dtype)
+        if target.ndim < prob.ndim
+        else target
+    )
 
 
 @loss("(class),()->()", "(class),(class)->()", temporaries=8)
@@ -119,11 +124,12 @@ def categorical_cross_entropy(
     prob : array
         Probabilities of the K classes along `class_axis`: in [0, 1].
     target : array or int
-        Class labels, of the shape of `prob` without the class axis: integers of any dtype from 0 to K - 1. Or
-        probabilities, of the shape of `prob`: in [0, 1]. The number of axes decides which of the two it is.
+        Class labels, of the shape of `prob` without the class axis: integers of any dtype from 0 to
+        K - 1. Or probabilities, of the shape of `prob`: in [0, 1]. The number of axes decides which
+        of the two it is.
     eps : float, default 1e-15
-        Floor of the probabilities under the logarithm, in [0, 1): it makes the loss of a label of probability 0 finite,
-        ``-log(eps)``, 34.54 by default. With 0 that loss is inf.
+        Floor of the probabilities under the logarithm, in [0, 1): it makes the loss of a label of
+        probability 0 finite, ``-log(eps)``, 34.54 by default. With 0 that loss is inf.
 
     Returns
     -------
@@ -142,12 +148,14 @@ def categorical_cross_entropy(
 
     .. math:: \ell = -\sum_k y_k \log \max(p_k, \varepsilon),
 
-    of which a label takes one term. Its derivative is :math:`-y_k / \max(p_k, \varepsilon)`, which points away from a wrong
-    certainty; the autodiff of the formula agrees above `eps`, and is 0 below. The second derivative is
-    :math:`y_k / \max(p_k, \varepsilon)^2`. Without a floor both are infinite at 0, but for a target 0, which costs nothing.
+    of which a label takes one term. Its derivative is :math:`-y_k / \max(p_k, \varepsilon)`, which
+    points away from a wrong certainty; the autodiff of the formula agrees above `eps`, and is 0
+    below. The second derivative is :math:`y_k / \max(p_k, \varepsilon)^2`. Without a floor both are
+    infinite at 0, but for a target 0, which costs nothing.
 
-    The probabilities are taken as they are, whatever their sum. Keras divides a row by its sum, and clips to
-    [1e-7, 1 - 1e-7], so that a perfect prediction has a loss; scikit-learn warns, and clips to the eps of the dtype.
+    The probabilities are taken as they are, whatever their sum. Keras divides a row by its sum, and
+    clips to [1e-7, 1 - 1e-7], so that a perfect prediction has a loss; scikit-learn warns, and
+    clips to the eps of the dtype.
 
     References
     ----------
@@ -174,19 +182,23 @@ def categorical_cross_entropy(
 
 
 @categorical_cross_entropy.derivative
-def _(xp: Namespace, axis: Axis, prob: Probability, target: LabelsOrProbability, /, *, eps: Floor) -> Array:
+def _(
+    xp: Namespace, axis: Axis, prob: Probability, target: LabelsOrProbability, /, *, eps: Floor
+) -> Array:
     share, floor = _over(xp, axis, prob, target, eps)
     return 0.0 - share / floor
 
 
 @categorical_cross_entropy.second_derivative
-def _(xp: Namespace, axis: Axis, prob: Probability, target: LabelsOrProbability, /, *, eps: Floor) -> Array:
+def _(
+    xp: Namespace, axis: Axis, prob: Probability, target: LabelsOrProbability, /, *, eps: Floor
+) -> Array:
     share, floor = _over(xp, axis, prob, target, eps)
     return share / floor / floor
 
 
 def _over(xp: Namespace, axis: Axis, prob: Array, target: Array, eps: float) -> tuple[Array, Array]:
-    """Give targets, and what they are divided by: 1 where 0 / 0 is 0."""
+    """Return targets, and what they are divided by: 1 where 0 / 0 is 0."""
     share = _share(xp, axis, prob, target)
     floor = xp.maximum(prob, eps)
     return share, xp.where((share == 0) & (floor == 0), 1.0, floor)

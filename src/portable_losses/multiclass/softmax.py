@@ -6,7 +6,16 @@ from typing import Unpack
 from .._elementary import widened
 from .._loss import loss
 from ..special.rows import exponentials
-from ..typing import Array, Axis, ClassLogit, ClassOptions, LabelsOrProbability, Namespace, NonNegative, UnitInterval
+from ..typing import (
+    Array,
+    Axis,
+    ClassLogit,
+    ClassOptions,
+    LabelsOrProbability,
+    Namespace,
+    NonNegative,
+    UnitInterval,
+)
 from ._complement import complement
 from ._surprise import FAR, Surprise, diagonal, gradient, mixture
 
@@ -22,14 +31,14 @@ class Focal:
     """(1 - p)**gamma of what is seen, if that takes more digits than 1 - p has."""
 
     def weight(self, xp: Namespace, complement: Array) -> Array:
-        """Give (1 - p)**gamma; autodiff meets no power of 0."""
+        """Return (1 - p)**gamma; autodiff meets no power of 0."""
         if self.power is not None:
             return self.power
         nothing = complement == 0
         return xp.where(nothing, 0.0, xp.where(nothing, 1.0, complement) ** self.gamma)
 
     def value(self, xp: Namespace, nats: Array) -> Array:
-        """Give f."""
+        """Return f."""
         if not self.gamma:
             return nats
         bounded = near(xp, nats)
@@ -37,32 +46,41 @@ class Focal:
             weight = self.weight(xp, -xp.expm1(-bounded))
         else:  # 1 from 40 nats on, where autodiff would find nothing but rounding
             weight = xp.where(nats < 40, self.power, 1.0)
-        # Forward-mode autodiff must not multiply what is infinite by the slope of the weight, which is 0 there.
+        # Forward-mode autodiff must not multiply what is infinite by the slope of the weight, which
+        # is 0 there.
         return weight * bounded + (nats - bounded)
 
     def slope(self, xp: Namespace, seen: Surprise) -> Array:
-        """Give f'."""
+        """Return f'."""
         if not self.gamma:
             return xp.ones_like(seen.nats)
         return self.weight(xp, seen.complement) * (1 + self.gamma * odds(xp, seen.nats))
 
     def own(self, xp: Namespace, seen: Surprise) -> Array:
-        """Give p * (1 - p) * f' + (1 - p)**2 * f''."""
+        """Return p * (1 - p) * f' + (1 - p)**2 * f''."""
         if not self.gamma:
             return seen.power(xp, 1.0) * seen.complement
-        curvature = (1 + 2 * self.gamma) + self.gamma**2 * odds(xp, seen.nats) - self.gamma * near(xp, seen.nats)
-        return seen.times_probability(xp, curvature) * (self.weight(xp, seen.complement) * seen.complement)
+        curvature = (
+            (1 + 2 * self.gamma)
+            + self.gamma**2 * odds(xp, seen.nats)
+            - self.gamma * near(xp, seen.nats)
+        )
+        return seen.times_probability(xp, curvature) * (
+            self.weight(xp, seen.complement) * seen.complement
+        )
 
     def bend(self, xp: Namespace, seen: Surprise) -> Array:
-        """Give (1 - p) * f''."""
+        """Return (1 - p) * f''."""
         if not self.gamma:
             return xp.zeros_like(seen.nats)
         curvature = 2 - near(xp, seen.nats) + (self.gamma - 1) * odds(xp, seen.nats)
         return self.gamma * self.weight(xp, seen.complement) * seen.times_probability(xp, curvature)
 
 
-def focal(xp: Namespace, axis: Axis, logits: Array, target: Array, gamma: float) -> tuple[Array, Focal]:
-    """Give the logits with the digits it takes, and the curve: a power beyond 2 multiplies the rounding errors of 1 - p."""
+def focal(
+    xp: Namespace, axis: Axis, logits: Array, target: Array, gamma: float
+) -> tuple[Array, Focal]:
+    """Return the logits with the digits it takes, and the curve: a power beyond 2 multiplies the rounding errors of 1 - p."""
     wide = widened(xp, logits) if gamma > 2 else logits
     if gamma <= 2 or wide.dtype != logits.dtype:
         return wide, Focal(gamma)
@@ -74,12 +92,12 @@ def focal(xp: Namespace, axis: Axis, logits: Array, target: Array, gamma: float)
 
 
 def near(xp: Namespace, nats: Array) -> Array:
-    """Give a surprise that is finite."""
+    """Return a surprise that is finite."""
     return xp.where(nats < FAR, nats, FAR)
 
 
 def odds(xp: Namespace, nats: Array) -> Array:
-    """Give p * s / (1 - p), that is s / (exp(s) - 1), which is 1 at 0, and too small to count from 80 on."""
+    """Return p * s / (1 - p), that is s / (exp(s) - 1), which is 1 at 0, and too small to count from 80 on."""
     nothing = nats == 0
     bounded = xp.where(nothing, 1.0, xp.where(nats < 80, nats, 80.0))
     return xp.where(nothing, 1.0, bounded / xp.expm1(bounded))
@@ -103,11 +121,12 @@ def softmax_focal_loss(
     logits : array
         Logits of the K classes along `class_axis`: real numbers; -inf masks a class.
     target : array or int
-        Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0 to K - 1. Or
-        probabilities, of the shape of `logits`: in [0, 1]. The number of axes decides which of the two it is.
+        Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0
+        to K - 1. Or probabilities, of the shape of `logits`: in [0, 1]. The number of axes decides
+        which of the two it is.
     gamma : float, default 2.0
-        How fast the weight falls with the probability of what was observed: not negative. With 0 the loss is the
-        cross-entropy.
+        How fast the weight falls with the probability of what was observed: not negative. With 0
+        the loss is the cross-entropy.
 
     Returns
     -------
@@ -126,26 +145,29 @@ def softmax_focal_loss(
 
     .. math:: \ell = -\sum_k y_k (1 - p_k)^\gamma \log p_k,
 
-    of which a label takes one term. It is a function of the surprise :math:`s = -\log p_k`, computed as in `cross_entropy`:
-    :math:`1 - p_k` is :math:`-\mathrm{expm1}(-s)`, so that a dominant logit leaves it its digits. There is no probability to
-    clamp, and no power of 0: value and derivatives are right for every `gamma`. A masked class costs nothing while its target
-    is 0, inf otherwise. The power multiplies the rounding error of :math:`1 - p_k` by `gamma`: beyond 2 that is computed with
-    twice the digits, on NumPy float32 in float64; float64 takes several times as long as by default.
+    of which a label takes one term. It is a function of the surprise :math:`s = -\log p_k`,
+    computed as in `cross_entropy`: :math:`1 - p_k` is :math:`-\mathrm{expm1}(-s)`, so that a
+    dominant logit leaves it its digits. There is no probability to clamp, and no power of 0: value
+    and derivatives are right for every `gamma`. A masked class costs nothing while its target is 0,
+    inf otherwise. The power multiplies the rounding error of :math:`1 - p_k` by `gamma`: beyond 2
+    that is computed with twice the digits, on NumPy float32 in float64; float64 takes several times
+    as long as by default.
 
-    The slope with respect to `s` is :math:`f' = (1 - p)^\gamma (1 + \gamma r)` with :math:`r = s / (e^s - 1)`. For a label y
-    the derivative with respect to the logits is :math:`-f' (1 - p_y)` for that of the label, and :math:`f' p_j` for the
-    others; a target of probabilities mixes them. The second derivative of a label's own logit,
-    :math:`p_y (1 - p_y)^{\gamma + 1} (1 + 2 \gamma + \gamma^2 r - \gamma s)`, is negative where the label is a great
-    surprise: the loss is not convex.
+    The slope with respect to `s` is :math:`f' = (1 - p)^\gamma (1 + \gamma r)` with :math:`r = s /
+    (e^s - 1)`. For a label y the derivative with respect to the logits is :math:`-f' (1 - p_y)` for
+    that of the label, and :math:`f' p_j` for the others; a target of probabilities mixes them. The
+    second derivative of a label's own logit, :math:`p_y (1 - p_y)^{\gamma + 1} (1 + 2 \gamma +
+    \gamma^2 r - \gamma s)`, is negative where the label is a great surprise: the loss is not
+    convex.
 
-    There is no factor alpha: `class_weights` do the same, and count in the mean. Keras multiplies by 1/4 by default; kornia
-    and MONAI divide by the number of classes as well, and what SMP and MONAI call multiclass by default is a sigmoid for each
-    class.
+    There is no factor alpha: `class_weights` do the same, and count in the mean. Keras multiplies
+    by 1/4 by default; kornia and MONAI divide by the number of classes as well, and what SMP and
+    MONAI call multiclass by default is a sigmoid for each class.
 
     References
     ----------
-    .. [1] T.-Y. Lin, P. Goyal, R. Girshick, K. He and P. Dollár, "Focal Loss for Dense Object Detection", ICCV 2017.
-       :doi:`10.1109/ICCV.2017.324`
+    .. [1] T.-Y. Lin, P. Goyal, R. Girshick, K. He and P. Dollár, "Focal Loss for Dense Object
+       Detection", ICCV 2017. :doi:`10.1109/ICCV.2017.324`
 
     Examples
     --------
@@ -162,7 +184,13 @@ def softmax_focal_loss(
 
 @softmax_focal_loss.value_and_derivative
 def _(
-    xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability, /, *, gamma: NonNegative
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: LabelsOrProbability,
+    /,
+    *,
+    gamma: NonNegative,
 ) -> tuple[Array, Array]:
     logits, curve = focal(xp, axis, logits, target, gamma)
     parts = exponentials(xp, axis, logits)
@@ -170,13 +198,29 @@ def _(
 
 
 @softmax_focal_loss.derivative
-def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability, /, *, gamma: NonNegative) -> Array:
+def _(
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: LabelsOrProbability,
+    /,
+    *,
+    gamma: NonNegative,
+) -> Array:
     logits, curve = focal(xp, axis, logits, target, gamma)
     return gradient(xp, axis, logits, exponentials(xp, axis, logits), target, curve)
 
 
 @softmax_focal_loss.second_derivative
-def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability, /, *, gamma: NonNegative) -> Array:
+def _(
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: LabelsOrProbability,
+    /,
+    *,
+    gamma: NonNegative,
+) -> Array:
     logits, curve = focal(xp, axis, logits, target, gamma)
     return diagonal(xp, axis, widened(xp, logits), target, curve)
 
@@ -188,23 +232,23 @@ class Generalized:
     q: float
 
     def value(self, xp: Namespace, nats: Array) -> Array:
-        """Give f, which is s where the product is so small that it may have lost digits."""
+        """Return f, which is s where the product is so small that it may have lost digits."""
         if not self.q:
             return nats
         x = self.q * nats
         return xp.where(x < 2.0**-60, nats, -xp.expm1(-x) / self.q)
 
     def slope(self, xp: Namespace, seen: Surprise) -> Array:
-        """Give f'."""
+        """Return f'."""
         return seen.power(xp, self.q)
 
     def own(self, xp: Namespace, seen: Surprise) -> Array:
-        """Give p * (1 - p) * f' + (1 - p)**2 * f''."""
+        """Return p * (1 - p) * f' + (1 - p)**2 * f''."""
         complement = seen.complement
         return seen.power(xp, self.q) * complement * (seen.power(xp, 1.0) - self.q * complement)
 
     def bend(self, xp: Namespace, seen: Surprise) -> Array:
-        """Give (1 - p) * f''."""
+        """Return (1 - p) * f''."""
         return -self.q * seen.power(xp, self.q) * seen.complement
 
 
@@ -226,10 +270,12 @@ def generalized_cross_entropy(
     logits : array
         Logits of the K classes along `class_axis`: real numbers; -inf masks a class.
     target : array or int
-        Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0 to K - 1. Or
-        probabilities, of the shape of `logits`: in [0, 1]. The number of axes decides which of the two it is.
+        Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0
+        to K - 1. Or probabilities, of the shape of `logits`: in [0, 1]. The number of axes decides
+        which of the two it is.
     q : float, default 0.7
-        From 0, where the loss is the cross-entropy, to 1, where it is ``1 - p``, half the sum of the absolute errors.
+        From 0, where the loss is the cross-entropy, to 1, where it is ``1 - p``, half the sum of
+        the absolute errors.
 
     Returns
     -------
@@ -246,22 +292,23 @@ def generalized_cross_entropy(
 
     .. math:: \ell = \sum_k y_k \frac{1 - p_k^q}{q},
 
-    of which a label takes one term. It is the Box-Cox transform of the probability: bounded, so that a wrong label pulls less
-    the less the model believes it. As a function of the surprise :math:`s = -\log p`, computed as in `cross_entropy`, a term
-    is :math:`-\mathrm{expm1}(-q s) / q`, which goes to `s` as `q` goes to 0 and loses no digit on the way. A masked class
-    costs 0 while its target is 0, and 1 / q otherwise.
+    of which a label takes one term. It is the Box-Cox transform of the probability: bounded, so
+    that a wrong label pulls less the less the model believes it. As a function of the surprise
+    :math:`s = -\log p`, computed as in `cross_entropy`, a term is :math:`-\mathrm{expm1}(-q s) /
+    q`, which goes to `s` as `q` goes to 0 and loses no digit on the way. A masked class costs 0
+    while its target is 0, and 1 / q otherwise.
 
-    For a label y the derivative with respect to the logits is :math:`-p_y^q (1 - p_y)` for that of the label, and
-    :math:`p_y^q p_j` for the others. The second derivative of the label's own logit is
-    :math:`p_y^q (1 - p_y) (p_y - q (1 - p_y))`, negative where the label is a surprise: the loss is not convex. The power has its
-    digits also where `p` itself is too small for the dtype.
+    For a label y the derivative with respect to the logits is :math:`-p_y^q (1 - p_y)` for that of
+    the label, and :math:`p_y^q p_j` for the others. The second derivative of the label's own logit
+    is :math:`p_y^q (1 - p_y) (p_y - q (1 - p_y))`, negative where the label is a surprise: the loss
+    is not convex. The power has its digits also where `p` itself is too small for the dtype.
 
     Keras takes probabilities, and its `q` is 1/2 by default.
 
     References
     ----------
-    .. [1] Z. Zhang and M. R. Sabuncu, "Generalized Cross Entropy Loss for Training Deep Neural Networks with Noisy Labels",
-       NeurIPS 2018. :doi:`10.48550/arXiv.1805.07836`
+    .. [1] Z. Zhang and M. R. Sabuncu, "Generalized Cross Entropy Loss for Training Deep Neural
+       Networks with Noisy Labels", NeurIPS 2018. :doi:`10.48550/arXiv.1805.07836`
 
     Examples
     --------
@@ -276,16 +323,42 @@ def generalized_cross_entropy(
 
 
 @generalized_cross_entropy.value_and_derivative
-def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability, /, *, q: UnitInterval) -> tuple[Array, Array]:
+def _(
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: LabelsOrProbability,
+    /,
+    *,
+    q: UnitInterval,
+) -> tuple[Array, Array]:
     parts = exponentials(xp, axis, logits)
-    return mixture(xp, axis, parts, target, Generalized(q)), gradient(xp, axis, logits, parts, target, Generalized(q))
+    return mixture(xp, axis, parts, target, Generalized(q)), gradient(
+        xp, axis, logits, parts, target, Generalized(q)
+    )
 
 
 @generalized_cross_entropy.derivative
-def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability, /, *, q: UnitInterval) -> Array:
+def _(
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: LabelsOrProbability,
+    /,
+    *,
+    q: UnitInterval,
+) -> Array:
     return gradient(xp, axis, logits, exponentials(xp, axis, logits), target, Generalized(q))
 
 
 @generalized_cross_entropy.second_derivative
-def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: LabelsOrProbability, /, *, q: UnitInterval) -> Array:
+def _(
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: LabelsOrProbability,
+    /,
+    *,
+    q: UnitInterval,
+) -> Array:
     return diagonal(xp, axis, widened(xp, logits), target, Generalized(q))

@@ -17,7 +17,14 @@ OUTSIDE = -2.0
 
 
 @loss("(class),()->()")
-def sparsemax_loss(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /, **options: Unpack[ClassOptions]) -> Array:
+def sparsemax_loss(
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: Labels,
+    /,
+    **options: Unpack[ClassOptions],
+) -> Array:
     r"""Sparsemax loss: like cross-entropy, but 0 where the right class leads by 1, with probabilities that may be 0.
 
     Parameters
@@ -25,7 +32,8 @@ def sparsemax_loss(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels
     logits : array
         Scores of the K classes along `class_axis`: real numbers; -inf masks a class.
     target : array or int
-        Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0 to K - 1.
+        Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0
+        to K - 1.
 
     Returns
     -------
@@ -37,29 +45,31 @@ def sparsemax_loss(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels
     cross_entropy : With the softmax, in which no probability is 0.
     crammer_singer_loss : Has the same margin.
 
-    Notes
-    -----
-    The sparsemax of a row is the point of the probability simplex that is nearest to it:
-    :math:`p_j = \max(0, z_j - \tau)`, with the threshold :math:`\tau` that makes the sum 1. The loss is
+    Notes ----- The sparsemax of a row is the point of the probability simplex that is nearest to
+    it: :math:`p_j = \max(0, z_j - \tau)`, with the threshold :math:`\tau` that makes the sum 1. The
+    loss is
 
     .. math:: \ell = \tfrac{1}{2} \sum_{j : p_j > 0} (z_j^2 - \tau^2) + \tfrac{1}{2} - z_y
         = \tfrac{1}{2} \sum_{j \ne y} p_j^2 + \tfrac{1}{2} \Big(\sum_{j \ne y} p_j\Big)^2 + \max(0, \tau - z_y),
 
-    of which the second form is computed: no two terms cancel. The threshold is found by one sort. It is a sum of a few
-    differences to the largest score, whose upper digits are added without rounding, so that a probability near 0 has its
-    digits too, and one that is 0 is not taken for one that is not. A label that is masked costs inf.
+    of which the second form is computed: no two terms cancel. The threshold is found by one sort.
+    It is a sum of a few differences to the largest score, whose upper digits are added without
+    rounding, so that a probability near 0 has its digits too, and one that is 0 is not taken for
+    one that is not. A label that is masked costs inf.
 
-    The derivative is :math:`p_j`, minus 1 for the label, which is minus the sum of the others. It is continuous. The diagonal
-    of the second derivative is :math:`1 - 1 / n` for the `n` classes with a positive probability, and 0 for the others.
+    The derivative is :math:`p_j`, minus 1 for the label, which is minus the sum of the others. It
+    is continuous. The diagonal of the second derivative is :math:`1 - 1 / n` for the `n` classes
+    with a positive probability, and 0 for the others.
 
-    The loss is that of optax, which loses small ones: near the margin terms of the size of 1/2 cancel there.
+    The loss is that of optax, which loses small ones: near the margin terms of the size of 1/2
+    cancel there.
 
     References
     ----------
-    .. [1] A. F. T. Martins and R. F. Astudillo, "From Softmax to Sparsemax: A Sparse Model of Attention and Multi-Label
-       Classification", ICML 2016. :doi:`10.48550/arXiv.1602.02068`
-    .. [2] M. Blondel, A. F. T. Martins and V. Niculae, "Learning with Fenchel-Young Losses", Journal of Machine Learning Research
-       21, 2020. :doi:`10.48550/arXiv.1901.02324`
+    .. [1] A. F. T. Martins and R. F. Astudillo, "From Softmax to Sparsemax: A Sparse Model of
+       Attention and Multi-Label Classification", ICML 2016. :doi:`10.48550/arXiv.1602.02068`
+    .. [2] M. Blondel, A. F. T. Martins and V. Niculae, "Learning with Fenchel-Young Losses",
+       Journal of Machine Learning Research 21, 2020. :doi:`10.48550/arXiv.1901.02324`
 
     Examples
     --------
@@ -97,12 +107,17 @@ def _projection(xp: Namespace, axis: Axis, logits: Array) -> Projection:
     heights = _raised(1 + places(xp, axis, falling, falling.dtype), upper, lower, *sums)
     last = xp.max(xp.where(heights > 0, falling, -inf), axis=axis, keepdims=True)
     chosen = -logits <= last
-    count = xp.maximum(xp.sum(xp.astype(chosen, logits.dtype), axis=axis, keepdims=True), 1)  # in a row with NaN none is
+    # in a row with NaN none is
+    count = xp.maximum(xp.sum(xp.astype(chosen, logits.dtype), axis=axis, keepdims=True), 1)
     shifted, error = difference(xp, logits, top)
     upper, lower = _digits(xp, shifted, error)
-    whole, rest = (xp.sum(xp.where(chosen, x, 0.0), axis=axis, keepdims=True) for x in (upper, lower))
+    whole, rest = (
+        xp.sum(xp.where(chosen, x, 0.0), axis=axis, keepdims=True) for x in (upper, lower)
+    )
     height = _raised(count, upper, lower, whole, rest) / count
-    return Projection(xp.where(height <= 0, 0.0, height), count, height, (whole - 1 + rest) / count, shifted)
+    return Projection(
+        xp.where(height <= 0, 0.0, height), count, height, (whole - 1 + rest) / count, shifted
+    )
 
 
 def _digits(xp: Namespace, shifted: Array, error: Array) -> tuple[Array, Array]:
@@ -115,16 +130,20 @@ def _digits(xp: Namespace, shifted: Array, error: Array) -> tuple[Array, Array]:
 
 
 def _raised(count: Array, upper: Array, lower: Array, uppers: Array, lowers: Array) -> Array:
-    """Give 1 + count * x - the sum of count such numbers: the upper digits are exact."""
+    """Return 1 + count * x - the sum of count such numbers: the upper digits are exact."""
     return ((count * upper - uppers) + 1) + (count * lower - lowers)
 
 
-def _value_and_derivative(xp: Namespace, axis: Axis, logits: Array, target: Array) -> tuple[Array, Array]:
+def _value_and_derivative(
+    xp: Namespace, axis: Axis, logits: Array, target: Array
+) -> tuple[Array, Array]:
     near, hit = _projection(xp, axis, logits), one_hot(xp, target, logits, axis)
     others = xp.where(hit, 0.0, near.prob)
     mass = row_sum(xp, axis, others)
     shifted, height = (of_label(xp, x, target, axis) for x in (near.shifted, near.height))
-    below = xp.where(shifted <= OUTSIDE, near.threshold - shifted, xp.where(height < 0, -height, 0.0))
+    below = xp.where(
+        shifted <= OUTSIDE, near.threshold - shifted, xp.where(height < 0, -height, 0.0)
+    )
     value = 0.5 * (row_sum(xp, axis, others * others) + mass * mass) + below
     return xp.squeeze(value, axis=axis), xp.where(hit, 0.0 - mass, near.prob)
 

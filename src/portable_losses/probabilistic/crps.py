@@ -26,7 +26,9 @@ _FEW = 32
 
 
 @loss(predicted=2, temporaries=64)
-def crps_gaussian_loss(xp: Namespace, mean: Real, scale: Scale, target: Real, /, **options: Unpack[Options]) -> Array:
+def crps_gaussian_loss(
+    xp: Namespace, mean: Real, scale: Scale, target: Real, /, **options: Unpack[Options]
+) -> Array:
     r"""CRPS (continuous ranked probability score) of a normal distribution, of which mean and scale are predicted.
 
     Parameters
@@ -49,28 +51,28 @@ def crps_gaussian_loss(xp: Namespace, mean: Real, scale: Scale, target: Real, /,
     gaussian_nll_loss : Grows with the square of the distance.
     l1_loss : The limit of a small scale.
 
-    Notes
-    -----
-    With :math:`w = (\mu - y) / \sigma` and the distribution function :math:`\Phi` and density :math:`\varphi` of the standard
-    normal distribution the loss of an element is
+    Notes ----- With :math:`w = (\mu - y) / \sigma` and the distribution function :math:`\Phi` and
+    density :math:`\varphi` of the standard normal distribution the loss of an element is
 
     .. math:: \ell = \sigma \left( w (2 \Phi(w) - 1) + 2 \varphi(w) - \frac{1}{\sqrt \pi} \right)
         = (\mu - y)\, \mathrm{erf} \frac{w}{\sqrt 2}
         + \sigma \left( \sqrt{\tfrac{2}{\pi}} \left( e^{-w^2 / 2} - 1 \right) + \frac{\sqrt 2 - 1}{\sqrt \pi} \right).
 
-    The second form is computed, with expm1: it keeps its digits around :math:`w = 0`, where two of the terms of the first nearly
-    cancel, and does not overflow where :math:`w` does. The derivatives are :math:`2 \Phi(w) - 1` with respect to the mean and
-    :math:`2 \varphi(w) - 1 / \sqrt \pi` with respect to the scale, that is
-    :math:`\mathrm{expm1}(\frac{1}{2} (\log 2 - w^2)) / \sqrt \pi`, in which the rounding error of :math:`w^2` is put back. The
-    second derivatives are :math:`2 \varphi(w) / \sigma` and :math:`2 w^2 \varphi(w) / \sigma`.
+    The second form is computed, with expm1: it keeps its digits around :math:`w = 0`, where two of
+    the terms of the first nearly cancel, and does not overflow where :math:`w` does. The
+    derivatives are :math:`2 \Phi(w) - 1` with respect to the mean and :math:`2 \varphi(w) - 1 /
+    \sqrt \pi` with respect to the scale, that is :math:`\mathrm{expm1}(\frac{1}{2} (\log 2 - w^2))
+    / \sqrt \pi`, in which the rounding error of :math:`w^2` is put back. The second derivatives are
+    :math:`2 \varphi(w) / \sigma` and :math:`2 w^2 \varphi(w) / \sigma`.
 
-    In scoringrules the observation is the first argument. A scale that is not positive is an error on NumPy; on other
-    libraries the result has no meaning.
+    In scoringrules the observation is the first argument. A scale that is not positive is an error
+    on NumPy; on other libraries the result has no meaning.
 
     References
     ----------
-    .. [1] T. Gneiting, A. E. Raftery, A. H. Westveld and T. Goldman, "Calibrated Probabilistic Forecasting Using Ensemble Model
-       Output Statistics and Minimum CRPS Estimation", Monthly Weather Review 133, 2005. :doi:`10.1175/MWR2904.1`
+    .. [1] T. Gneiting, A. E. Raftery, A. H. Westveld and T. Goldman, "Calibrated Probabilistic
+       Forecasting Using Ensemble Model Output Statistics and Minimum CRPS Estimation", Monthly
+       Weather Review 133, 2005. :doi:`10.1175/MWR2904.1`
 
     Examples
     --------
@@ -89,12 +91,16 @@ def crps_gaussian_loss(xp: Namespace, mean: Real, scale: Scale, target: Real, /,
 
 
 def _value(xp: Namespace, half: Array, scale: Array, skill: Array, exponent: Array) -> Array:
-    """Give the loss from half the residual, which may overflow where the loss does not."""
-    return 2 * (half * skill + scale * (0.5 * _TWICE_DENSITY * xp.expm1(-exponent) + 0.5 * _AT_MEAN))
+    """Return the loss from half the residual, which may overflow where the loss does not."""
+    return 2 * (
+        half * skill + scale * (0.5 * _TWICE_DENSITY * xp.expm1(-exponent) + 0.5 * _AT_MEAN)
+    )
 
 
-def _standardized(xp: Namespace, mean: Array, scale: Array, target: Array) -> tuple[Array, Array, Array]:
-    """Give w, and half its square as the sum of two numbers: an exponential multiplies what rounding takes from it."""
+def _standardized(
+    xp: Namespace, mean: Array, scale: Array, target: Array
+) -> tuple[Array, Array, Array]:
+    """Return w, and half its square as the sum of two numbers: an exponential multiplies what rounding takes from it."""
     unit = unit_of(xp, scale)
     residual, error = difference(xp, mean, target)
     residual, error, scale = residual * unit, error * unit, scale * unit
@@ -113,7 +119,9 @@ def _slope_of_scale(xp: Namespace, exponent: Array, rest: Array) -> Array:
 
 
 @crps_gaussian_loss.value_and_derivative
-def _(xp: Namespace, mean: Real, scale: Scale, target: Real, /) -> tuple[Array, tuple[Array, Array]]:
+def _(
+    xp: Namespace, mean: Real, scale: Scale, target: Real, /
+) -> tuple[Array, tuple[Array, Array]]:
     mean, scale, target = widened(xp, mean), widened(xp, scale), widened(xp, target)
     ratio, exponent, rest = _standardized(xp, mean, scale, target)
     skill = erf(xp, _SQRT_HALF * ratio)
@@ -123,7 +131,9 @@ def _(xp: Namespace, mean: Real, scale: Scale, target: Real, /) -> tuple[Array, 
 
 @crps_gaussian_loss.derivative
 def _(xp: Namespace, mean: Real, scale: Scale, target: Real, /) -> tuple[Array, Array]:
-    ratio, exponent, rest = _standardized(xp, widened(xp, mean), widened(xp, scale), widened(xp, target))
+    ratio, exponent, rest = _standardized(
+        xp, widened(xp, mean), widened(xp, scale), widened(xp, target)
+    )
     return erf(xp, _SQRT_HALF * ratio), _slope_of_scale(xp, exponent, rest)
 
 
@@ -131,14 +141,17 @@ def _(xp: Namespace, mean: Real, scale: Scale, target: Real, /) -> tuple[Array, 
 def _(xp: Namespace, mean: Real, scale: Scale, target: Real, /) -> tuple[Array, Array]:
     scale = widened(xp, scale)
     ratio, exponent, rest = _standardized(xp, widened(xp, mean), scale, widened(xp, target))
-    # The density may underflow, and 1 / scale overflow, where their product does neither: both get a factor exp(power).
+    # The density may underflow, and 1 / scale overflow, where their product does neither: both get
+    # a factor exp(power).
     turn, power = (2.0**-40, 80.0) if scale.dtype == xp.float32 else (2.0**-400, 700.0)
     small = scale < turn
     reduced, error = difference(xp, exponent, xp.where(small, power, xp.zeros_like(scale)))
     density = _TWICE_DENSITY * (xp.exp(-reduced) * (1 - (rest + error)))
     scale = xp.where(small, exp(power) * scale, scale)
     underflows = exponent < 2.0**60 * xp.finfo(scale.dtype).smallest_normal
-    second = xp.where(underflows, ratio * density / scale * ratio, 2 * (exponent + rest) * density / scale)
+    second = xp.where(
+        underflows, ratio * density / scale * ratio, 2 * (exponent + rest) * density / scale
+    )
     return density / scale, second
 
 
@@ -150,19 +163,27 @@ class MemberOptions(Options, total=False):
 
 @loss("(member),()->()")
 def crps_ensemble_loss(
-    xp: Namespace, axis: Axis, members: Real, target: Real, /, *, fair: bool = False, **options: Unpack[MemberOptions]
+    xp: Namespace,
+    axis: Axis,
+    members: Real,
+    target: Real,
+    /,
+    *,
+    fair: bool = False,
+    **options: Unpack[MemberOptions],
 ) -> Array:
     r"""CRPS (continuous ranked probability score) of an ensemble.
 
     Parameters
     ----------
     members : array
-        Predicted samples, the m members of each ensemble along `member_axis`: real numbers, in any order.
+        Predicted samples, the m members of each ensemble along `member_axis`: real numbers, in any
+        order.
     target : array or number
         Observations, of the shape of `members` without the member axis: real numbers.
     fair : bool, default False
-        Whether the members stand for the distribution from which they are drawn: then the expected loss does not depend on
-        how many there are.
+        Whether the members stand for the distribution from which they are drawn: then the expected
+        loss does not depend on how many there are.
 
     Returns
     -------
@@ -181,26 +202,30 @@ def crps_ensemble_loss(
 
     .. math:: \ell = \frac{1}{m} \sum_i |x_i - y| - \frac{1}{2 m^2} \sum_{i, j} |x_i - x_j|,
 
-    and with `fair` the second denominator is :math:`2 m (m - 1)`. Sorted, member j is a quantile, and this is the sum of its
-    pinball losses [1]_:
+    and with `fair` the second denominator is :math:`2 m (m - 1)`. Sorted, member j is a quantile,
+    and this is the sum of its pinball losses [1]_:
 
-    .. math:: \ell = \frac{1}{m^2} \sum_j (2 (m - j) + 1) \max(x_{(j)} - y, 0) + (2 j - 1) \max(y - x_{(j)}, 0),
+    .. math::
 
-    with `fair` :math:`\frac{2}{m (m - 1)} \sum_j (m - j) \max(x_{(j)} - y, 0) + (j - 1) \max(y - x_{(j)}, 0)`. That is
-    computed: no two terms have different signs, so that nothing cancels, wherever the members lie. The time is that of
-    sorting. One member is a distribution that has no spread to be estimated: with `fair` too its loss is the absolute error.
+        \ell = \frac{1}{m^2} \sum_j (2 (m - j) + 1) \max(x_{(j)} - y, 0) + (2 j - 1) \max(y - x_{(j)}, 0),
 
-    The derivative is the slope of each member's pinball loss, 0 where the member equals the observation. Members that are equal
-    have the same derivative, the mean of their slopes. The second derivative is 0: the kinks are not in it.
+    with `fair` :math:`\frac{2}{m (m - 1)} \sum_j (m - j) \max(x_{(j)} - y, 0) + (j - 1) \max(y -
+    x_{(j)}, 0)`. That is computed: no two terms have different signs, so that nothing cancels,
+    wherever the members lie. The time is that of sorting. One member is a distribution that has no
+    spread to be estimated: with `fair` too its loss is the absolute error.
+
+    The derivative is the slope of each member's pinball loss, 0 where the member equals the
+    observation. Members that are equal have the same derivative, the mean of their slopes. The
+    second derivative is 0: the kinks are not in it.
 
     The estimators are ``"qd"`` and ``"fair"`` of scoringrules; torchmetrics has the former.
 
     References
     ----------
-    .. [1] J. Bröcker, "Evaluating Raw Ensembles With the Continuous Ranked Probability Score", Quarterly Journal of the Royal
-       Meteorological Society 138, 2012. :doi:`10.1002/qj.1891`
-    .. [2] C. A. T. Ferro, "Fair Scores for Ensemble Forecasts", Quarterly Journal of the Royal Meteorological Society 140,
-       2014. :doi:`10.1002/qj.2270`
+    .. [1] J. Bröcker, "Evaluating Raw Ensembles With the Continuous Ranked Probability Score",
+       Quarterly Journal of the Royal Meteorological Society 138, 2012. :doi:`10.1002/qj.1891`
+    .. [2] C. A. T. Ferro, "Fair Scores for Ensemble Forecasts", Quarterly Journal of the Royal
+       Meteorological Society 140, 2014. :doi:`10.1002/qj.2270`
 
     Examples
     --------
@@ -214,9 +239,16 @@ def crps_ensemble_loss(
     """
     members, target = _sorted(xp, axis, members), _along(axis, target)
     right, left, total = _slopes(xp, axis, members, places(xp, axis, members, members.dtype), fair)
-    # The sum is one of whole numbers of residuals, as a mean of small ones would lose digits. Large ones would overflow in it.
-    lowest, highest = (members[:1, ...], members[-1:, ...]) if axis == 0 else (members[..., :1], members[..., -1:])
-    large = xp.maximum(xp.maximum(-lowest, highest), xp.abs(target)) > float(xp.finfo(members.dtype).max) / (4 * total)
+    # The sum is one of whole numbers of residuals, as a mean of small ones would lose digits. Large
+    # ones would overflow in it.
+    lowest, highest = (
+        (members[:1, ...], members[-1:, ...])
+        if axis == 0
+        else (members[..., :1], members[..., -1:])
+    )
+    large = xp.maximum(xp.maximum(-lowest, highest), xp.abs(target)) > float(
+        xp.finfo(members.dtype).max
+    ) / (4 * total)
     unit = xp.where(large, 0.5 ** ceil(log2(4 * total)), xp.ones_like(lowest))
     value = row_sum(xp, axis, tilted(xp, unit * members - unit * target, right, left))
     return xp.squeeze(value / total / unit, axis=axis)
@@ -238,19 +270,23 @@ def _sorted(xp: Namespace, axis: Axis, x: Array) -> Array:
 
 
 def _ranks(xp: Namespace, axis: Axis, x: Array) -> Array:
-    """Give for each member how many are before it in order, for equal members the mean of that."""
+    """Return for each member how many are before it in order, for equal members the mean of that."""
     size = x.shape[axis]
     if size <= _FEW:
         members = [x[i : i + 1, ...] if axis == 0 else x[..., i : i + 1] for i in range(size)]
-        before = sum(xp.astype(member < x, xp.int8) + xp.astype(member <= x, xp.int8) for member in members)
+        before = sum(
+            xp.astype(member < x, xp.int8) + xp.astype(member <= x, xp.int8) for member in members
+        )
         return 0.5 * xp.astype(before, x.dtype) - 0.5
     first = stable_order(xp, axis, stable_order(xp, axis, x))
     last = xp.flip(stable_order(xp, axis, stable_order(xp, axis, xp.flip(x, axis=axis))), axis=axis)
     return 0.5 * xp.astype(first + last, x.dtype)
 
 
-def _slopes(xp: Namespace, axis: Axis, x: Array, rank: Array, fair: bool) -> tuple[Array, Array, float]:
-    """Give the slopes of the pinball losses of members of these ranks, above and below the observation, and their divisor."""
+def _slopes(
+    xp: Namespace, axis: Axis, x: Array, rank: Array, fair: bool
+) -> tuple[Array, Array, float]:
+    """Return the slopes of the pinball losses of members of these ranks, above and below the observation, and their divisor."""
     size = x.shape[axis]
     if fair and size > 1:
         return (size - 1) - rank, rank, size * (size - 1) / 2

@@ -13,23 +13,31 @@ __all__ = ["brier_loss", "ranked_probability_loss"]
 
 @loss("(class),()->()", "(class),(class)->()", "(),()->()", temporaries=8)
 def brier_loss(
-    xp: Namespace, axis: Axis, pred: Probability, target: LabelsOrProbability, /, **options: Unpack[ClassOptions]
+    xp: Namespace,
+    axis: Axis,
+    pred: Probability,
+    target: LabelsOrProbability,
+    /,
+    **options: Unpack[ClassOptions],
 ) -> Array:
     r"""Brier score: the squared error of probabilities.
 
     Parameters
     ----------
     pred : array
-        Predicted probabilities of the K classes along `class_axis`: in [0, 1]. Or a vector of probabilities of yes.
+        Predicted probabilities of the K classes along `class_axis`: in [0, 1]. Or a vector of
+        probabilities of yes.
     target : array or int
-        Class labels, of the shape of `pred` without the class axis: integers of any dtype from 0 to K - 1. Or probabilities, of
-        the shape of `pred`: in [0, 1]. The number of axes decides which of the two it is. With a vector of probabilities of yes,
-        a vector of what was observed: 1 for yes, 0 for no, or probabilities.
+        Class labels, of the shape of `pred` without the class axis: integers of any dtype from 0 to
+        K - 1. Or probabilities, of the shape of `pred`: in [0, 1]. The number of axes decides which
+        of the two it is. With a vector of probabilities of yes, a vector of what was observed: 1
+        for yes, 0 for no, or probabilities.
 
     Returns
     -------
     array
-        The reduced loss, in the dtype of `pred`, without a unit: from 0 to 2, or to 1 for a yes or no.
+        The reduced loss, in the dtype of `pred`, without a unit: from 0 to 2, or to 1 for a yes or
+        no.
 
     See Also
     --------
@@ -43,17 +51,19 @@ def brier_loss(
 
     .. math:: \ell = \sum_k (p_k - y_k)^2,
 
-    with :math:`y_k` 1 for the right class and 0 for the others. The derivative is :math:`2 (p_k - y_k)`, the second 2. The loss
-    of a yes or no is :math:`(p - y)^2`, half that of a row of two classes. Rows need not add up to 1.
+    with :math:`y_k` 1 for the right class and 0 for the others. The derivative is :math:`2 (p_k -
+    y_k)`, the second 2. The loss of a yes or no is :math:`(p - y)^2`, half that of a row of two
+    classes. Rows need not add up to 1.
 
-    For a row that is the score as Brier defined it, for a yes or no as it has been used since. scikit-learn has the same two by
-    default; others halve both, or neither. Two vectors are a yes or no for each element, unless `class_axis` says that they
-    are one row; a vector and a number are a row and its label.
+    For a row that is the score as Brier defined it, for a yes or no as it has been used since.
+    scikit-learn has the same two by default; others halve both, or neither. Two vectors are a yes
+    or no for each element, unless `class_axis` says that they are one row; a vector and a number
+    are a row and its label.
 
     References
     ----------
-    .. [1] G. W. Brier, "Verification of Forecasts Expressed in Terms of Probability", Monthly Weather Review 78, 1950.
-       :doi:`10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2`
+    .. [1] G. W. Brier, "Verification of Forecasts Expressed in Terms of Probability", Monthly
+       Weather Review 78, 1950. :doi:`10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2`
 
     Examples
     --------
@@ -66,11 +76,13 @@ def brier_loss(
     array([[-0.5,  0.5,  0. ]])
     """
     error = pred - _as_rows(xp, axis, pred, target)
-    return error * error if axis is None else xp.squeeze(row_sum(xp, axis, error * error), axis=axis)
+    return (
+        error * error if axis is None else xp.squeeze(row_sum(xp, axis, error * error), axis=axis)
+    )
 
 
 def _as_rows(xp: Namespace, axis: Axis, pred: Array, target: Array) -> Array:
-    """Give labels as rows of 0 and 1; rows, and what has none, as they are."""
+    """Return labels as rows of 0 and 1; rows, and what has none, as they are."""
     if target.ndim == pred.ndim:
         return target
     return xp.astype(one_hot(xp, target, pred, axis), pred.dtype)
@@ -88,19 +100,25 @@ def _(xp: Namespace, axis: Axis, pred: Probability, target: LabelsOrProbability,
 
 @loss("(class),()->()", "(class),(class)->()", "(),()->()")
 def ranked_probability_loss(
-    xp: Namespace, axis: Axis, pred: Probability, target: LabelsOrProbability, /, **options: Unpack[ClassOptions]
+    xp: Namespace,
+    axis: Axis,
+    pred: Probability,
+    target: LabelsOrProbability,
+    /,
+    **options: Unpack[ClassOptions],
 ) -> Array:
     r"""Ranked probability score: the squared error of cumulative probabilities, for classes that have an order.
 
     Parameters
     ----------
     pred : array
-        Predicted probabilities of the K classes, in their order, along `class_axis`: in [0, 1]. Or a vector of probabilities of
-        yes.
+        Predicted probabilities of the K classes, in their order, along `class_axis`: in [0, 1]. Or
+        a vector of probabilities of yes.
     target : array or int
-        Class labels, of the shape of `pred` without the class axis: integers of any dtype from 0 to K - 1. Or probabilities, of
-        the shape of `pred`: in [0, 1]. The number of axes decides which of the two it is. With a vector of probabilities of yes,
-        a vector of what was observed: 1 for yes, 0 for no, or probabilities.
+        Class labels, of the shape of `pred` without the class axis: integers of any dtype from 0 to
+        K - 1. Or probabilities, of the shape of `pred`: in [0, 1]. The number of axes decides which
+        of the two it is. With a vector of probabilities of yes, a vector of what was observed: 1
+        for yes, 0 for no, or probabilities.
 
     Returns
     -------
@@ -113,22 +131,23 @@ def ranked_probability_loss(
     crps_ensemble_loss : The same of a sample of real numbers.
     wasserstein_loss : Of absolute, not squared, errors.
 
-    Notes
-    -----
-    With the cumulative probabilities :math:`F_k = \sum_{i \le k} p_i` and :math:`O_k = \sum_{i \le k} y_i` the loss of a row is
+    Notes ----- With the cumulative probabilities :math:`F_k = \sum_{i \le k} p_i` and :math:`O_k =
+    \sum_{i \le k} y_i` the loss of a row is
 
     .. math:: \ell = \sum_k (F_k - O_k)^2.
 
-    Differences are added up, as :math:`F_k` and :math:`O_k` may be nearly equal, and the rounding errors of these sums as well.
-    The derivative is :math:`2 \sum_{i \ge k} (F_i - O_i)`, the second :math:`2 (K - k)`, with k from 0. The last term is 0 where
-    rows add up to 1; they need not. The loss of a yes or no is :math:`(p - y)^2`.
+    Differences are added up, as :math:`F_k` and :math:`O_k` may be nearly equal, and the rounding
+    errors of these sums as well. The derivative is :math:`2 \sum_{i \ge k} (F_i - O_i)`, the second
+    :math:`2 (K - k)`, with k from 0. The last term is 0 where rows add up to 1; they need not. The
+    loss of a yes or no is :math:`(p - y)^2`.
 
-    Nothing is divided by :math:`K - 1`, as some do, so that the loss is not above 1. scoringrules counts labels from 1.
+    Nothing is divided by :math:`K - 1`, as some do, so that the loss is not above 1. scoringrules
+    counts labels from 1.
 
     References
     ----------
-    .. [1] E. S. Epstein, "A Scoring System for Probability Forecasts of Ranked Categories", Journal of Applied Meteorology 8,
-       1969. :doi:`10.1175/1520-0450(1969)008<0985:ASSFPF>2.0.CO;2`
+    .. [1] E. S. Epstein, "A Scoring System for Probability Forecasts of Ranked Categories", Journal
+       of Applied Meteorology 8, 1969. :doi:`10.1175/1520-0450(1969)008<0985:ASSFPF>2.0.CO;2`
 
     Examples
     --------

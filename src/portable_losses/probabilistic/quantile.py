@@ -16,18 +16,28 @@ Quantile = Annotated[float | Sequence[float], Gt(0.0), Lt(1.0)]
 
 
 @loss(temporaries=8)
-def pinball_loss(xp: Namespace, pred: Real, target: Real, /, *, quantile: Quantile = 0.5, **options: Unpack[Options]) -> Array:
+def pinball_loss(
+    xp: Namespace,
+    pred: Real,
+    target: Real,
+    /,
+    *,
+    quantile: Quantile = 0.5,
+    **options: Unpack[Options],
+) -> Array:
     r"""Pinball loss, whose minimum is a quantile.
 
     Parameters
     ----------
     pred : array
-        Predicted quantiles, of any shape: real numbers. Several quantiles of one target lie along the last axis.
+        Predicted quantiles, of any shape: real numbers. Several quantiles of one target lie along
+        the last axis.
     target : array or number
-        Observations, of the shape of `pred`: real numbers. Where `quantile` is a sequence, the last axis may be missing.
+        Observations, of the shape of `pred`: real numbers. Where `quantile` is a sequence, the last
+        axis may be missing.
     quantile : float or sequence of float, default 0.5
-        Which quantile is predicted, in (0, 1): the share of the observations that lie below. A sequence has one number for
-        each entry of the last axis of `pred`.
+        Which quantile is predicted, in (0, 1): the share of the observations that lie below. A
+        sequence has one number for each entry of the last axis of `pred`.
 
     Returns
     -------
@@ -46,19 +56,21 @@ def pinball_loss(xp: Namespace, pred: Real, target: Real, /, *, quantile: Quanti
 
     .. math:: \ell = \begin{cases} q\, |r| & r < 0 \\ (1 - q)\, |r| & r > 0. \end{cases}
 
-    Each side is computed with its own slope, so that nothing cancels, and with half the residual, which may overflow where the
-    loss does not.
+    Each side is computed with its own slope, so that nothing cancels, and with half the residual,
+    which may overflow where the loss does not.
 
-    The derivative is :math:`-q` below the target and :math:`1 - q` above. At :math:`r = 0`, where any number between the two
-    is a subgradient, it is 0: a perfect prediction is not moved. (scikit-learn says :math:`-q` there, XGBoost and LightGBM
-    :math:`1 - q`.) The second derivative is 0: the kink is not in it.
+    The derivative is :math:`-q` below the target and :math:`1 - q` above. At :math:`r = 0`, where
+    any number between the two is a subgradient, it is 0: a perfect prediction is not moved.
+    (scikit-learn says :math:`-q` there, XGBoost and LightGBM :math:`1 - q`.) The second derivative
+    is 0: the kink is not in it.
 
-    XGBoost and LightGBM have the same factor, and a default of 0.9 in LightGBM. In scikit-learn and scoringrules the
-    observation is the first argument.
+    XGBoost and LightGBM have the same factor, and a default of 0.9 in LightGBM. In scikit-learn and
+    scoringrules the observation is the first argument.
 
     References
     ----------
-    .. [1] R. Koenker and G. Bassett, "Regression Quantiles", Econometrica 46, 1978. :doi:`10.2307/1913643`
+    .. [1] R. Koenker and G. Bassett, "Regression Quantiles", Econometrica 46, 1978.
+       :doi:`10.2307/1913643`
 
     Examples
     --------
@@ -76,7 +88,7 @@ def pinball_loss(xp: Namespace, pred: Real, target: Real, /, *, quantile: Quanti
 
 
 def _weights(xp: Namespace, pred: Array, quantile: Any) -> tuple[Any, Any]:
-    """Give the weights of what is too high and too low: numbers, or arrays where there are several quantiles."""
+    """Return the weights of what is too high and too low: numbers, or arrays where there are several quantiles."""
     if isinstance(quantile, float):
         return 1 - quantile, quantile
     return xp.astype(1 - quantile, pred.dtype), xp.astype(quantile, pred.dtype)
@@ -94,7 +106,15 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, quantile: Quantile) -> Arra
 
 
 @loss(temporaries=8)
-def expectile_loss(xp: Namespace, pred: Real, target: Real, /, *, expectile: Level = 0.5, **options: Unpack[Options]) -> Array:
+def expectile_loss(
+    xp: Namespace,
+    pred: Real,
+    target: Real,
+    /,
+    *,
+    expectile: Level = 0.5,
+    **options: Unpack[Options],
+) -> Array:
     r"""Asymmetric squared error, whose minimum is an expectile.
 
     Parameters
@@ -104,8 +124,8 @@ def expectile_loss(xp: Namespace, pred: Real, target: Real, /, *, expectile: Lev
     target : array or number
         Observations, of the shape of `pred`: real numbers.
     expectile : float, default 0.5
-        Which expectile is predicted, in (0, 1): the weight of the observations above the prediction, where those below have
-        the rest.
+        Which expectile is predicted, in (0, 1): the weight of the observations above the
+        prediction, where those below have the rest.
 
     Returns
     -------
@@ -123,16 +143,17 @@ def expectile_loss(xp: Namespace, pred: Real, target: Real, /, *, expectile: Lev
 
     .. math:: \ell = \begin{cases} \tau\, r^2 & r \le 0 \\ (1 - \tau)\, r^2 & r > 0. \end{cases}
 
-    The weight is multiplied with one of the two residuals before the other, so that a small one keeps the square from
-    overflowing. The derivative is twice the weight times :math:`r`, and smooth at 0. The second derivative is twice the weight;
-    it jumps at :math:`r = 0`, where it is :math:`2 \tau`.
+    The weight is multiplied with one of the two residuals before the other, so that a small one
+    keeps the square from overflowing. The derivative is twice the weight times :math:`r`, and
+    smooth at 0. The second derivative is twice the weight; it jumps at :math:`r = 0`, where it is
+    :math:`2 \tau`.
 
     There is no factor one half; XGBoost's ``reg:expectileerror`` has none either.
 
     References
     ----------
-    .. [1] W. K. Newey and J. L. Powell, "Asymmetric Least Squares Estimation and Testing", Econometrica 55, 1987.
-       :doi:`10.2307/1911031`
+    .. [1] W. K. Newey and J. L. Powell, "Asymmetric Least Squares Estimation and Testing",
+       Econometrica 55, 1987. :doi:`10.2307/1911031`
 
     Examples
     --------
@@ -150,7 +171,8 @@ def expectile_loss(xp: Namespace, pred: Real, target: Real, /, *, expectile: Lev
 def _(xp: Namespace, pred: Real, target: Real, /, *, expectile: Level) -> Array:
     residual = pred - target
     weight = xp.where(residual > 0, 1 - expectile, xp.full_like(pred, expectile))
-    half = 0.5 * pred - 0.5 * target  # of a residual that overflows, where its product with the weight may not
+    # of a residual that overflows, where its product with the weight may not
+    half = 0.5 * pred - 0.5 * target
     return xp.where(xp.isinf(residual), 4 * (weight * half), 2 * (weight * residual))
 
 
@@ -161,7 +183,14 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, expectile: Level) -> Array:
 
 @loss(predicted=2, temporaries=16)
 def interval_loss(
-    xp: Namespace, lower: Real, upper: Real, target: Real, /, *, alpha: Level = 0.1, **options: Unpack[Options]
+    xp: Namespace,
+    lower: Real,
+    upper: Real,
+    target: Real,
+    /,
+    *,
+    alpha: Level = 0.1,
+    **options: Unpack[Options],
 ) -> Array:
     r"""Interval score (Winkler's), whose minimum is the central prediction interval.
 
@@ -174,7 +203,8 @@ def interval_loss(
     target : array or number
         Observations, of the shape of `lower`: real numbers.
     alpha : float, default 0.1
-        The share of the observations that the interval may miss, half of them on each side, in (0, 1).
+        The share of the observations that the interval may miss, half of them on each side, in (0,
+        1).
 
     Returns
     -------
@@ -191,20 +221,22 @@ def interval_loss(
 
     .. math:: \ell = (u - l) + \frac{2}{\alpha} \max(l - y, 0) + \frac{2}{\alpha} \max(y - u, 0).
 
-    It is :math:`2 / \alpha` times the sum of the pinball losses of the two ends, as quantiles :math:`\alpha / 2` and
-    :math:`1 - \alpha / 2`. Ends that cross are allowed, and cost more than their distance. Halves are added, so that a
-    negative width does not overflow, and meet an infinite penalty.
+    It is :math:`2 / \alpha` times the sum of the pinball losses of the two ends, as quantiles
+    :math:`\alpha / 2` and :math:`1 - \alpha / 2`. Ends that cross are allowed, and cost more than
+    their distance. Halves are added, so that a negative width does not overflow, and meet an
+    infinite penalty.
 
-    The derivative is :math:`-1` with respect to the lower, and 1 with respect to the upper end, and :math:`2 / \alpha`
-    more, or less, where the observation is outside. Where it equals an end, the penalty has the derivative 0. The second
-    derivative is 0: the kinks are not in it.
+    The derivative is :math:`-1` with respect to the lower, and 1 with respect to the upper end, and
+    :math:`2 / \alpha` more, or less, where the observation is outside. Where it equals an end, the
+    penalty has the derivative 0. The second derivative is 0: the kinks are not in it.
 
     References
     ----------
-    .. [1] R. L. Winkler, "A Decision-Theoretic Approach to Interval Estimation", Journal of the American Statistical
-       Association 67, 1972. :doi:`10.1080/01621459.1972.10481224`
-    .. [2] T. Gneiting and A. E. Raftery, "Strictly Proper Scoring Rules, Prediction, and Estimation", Journal of the American
-       Statistical Association 102, 2007. :doi:`10.1198/016214506000001437`
+    .. [1] R. L. Winkler, "A Decision-Theoretic Approach to Interval Estimation", Journal of the
+       American Statistical Association 67, 1972. :doi:`10.1080/01621459.1972.10481224`
+    .. [2] T. Gneiting and A. E. Raftery, "Strictly Proper Scoring Rules, Prediction, and
+       Estimation", Journal of the American Statistical Association 102, 2007.
+       :doi:`10.1198/016214506000001437`
 
     Examples
     --------
@@ -219,17 +251,23 @@ def interval_loss(
 
 
 def _positive(xp: Namespace, x: Array) -> Array:
-    """Give max(x, 0); NaN stays."""
+    """Return max(x, 0); NaN stays."""
     return xp.where(x <= 0, 0.0, x)
 
 
 @interval_loss.derivative
-def _(xp: Namespace, lower: Real, upper: Real, target: Real, /, *, alpha: Level) -> tuple[Array, Array]:
+def _(
+    xp: Namespace, lower: Real, upper: Real, target: Real, /, *, alpha: Level
+) -> tuple[Array, Array]:
     below, above = xp.sign(lower - target), xp.sign(target - upper)
     slope = 2 / alpha - 1
-    return xp.where(below > 0, slope * below, 0 * below - 1), xp.where(above > 0, -slope * above, 1 - 0 * above)
+    return xp.where(below > 0, slope * below, 0 * below - 1), xp.where(
+        above > 0, -slope * above, 1 - 0 * above
+    )
 
 
 @interval_loss.second_derivative
-def _(xp: Namespace, lower: Real, upper: Real, target: Real, /, *, alpha: Level) -> tuple[Array, Array]:
+def _(
+    xp: Namespace, lower: Real, upper: Real, target: Real, /, *, alpha: Level
+) -> tuple[Array, Array]:
     return xp.zeros_like(lower), xp.zeros_like(upper)

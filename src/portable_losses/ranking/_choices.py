@@ -1,7 +1,8 @@
 """The Plackett-Luce model: items are chosen one after the other, each from those that are left, by a softmax of their scores.
 
-What depends on all items after one, or on all before, is found by doubling: from what is known of k neighbours comes what
-there is to know of 2 k. That takes log2(n) steps over whole arrays, on every library.
+What depends on all items after one, or on all before, is found by doubling: from what is known of k
+neighbours comes what there is to know of 2 k. That takes log2(n) steps over whole arrays, on every
+library.
 """
 
 from collections.abc import Callable
@@ -29,7 +30,15 @@ class Choices(NamedTuple):
     """1 - p"""
 
 
-def _doubled(xp: Namespace, axis: Axis, state: State, nothing: tuple[float | None, ...], join: Join, *, after: bool) -> State:
+def _doubled(
+    xp: Namespace,
+    axis: Axis,
+    state: State,
+    nothing: tuple[float | None, ...],
+    join: Join,
+    *,
+    after: bool,
+) -> State:
     """Join each entry with all after it, or all before it.
 
     `nothing` joins with anything without a trace; None stands for what is there already.
@@ -37,7 +46,12 @@ def _doubled(xp: Namespace, axis: Axis, state: State, nothing: tuple[float | Non
     step = 1
     while step < state[0].shape[axis]:
         by = step if after else -step
-        state = join(state, tuple(neighbours(xp, axis, x, by, fill) for x, fill in zip(state, nothing, strict=True)))
+        state = join(
+            state,
+            tuple(
+                neighbours(xp, axis, x, by, fill) for x, fill in zip(state, nothing, strict=True)
+            ),
+        )
         step *= 2
     return state
 
@@ -45,14 +59,17 @@ def _doubled(xp: Namespace, axis: Axis, state: State, nothing: tuple[float | Non
 def choices(xp: Namespace, axis: Axis, scores: Array) -> Choices:
     """Describe the choices that lead to the order of a list of scores.
 
-    The sum of the exponentials of scores is kept as (1 + rest) * exp(top), with the largest of them.
+    The sum of the exponentials of scores is kept as (1 + rest) * exp(top), with the largest of
+    them.
     """
 
     def join(here: State, after: State) -> State:
         (top, rest), (other, beside) = here, after
         decay = _decay(xp, top, other)
         above = other > top
-        return xp.where(above, other, top), xp.where(above, beside + (1 + rest) * decay, rest + (1 + beside) * decay)
+        return xp.where(above, other, top), xp.where(
+            above, beside + (1 + rest) * decay, rest + (1 + beside) * decay
+        )
 
     first = xp.where(scores == scores, 0.0, scores)
     # 1 + rest = 0 times exp(top) is nothing, whatever the top.
@@ -68,7 +85,7 @@ def choices(xp: Namespace, axis: Axis, scores: Array) -> Choices:
 
 
 def _decay(xp: Namespace, left: Array, right: Array) -> Array:
-    """Give exp(-abs(left - right)), 1 for equal infinities, without the rounding error of the difference."""
+    """Return exp(-abs(left - right)), 1 for equal infinities, without the rounding error of the difference."""
     same = same_infinity(xp, left, right)
     gap, error = difference(xp, left, xp.where(same, xp.zeros_like(right), right))
     gap = xp.where(same, 0.0, gap)
@@ -77,10 +94,10 @@ def _decay(xp: Namespace, left: Array, right: Array) -> Array:
 
 
 def slope(xp: Namespace, axis: Axis, drawn: Choices) -> Array:
-    """Give the derivative of the sum of the surprises with respect to each score: p_k * b_k - (1 - p_k).
+    """Return the derivative of the sum of the surprises with respect to each score: p_k * b_k - (1 - p_k).
 
-    The probability of item k at an earlier draw i is p_k times the product of 1 - p from i to k - 1. The sum b of these products
-    obeys b_{k + 1} = (1 - p_k) * (1 + b_k).
+    The probability of item k at an earlier draw i is p_k times the product of 1 - p from i to k -
+    1. The sum b of these products obeys b_{k + 1} = (1 - p_k) * (1 + b_k).
     """
 
     def join(here: State, before: State) -> State:
@@ -93,11 +110,12 @@ def slope(xp: Namespace, axis: Axis, drawn: Choices) -> Array:
 
 
 def curvature(xp: Namespace, axis: Axis, drawn: Choices) -> Array:
-    """Give the diagonal of the second derivative: p_k * (x_k + (1 - p_k) * w_k).
+    """Return the diagonal of the second derivative: p_k * (x_k + (1 - p_k) * w_k).
 
-    Of the products of `slope`, and 1 for the draw k itself, w is the sum of the squares and x the sum of the products times
-    1 minus them. They obey x_{k + 1} = (1 - p_k) * (x_k + p_k * w_k) and w_{k + 1} = 1 + (1 - p_k)**2 * w_k. A state (a, b, c, d)
-    stands for the map to a * x + b * w + c and a**2 * w + d.
+    Of the products of `slope`, and 1 for the draw k itself, w is the sum of the squares and x the
+    sum of the products times 1 minus them. They obey x_{k + 1} = (1 - p_k) * (x_k + p_k * w_k) and
+    w_{k + 1} = 1 + (1 - p_k)**2 * w_k. A state (a, b, c, d) stands for the map to a * x + b * w + c
+    and a**2 * w + d.
     """
 
     def join(here: State, before: State) -> State:

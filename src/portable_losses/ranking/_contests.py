@@ -48,14 +48,18 @@ def _cost(xp: Namespace, contests: Contests) -> Array:
 
 
 def _push(xp: Namespace, contests: Contests) -> Array:
-    return contests.sign * (xp.where(contests.lead >= 0, 1.0, contests.decay) / (1 + contests.decay))
+    return contests.sign * (
+        xp.where(contests.lead >= 0, 1.0, contests.decay) / (1 + contests.decay)
+    )
 
 
 def _bend(xp: Namespace, contests: Contests) -> Array:
     return xp.abs(contests.sign) * (contests.decay / (1 + contests.decay * (2 + contests.decay)))
 
 
-def _sums(xp: Namespace, axis: Axis, pred: Array, target: Array, weigh: Weigh | None, *terms: Term) -> list[Array]:
+def _sums(
+    xp: Namespace, axis: Axis, pred: Array, target: Array, weigh: Weigh | None, *terms: Term
+) -> list[Array]:
     """Add up terms over the pairs of each item; a NaN counts even where there is no pair."""
     sums = [xp.where(pred == pred, 0.0, pred) for _ in terms]
     for contests in _contests(xp, axis, pred, target):
@@ -67,23 +71,31 @@ def _sums(xp: Namespace, axis: Axis, pred: Array, target: Array, weigh: Weigh | 
     return sums
 
 
-def cost(xp: Namespace, axis: Axis, pred: Array, target: Array, weigh: Weigh | None = None) -> Array:
+def cost(
+    xp: Namespace, axis: Axis, pred: Array, target: Array, weigh: Weigh | None = None
+) -> Array:
     """Add up softplus(lead) over the pairs of each list."""
     (total,) = _sums(xp, axis, pred, target, weigh, _cost)
     return xp.squeeze(row_sum(xp, axis, total), axis=axis)
 
 
-def push(xp: Namespace, axis: Axis, pred: Array, target: Array, weigh: Weigh | None = None) -> Array:
-    """Give the derivative: the probabilities of the wrong outcomes, minus those of the contests in which an item should win."""
+def push(
+    xp: Namespace, axis: Axis, pred: Array, target: Array, weigh: Weigh | None = None
+) -> Array:
+    """Return the derivative: the probabilities of the wrong outcomes, minus those of the contests in which an item should win."""
     return _sums(xp, axis, pred, target, weigh, _push)[0]
 
 
-def cost_and_push(xp: Namespace, axis: Axis, pred: Array, target: Array, weigh: Weigh | None = None) -> tuple[Array, Array]:
-    """Give both, from contests that are held once."""
+def cost_and_push(
+    xp: Namespace, axis: Axis, pred: Array, target: Array, weigh: Weigh | None = None
+) -> tuple[Array, Array]:
+    """Return both, from contests that are held once."""
     total, slope = _sums(xp, axis, pred, target, weigh, _cost, _push)
     return xp.squeeze(row_sum(xp, axis, total), axis=axis), slope
 
 
-def bend(xp: Namespace, axis: Axis, pred: Array, target: Array, weigh: Weigh | None = None) -> Array:
-    """Give the second derivative: the products of the probabilities of both outcomes."""
+def bend(
+    xp: Namespace, axis: Axis, pred: Array, target: Array, weigh: Weigh | None = None
+) -> Array:
+    """Return the second derivative: the products of the probabilities of both outcomes."""
     return _sums(xp, axis, pred, target, weigh, _bend)[0]

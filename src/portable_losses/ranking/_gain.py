@@ -24,26 +24,29 @@ class Gains(NamedTuple):
 
 
 def gains_of(xp: Namespace, axis: Axis, target: Array) -> Gains:
-    """Give the gains of lists of relevances."""
+    """Return the gains of lists of relevances."""
     excess = xp.floor(xp.max(target, axis=axis, keepdims=True)) - _LARGE
     exponent = xp.where(excess > 0, excess, 0.0)
     two = xp.full_like(target, 2.0)
     power, one = two ** (target - exponent), xp.full_like(exponent, 2.0) ** -exponent
     small = target < 1
     gain = xp.where(small, xp.expm1(_LOG_TWO * xp.where(small, target, 0.0)) * one, power - one)
-    ideal = row_sum(xp, axis, -xp.sort(-gain, axis=axis) * discount(xp, 1 + places(xp, axis, gain, gain.dtype)))
+    ideal = row_sum(
+        xp, axis, -xp.sort(-gain, axis=axis) * discount(xp, 1 + places(xp, axis, gain, gain.dtype))
+    )
     return Gains(gain, power, xp.where(ideal == 0, 1.0, ideal))
 
 
 def discount(xp: Namespace, rank: Array) -> Array:
-    """Give 1 / log2(1 + rank)."""
+    """Return 1 / log2(1 + rank)."""
     return _LOG_TWO / xp.log1p(rank)
 
 
 def lost_by_rank(xp: Namespace, axis: Axis, like: Array) -> tuple[Array, Array]:
-    """Give what the ranks from 1 have lost of the discount of the first, and what rounding took from that.
+    """Return what the ranks from 1 have lost of the discount of the first, and what rounding took from that.
 
-    The differences of neighbours are known to the last digits, and so with both parts are those of any two ranks.
+    The differences of neighbours are known to the last digits, and so with both parts are those of
+    any two ranks.
     """
     rank = 1 + places(xp, axis, like, like.dtype)
     before = xp.where(rank == 1, 1.0, rank - 1)
@@ -53,7 +56,7 @@ def lost_by_rank(xp: Namespace, axis: Axis, like: Array) -> tuple[Array, Array]:
 
 
 def swapped(xp: Namespace, relevances: tuple[Array, Array], powers: tuple[Array, Array]) -> Array:
-    """Give the differences of the gains of pairs, of their relevances and 2**y: the first minus the second."""
+    """Return the differences of the gains of pairs, of their relevances and 2**y: the first minus the second."""
     apart, error = difference(xp, *relevances)
     close = xp.abs(apart) < 1
     lower = xp.where(apart > 0, powers[1], powers[0])

@@ -32,5 +32,5 @@ def read(xp: Namespace, pred: Array, target: Array) -> tuple[Array, Array]:
 
 
 def same_infinity(xp: Namespace, left: Array, right: Array) -> Array:
-    """Say where two scores are infinite and equal, so that their difference is none."""
+    """Return where two scores are infinite and equal, so that their difference is none."""
     return (left == right) & xp.isinf(left)

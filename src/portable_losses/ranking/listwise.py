@@ -14,14 +14,16 @@ __all__ = ["listmle_loss", "listnet_loss"]
 
 
 @loss("(item),(item)->()")
-def listnet_loss(xp: Namespace, axis: Axis, pred: Score, target: Gain, /, **options: Unpack[ListOptions]) -> Array:
+def listnet_loss(
+    xp: Namespace, axis: Axis, pred: Score, target: Gain, /, **options: Unpack[ListOptions]
+) -> Array:
     r"""ListNet: cross-entropy of the softmax of the scores of a list.
 
     Parameters
     ----------
     pred : array
-        Predicted scores of the items of a list, which lie along `item_axis`: real numbers; -inf marks a place that holds no
-        item.
+        Predicted scores of the items of a list, which lie along `item_axis`: real numbers; -inf
+        marks a place that holds no item.
     target : array
         Relevances of the shape of `pred`: from 0 upwards, not necessarily probabilities.
 
@@ -43,24 +45,26 @@ def listnet_loss(xp: Namespace, axis: Axis, pred: Score, target: Gain, /, **opti
 
     .. math:: \ell = -\sum_i y_i \log \frac{e^{s_i}}{\sum_j e^{s_j}},
 
-    which compares the probability of each item to be the first with its share of the relevance. It is computed as in
-    `cross_entropy`: where one score dominates, the loss keeps its digits.
+    which compares the probability of each item to be the first with its share of the relevance. It
+    is computed as in `cross_entropy`: where one score dominates, the loss keeps its digits.
 
-    The derivative is :math:`Y p_i - y_i` with the softmax :math:`p` and the sum :math:`Y` of the relevances, computed as
-    :math:`p_i \sum_{j \ne i} y_j - y_i \sum_{j \ne i} p_j`; the second is :math:`Y p_i (1 - p_i)`.
+    The derivative is :math:`Y p_i - y_i` with the softmax :math:`p` and the sum :math:`Y` of the
+    relevances, computed as :math:`p_i \sum_{j \ne i} y_j - y_i \sum_{j \ne i} p_j`; the second is
+    :math:`Y p_i (1 - p_i)`.
 
-    Ties need no rule: equal scores and equal relevances are treated alike, and the order of the list does not matter. A score of
-    -inf costs nothing while its relevance is 0, so that lists of several lengths can be filled up, and inf otherwise. A list
-    without a relevant item costs 0. `weights` and `where` speak of lists, not of items.
+    Ties need no rule: equal scores and equal relevances are treated alike, and the order of the
+    list does not matter. A score of -inf costs nothing while its relevance is 0, so that lists of
+    several lengths can be filled up, and inf otherwise. A list without a relevant item costs 0.
+    `weights` and `where` speak of lists, not of items.
 
-    This is the loss that optax calls ``ranking_softmax_loss`` and rax ``softmax_loss``; both leave out lists without an item from
-    the mean. The paper makes probabilities of the relevances by another softmax: for that pass
-    ``special.softmax(target)``.
+    This is the loss that optax calls ``ranking_softmax_loss`` and rax ``softmax_loss``; both leave
+    out lists without an item from the mean. The paper makes probabilities of the relevances by
+    another softmax: for that pass ``special.softmax(target)``.
 
     References
     ----------
-    .. [1] Z. Cao, T. Qin, T.-Y. Liu, M.-F. Tsai and H. Li, "Learning to Rank: From Pairwise Approach to Listwise Approach", ICML
-       2007. :doi:`10.1145/1273496.1273513`
+    .. [1] Z. Cao, T. Qin, T.-Y. Liu, M.-F. Tsai and H. Li, "Learning to Rank: From Pairwise
+       Approach to Listwise Approach", ICML 2007. :doi:`10.1145/1273496.1273513`
 
     Examples
     --------
@@ -75,12 +79,16 @@ def listnet_loss(xp: Namespace, axis: Axis, pred: Score, target: Gain, /, **opti
 
 def _surprise(xp: Namespace, axis: Axis, parts: Exponentials, target: Array) -> Array:
     shifted = parts.shifted
-    return xp.squeeze(row_sum(xp, axis, weighted(xp, target, xp.log1p(parts.rest) - shifted, shifted)), axis=axis)
+    return xp.squeeze(
+        row_sum(xp, axis, weighted(xp, target, xp.log1p(parts.rest) - shifted, shifted)), axis=axis
+    )
 
 
 def _pull(xp: Namespace, axis: Axis, parts: Exponentials, target: Array) -> Array:
     total = 1 + parts.rest
-    return (parts.exponential / total) * sum_of_others(xp, axis, target) - target * (parts.others(xp) / total)
+    return (parts.exponential / total) * sum_of_others(xp, axis, target) - target * (
+        parts.others(xp) / total
+    )
 
 
 @listnet_loss.value_and_derivative
@@ -101,14 +109,16 @@ def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /) -> Array:
 
 
 @loss("(item),(item)->()")
-def listmle_loss(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /, **options: Unpack[ListOptions]) -> Array:
+def listmle_loss(
+    xp: Namespace, axis: Axis, pred: Score, target: Relevance, /, **options: Unpack[ListOptions]
+) -> Array:
     r"""ListMLE: minus the log-likelihood of the right order under the Plackett-Luce model.
 
     Parameters
     ----------
     pred : array
-        Predicted scores of the items of a list, which lie along `item_axis`: real numbers; -inf marks a place that holds no
-        item.
+        Predicted scores of the items of a list, which lie along `item_axis`: real numbers; -inf
+        marks a place that holds no item.
     target : array
         Relevances of the shape of `pred`: real numbers, of which only the order counts.
 
@@ -122,34 +132,37 @@ def listmle_loss(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /, *
     listnet_loss : Looks at the first place of the order alone.
     ranknet_loss : Treats equal relevances alike.
 
-    Notes
-    -----
-    With scores :math:`s_1, \dots, s_n` in the falling order of their relevances the loss of a list is
+    Notes ----- With scores :math:`s_1, \dots, s_n` in the falling order of their relevances the
+    loss of a list is
 
     .. math:: \ell = \sum_{i=1}^n \Bigl( \log \sum_{j=i}^n e^{s_j} - s_i \Bigr):
 
-    the right order is drawn item by item, each time from those that are left with the probabilities of a softmax. The sums of
-    exponentials are added up in pairs, each relative to the largest score in it, so that nothing overflows, the rounding error
-    of differences is put back, and a choice that is nearly sure keeps its digits.
+    the right order is drawn item by item, each time from those that are left with the probabilities
+    of a softmax. The sums of exponentials are added up in pairs, each relative to the largest score
+    in it, so that nothing overflows, the rounding error of differences is put back, and a choice
+    that is nearly sure keeps its digits.
 
-    Ties: of equal relevances the order of the list is taken to be the right one, as in rax without a key. So the loss does not
-    change if equal scores are exchanged, but it does if items of equal relevance are: shuffle lists before each epoch if their
-    order means nothing, as TF-Ranking does, or use `ranknet_loss`, which leaves such pairs out.
+    Ties: of equal relevances the order of the list is taken to be the right one, as in rax without
+    a key. So the loss does not change if equal scores are exchanged, but it does if items of equal
+    relevance are: shuffle lists before each epoch if their order means nothing, as TF-Ranking does,
+    or use `ranknet_loss`, which leaves such pairs out.
 
     With :math:`p_{ik}` for the probability of item k at the i-th draw the derivative is
     :math:`\sum_{i \le k} p_{ik} - 1 = \sum_{i < k} p_{ik} - (1 - p_{kk})`, and the second
-    :math:`\sum_{i \le k} p_{ik} (1 - p_{ik})`; both come from recurrences along the list, of which no step subtracts.
+    :math:`\sum_{i \le k} p_{ik} (1 - p_{ik})`; both come from recurrences along the list, of which
+    no step subtracts.
 
-    rax computes the same to the last digits, but for its gradient where scores are equal, which is not that of this formula, and
-    for the order of equal relevances when it is given a key.
+    rax computes the same to the last digits, but for its gradient where scores are equal, which is
+    not that of this formula, and for the order of equal relevances when it is given a key.
 
-    A score of -inf at the end of a list, whose relevance is not above that of any item before, costs nothing, so that lists of
-    several lengths can be filled up; before a finite score it costs inf. `weights` and `where` speak of lists, not of items.
+    A score of -inf at the end of a list, whose relevance is not above that of any item before,
+    costs nothing, so that lists of several lengths can be filled up; before a finite score it costs
+    inf. `weights` and `where` speak of lists, not of items.
 
     References
     ----------
-    .. [1] F. Xia, T.-Y. Liu, J. Wang, W. Zhang and H. Li, "Listwise Approach to Learning to Rank: Theory and Algorithm", ICML
-       2008. :doi:`10.1145/1390156.1390306`
+    .. [1] F. Xia, T.-Y. Liu, J. Wang, W. Zhang and H. Li, "Listwise Approach to Learning to Rank:
+       Theory and Algorithm", ICML 2008. :doi:`10.1145/1390156.1390306`
 
     Examples
     --------
@@ -171,7 +184,9 @@ def _drawn(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Array
 @listmle_loss.value_and_derivative
 def _(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /) -> tuple[Array, Array]:
     order, drawn = _drawn(xp, axis, pred, target)
-    return xp.squeeze(row_sum(xp, axis, drawn.surprise), axis=axis), put_back(xp, axis, order, slope(xp, axis, drawn))
+    return xp.squeeze(row_sum(xp, axis, drawn.surprise), axis=axis), put_back(
+        xp, axis, order, slope(xp, axis, drawn)
+    )
 
 
 @listmle_loss.derivative

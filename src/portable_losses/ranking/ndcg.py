@@ -23,20 +23,27 @@ _FAR = 2000.0
 
 @loss("(item),(item)->()")
 def approx_ndcg_loss(
-    xp: Namespace, axis: Axis, pred: Score, target: Gain, /, *, temperature: Positive = 1.0, **options: Unpack[ListOptions]
+    xp: Namespace,
+    axis: Axis,
+    pred: Score,
+    target: Gain,
+    /,
+    *,
+    temperature: Positive = 1.0,
+    **options: Unpack[ListOptions],
 ) -> Array:
     r"""ApproxNDCG: normalised discounted cumulative gain with smooth ranks, times -1.
 
     Parameters
     ----------
     pred : array
-        Predicted scores of the items of a list, which lie along `item_axis`: real numbers; -inf marks a place that holds no
-        item.
+        Predicted scores of the items of a list, which lie along `item_axis`: real numbers; -inf
+        marks a place that holds no item.
     target : array
         Relevances of the shape of `pred`: from 0 upwards, often grades from 0 to 4.
     temperature : float, default 1.0
-        How far apart scores have to be for their order to count: positive. The smaller, the closer to the true NDCG, and the
-        more scores have a gradient of 0.
+        How far apart scores have to be for their order to count: positive. The smaller, the closer
+        to the true NDCG, and the more scores have a gradient of 0.
 
     Returns
     -------
@@ -57,28 +64,32 @@ def approx_ndcg_loss(
         \ell = -\frac{1}{\mathrm{IDCG}} \sum_i \frac{2^{y_i} - 1}{\log_2(1 + r_i)}, \qquad
         r_i = 1 + \sum_{j \ne i} \sigma \left( \frac{s_j - s_i}{T} \right),
 
-    where IDCG is the same sum with the items in falling order of relevance, and ranks from 1. As T goes to 0 the smooth ranks
-    become the ranks, and the loss minus the NDCG. Of long lists only some of the pairs are held in memory at a time.
+    where IDCG is the same sum with the items in falling order of relevance, and ranks from 1. As T
+    goes to 0 the smooth ranks become the ranks, and the loss minus the NDCG. Of long lists only
+    some of the pairs are held in memory at a time.
 
-    With :math:`c_i = -(2^{y_i} - 1)\, D'(r_i)`, the gain that an item loses per rank, where :math:`D(r) = 1 / \log_2(1 + r)`,
-    and :math:`\sigma'_{ik} = \sigma'((s_i - s_k) / T)` the derivative is
+    With :math:`c_i = -(2^{y_i} - 1)\, D'(r_i)`, the gain that an item loses per rank, where
+    :math:`D(r) = 1 / \log_2(1 + r)`, and :math:`\sigma'_{ik} = \sigma'((s_i - s_k) / T)` the
+    derivative is
 
     .. math:: \frac{1}{T\, \mathrm{IDCG}} \sum_i (c_i - c_k)\, \sigma'_{ik}.
 
     In the second derivative, too, the pairs stay in pieces; the loss is not convex.
 
-    Ties: equal scores share the mean of their ranks, and the order of the list does not matter. A list without a relevant item
-    costs 0, not -1. A score of -inf with a relevance of 0 changes nothing, so that lists of several lengths can be filled up.
-    `weights` and `where` speak of lists, not of items.
+    Ties: equal scores share the mean of their ranks, and the order of the list does not matter. A
+    list without a relevant item costs 0, not -1. A score of -inf with a relevance of 0 changes
+    nothing, so that lists of several lengths can be filled up. `weights` and `where` speak of
+    lists, not of items.
 
     It is rax's ``approx_t12n(ndcg_metric)`` to the last digits; TF-Ranking's T is 0.1 by default.
 
     References
     ----------
-    .. [1] T. Qin, T.-Y. Liu and H. Li, "A General Approximation Framework for Direct Optimization of Information Retrieval
-       Measures", Information Retrieval 13, 2010. :doi:`10.1007/s10791-009-9124-x`
-    .. [2] S. Bruch, M. Zoghi, M. Bendersky and M. Najork, "Revisiting Approximate Metric Optimization in the Age of Deep Neural
-       Networks", SIGIR 2019. :doi:`10.1145/3331184.3331347`
+    .. [1] T. Qin, T.-Y. Liu and H. Li, "A General Approximation Framework for Direct Optimization
+       of Information Retrieval Measures", Information Retrieval 13, 2010.
+       :doi:`10.1007/s10791-009-9124-x`
+    .. [2] S. Bruch, M. Zoghi, M. Bendersky and M. Najork, "Revisiting Approximate Metric
+       Optimization in the Age of Deep Neural Networks", SIGIR 2019. :doi:`10.1145/3331184.3331347`
 
     Examples
     --------
@@ -93,11 +104,13 @@ def approx_ndcg_loss(
 
 
 def _value(xp: Namespace, axis: Axis, gains: Gains, rank: Array) -> Array:
-    return xp.squeeze(-(row_sum(xp, axis, gains.gain * discount(xp, rank)) / gains.ideal), axis=axis)
+    return xp.squeeze(
+        -(row_sum(xp, axis, gains.gain * discount(xp, rank)) / gains.ideal), axis=axis
+    )
 
 
 def _ranks(xp: Namespace, axis: Axis, pred: Array, temperature: float) -> Array:
-    """Give the smooth ranks: each item, too, counts itself as an equal, as a half."""
+    """Return the smooth ranks: each item, too, counts itself as an equal, as a half."""
     rank = xp.where(pred == pred, 0.5, pred)
     for piece in pieces(xp, axis, pred):
         here, there = against(axis, pred, piece)
@@ -125,7 +138,11 @@ def _steps(xp: Namespace, axis: Axis, pred: Array, temperature: float) -> Iterat
         here, there = against(axis, pred, piece)
         gap, error = difference(xp, there, here)
         near = xp.abs(gap) < bound
-        gap = xp.where(same_infinity(xp, here, there), 0.0, xp.where(gap >= bound, bound, xp.where(gap <= -bound, -bound, gap)))
+        gap = xp.where(
+            same_infinity(xp, here, there),
+            0.0,
+            xp.where(gap >= bound, bound, xp.where(gap <= -bound, -bound, gap)),
+        )
         far = _divided(xp, (gap, xp.where(near, error, 0.0)), temperature)
         size = xp.abs(far[0])
         decay = xp.exp(-size)
@@ -144,12 +161,14 @@ def _differ(axis: Axis, place: Array, piece: slice) -> Array:
 
 
 def _slope_of_discount(xp: Namespace, rank: Array) -> Array:
-    """Give minus the derivative of the discount."""
+    """Return minus the derivative of the discount."""
     logarithm = xp.log1p(rank)
     return _LOG_TWO / ((1 + rank) * logarithm * logarithm)
 
 
-def _slope(xp: Namespace, axis: Axis, pred: Array, gains: Gains, rank: Array, temperature: float) -> Array:
+def _slope(
+    xp: Namespace, axis: Axis, pred: Array, gains: Gains, rank: Array, temperature: float
+) -> Array:
     loss_per_rank = gains.gain * _slope_of_discount(xp, rank)
     total = xp.where(pred == pred, 0.0, pred)
     for piece, _, slope, _ in _steps(xp, axis, pred, temperature):
@@ -159,7 +178,9 @@ def _slope(xp: Namespace, axis: Axis, pred: Array, gains: Gains, rank: Array, te
 
 
 @approx_ndcg_loss.value_and_derivative
-def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /, *, temperature: Positive) -> tuple[Array, Array]:
+def _(
+    xp: Namespace, axis: Axis, pred: Score, target: Gain, /, *, temperature: Positive
+) -> tuple[Array, Array]:
     pred, target = read(xp, pred, target)
     gains, rank = gains_of(xp, axis, target), _ranks(xp, axis, pred, temperature)
     return _value(xp, axis, gains, rank), _slope(xp, axis, pred, gains, rank, temperature)
@@ -168,7 +189,9 @@ def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /, *, temperature: P
 @approx_ndcg_loss.derivative
 def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /, *, temperature: Positive) -> Array:
     pred, target = read(xp, pred, target)
-    return _slope(xp, axis, pred, gains_of(xp, axis, target), _ranks(xp, axis, pred, temperature), temperature)
+    return _slope(
+        xp, axis, pred, gains_of(xp, axis, target), _ranks(xp, axis, pred, temperature), temperature
+    )
 
 
 @approx_ndcg_loss.second_derivative
@@ -183,6 +206,8 @@ def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /, *, temperature: P
         here, there = against(axis, loss_per_rank, piece)
         bent, _ = against(axis, curvature, piece)
         slope = xp.where(others, slope, 0.0)
-        total = total + piece_sum(xp, axis, (there - here) * (slope * xp.tanh(0.5 * apart)) - bent * (slope * slope))
+        total = total + piece_sum(
+            xp, axis, (there - here) * (slope * xp.tanh(0.5 * apart)) - bent * (slope * slope)
+        )
         own = own + piece_sum(xp, axis, slope)
     return (total - curvature * (own * own)) / gains.ideal / temperature / temperature

@@ -15,14 +15,16 @@ __all__ = ["lambdarank_loss", "ranknet_loss"]
 
 
 @loss("(item),(item)->()")
-def ranknet_loss(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /, **options: Unpack[ListOptions]) -> Array:
+def ranknet_loss(
+    xp: Namespace, axis: Axis, pred: Score, target: Relevance, /, **options: Unpack[ListOptions]
+) -> Array:
     r"""RankNet: logistic loss of the pairs of a list.
 
     Parameters
     ----------
     pred : array
-        Predicted scores of the items of a list, which lie along `item_axis`: real numbers; -inf marks a place that holds no
-        item.
+        Predicted scores of the items of a list, which lie along `item_axis`: real numbers; -inf
+        marks a place that holds no item.
     target : array
         Relevances of the shape of `pred`: real numbers, of which only the order counts.
 
@@ -44,25 +46,28 @@ def ranknet_loss(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /, *
 
     .. math:: \ell = \sum_{y_i > y_j} \mathrm{softplus}(s_j - s_i),
 
-    the cross-entropy of who wins each contest, with the probability :math:`\sigma(s_i - s_j)` for item i. Nothing overflows, and
-    what rounding takes from a difference of scores is put back. Of long lists only some of the pairs are held in memory at a
-    time; their number grows with the square of that of the items, and so does the time.
+    the cross-entropy of who wins each contest, with the probability :math:`\sigma(s_i - s_j)` for
+    item i. Nothing overflows, and what rounding takes from a difference of scores is put back. Of
+    long lists only some of the pairs are held in memory at a time; their number grows with the
+    square of that of the items, and so does the time.
 
-    The derivative is, for an item, the sum of :math:`\sigma(s_i - s_j)` over the j that are more relevant minus that of
-    :math:`\sigma(s_j - s_i)` over those that are less; the second derivative is the sum of :math:`\sigma(s_i - s_j)
-    \sigma(s_j - s_i)` over both.
+    The derivative is, for an item, the sum of :math:`\sigma(s_i - s_j)` over the j that are more
+    relevant minus that of :math:`\sigma(s_j - s_i)` over those that are less; the second derivative
+    is the sum of :math:`\sigma(s_i - s_j) \sigma(s_j - s_i)` over both.
 
-    Ties: pairs of equal relevance do not count (in the paper they cost something unless the scores are equal, too), and a pair
-    of equal scores costs log 2. The order of the list does not matter. A list without a pair that counts costs 0.
+    Ties: pairs of equal relevance do not count (in the paper they cost something unless the scores
+    are equal, too), and a pair of equal scores costs log 2. The order of the list does not matter.
+    A list without a pair that counts costs 0.
 
-    It is a sum, not a mean over the pairs, so that lists can be filled up with scores of -inf and the lowest relevance without
-    a change; the mean of the reduction is one over lists. rax takes the mean over the pairs of all lists, unless told
-    otherwise. `weights` and `where` speak of lists, not of items.
+    It is a sum, not a mean over the pairs, so that lists can be filled up with scores of -inf and
+    the lowest relevance without a change; the mean of the reduction is one over lists. rax takes
+    the mean over the pairs of all lists, unless told otherwise. `weights` and `where` speak of
+    lists, not of items.
 
     References
     ----------
-    .. [1] C. Burges, T. Shaked, E. Renshaw, A. Lazier, M. Deeds, N. Hamilton and G. Hullender, "Learning to Rank Using Gradient
-       Descent", ICML 2005. :doi:`10.1145/1102351.1102363`
+    .. [1] C. Burges, T. Shaked, E. Renshaw, A. Lazier, M. Deeds, N. Hamilton and G. Hullender,
+       "Learning to Rank Using Gradient Descent", ICML 2005. :doi:`10.1145/1102351.1102363`
 
     Examples
     --------
@@ -91,21 +96,24 @@ def _(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /) -> Array:
 
 
 @loss("(item),(item)->()")
-def lambdarank_loss(xp: Namespace, axis: Axis, pred: Score, target: Gain, /, **options: Unpack[ListOptions]) -> Array:
+def lambdarank_loss(
+    xp: Namespace, axis: Axis, pred: Score, target: Gain, /, **options: Unpack[ListOptions]
+) -> Array:
     r"""LambdaRank: logistic loss of the pairs of a list, each weighed by what its exchange does to the NDCG.
 
     Parameters
     ----------
     pred : array
-        Predicted scores of the items of a list, which lie along `item_axis`: real numbers; -inf marks a place that holds no
-        item.
+        Predicted scores of the items of a list, which lie along `item_axis`: real numbers; -inf
+        marks a place that holds no item.
     target : array
         Relevances of the shape of `pred`: from 0 upwards, often grades from 0 to 4.
 
     Returns
     -------
     array
-        The reduced loss, in the dtype of `pred`, in nats: the weighted sum over the pairs of a list.
+        The reduced loss, in the dtype of `pred`, in nats: the weighted sum over the pairs of a
+        list.
 
     See Also
     --------
@@ -122,28 +130,32 @@ def lambdarank_loss(xp: Namespace, axis: Axis, pred: Score, target: Gain, /, **o
         \Delta_{ij} = \frac{2^{y_i} - 2^{y_j}}{\mathrm{IDCG}}
             \left| \frac{1}{\log_2(1 + r_i)} - \frac{1}{\log_2(1 + r_j)} \right|,
 
-    where IDCG, the discounted cumulative gain of the best order, is the sum of :math:`(2^y - 1) / \log_2(1 + r)` with the items
-    in falling order of relevance. The weights are what the NDCG would lose or gain if two items changed places. Differences of
-    discounts and of gains keep their digits where two of them are nearly equal.
+    where IDCG, the discounted cumulative gain of the best order, is the sum of :math:`(2^y - 1) /
+    \log_2(1 + r)` with the items in falling order of relevance. The weights are what the NDCG would
+    lose or gain if two items changed places. Differences of discounts and of gains keep their
+    digits where two of them are nearly equal.
 
-    For the derivatives the weights are constants: the gradient is the sum of the "lambdas" that the method is named after, and
-    the loss itself, which jumps where two scores change places, is one whose gradient that is. So it is also under autodiff,
-    which sees no derivative of a rank.
+    For the derivatives the weights are constants: the gradient is the sum of the "lambdas" that the
+    method is named after, and the loss itself, which jumps where two scores change places, is one
+    whose gradient that is. So it is also under autodiff, which sees no derivative of a rank.
 
-    Ties: pairs of equal relevance do not count. Of equal scores the order of the list decides who has the higher rank, as in rax
-    and LightGBM, so that they do not stop learning where all scores are the same; the loss then depends on the order of the
-    list. A list without a relevant item costs 0. A score of -inf with a relevance of 0 changes nothing, so that lists of several
-    lengths can be filled up. `weights` and `where` speak of lists, not of items.
+    Ties: pairs of equal relevance do not count. Of equal scores the order of the list decides who
+    has the higher rank, as in rax and LightGBM, so that they do not stop learning where all scores
+    are the same; the loss then depends on the order of the list. A list without a relevant item
+    costs 0. A score of -inf with a relevance of 0 changes nothing, so that lists of several lengths
+    can be filled up. `weights` and `where` speak of lists, not of items.
 
-    It is rax's ``pairwise_logistic_loss`` with ``dcg_lambdaweight(normalize=True)``, added up over the pairs, and divided by the
-    number of items, by which rax multiplies its weights. LightGBM looks only at pairs of which one item is among the
-    first 30; it and XGBoost by default divide a weight by the difference of the scores, and the lambdas of a list by a norm.
+    It is rax's ``pairwise_logistic_loss`` with ``dcg_lambdaweight(normalize=True)``, added up over
+    the pairs, and divided by the number of items, by which rax multiplies its weights. LightGBM
+    looks only at pairs of which one item is among the first 30; it and XGBoost by default divide a
+    weight by the difference of the scores, and the lambdas of a list by a norm.
 
     References
     ----------
-    .. [1] C. J. C. Burges, R. Ragno and Q. V. Le, "Learning to Rank with Nonsmooth Cost Functions", NIPS 2006.
-       :doi:`10.7551/mitpress/7503.003.0029`
-    .. [2] C. J. C. Burges, "From RankNet to LambdaRank to LambdaMART: An Overview", Microsoft Research MSR-TR-2010-82, 2010.
+    .. [1] C. J. C. Burges, R. Ragno and Q. V. Le, "Learning to Rank with Nonsmooth Cost Functions",
+       NIPS 2006. :doi:`10.7551/mitpress/7503.003.0029`
+    .. [2] C. J. C. Burges, "From RankNet to LambdaRank to LambdaMART: An Overview", Microsoft
+       Research MSR-TR-2010-82, 2010.
 
     Examples
     --------
@@ -157,7 +169,9 @@ def lambdarank_loss(xp: Namespace, axis: Axis, pred: Score, target: Gain, /, **o
     return cost(xp, axis, pred, target, weigh)
 
 
-def _ranked(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Array, Array, Array, Weigh]:
+def _ranked(
+    xp: Namespace, axis: Axis, pred: Array, target: Array
+) -> tuple[Array, Array, Array, Weigh]:
     """Bring lists to the order of their scores: give that order, the lists in it, and the weights of pairs."""
     pred, target = read(xp, pred, target)
     order = stable_order(xp, axis, -pred)
@@ -169,7 +183,9 @@ def _ranked(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Arra
         below, error = difference(xp, *against(axis, lost[0], piece))
         small, rest = against(axis, lost[1], piece)
         exchanged = below + (error + (small - rest))
-        return xp.abs(swapped(xp, against(axis, target, piece), against(axis, share, piece)) * exchanged)
+        return xp.abs(
+            swapped(xp, against(axis, target, piece), against(axis, share, piece)) * exchanged
+        )
 
     return order, pred, target, weigh
 

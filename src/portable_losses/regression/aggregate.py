@@ -29,19 +29,19 @@ def rmse_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[Opti
     --------
     mse_loss : Its square, which adds up over batches, as this does not.
 
-    Notes
-    -----
-    The squared residuals are reduced, and then the root is taken: with `axis` one for each result, with ``reduction="sum"`` the
-    Euclidean norm of the residuals, with ``"none"`` the root of weight * residual ** 2 for each element.
+    Notes ----- The squared residuals are reduced, and then the root is taken: with `axis` one for
+    each result, with ``reduction="sum"`` the Euclidean norm of the residuals, with ``"none"`` the
+    root of weight * residual ** 2 for each element.
 
-    The gradient of the root of a mean is :math:`w_i r_i / (\sum_j w_j\, \ell)`. Where all residuals are 0 it is 0, a subgradient;
-    torch and JAX have NaN there. The second derivative is a matrix and not offered. float32 is squared in float64 on NumPy; the
-    squares of float64 underflow for residuals below 1e-154 and overflow above 1e154.
+    The gradient of the root of a mean is :math:`w_i r_i / (\sum_j w_j\, \ell)`. Where all residuals
+    are 0 it is 0, a subgradient; torch and JAX have NaN there. The second derivative is a matrix
+    and not offered. float32 is squared in float64 on NumPy; the squares of float64 underflow for
+    residuals below 1e-154 and overflow above 1e154.
 
     References
     ----------
-    .. [1] R. J. Hyndman and A. B. Koehler, "Another look at measures of forecast accuracy", International Journal of
-       Forecasting 22, 2006. :doi:`10.1016/j.ijforecast.2006.03.001`
+    .. [1] R. J. Hyndman and A. B. Koehler, "Another look at measures of forecast accuracy",
+       International Journal of Forecasting 22, 2006. :doi:`10.1016/j.ijforecast.2006.03.001`
 
     Examples
     --------
@@ -65,5 +65,6 @@ def _(xp: Namespace, pred: Real, target: Real, /) -> Array:
 @rmse_loss.finish
 def _(xp: Namespace, reduced: Array, /) -> tuple[Array, Array]:
     zero = reduced == 0
-    root = xp.sqrt(xp.where(zero, xp.ones_like(reduced), reduced))  # autodiff must not see the root of 0
+    # autodiff must not see the root of 0
+    root = xp.sqrt(xp.where(zero, xp.ones_like(reduced), reduced))
     return xp.where(zero, reduced, root), 0.5 / root

@@ -27,16 +27,12 @@ def mse_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[Optio
     array
         The reduced loss, in the dtype of `pred` and the unit of the target, squared.
 
-    See Also
-    --------
-    l1_loss : Less moved by outliers; its minimum is the median, where that of this loss is the mean.
-    huber_loss : Between the two.
+    See Also -------- l1_loss : Less moved by outliers; its minimum is the median, where that of
+    this loss is the mean. huber_loss : Between the two.
 
-    Notes
-    -----
-    With the residual :math:`r = \hat y - y` the loss of an element is :math:`r^2`, its derivative :math:`2r` and its second
-    derivative 2. There is no factor one half, as in torch and scikit-learn; ``optax.l2_loss`` and the gradient-boosting
-    libraries have one.
+    Notes ----- With the residual :math:`r = \hat y - y` the loss of an element is :math:`r^2`, its
+    derivative :math:`2r` and its second derivative 2. There is no factor one half, as in torch and
+    scikit-learn; ``optax.l2_loss`` and the gradient-boosting libraries have one.
 
     A weighted mean divides by the sum of the weights. Keras divides by the number of elements.
 
@@ -87,16 +83,17 @@ def l1_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[Option
     mse_loss : Weighs large residuals more.
     huber_loss : Smooth at 0.
 
-    Notes
-    -----
-    The loss of an element is :math:`|\hat y - y|`. Its derivative is the sign of the residual; at 0, where any number from
-    -1 to 1 is a subgradient, it is 0, as in torch (JAX says 1). The second derivative is 0: the kink at 0 is not in it.
+    Notes ----- The loss of an element is :math:`|\hat y - y|`. Its derivative is the sign of the
+    residual; at 0, where any number from -1 to 1 is a subgradient, it is 0, as in torch (JAX says
+    1). The second derivative is 0: the kink at 0 is not in it.
 
-    Integers are converted before they are subtracted: in torch and MLX the error of 1 against 2 in uint8 is 255.
+    Integers are converted before they are subtracted: in torch and MLX the error of 1 against 2 in
+    uint8 is 255.
 
     References
     ----------
-    .. [1] P. Bloomfield and W. L. Steiger, "Least Absolute Deviations", Birkhäuser, 1983. :doi:`10.1007/978-1-4684-8574-5`
+    .. [1] P. Bloomfield and W. L. Steiger, "Least Absolute Deviations", Birkhäuser, 1983.
+       :doi:`10.1007/978-1-4684-8574-5`
 
     Examples
     --------
@@ -133,29 +130,30 @@ def log_cosh_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[
     Returns
     -------
     array
-        The reduced loss, in the dtype of `pred`, in nats; the unit of the target should be the size of its noise.
+        The reduced loss, in the dtype of `pred`, in nats; the unit of the target should be the size
+        of its noise.
 
     See Also
     --------
     pseudo_huber_loss : Much like it, with a parameter for the scale.
     huber_loss : Exactly quadratic, then exactly linear.
 
-    Notes
-    -----
-    With the residual :math:`r = \hat y - y` the loss of an element is :math:`\log \cosh r`, about :math:`r^2 / 2` for small
-    residuals and :math:`|r| - \log 2` for large ones. It is the negative log-likelihood, up to a constant, of the hyperbolic
-    secant distribution.
+    Notes ----- With the residual :math:`r = \hat y - y` the loss of an element is :math:`\log \cosh
+    r`, about :math:`r^2 / 2` for small residuals and :math:`|r| - \log 2` for large ones. It is the
+    negative log-likelihood, up to a constant, of the hyperbolic secant distribution.
 
-    It is computed as :math:`\mathrm{log1p}(2 \sinh^2(b / 2)) + |r| - b` with :math:`b = \min(|r|, 40)`, in which nothing cancels
-    and nothing overflows; above 40 the loss is linear in every dtype. In float32 optax, Keras, MLX and torchmetrics give 0 for a
-    residual of 1e-4, where the loss is 5e-9: the logarithm of 2 that they subtract cancels. That of torchmetrics is inf at 100.
+    It is computed as :math:`\mathrm{log1p}(2 \sinh^2(b / 2)) + |r| - b` with :math:`b = \min(|r|,
+    40)`, in which nothing cancels and nothing overflows; above 40 the loss is linear in every
+    dtype. In float32 optax, Keras, MLX and torchmetrics give 0 for a residual of 1e-4, where the
+    loss is 5e-9: the logarithm of 2 that they subtract cancels. That of torchmetrics is inf at 100.
 
-    The derivative is :math:`\tanh r`, the second :math:`1 / \cosh^2 r`, which keeps its digits where the former is 1.
+    The derivative is :math:`\tanh r`, the second :math:`1 / \cosh^2 r`, which keeps its digits
+    where the former is 1.
 
     References
     ----------
-    .. [1] R. A. Saleh and A. K. M. E. Saleh, "Statistical Properties of the log-cosh Loss Function Used in Machine Learning",
-       2022. :doi:`10.48550/arXiv.2208.04564`
+    .. [1] R. A. Saleh and A. K. M. E. Saleh, "Statistical Properties of the log-cosh Loss Function
+       Used in Machine Learning", 2022. :doi:`10.48550/arXiv.2208.04564`
 
     Examples
     --------
@@ -181,7 +179,10 @@ def _(xp: Namespace, pred: Real, target: Real, /) -> Array:
     residual, lack = difference(xp, widened(xp, pred), widened(xp, target))
     exponent = -2 * xp.abs(residual)
     tail = exponent < -45  # where the exponential may be subnormal before it is multiplied by 4
-    enlarged, share = xp.exp(xp.where(tail, 45 + exponent, exponent)), xp.where(tail, exp(-45), xp.ones_like(exponent))
+    enlarged, share = (
+        xp.exp(xp.where(tail, 45 + exponent, exponent)),
+        xp.where(tail, exp(-45), xp.ones_like(exponent)),
+    )
     decay = enlarged * share
     whole = 1 + decay
     # The exponential multiplies the rounding error of the residual by its size.

@@ -19,18 +19,19 @@ class Gaussian(NamedTuple):
     """The curve is their product, and none of them is subnormal."""
 
     def times(self, amount: Array) -> Array:
-        """Give the product of the curve with something else: it is rounded to a subnormal number at the end only."""
+        """Return the product of the curve with something else: it is rounded to a subnormal number at the end only."""
         first, second, third = self.factors
         return amount * first * second * third
 
 
 def gaussian(xp: Namespace, pred: Array, target: Array, scale: float, rate: float) -> Gaussian:
-    """Give exp(rate * x**2) for x = (pred - target) / scale, and a rate that is a power of 2, to the last digits.
+    """Return exp(rate * x**2) for x = (pred - target) / scale, and a rate that is a power of 2, to the last digits.
 
-    At x = 20 the exponential multiplies the rounding errors of the residual, the quotient and the square by 800 each. So x is
-    split: `upper` has so few digits that its product with as few digits of the scale, and its square, are exact in every dtype;
-    what is left of the residual is then exact as well, and small. In the tail the exponential is multiplied by exp(45), and
-    divided by it at the end: of the powers that a dtype may need this is the one nearest to a number.
+    At x = 20 the exponential multiplies the rounding errors of the residual, the quotient and the
+    square by 800 each. So x is split: `upper` has so few digits that its product with as few digits
+    of the scale, and its square, are exact in every dtype; what is left of the residual is then
+    exact as well, and small. In the tail the exponential is multiplied by exp(45), and divided by
+    it at the end: of the powers that a dtype may need this is the one nearest to a number.
     """
     exact, lack = difference(xp, widened(xp, pred), widened(xp, target))
     residual = xp.clip(exact, -64 * scale, 64 * scale)
@@ -42,4 +43,8 @@ def gaussian(xp: Namespace, pred: Array, target: Array, scale: float, rate: floa
     main, rest = upper * upper, lower * (2 * upper + lower)
     tail = rate * main < -45
     first = xp.exp(xp.where(tail, 45 + rate * main, rate * main))
-    return Gaussian(residual, main + rest, (first, xp.exp(rate * rest), xp.where(tail, exp(-45), xp.ones_like(first))))
+    return Gaussian(
+        residual,
+        main + rest,
+        (first, xp.exp(rate * rest), xp.where(tail, exp(-45), xp.ones_like(first))),
+    )

@@ -7,11 +7,14 @@ from ..typing import Array, Namespace
 from ._scaled import SHRINK, Scaled, one_plus
 
 
-def times_power(xp: Namespace, amount: Array, change: Array | float, x: Scaled, alpha: float, order: int) -> Array:
-    """Give (amount + change) * (1 + x**2) ** (alpha / 2 - order), and beyond this times x ** order.
+def times_power(
+    xp: Namespace, amount: Array, change: Array | float, x: Scaled, alpha: float, order: int
+) -> Array:
+    """Return (amount + change) * (1 + x**2) ** (alpha / 2 - order), and beyond this times x ** order.
 
-    The change is as small as a rounding error. With t, the smaller of x**2 and 1 / x**2, the power is one of 1 + t, beyond times
-    one of x. What was rounded in them and in their exponents is known, and added to the amount.
+    The change is as small as a rounding error. With t, the smaller of x**2 and 1 / x**2, the power
+    is one of 1 + t, beyond times one of x. What was rounded in them and in their exponents is
+    known, and added to the amount.
     """
     whole, lack = one_plus(x.square)
     inner = x.square / whole * x.error
@@ -37,16 +40,19 @@ def times_power(xp: Namespace, amount: Array, change: Array | float, x: Scaled, 
     size, size_error, enlarge = _beyond(xp, x, outer)
     share = share + outer * size_error
     if outer_lost:
-        share = share + outer_lost * xp.minimum(x.logarithm(xp), 2.0**20)  # inf of an infinite residual
+        # inf of an infinite residual
+        share = share + outer_lost * xp.minimum(x.logarithm(xp), 2.0**20)
     result = _times(xp, enlarge * (amount + (amount * share + change)), whole, exponent / 2)
     return _times(xp, result, size, outer)
 
 
-def _beyond(xp: Namespace, x: Scaled, exponent: float) -> tuple[Array, Array | float, Array | float]:
-    """Give x beyond, 1 elsewhere; by how much the exact one is larger, as a share of it; and a factor for its power.
+def _beyond(
+    xp: Namespace, x: Scaled, exponent: float
+) -> tuple[Array, Array | float, Array | float]:
+    """Return x beyond, 1 elsewhere; by how much the exact one is larger, as a share of it; and a factor for its power.
 
-    The factor makes up for a power of 2 that is missing where the residual is huge, and x might overflow. A high power of such
-    an x overflows anyway, or is 0.
+    The factor makes up for a power of 2 that is missing where the residual is huge, and x might
+    overflow. A high power of such an x overflows anyway, or is 0.
     """
     unit, factor, enlarge = SHRINK * x.scale, 2.0**64, 1.0
     outer = xp.where(x.beyond, xp.abs(x.shrunk), unit)
@@ -64,22 +70,24 @@ def _beyond(xp: Namespace, x: Scaled, exponent: float) -> tuple[Array, Array | f
     back, back_lack = product(xp, size, divisor)
     lack = outer - back - back_lack + xp.sign(x.shrunk) * x.lack
     error = xp.where(x.beyond, lack / outer - x.scale_error, 0.0)
-    return size, xp.where(error == error, error, 0.0), enlarge  # of an infinite residual nothing is lost
+    # of an infinite residual nothing is lost
+    return size, xp.where(error == error, error, 0.0), enlarge
 
 
 def _minus(alpha: float, order: int) -> tuple[float, float]:
-    """Give alpha - order, rounded, and what rounding took from it."""
+    """Return alpha - order, rounded, and what rounding took from it."""
     return alpha - order, fsum((alpha, -order, -(alpha - order)))
 
 
 def _times(xp: Namespace, amount: Array, base: Array, exponent: float) -> Array:
-    """Give amount * base ** exponent, where the power may be subnormal, or overflow, and the product not: in two halves."""
+    """Return amount * base ** exponent, where the power may be subnormal, or overflow, and the product not: in two halves."""
     if exponent == 0:
         return amount
     largest = -log(max(float(xp.finfo(base.dtype).smallest_normal), 2.0**-1022))
     reach = 0.99 * largest / abs(exponent)
     if reach > largest:
         return amount * base**exponent
-    halved = ((base >= exp(reach)) & (base < inf)) | (base <= exp(-reach))  # autodiff of two roots of inf is NaN
+    # autodiff of two roots of inf is NaN
+    halved = ((base >= exp(reach)) & (base < inf)) | (base <= exp(-reach))
     half = xp.full_like(base, 0.5 * exponent)
     return amount * base ** xp.where(halved, half, exponent) * xp.where(halved, base, 1.0) ** half

@@ -11,7 +11,9 @@ __all__ = ["fair_loss", "huber_loss", "pseudo_huber_loss", "smooth_l1_loss"]
 
 
 @loss(temporaries=8)
-def huber_loss(xp: Namespace, pred: Real, target: Real, /, *, delta: Positive = 1.0, **options: Unpack[Options]) -> Array:
+def huber_loss(
+    xp: Namespace, pred: Real, target: Real, /, *, delta: Positive = 1.0, **options: Unpack[Options]
+) -> Array:
     r"""Huber loss: quadratic for residuals up to `delta`, linear beyond.
 
     Parameters
@@ -39,19 +41,22 @@ def huber_loss(xp: Namespace, pred: Real, target: Real, /, *, delta: Positive = 
     -----
     With the residual :math:`r = \hat y - y` the loss of an element is
 
-    .. math:: \ell = \begin{cases} r^2 / 2 & |r| \le \delta \\ \delta (|r| - \delta / 2) & |r| > \delta, \end{cases}
+    .. math::
 
-    computed without a branch as :math:`q (|r| - q / 2)` with :math:`q = \min(|r|, \delta)`, in which nothing cancels. The
-    derivative is :math:`r` clipped to :math:`\pm\delta`. The second derivative is 1 up to `delta` (and there), 0 beyond.
+        \ell = \begin{cases} r^2 / 2 & |r| \le \delta \\ \delta (|r| - \delta / 2) & |r| > \delta, \end{cases}
 
-    torch and optax have the same factor. ``smooth_l1_loss`` in torch is this loss divided by `delta`. In
-    ``scipy.special.huber`` `delta` is the first argument. A weighted mean divides by the sum of the weights; that of
-    ``torch.nn.functional.huber_loss`` by the number of elements.
+    computed without a branch as :math:`q (|r| - q / 2)` with :math:`q = \min(|r|, \delta)`, in
+    which nothing cancels. The derivative is :math:`r` clipped to :math:`\pm\delta`. The second
+    derivative is 1 up to `delta` (and there), 0 beyond.
+
+    torch and optax have the same factor. ``smooth_l1_loss`` in torch is this loss divided by
+    `delta`. In ``scipy.special.huber`` `delta` is the first argument. A weighted mean divides by
+    the sum of the weights; that of ``torch.nn.functional.huber_loss`` by the number of elements.
 
     References
     ----------
-    .. [1] P. J. Huber, "Robust Estimation of a Location Parameter", Annals of Mathematical Statistics 35, 1964.
-       :doi:`10.1214/aoms/1177703732`
+    .. [1] P. J. Huber, "Robust Estimation of a Location Parameter", Annals of Mathematical
+       Statistics 35, 1964. :doi:`10.1214/aoms/1177703732`
 
     Examples
     --------
@@ -61,7 +66,8 @@ def huber_loss(xp: Namespace, pred: Real, target: Real, /, *, delta: Positive = 
     >>> pl.huber_loss.grad([0.5, 2.0, -4.0], [0.0, 0.0, 0.0], delta=3.0, reduction="sum")
     array([ 0.5,  2. , -3. ])
     """
-    half = xp.abs(0.5 * pred - 0.5 * target)  # of the residual, which may overflow where the loss does not
+    # of the residual, which may overflow where the loss does not
+    half = xp.abs(0.5 * pred - 0.5 * target)
     quadratic = xp.minimum(half, 0.5 * delta)
     return 4 * quadratic * (half - 0.5 * quadratic)
 
@@ -77,7 +83,15 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, delta: Positive) -> Array:
 
 
 @loss(temporaries=8)
-def smooth_l1_loss(xp: Namespace, pred: Real, target: Real, /, *, beta: NonNegative = 1.0, **options: Unpack[Options]) -> Array:
+def smooth_l1_loss(
+    xp: Namespace,
+    pred: Real,
+    target: Real,
+    /,
+    *,
+    beta: NonNegative = 1.0,
+    **options: Unpack[Options],
+) -> Array:
     r"""Smooth L1 loss: the absolute error, quadratic for residuals up to `beta`.
 
     Parameters
@@ -87,33 +101,37 @@ def smooth_l1_loss(xp: Namespace, pred: Real, target: Real, /, *, beta: NonNegat
     target : array or number
         Observations, of the shape of `pred`: real numbers.
     beta : float, default 1.0
-        Where the loss turns from quadratic to linear: not negative, in the unit of the target. With 0 it is the absolute error.
+        Where the loss turns from quadratic to linear: not negative, in the unit of the target. With
+        0 it is the absolute error.
 
     Returns
     -------
     array
         The reduced loss, in the dtype of `pred` and the unit of the target.
 
-    See Also
-    --------
-    huber_loss : Times `beta`: there the quadratic part is the same for every `delta`, here the linear part.
-    l1_loss : The limit of 0.
+    See Also -------- huber_loss : Times `beta`: there the quadratic part is the same for every
+    `delta`, here the linear part. l1_loss : The limit of 0.
 
     Notes
     -----
     With the residual :math:`r = \hat y - y` the loss of an element is
 
-    .. math:: \ell = \begin{cases} r^2 / (2 \beta) & |r| \le \beta \\ |r| - \beta / 2 & |r| > \beta, \end{cases}
+    .. math::
 
-    computed without a branch as :math:`(q / \beta) (|r| - q / 2)` with :math:`q = \min(|r|, \beta)`, in which nothing cancels.
-    The derivative is :math:`r / \beta` clipped to :math:`\pm 1`. The second derivative is :math:`1 / \beta` up to `beta` (and
-    there), 0 beyond. For `beta` = 0 the derivative is the sign of the residual, 0 at 0, and the second derivative 0.
+        \ell = \begin{cases} r^2 / (2 \beta) & |r| \le \beta \\ |r| - \beta / 2 & |r| > \beta, \end{cases}
 
-    torch and MLX have the same factor and default, and are the absolute error for `beta` = 0 as well.
+    computed without a branch as :math:`(q / \beta) (|r| - q / 2)` with :math:`q = \min(|r|,
+    \beta)`, in which nothing cancels. The derivative is :math:`r / \beta` clipped to :math:`\pm 1`.
+    The second derivative is :math:`1 / \beta` up to `beta` (and there), 0 beyond. For `beta` = 0
+    the derivative is the sign of the residual, 0 at 0, and the second derivative 0.
+
+    torch and MLX have the same factor and default, and are the absolute error for `beta` = 0 as
+    well.
 
     References
     ----------
-    .. [1] R. Girshick, "Fast R-CNN", IEEE International Conference on Computer Vision, 2015. :doi:`10.1109/ICCV.2015.169`
+    .. [1] R. Girshick, "Fast R-CNN", IEEE International Conference on Computer Vision, 2015.
+       :doi:`10.1109/ICCV.2015.169`
 
     Examples
     --------
@@ -138,11 +156,15 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, beta: NonNegative) -> Array
 
 @smooth_l1_loss.second_derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, beta: NonNegative) -> Array:
-    return xp.astype(xp.abs(pred - target) <= beta, pred.dtype) / beta if beta else xp.zeros_like(pred)
+    return (
+        xp.astype(xp.abs(pred - target) <= beta, pred.dtype) / beta if beta else xp.zeros_like(pred)
+    )
 
 
 @loss
-def pseudo_huber_loss(xp: Namespace, pred: Real, target: Real, /, *, delta: Positive = 1.0, **options: Unpack[Options]) -> Array:
+def pseudo_huber_loss(
+    xp: Namespace, pred: Real, target: Real, /, *, delta: Positive = 1.0, **options: Unpack[Options]
+) -> Array:
     r"""Pseudo-Huber loss, also named after Charbonnier: the Huber loss without its corner.
 
     Parameters
@@ -165,26 +187,28 @@ def pseudo_huber_loss(xp: Namespace, pred: Real, target: Real, /, *, delta: Posi
     log_cosh_loss : Much like it with ``delta=1``, without a parameter.
     barron_loss : With ``alpha=1``, divided by the square of the scale.
 
-    Notes
-    -----
-    With :math:`x = r / \delta`, the residual :math:`r = \hat y - y` in units of `delta`, the loss of an element is
+    Notes ----- With :math:`x = r / \delta`, the residual :math:`r = \hat y - y` in units of
+    `delta`, the loss of an element is
 
     .. math:: \ell = \delta^2 \left( \sqrt{1 + x^2} - 1 \right) = \frac{r^2}{1 + \sqrt{1 + x^2}},
 
-    about :math:`r^2 / 2` for small residuals and :math:`\delta |r|` for large ones. It is computed in the second form, in which
-    nothing cancels, and where :math:`x > 1` from :math:`1 / x`, so that no square overflows.
+    about :math:`r^2 / 2` for small residuals and :math:`\delta |r|` for large ones. It is computed
+    in the second form, in which nothing cancels, and where :math:`x > 1` from :math:`1 / x`, so
+    that no square overflows.
 
-    The derivative is :math:`r / \sqrt{1 + x^2}`, the second :math:`(1 + x^2)^{-3/2}`. The latter multiplies the rounding error of
-    :math:`x`, which is recovered, on NumPy, and put back in.
+    The derivative is :math:`r / \sqrt{1 + x^2}`, the second :math:`(1 + x^2)^{-3/2}`. The latter
+    multiplies the rounding error of :math:`x`, which is recovered, on NumPy, and put back in.
 
-    ``scipy.special.pseudo_huber`` has the same factor, and `delta` as its first argument; the ``soft_l1`` of
-    ``scipy.optimize.least_squares`` has `delta` as ``f_scale``. XGBoost's ``huber_slope`` is `delta`. kornia's
-    ``charbonnier_loss`` has ``delta=1``; elsewhere a Charbonnier loss is the root without the 1 subtracted.
+    ``scipy.special.pseudo_huber`` has the same factor, and `delta` as its first argument; the
+    ``soft_l1`` of ``scipy.optimize.least_squares`` has `delta` as ``f_scale``. XGBoost's
+    ``huber_slope`` is `delta`. kornia's ``charbonnier_loss`` has ``delta=1``; elsewhere a
+    Charbonnier loss is the root without the 1 subtracted.
 
     References
     ----------
-    .. [1] P. Charbonnier, L. Blanc-Féraud, G. Aubert and M. Barlaud, "Deterministic Edge-Preserving Regularization in Computed
-       Imaging", IEEE Transactions on Image Processing 6, 1997. :doi:`10.1109/83.551699`
+    .. [1] P. Charbonnier, L. Blanc-Féraud, G. Aubert and M. Barlaud, "Deterministic Edge-Preserving
+       Regularization in Computed Imaging", IEEE Transactions on Image Processing 6, 1997.
+       :doi:`10.1109/83.551699`
 
     Examples
     --------
@@ -210,11 +234,15 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, delta: Positive) -> Array:
     x = scaled(xp, pred, target, delta, precisely=True)
     whole, lack = one_plus(x.square)
     second = xp.where(x.beyond, xp.abs(x.ratio) * x.square, 1.0) / (whole * xp.sqrt(whole))
-    return second - second * (1.5 * lack + 3 * x.error * (xp.where(x.beyond, 1.0, x.square) / whole))
+    return second - second * (
+        1.5 * lack + 3 * x.error * (xp.where(x.beyond, 1.0, x.square) / whole)
+    )
 
 
 @loss
-def fair_loss(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1.0, **options: Unpack[Options]) -> Array:
+def fair_loss(
+    xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1.0, **options: Unpack[Options]
+) -> Array:
     r"""Fair loss: comes to its linear growth slowly.
 
     Parameters
@@ -236,24 +264,25 @@ def fair_loss(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1
     huber_loss : Turns at once.
     pseudo_huber_loss : Between the two.
 
-    Notes
-    -----
-    With :math:`x = |r| / c`, the size of the residual :math:`r = \hat y - y` over the `scale`, the loss of an element is
+    Notes ----- With :math:`x = |r| / c`, the size of the residual :math:`r = \hat y - y` over the
+    `scale`, the loss of an element is
 
     .. math:: \ell = c^2 \left( x - \log(1 + x) \right),
 
-    about :math:`r^2 / 2` for small residuals and :math:`c |r|` for large ones. The difference cancels for small residuals. Up to
-    the scale it is summed as a series instead: with :math:`t = x / (2 + x)`, at most 1/3, the logarithm is
-    :math:`2 \operatorname{artanh} t`, and the loss :math:`r^2 / (2 + x) \cdot (1 - 2 t / (2 + x) \cdot (1/3 + t^2 / 5 +
-    t^4 / 7 + \dots))`.
+    about :math:`r^2 / 2` for small residuals and :math:`c |r|` for large ones. The difference
+    cancels for small residuals. Up to the scale it is summed as a series instead: with :math:`t = x
+    / (2 + x)`, at most 1/3, the logarithm is :math:`2 \operatorname{artanh} t`, and the loss
+    :math:`r^2 / (2 + x) \cdot (1 - 2 t / (2 + x) \cdot (1/3 + t^2 / 5 + t^4 / 7 + \dots))`.
 
-    The derivative is :math:`r / (1 + x)`, the second :math:`1 / (1 + x)^2`, continuous at 0 with a corner.
+    The derivative is :math:`r / (1 + x)`, the second :math:`1 / (1 + x)^2`, continuous at 0 with a
+    corner.
 
     LightGBM has the same factor, with `scale` as ``fair_c``.
 
     References
     ----------
-    .. [1] R. C. Fair, "On the Robust Estimation of Econometric Models", Annals of Economic and Social Measurement 3, 1974.
+    .. [1] R. C. Fair, "On the Robust Estimation of Econometric Models", Annals of Economic and
+       Social Measurement 3, 1974.
 
     Examples
     --------

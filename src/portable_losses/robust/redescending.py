@@ -13,7 +13,9 @@ __all__ = ["arctan_loss", "cauchy_loss", "geman_mcclure_loss", "tukey_biweight_l
 
 
 @loss
-def cauchy_loss(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1.0, **options: Unpack[Options]) -> Array:
+def cauchy_loss(
+    xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1.0, **options: Unpack[Options]
+) -> Array:
     r"""Cauchy loss, also named after Lorentz: logarithmic for large residuals.
 
     Parameters
@@ -36,25 +38,26 @@ def cauchy_loss(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive =
     barron_loss : With ``alpha=0``, half the square of this scale and no unit.
     student_t_nll_loss : The negative log-likelihood of this kind.
 
-    Notes
-    -----
-    With :math:`x = r / c`, the residual :math:`r = \hat y - y` over the `scale`, the loss of an element is
+    Notes ----- With :math:`x = r / c`, the residual :math:`r = \hat y - y` over the `scale`, the
+    loss of an element is
 
     .. math:: \ell = \frac{c^2}{2} \log(1 + x^2),
 
-    about :math:`r^2 / 2` for small residuals. It is computed as :math:`r^2 / 2` times :math:`\mathrm{log1p}(x^2) / x^2` up to
-    the scale, and as :math:`c^2 (\log x + \mathrm{log1p}(1 / x^2) / 2)` beyond, where :math:`x^2` may overflow.
+    about :math:`r^2 / 2` for small residuals. It is computed as :math:`r^2 / 2` times
+    :math:`\mathrm{log1p}(x^2) / x^2` up to the scale, and as :math:`c^2 (\log x + \mathrm{log1p}(1
+    / x^2) / 2)` beyond, where :math:`x^2` may overflow.
 
-    The derivative is :math:`r / (1 + x^2)`, which is largest at the scale, the second :math:`(1 - x^2) / (1 + x^2)^2`, negative
-    beyond the scale. At infinite residuals the loss is inf and its derivatives are 0.
+    The derivative is :math:`r / (1 + x^2)`, which is largest at the scale, the second :math:`(1 -
+    x^2) / (1 + x^2)^2`, negative beyond the scale. At infinite residuals the loss is inf and its
+    derivatives are 0.
 
-    ``scipy.optimize.least_squares`` has the same factor in its cost, where `scale` is ``f_scale``. kornia's is
-    ``log1p(r ** 2 / 2)``: the scale is the root of 2 and the factor 1 / 2 is missing.
+    ``scipy.optimize.least_squares`` has the same factor in its cost, where `scale` is ``f_scale``.
+    kornia's is ``log1p(r ** 2 / 2)``: the scale is the root of 2 and the factor 1 / 2 is missing.
 
     References
     ----------
-    .. [1] M. J. Black and P. Anandan, "The Robust Estimation of Multiple Motions", Computer Vision and Image Understanding 63,
-       1996. :doi:`10.1006/cviu.1996.0006`
+    .. [1] M. J. Black and P. Anandan, "The Robust Estimation of Multiple Motions", Computer Vision
+       and Image Understanding 63, 1996. :doi:`10.1006/cviu.1996.0006`
 
     Examples
     --------
@@ -87,7 +90,9 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
 
 
 @loss
-def geman_mcclure_loss(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1.0, **options: Unpack[Options]) -> Array:
+def geman_mcclure_loss(
+    xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1.0, **options: Unpack[Options]
+) -> Array:
     r"""Geman-McClure loss: bounded, and all but flat for large residuals.
 
     Parameters
@@ -104,32 +109,30 @@ def geman_mcclure_loss(xp: Namespace, pred: Real, target: Real, /, *, scale: Pos
     array
         The reduced loss, in the dtype of `pred` and the unit of the target, squared.
 
-    See Also
-    --------
-    cauchy_loss : Not bounded.
-    welsch_loss : Comes to its bound faster.
-    barron_loss : With ``alpha=-2``, a quarter of the square of its `scale`, which is half of this, and no unit.
+    See Also -------- cauchy_loss : Not bounded. welsch_loss : Comes to its bound faster.
+    barron_loss : With ``alpha=-2``, a quarter of the square of its `scale`, which is half of this,
+    and no unit.
 
-    Notes
-    -----
-    With :math:`x = r / c`, the residual :math:`r = \hat y - y` over the `scale`, the loss of an element is
+    Notes ----- With :math:`x = r / c`, the residual :math:`r = \hat y - y` over the `scale`, the
+    loss of an element is
 
     .. math:: \ell = \frac{r^2 / 2}{1 + x^2},
 
-    about :math:`r^2 / 2` for small residuals and at most :math:`c^2 / 2`. Where :math:`x > 1` it is computed from :math:`1 / x`,
-    so that no square overflows.
+    about :math:`r^2 / 2` for small residuals and at most :math:`c^2 / 2`. Where :math:`x > 1` it is
+    computed from :math:`1 / x`, so that no square overflows.
 
-    The derivative is :math:`r / (1 + x^2)^2`, the second :math:`(1 - 3 x^2) / (1 + x^2)^3`. Both multiply the rounding error of
-    :math:`x`, which is recovered, on NumPy, and put back in. At infinite residuals they are 0.
+    The derivative is :math:`r / (1 + x^2)^2`, the second :math:`(1 - 3 x^2) / (1 + x^2)^3`. Both
+    multiply the rounding error of :math:`x`, which is recovered, on NumPy, and put back in. At
+    infinite residuals they are 0.
 
     kornia's is :math:`2 r^2 / (r^2 + 4)`, which is this loss with ``scale=2``.
 
     References
     ----------
-    .. [1] S. Geman and D. E. McClure, "Statistical methods for tomographic image reconstruction", Bulletin of the International
-       Statistical Institute 52, 1987.
-    .. [2] M. J. Black and P. Anandan, "The Robust Estimation of Multiple Motions", Computer Vision and Image Understanding 63,
-       1996. :doi:`10.1006/cviu.1996.0006`
+    .. [1] S. Geman and D. E. McClure, "Statistical methods for tomographic image reconstruction",
+       Bulletin of the International Statistical Institute 52, 1987.
+    .. [2] M. J. Black and P. Anandan, "The Robust Estimation of Multiple Motions", Computer Vision
+       and Image Understanding 63, 1996. :doi:`10.1006/cviu.1996.0006`
 
     Examples
     --------
@@ -149,7 +152,9 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
     x = scaled(xp, pred, target, scale, precisely=True)
     whole, lack = one_plus(x.square)
     slope = x.folded(xp) * xp.where(x.beyond, x.square, 1.0) / (whole * whole)
-    return slope + slope * (x.error * (xp.where(x.beyond, x.square - 3, -4 * x.square) / whole) - 2 * lack)
+    return slope + slope * (
+        x.error * (xp.where(x.beyond, x.square - 3, -4 * x.square) / whole) - 2 * lack
+    )
 
 
 @geman_mcclure_loss.second_derivative
@@ -158,11 +163,15 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
     whole, lack = one_plus(x.square)
     near, far = x.square_shares(xp, whole)
     difference = xp.where(x.beyond, x.square - 3, 1 - 3 * x.square) / whole
-    return near * near * (difference - 3 * (difference * lack + 4 * x.error * (far * (1 - 2 * far))))
+    return (
+        near * near * (difference - 3 * (difference * lack + 4 * x.error * (far * (1 - 2 * far))))
+    )
 
 
 @loss
-def welsch_loss(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1.0, **options: Unpack[Options]) -> Array:
+def welsch_loss(
+    xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1.0, **options: Unpack[Options]
+) -> Array:
     r"""Welsch loss, also named after Leclerc: an upturned bell curve.
 
     Parameters
@@ -185,25 +194,26 @@ def welsch_loss(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive =
     tukey_biweight_loss : Reaches its bound.
     barron_loss : With ``alpha=-inf``, a scale smaller by the root of 2, and no unit.
 
-    Notes
-    -----
-    With :math:`x = r / c`, the residual :math:`r = \hat y - y` over the `scale`, the loss of an element is
+    Notes ----- With :math:`x = r / c`, the residual :math:`r = \hat y - y` over the `scale`, the
+    loss of an element is
 
     .. math:: \ell = \frac{c^2}{2} \left( 1 - \exp(-x^2) \right),
 
-    about :math:`r^2 / 2` for small residuals and at most :math:`c^2 / 2`. It is computed with :math:`\mathrm{expm1}(-x^2)`, as
-    :math:`r^2 / 2` times :math:`-\mathrm{expm1}(-x^2) / x^2` up to the scale.
+    about :math:`r^2 / 2` for small residuals and at most :math:`c^2 / 2`. It is computed with
+    :math:`\mathrm{expm1}(-x^2)`, as :math:`r^2 / 2` times :math:`-\mathrm{expm1}(-x^2) / x^2` up to
+    the scale.
 
-    The derivative is :math:`r \exp(-x^2)`, the second :math:`(1 - 2 x^2) \exp(-x^2)`. The exponential multiplies the rounding
-    errors of :math:`x^2` by its size, up to 745: they are recovered, and put back in. At infinite residuals the derivatives
-    are 0.
+    The derivative is :math:`r \exp(-x^2)`, the second :math:`(1 - 2 x^2) \exp(-x^2)`. The
+    exponential multiplies the rounding errors of :math:`x^2` by its size, up to 745: they are
+    recovered, and put back in. At infinite residuals the derivatives are 0.
 
     kornia's is :math:`1 - \exp(-r^2 / 2)`, which is this loss with a scale of the root of 2.
 
     References
     ----------
-    .. [1] J. E. Dennis and R. E. Welsch, "Techniques for nonlinear least squares and robust regression", Communications in
-       Statistics: Simulation and Computation 7, 1978. :doi:`10.1080/03610917808812083`
+    .. [1] J. E. Dennis and R. E. Welsch, "Techniques for nonlinear least squares and robust
+       regression", Communications in Statistics: Simulation and Computation 7, 1978.
+       :doi:`10.1080/03610917808812083`
 
     Examples
     --------
@@ -213,7 +223,8 @@ def welsch_loss(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive =
     >>> pl.welsch_loss.grad([0.5, 3.0, 100.0], [0.0, 0.0, 0.0], reduction="sum")
     array([3.89400392e-01, 3.70229412e-04, 0.00000000e+00])
     """
-    residual = xp.clip(widened(xp, pred) - widened(xp, target), -64 * scale, 64 * scale)  # beyond is only the bound
+    # beyond is only the bound
+    residual = xp.clip(widened(xp, pred) - widened(xp, target), -64 * scale, 64 * scale)
     x = residual / scale
     square = x * x
     beyond = square > 1
@@ -235,7 +246,9 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
 
 
 @loss
-def arctan_loss(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1.0, **options: Unpack[Options]) -> Array:
+def arctan_loss(
+    xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1.0, **options: Unpack[Options]
+) -> Array:
     r"""Arctangent of the squared residual.
 
     Parameters
@@ -257,24 +270,25 @@ def arctan_loss(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive =
     geman_mcclure_loss : Leaves the square earlier.
     welsch_loss : Comes to its bound faster.
 
-    Notes
-    -----
-    With :math:`x = r / c`, the residual :math:`r = \hat y - y` over the `scale`, the loss of an element is
+    Notes ----- With :math:`x = r / c`, the residual :math:`r = \hat y - y` over the `scale`, the
+    loss of an element is
 
     .. math:: \ell = \frac{c^2}{2} \arctan x^2,
 
-    about :math:`r^2 / 2` for small residuals and at most :math:`\pi c^2 / 4`. Where :math:`x > 1` the arctangent is computed as
-    :math:`\pi / 2 - \arctan(1 / x^2)`, so that no square overflows.
+    about :math:`r^2 / 2` for small residuals and at most :math:`\pi c^2 / 4`. Where :math:`x > 1`
+    the arctangent is computed as :math:`\pi / 2 - \arctan(1 / x^2)`, so that no square overflows.
 
-    The derivative is :math:`r / (1 + x^4)`, the second :math:`(1 - 3 x^4) / (1 + x^4)^2`. Both multiply the rounding error of
-    :math:`x`, which is recovered, on NumPy, and put back in. At infinite residuals they are 0.
+    The derivative is :math:`r / (1 + x^4)`, the second :math:`(1 - 3 x^4) / (1 + x^4)^2`. Both
+    multiply the rounding error of :math:`x`, which is recovered, on NumPy, and put back in. At
+    infinite residuals they are 0.
 
     ``scipy.optimize.least_squares`` has the same factor in its cost, where `scale` is ``f_scale``.
 
     References
     ----------
-    .. [1] B. Triggs, P. F. McLauchlan, R. I. Hartley and A. W. Fitzgibbon, "Bundle Adjustment: A Modern Synthesis", Vision
-       Algorithms: Theory and Practice, 2000. :doi:`10.1007/3-540-44480-7_21`
+    .. [1] B. Triggs, P. F. McLauchlan, R. I. Hartley and A. W. Fitzgibbon, "Bundle Adjustment: A
+       Modern Synthesis", Vision Algorithms: Theory and Practice, 2000.
+       :doi:`10.1007/3-540-44480-7_21`
 
     Examples
     --------
@@ -312,7 +326,13 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
 
 @loss
 def tukey_biweight_loss(
-    xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 4.685, **options: Unpack[Options]
+    xp: Namespace,
+    pred: Real,
+    target: Real,
+    /,
+    *,
+    scale: Positive = 4.685,
+    **options: Unpack[Options],
 ) -> Array:
     r"""Biweight, or bisquare, loss of Tukey: outliers have no influence at all.
 
@@ -323,8 +343,9 @@ def tukey_biweight_loss(
     target : array or number
         Observations, of the shape of `pred`: real numbers.
     scale : float, default 4.685
-        The residual beyond which the loss is constant: positive, in the unit of the target. The default is that for residuals of
-        standard deviation 1: the estimate then has 95 % of the efficiency of least squares.
+        The residual beyond which the loss is constant: positive, in the unit of the target. The
+        default is that for residuals of standard deviation 1: the estimate then has 95 % of the
+        efficiency of least squares.
 
     Returns
     -------
@@ -336,24 +357,26 @@ def tukey_biweight_loss(
     welsch_loss : Smooth everywhere: outliers count a little.
     huber_loss : Convex.
 
-    Notes
-    -----
-    With :math:`x = r / c`, the residual :math:`r = \hat y - y` over the `scale`, the loss of an element is
+    Notes ----- With :math:`x = r / c`, the residual :math:`r = \hat y - y` over the `scale`, the
+    loss of an element is
 
     .. math:: \ell = \frac{c^2}{6} \left( 1 - \max(1 - x^2, 0)^3 \right),
 
-    about :math:`r^2 / 2` for small residuals and :math:`c^2 / 6` from the scale on. Where :math:`x^2 < 1/2` it is computed as
-    :math:`r^2 / 2 \cdot (1 - x^2 (1 - x^2 / 3))`, in which little cancels.
+    about :math:`r^2 / 2` for small residuals and :math:`c^2 / 6` from the scale on. Where
+    :math:`x^2 < 1/2` it is computed as :math:`r^2 / 2 \cdot (1 - x^2 (1 - x^2 / 3))`, in which
+    little cancels.
 
-    The derivative is :math:`r (1 - x^2)^2`, the second :math:`(1 - x^2) (1 - 5 x^2)`; both are 0 from the scale on. Just below it
-    they keep their digits, on NumPy: the rounding error of :math:`x^2` is recovered.
+    The derivative is :math:`r (1 - x^2)^2`, the second :math:`(1 - x^2) (1 - 5 x^2)`; both are 0
+    from the scale on. Just below it they keep their digits, on NumPy: the rounding error of
+    :math:`x^2` is recovered.
 
     ``statsmodels.robust.norms.TukeyBiweight`` has the same factor and default.
 
     References
     ----------
-    .. [1] A. E. Beaton and J. W. Tukey, "The Fitting of Power Series, Meaning Polynomials, Illustrated on Band-Spectroscopic
-       Data", Technometrics 16, 1974. :doi:`10.1080/00401706.1974.10489171`
+    .. [1] A. E. Beaton and J. W. Tukey, "The Fitting of Power Series, Meaning Polynomials,
+       Illustrated on Band-Spectroscopic Data", Technometrics 16, 1974.
+       :doi:`10.1080/00401706.1974.10489171`
 
     Examples
     --------
@@ -384,12 +407,19 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
     return (weight + lack) * other
 
 
-def _biweight(xp: Namespace, pred: Array, target: Array, scale: float) -> tuple[Array, Array, Array, Array]:
-    """Give the residual, 1 - 5 x**2, 1 - x**2, and what the last lacks of the exact one; but 0 from the scale on."""
+def _biweight(
+    xp: Namespace, pred: Array, target: Array, scale: float
+) -> tuple[Array, Array, Array, Array]:
+    """Return the residual, 1 - 5 x**2, 1 - x**2, and what the last lacks of the exact one; but 0 from the scale on."""
     x = scaled(xp, pred, target, scale, precisely=True)
     square = xp.where(x.beyond, 1.0, x.square)
     weight = 1 - square
     change = 2 * x.error * square
     lack = 1 - weight - square - change
     inside = ~x.beyond & (weight + lack > 0)
-    return x.inside(xp), 1 - 5 * square - 5 * change, xp.where(inside, weight, 0.0), xp.where(inside, lack, 0.0)
+    return (
+        x.inside(xp),
+        1 - 5 * square - 5 * change,
+        xp.where(inside, weight, 0.0),
+        xp.where(inside, lack, 0.0),
+    )

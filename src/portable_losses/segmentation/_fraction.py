@@ -23,7 +23,7 @@ class Fraction(NamedTuple):
     """What the sums were multiplied by."""
 
     def value(self, xp: Namespace) -> Array:
-        """Give wrong / whole, 0 where there is nothing."""
+        """Return wrong / whole, 0 where there is nothing."""
         nothing, whole = self._whole(xp)
         return xp.where(nothing, 0.0, self.wrong / whole)
 
@@ -42,29 +42,39 @@ class Fraction(NamedTuple):
         return xp.where(nothing, 0.0, power)
 
     def slopes(self, xp: Namespace, gamma: float = 1.0) -> tuple[Array, Array, Array]:
-        """Give the derivative of a power above the target, at it and below, 0 where there is nothing.
+        """Return the derivative of a power above the target, at it and below, 0 where there is nothing.
 
         Above, and below, no two terms cancel. At the target the derivative is the mean of both.
         """
         nothing, whole = self._whole(xp)
-        above, at, below = (xp.where(nothing, 0.0, x / whole * self.unit / whole) for x in self._numerators())
+        above, at, below = (
+            xp.where(nothing, 0.0, x / whole * self.unit / whole) for x in self._numerators()
+        )
         if gamma == 1:
             return above, at, below
-        # Below 1 the exponent gamma - 1 would be rounded, above it the power of gamma would underflow.
-        power = self.power(xp, gamma - 1) if gamma > 1 else self.power(xp, gamma) / self._divisor(xp) * whole
+        # Below 1 the exponent gamma - 1 would be rounded, above it the power of gamma would
+        # underflow.
+        power = (
+            self.power(xp, gamma - 1)
+            if gamma > 1
+            else self.power(xp, gamma) / self._divisor(xp) * whole
+        )
         return gamma * power * above, gamma * power * at, gamma * power * below
 
     def curvatures(self, xp: Namespace, gamma: float = 1.0) -> tuple[Array, Array, Array]:
-        """Give the second derivatives of a power.
+        """Return the second derivatives of a power.
 
-        That of the fraction is minus two times the first, times the rate of the whole, divided by the whole.
+        That of the fraction is minus two times the first, times the rate of the whole, divided by
+        the whole.
         """
         _, whole = self._whole(xp)
         rising, falling = self.above, self.common - self.below
         rates = rising, 0.5 * (rising + falling), falling
         if gamma == 1:
             above, at, below = (
-                -2 * rate * (slope * self.unit / whole) if rate else xp.where(slope == slope, 0.0, slope)
+                -2 * rate * (slope * self.unit / whole)
+                if rate
+                else xp.where(slope == slope, 0.0, slope)
                 for rate, slope in zip(rates, self.slopes(xp), strict=True)
             )
             return above, at, below
@@ -73,14 +83,19 @@ class Fraction(NamedTuple):
             for rate, x in zip(rates, self._numerators(), strict=True)
         )
         if gamma < 1:
-            above, at, below = (slope * (x / self._divisor(xp)) for slope, x in zip(self.slopes(xp, gamma), bent, strict=True))
+            above, at, below = (
+                slope * (x / self._divisor(xp))
+                for slope, x in zip(self.slopes(xp, gamma), bent, strict=True)
+            )
         else:
             factor = gamma * self.power(xp, gamma - 2)
-            above, at, below = (factor * slope * (x / whole) for slope, x in zip(self.slopes(xp), bent, strict=True))
+            above, at, below = (
+                factor * slope * (x / whole) for slope, x in zip(self.slopes(xp), bent, strict=True)
+            )
         return above, at, below
 
     def _numerators(self) -> tuple[Array, Array, Array]:
-        """Give the derivatives times the square of the whole."""
+        """Return the derivatives times the square of the whole."""
         return (
             self.above * self.right,
             0.5 * ((self.above - self.below) * self.right - self.common * self.wrong),
@@ -88,16 +103,16 @@ class Fraction(NamedTuple):
         )
 
     def _divisor(self, xp: Namespace) -> Array:
-        """Give `wrong`, or 1 where it is 0: there the power and its derivatives are 0."""
+        """Return `wrong`, or 1 where it is 0: there the power and its derivatives are 0."""
         return xp.where(self.wrong == 0, 1.0, self.wrong)
 
     def _whole(self, xp: Namespace) -> tuple[Array, Array]:
-        """Say where there is nothing, and give what to divide by."""
+        """Return where there is nothing, and give what to divide by."""
         whole = self.right + self.wrong
         nothing = whole == 0
         return nothing, xp.where(nothing, 1.0, whole)
 
 
 def enlargement(xp: Namespace) -> float:
-    """Give a power of 2 that keeps weighted sums of the smallest numbers from underflow; 1 where autodiff divides by squares."""
+    """Return a power of 2 that keeps weighted sums of the smallest numbers from underflow; 1 where autodiff divides by squares."""
     return 2.0**100 if xp.__name__ == "numpy" else 1.0

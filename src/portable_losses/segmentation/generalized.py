@@ -13,51 +13,63 @@ __all__ = ["generalized_dice_loss"]
 
 @loss("(class,region),(class,region)->()")
 def generalized_dice_loss(
-    xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, **options: Unpack[ClassRegionOptions]
+    xp: Namespace,
+    axis: Axis,
+    pred: Membership,
+    target: Membership,
+    /,
+    **options: Unpack[ClassRegionOptions],
 ) -> Array:
     r"""Generalized Dice loss of several classes, which weighs a class by one over the square of its size.
 
     Parameters
     ----------
     pred : array
-        Predicted probabilities that the elements along `region_axis` belong to the classes along `class_axis`: in [0, 1].
+        Predicted probabilities that the elements along `region_axis` belong to the classes along
+        `class_axis`: in [0, 1].
     target : array
-        What was observed, of the shape of `pred`: 1 for the class of each element, 0 for the others, or probabilities in [0, 1].
+        What was observed, of the shape of `pred`: 1 for the class of each element, 0 for the
+        others, or probabilities in [0, 1].
 
     Returns
     -------
     array
-        The reduced loss, in the dtype of `pred`, without a unit: from 0 to 1. All classes together have one loss.
+        The reduced loss, in the dtype of `pred`, without a unit: from 0 to 1. All classes together
+        have one loss.
 
     See Also
     --------
     dice_loss : One loss for each class.
     lovasz_softmax_loss : Of several classes as well.
 
-    Notes
-    -----
-    With :math:`I_k = \sum_i \min(p_{ki}, y_{ki})`, which for targets of 0 and 1 is :math:`\sum_i p_{ki} y_{ki}`, and the weights
-    :math:`w_k = 1 / (\sum_i y_{ki})^2` the loss and the form that is computed are
+    Notes ----- With :math:`I_k = \sum_i \min(p_{ki}, y_{ki})`, which for targets of 0 and 1 is
+    :math:`\sum_i p_{ki} y_{ki}`, and the weights :math:`w_k = 1 / (\sum_i y_{ki})^2` the loss and
+    the form that is computed are
 
     .. math:: \ell = 1 - \frac{2 \sum_k w_k I_k}{\sum_k w_k \sum_i (p_{ki} + y_{ki})}
               = \frac{\sum_k w_k \sum_i |p_{ki} - y_{ki}|}{\sum_k w_k (2 I_k + \sum_i |p_{ki} - y_{ki}|)}.
 
-    Nothing cancels in the second, and a perfect prediction has loss 0, of soft targets too. A class that is not there has the
-    weight of the rarest that is, as in MONAI; if none is, all have weight 1, and the loss is 0 if none is predicted and 1 if any
-    is. What counts are the quotients of the weights, so that none overflows: the rarest class has 1. With :math:`S` for the
-    denominator the derivative is :math:`w_k (1 - \ell) / S` above the target and :math:`-w_k (1 + \ell) / S` below it, as in
-    `dice_loss`, where it is said what it is at the target; the weights do not change with the prediction. The second derivative
-    is minus twice the first, times :math:`w_k`, divided by :math:`S`.
+    Nothing cancels in the second, and a perfect prediction has loss 0, of soft targets too. A class
+    that is not there has the weight of the rarest that is, as in MONAI; if none is, all have weight
+    1, and the loss is 0 if none is predicted and 1 if any is. What counts are the quotients of the
+    weights, so that none overflows: the rarest class has 1. With :math:`S` for the denominator the
+    derivative is :math:`w_k (1 - \ell) / S` above the target and :math:`-w_k (1 + \ell) / S` below
+    it, as in `dice_loss`, where it is said what it is at the target; the weights do not change with
+    the prediction. The second derivative is minus twice the first, times :math:`w_k`, divided by
+    :math:`S`.
 
-    It is equal to that of MONAI, but for the 1e-5 that MONAI adds to the numerator and the denominator, and its weights in
-    float32. optax weighs the Dice losses of the classes, with weights of the whole batch; this is not the same.
+    It is equal to that of MONAI, but for the 1e-5 that MONAI adds to the numerator and the
+    denominator, and its weights in float32. optax weighs the Dice losses of the classes, with
+    weights of the whole batch; this is not the same.
 
     References
     ----------
-    .. [1] C. H. Sudre, W. Li, T. Vercauteren, S. Ourselin and M. J. Cardoso, "Generalised Dice Overlap as a Deep Learning Loss
-       Function for Highly Unbalanced Segmentations", DLMIA 2017. :doi:`10.1007/978-3-319-67558-9_28`
-    .. [2] W. R. Crum, O. Camara and D. L. G. Hill, "Generalized Overlap Measures for Evaluation and Validation in Medical Image
-       Analysis", IEEE Transactions on Medical Imaging 25, 2006. :doi:`10.1109/TMI.2006.880587`
+    .. [1] C. H. Sudre, W. Li, T. Vercauteren, S. Ourselin and M. J. Cardoso, "Generalised Dice
+       Overlap as a Deep Learning Loss Function for Highly Unbalanced Segmentations", DLMIA 2017.
+       :doi:`10.1007/978-3-319-67558-9_28`
+    .. [2] W. R. Crum, O. Camara and D. L. G. Hill, "Generalized Overlap Measures for Evaluation and
+       Validation in Medical Image Analysis", IEEE Transactions on Medical Imaging 25, 2006.
+       :doi:`10.1109/TMI.2006.880587`
 
     Examples
     --------
@@ -71,12 +83,14 @@ def generalized_dice_loss(
     >>> pl.generalized_dice_loss(images, images, class_axis=1, region_axis=(2, 3), reduction="none").shape
     (10,)
     """
-    fraction = _generalized(xp, axis, compared(xp, axis[1], pred, target), _weights(xp, axis, target))
+    fraction = _generalized(
+        xp, axis, compared(xp, axis[1], pred, target), _weights(xp, axis, target)
+    )
     return xp.squeeze(fraction.value(xp), axis=axis)
 
 
 def _weights(xp: Namespace, axis: Axis, target: Array) -> Array:
-    """Give the weights of the classes, 1 for the rarest."""
+    """Return the weights of the classes, 1 for the rarest."""
     class_axis, region_axis = axis
     size = total(xp, region_axis, target)
     absent = size == 0

@@ -12,16 +12,19 @@ __all__ = ["lovasz_hinge_loss", "lovasz_softmax_loss"]
 
 
 @loss("(region),(region)->()")
-def lovasz_hinge_loss(xp: Namespace, axis: Axis, pred: Logit, target: Mask, /, **options: Unpack[RegionOptions]) -> Array:
+def lovasz_hinge_loss(
+    xp: Namespace, axis: Axis, pred: Logit, target: Mask, /, **options: Unpack[RegionOptions]
+) -> Array:
     r"""Lovász hinge of a region: the Jaccard loss of the hinge losses of its elements.
 
     Parameters
     ----------
     pred : array
-        Predicted scores of the elements along `region_axis`: real numbers, -inf and inf included. Those above 0 are predicted to
-        belong to the region.
+        Predicted scores of the elements along `region_axis`: real numbers, -inf and inf included.
+        Those above 0 are predicted to belong to the region.
     target : array
-        What was observed, of the shape of `pred`: 1 for the elements of the region, 0 for the others.
+        What was observed, of the shape of `pred`: 1 for the elements of the region, 0 for the
+        others.
 
     Returns
     -------
@@ -34,31 +37,35 @@ def lovasz_hinge_loss(xp: Namespace, axis: Axis, pred: Logit, target: Mask, /, *
     jaccard_loss : Of probabilities, without a sort.
     hinge_loss : Of each element by itself.
 
-    Notes
-    -----
-    With the sign :math:`s_i = 2 y_i - 1` the margin of an element is :math:`s_i z_i`, and its error
-    :math:`m_i = \max(0, 1 - s_i z_i)`. With the errors in descending order, :math:`m_{(1)} \ge m_{(2)} \ge \dots`, the loss is
+    Notes ----- With the sign :math:`s_i = 2 y_i - 1` the margin of an element is :math:`s_i z_i`,
+    and its error :math:`m_i = \max(0, 1 - s_i z_i)`. With the errors in descending order,
+    :math:`m_{(1)} \ge m_{(2)} \ge \dots`, the loss is
 
     .. math:: \ell = \sum_k m_{(k)} \bigl( J_k - J_{k-1} \bigr),
 
-    where :math:`J_k` is 1 minus the intersection over the union if just the first `k` elements are wrong. With `G` elements in
-    the region, of which `c` are among the first `k`, and :math:`f = k - c` others the difference is :math:`1 / (G + f)` for an
-    element of the region and :math:`(G - c) / ((G + f) (G + f - 1))` for another; it is computed so, as the :math:`J_k` nearly
-    cancel. All of it takes one sort, of the margins, since small scores are lost in an error. If the region is empty, the loss is
-    the largest error, which is 0 where all scores are -1 at most.
+    where :math:`J_k` is 1 minus the intersection over the union if just the first `k` elements are
+    wrong. With `G` elements in the region, of which `c` are among the first `k`, and :math:`f = k -
+    c` others the difference is :math:`1 / (G + f)` for an element of the region and :math:`(G - c)
+    / ((G + f) (G + f - 1))` for another; it is computed so, as the :math:`J_k` nearly cancel. All
+    of it takes one sort, of the margins, since small scores are lost in an error. If the region is
+    empty, the loss is the largest error, which is 0 where all scores are -1 at most.
 
-    The derivative with respect to :math:`z_i` is :math:`-s_i` times that difference, 0 from a margin of 1 on. Equal errors are
-    taken in the order of the elements, which is one of the subgradients. There is no second derivative.
+    The derivative with respect to :math:`z_i` is :math:`-s_i` times that difference, 0 from a
+    margin of 1 on. Equal errors are taken in the order of the elements, which is one of the
+    subgradients. There is no second derivative.
 
-    Where the errors are 0 or 1 the loss is the Jaccard loss of the sets. The authors' own program flattens a batch unless it is
-    told `per_image`; here the batch is a region if its axis is in `region_axis`. The losses of Segmentation Models are equal.
+    Where the errors are 0 or 1 the loss is the Jaccard loss of the sets. The authors' own program
+    flattens a batch unless it is told `per_image`; here the batch is a region if its axis is in
+    `region_axis`. The losses of Segmentation Models are equal.
 
     References
     ----------
-    .. [1] J. Yu and M. B. Blaschko, "The Lovász Hinge: A Novel Convex Surrogate for Submodular Losses", IEEE Transactions on
-       Pattern Analysis and Machine Intelligence 42, 2020. :doi:`10.1109/TPAMI.2018.2883039`
-    .. [2] M. Berman, A. R. Triki and M. B. Blaschko, "The Lovász-Softmax Loss: A Tractable Surrogate for the Optimization of the
-       Intersection-over-Union Measure in Neural Networks", CVPR 2018. :doi:`10.1109/CVPR.2018.00464`
+    .. [1] J. Yu and M. B. Blaschko, "The Lovász Hinge: A Novel Convex Surrogate for Submodular
+       Losses", IEEE Transactions on Pattern Analysis and Machine Intelligence 42, 2020.
+       :doi:`10.1109/TPAMI.2018.2883039`
+    .. [2] M. Berman, A. R. Triki and M. B. Blaschko, "The Lovász-Softmax Loss: A Tractable
+       Surrogate for the Optimization of the Intersection-over-Union Measure in Neural Networks",
+       CVPR 2018. :doi:`10.1109/CVPR.2018.00464`
 
     Examples
     --------
@@ -80,14 +87,15 @@ class Order(NamedTuple):
     """How much of the Jaccard loss each adds if it is wrong, as those before it are."""
 
     def sorted(self, xp: Namespace, axis: Axis, x: Array) -> Array:
-        """Give the numbers of the elements in this order."""
+        """Return the numbers of the elements in this order."""
         return xp.take_along_axis(x, self.places, axis=axis)
 
 
 def _ordered(xp: Namespace, axis: Axis, rising: Array, target: Array) -> Order:
     """Sort elements by numbers that rise as the errors fall.
 
-    What is counted is whole, so that no difference is rounded, up to the largest number of the widest dtype.
+    What is counted is whole, so that no difference is rounded, up to the largest number of the
+    widest dtype.
     """
     place = stable_order(xp, axis, rising)
     inside = xp.astype(xp.take_along_axis(target, place, axis=axis), wide_dtype(xp, rising))
@@ -101,12 +109,12 @@ def _ordered(xp: Namespace, axis: Axis, rising: Array, target: Array) -> Order:
 
 
 def _missing(xp: Namespace, axis: Axis, x: Array) -> Array:
-    """Give NaN for a region that has one, which may have come where a step is 0, and 0 for all others."""
+    """Return NaN for a region that has one, which may have come where a step is 0, and 0 for all others."""
     return xp.sum(xp.where(x == x, 0.0, x), axis=axis, keepdims=True)
 
 
 def _hinge(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Array, Array]:
-    """Give the loss, and minus its derivative with respect to the margins."""
+    """Return the loss, and minus its derivative with respect to the margins."""
     margin = xp.where(target == 1, pred, -pred)
     order = _ordered(xp, axis, widened(xp, margin), target)
     error = 1 - order.sorted(xp, axis, widened(xp, margin))
@@ -139,19 +147,20 @@ def lovasz_softmax_loss(
     Parameters
     ----------
     pred : array
-        Predicted probabilities, as a softmax gives them, that the elements along `region_axis` belong to the classes along
-        `class_axis`: in [0, 1].
+        Predicted probabilities, as a softmax gives them, that the elements along `region_axis`
+        belong to the classes along `class_axis`: in [0, 1].
     target : array
-        What was observed: the class label of each element, of the shape of `pred` without the class axis: integers of any dtype
-        from 0 to K - 1. Or, of the shape of `pred`, 1 for the class of each element and 0 for the others. The number of axes
-        decides which of the two it is.
+        What was observed: the class label of each element, of the shape of `pred` without the class
+        axis: integers of any dtype from 0 to K - 1. Or, of the shape of `pred`, 1 for the class of
+        each element and 0 for the others. The number of axes decides which of the two it is.
     classes : {"present", "all"}, default "present"
         Which classes count: those that have an element in the region, or all.
 
     Returns
     -------
     array
-        The reduced loss, in the dtype of `pred`, without a unit: from 0 to 1. All classes together have one loss.
+        The reduced loss, in the dtype of `pred`, without a unit: from 0 to 1. All classes together
+        have one loss.
 
     See Also
     --------
@@ -159,24 +168,27 @@ def lovasz_softmax_loss(
     generalized_dice_loss : Of several classes as well, without a sort.
     jaccard_loss : One loss for each class.
 
-    Notes
-    -----
-    The error of an element in a class is :math:`1 - p` if it belongs to the class and :math:`p` if it does not. The loss of a
-    class is the sum of its errors, in descending order, times the differences of the Jaccard loss that are given in
-    `lovasz_hinge_loss`, with one sort for each class; that of a class that is not there is its largest probability. No two
-    terms cancel. If only present classes count and none is there, the loss is 0, and so is the derivative.
+    Notes ----- The error of an element in a class is :math:`1 - p` if it belongs to the class and
+    :math:`p` if it does not. The loss of a class is the sum of its errors, in descending order,
+    times the differences of the Jaccard loss that are given in `lovasz_hinge_loss`, with one sort
+    for each class; that of a class that is not there is its largest probability. No two terms
+    cancel. If only present classes count and none is there, the loss is 0, and so is the
+    derivative.
 
-    The derivative is the difference divided by the number of classes that count, negative in the class of the element. Equal
-    errors are taken in the order of the elements, which is one of the subgradients. There is no second derivative. With one class
-    the loss is that of its probabilities against the rest, if there is such an element.
+    The derivative is the difference divided by the number of classes that count, negative in the
+    class of the element. Equal errors are taken in the order of the elements, which is one of the
+    subgradients. There is no second derivative. With one class the loss is that of its
+    probabilities against the rest, if there is such an element.
 
-    The classes that count are by default those of the authors' own program and of Segmentation Models; kornia has all.
-    A pixel is ignored if all its probabilities and targets are 0, which no label says.
+    The classes that count are by default those of the authors' own program and of Segmentation
+    Models; kornia has all. A pixel is ignored if all its probabilities and targets are 0, which no
+    label says.
 
     References
     ----------
-    .. [1] M. Berman, A. R. Triki and M. B. Blaschko, "The Lovász-Softmax Loss: A Tractable Surrogate for the Optimization of the
-       Intersection-over-Union Measure in Neural Networks", CVPR 2018. :doi:`10.1109/CVPR.2018.00464`
+    .. [1] M. Berman, A. R. Triki and M. B. Blaschko, "The Lovász-Softmax Loss: A Tractable
+       Surrogate for the Optimization of the Intersection-over-Union Measure in Neural Networks",
+       CVPR 2018. :doi:`10.1109/CVPR.2018.00464`
 
     Examples
     --------
@@ -195,14 +207,16 @@ def lovasz_softmax_loss(
 
 
 def _mask(xp: Namespace, class_axis: Axis, pred: Array, target: Array) -> Array:
-    """Give 1 for the class of each element and 0 for the others, of labels as well."""
+    """Return 1 for the class of each element and 0 for the others, of labels as well."""
     if target.ndim == pred.ndim:
         return target
     return xp.astype(target[..., None, :] == places(xp, class_axis, pred, target.dtype), pred.dtype)
 
 
-def _softmax(xp: Namespace, axis: Axis, pred: Array, target: Array, classes: str) -> tuple[Array, Array]:
-    """Give the loss, and its derivative with respect to the errors."""
+def _softmax(
+    xp: Namespace, axis: Axis, pred: Array, target: Array, classes: str
+) -> tuple[Array, Array]:
+    """Return the loss, and its derivative with respect to the errors."""
     class_axis, region_axis = axis
     given = widened(xp, pred)
     target = _mask(xp, class_axis, pred, target)
@@ -215,12 +229,20 @@ def _softmax(xp: Namespace, axis: Axis, pred: Array, target: Array, classes: str
     counts = xp.astype(counts, error.dtype) / xp.where(number == 0, 1.0, number)
     value = total(xp, region_axis, order.steps * order.sorted(xp, region_axis, error))
     slope = put_back(xp, region_axis, order.places, order.steps) + _missing(xp, region_axis, error)
-    return xp.squeeze(xp.sum(value * counts, axis=class_axis, keepdims=True), axis=axis), slope * counts
+    return xp.squeeze(
+        xp.sum(value * counts, axis=class_axis, keepdims=True), axis=axis
+    ), slope * counts
 
 
 @lovasz_softmax_loss.value_and_derivative
 def _(
-    xp: Namespace, axis: Axis, pred: Membership, target: MaskOrLabels, /, *, classes: Literal["present", "all"]
+    xp: Namespace,
+    axis: Axis,
+    pred: Membership,
+    target: MaskOrLabels,
+    /,
+    *,
+    classes: Literal["present", "all"],
 ) -> tuple[Array, Array]:
     value, slope = _softmax(xp, axis, pred, target, classes)
     return value, xp.where(_mask(xp, axis[0], pred, target) == 1, 0 - slope, slope)

@@ -26,10 +26,11 @@ def dice_loss(
     Parameters
     ----------
     pred : array
-        Predicted probabilities that the elements along `region_axis` belong to the region: in [0, 1].
+        Predicted probabilities that the elements along `region_axis` belong to the region: in [0,
+        1].
     target : array
-        What was observed, of the shape of `pred`: 1 for the elements of the region, 0 for the others, or probabilities in
-        [0, 1].
+        What was observed, of the shape of `pred`: 1 for the elements of the region, 0 for the
+        others, or probabilities in [0, 1].
     smooth : float, default 0
         What is added to the numerator and the denominator of the score, from 0 upwards.
 
@@ -45,36 +46,40 @@ def dice_loss(
     tversky_loss : Weighs what is predicted wrongly and what is missed.
     matthews_loss : Counts what is right outside of the region as well.
 
-    Notes
-    -----
-    With the intersection :math:`I = \frac{1}{2} (\sum_i p_i + \sum_i y_i - \sum_i |p_i - y_i|) = \sum_i \min(p_i, y_i)`, which is
-    :math:`\sum_i p_i y_i` for targets of 0 and 1, the loss of a region and the form that is computed are
+    Notes ----- With the intersection :math:`I = \frac{1}{2} (\sum_i p_i + \sum_i y_i - \sum_i |p_i
+    - y_i|) = \sum_i \min(p_i, y_i)`, which is :math:`\sum_i p_i y_i` for targets of 0 and 1, the
+    loss of a region and the form that is computed are
 
-    .. math:: \ell = 1 - \frac{2 I + s}{\sum_i p_i + \sum_i y_i + s} = \frac{\sum_i |p_i - y_i|}{2 I + s + \sum_i |p_i - y_i|}.
+    .. math::
 
-    Nothing cancels in the second, and a perfect prediction has loss 0, of soft targets too. An empty prediction of an empty
-    region has loss 0 and derivative 0; any other of an empty region has loss 1 if `smooth` is 0. With :math:`S` for the
-    denominator the derivative is :math:`(1 - \ell) / S` above the target and :math:`-(1 + \ell) / S` below it. There is nothing
-    below a target of 0, and nothing above one of 1: at them the derivative is that of the other side, as it is of the product.
-    Where another target is predicted exactly it is the mean of the two sides. The second derivative is minus twice the first,
-    divided by :math:`S`.
+        \ell = 1 - \frac{2 I + s}{\sum_i p_i + \sum_i y_i + s} = \frac{\sum_i |p_i - y_i|}{2 I + s + \sum_i |p_i - y_i|}.
 
-    With `region_axis` the pixels of an image are a region, and each class of each image is a loss; with the axis of the batch
-    among them there is one region for each class.
+    Nothing cancels in the second, and a perfect prediction has loss 0, of soft targets too. An
+    empty prediction of an empty region has loss 0 and derivative 0; any other of an empty region
+    has loss 1 if `smooth` is 0. With :math:`S` for the denominator the derivative is :math:`(1 -
+    \ell) / S` above the target and :math:`-(1 + \ell) / S` below it. There is nothing below a
+    target of 0, and nothing above one of 1: at them the derivative is that of the other side, as it
+    is of the product. Where another target is predicted exactly it is the mean of the two sides.
+    The second derivative is minus twice the first, divided by :math:`S`.
 
-    Segmentation Models 0.6 has this intersection, and MONAI 1.6 with ``soft_label=True``: without smoothing their losses are
-    equal to the last digits. With the product, as in optax, Keras, and MONAI otherwise, soft targets that are predicted perfectly
-    have a loss. optax adds 1 and MONAI 1e-5 if nothing is said, Segmentation Models leaves out regions whose target is empty, and
-    Keras scores an empty prediction of them as wrong.
+    With `region_axis` the pixels of an image are a region, and each class of each image is a loss;
+    with the axis of the batch among them there is one region for each class.
+
+    Segmentation Models 0.6 has this intersection, and MONAI 1.6 with ``soft_label=True``: without
+    smoothing their losses are equal to the last digits. With the product, as in optax, Keras, and
+    MONAI otherwise, soft targets that are predicted perfectly have a loss. optax adds 1 and MONAI
+    1e-5 if nothing is said, Segmentation Models leaves out regions whose target is empty, and Keras
+    scores an empty prediction of them as wrong.
 
     References
     ----------
-    .. [1] L. R. Dice, "Measures of the Amount of Ecologic Association Between Species", Ecology 26, 1945.
-       :doi:`10.2307/1932409`
-    .. [2] F. Milletari, N. Navab and S.-A. Ahmadi, "V-Net: Fully Convolutional Neural Networks for Volumetric Medical Image
-       Segmentation", 3DV 2016. :doi:`10.1109/3DV.2016.79`
-    .. [3] Z. Wang, T. Popordanoska, J. Bertels, R. Lemmens and M. B. Blaschko, "Dice Semimetric Losses: Optimizing the Dice Score
-       with Soft Labels", MICCAI 2023. :doi:`10.1007/978-3-031-43898-1_46`
+    .. [1] L. R. Dice, "Measures of the Amount of Ecologic Association Between Species", Ecology 26,
+       1945. :doi:`10.2307/1932409`
+    .. [2] F. Milletari, N. Navab and S.-A. Ahmadi, "V-Net: Fully Convolutional Neural Networks for
+       Volumetric Medical Image Segmentation", 3DV 2016. :doi:`10.1109/3DV.2016.79`
+    .. [3] Z. Wang, T. Popordanoska, J. Bertels, R. Lemmens and M. B. Blaschko, "Dice Semimetric
+       Losses: Optimizing the Dice Score with Soft Labels", MICCAI 2023.
+       :doi:`10.1007/978-3-031-43898-1_46`
 
     Examples
     --------
@@ -96,14 +101,20 @@ def _dice(parts: Parts, smooth: float) -> Fraction:
 
 
 @dice_loss.value_and_derivative
-def _(xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative) -> tuple[Array, Array]:
+def _(
+    xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative
+) -> tuple[Array, Array]:
     parts = compared(xp, axis, pred, target)
     fraction = _dice(parts, smooth)
-    return xp.squeeze(fraction.value(xp), axis=axis), by_side(xp, pred, target, *fraction.slopes(xp))
+    return xp.squeeze(fraction.value(xp), axis=axis), by_side(
+        xp, pred, target, *fraction.slopes(xp)
+    )
 
 
 @dice_loss.second_derivative
-def _(xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative) -> Array:
+def _(
+    xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative
+) -> Array:
     parts = compared(xp, axis, pred, target)
     return by_side(xp, pred, target, *_dice(parts, smooth).curvatures(xp))
 
@@ -124,10 +135,11 @@ def jaccard_loss(
     Parameters
     ----------
     pred : array
-        Predicted probabilities that the elements along `region_axis` belong to the region: in [0, 1].
+        Predicted probabilities that the elements along `region_axis` belong to the region: in [0,
+        1].
     target : array
-        What was observed, of the shape of `pred`: 1 for the elements of the region, 0 for the others, or probabilities in
-        [0, 1].
+        What was observed, of the shape of `pred`: 1 for the elements of the region, 0 for the
+        others, or probabilities in [0, 1].
     smooth : float, default 0
         What is added to the numerator and the denominator, from 0 upwards.
 
@@ -142,26 +154,28 @@ def jaccard_loss(
     lovasz_hinge_loss : Another way to make the same score of two sets a loss that has a derivative.
     tversky_loss : Weighs what is predicted wrongly and what is missed.
 
-    Notes
-    -----
-    With the intersection :math:`I = \sum_i \min(p_i, y_i)`, as in `dice_loss`, the loss of a region and the form that is
-    computed are
+    Notes ----- With the intersection :math:`I = \sum_i \min(p_i, y_i)`, as in `dice_loss`, the loss
+    of a region and the form that is computed are
 
-    .. math:: \ell = 1 - \frac{I + s}{\sum_i p_i + \sum_i y_i - I + s} = \frac{\sum_i |p_i - y_i|}{I + s + \sum_i |p_i - y_i|}.
+    .. math::
 
-    Nothing cancels in the second, and a perfect prediction has loss 0, of soft targets too, as has an empty prediction of an
-    empty region. With :math:`U` for the denominator, the union, the derivative is :math:`(1 - \ell) / U` above the target and
-    :math:`-1 / U` below it; what it is at the target is said in `dice_loss`. The second derivative is
-    :math:`-2 (1 - \ell) / U^2` above and 0 below.
+        \ell = 1 - \frac{I + s}{\sum_i p_i + \sum_i y_i - I + s} = \frac{\sum_i |p_i - y_i|}{I + s + \sum_i |p_i - y_i|}.
 
-    It is equal to the losses of Segmentation Models 0.6 and MONAI 1.6 with the exceptions that are said in `dice_loss`.
+    Nothing cancels in the second, and a perfect prediction has loss 0, of soft targets too, as has
+    an empty prediction of an empty region. With :math:`U` for the denominator, the union, the
+    derivative is :math:`(1 - \ell) / U` above the target and :math:`-1 / U` below it; what it is at
+    the target is said in `dice_loss`. The second derivative is :math:`-2 (1 - \ell) / U^2` above
+    and 0 below.
+
+    It is equal to the losses of Segmentation Models 0.6 and MONAI 1.6 with the exceptions that are
+    said in `dice_loss`.
 
     References
     ----------
     .. [1] P. Jaccard, "The Distribution of the Flora in the Alpine Zone", New Phytologist 11, 1912.
        :doi:`10.1111/j.1469-8137.1912.tb05611.x`
-    .. [2] Z. Wang, X. Ning and M. B. Blaschko, "Jaccard Metric Losses: Optimizing the Jaccard Index with Soft Labels", NeurIPS
-       2023. :doi:`10.48550/arXiv.2302.05666`
+    .. [2] Z. Wang, X. Ning and M. B. Blaschko, "Jaccard Metric Losses: Optimizing the Jaccard Index
+       with Soft Labels", NeurIPS 2023. :doi:`10.48550/arXiv.2302.05666`
 
     Examples
     --------
@@ -179,14 +193,20 @@ def _jaccard(parts: Parts, smooth: float) -> Fraction:
 
 
 @jaccard_loss.value_and_derivative
-def _(xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative) -> tuple[Array, Array]:
+def _(
+    xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative
+) -> tuple[Array, Array]:
     parts = compared(xp, axis, pred, target)
     fraction = _jaccard(parts, smooth)
-    return xp.squeeze(fraction.value(xp), axis=axis), by_side(xp, pred, target, *fraction.slopes(xp))
+    return xp.squeeze(fraction.value(xp), axis=axis), by_side(
+        xp, pred, target, *fraction.slopes(xp)
+    )
 
 
 @jaccard_loss.second_derivative
-def _(xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative) -> Array:
+def _(
+    xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative
+) -> Array:
     parts = compared(xp, axis, pred, target)
     return by_side(xp, pred, target, *_jaccard(parts, smooth).curvatures(xp))
 
@@ -209,17 +229,18 @@ def tversky_loss(
     Parameters
     ----------
     pred : array
-        Predicted probabilities that the elements along `region_axis` belong to the region: in [0, 1].
+        Predicted probabilities that the elements along `region_axis` belong to the region: in [0,
+        1].
     target : array
-        What was observed, of the shape of `pred`: 1 for the elements of the region, 0 for the others, or probabilities in
-        [0, 1].
+        What was observed, of the shape of `pred`: 1 for the elements of the region, 0 for the
+        others, or probabilities in [0, 1].
     alpha : float, default 0.5
         The weight of false positives, from 0 upwards.
     beta : float, default 0.5
         The weight of false negatives, from 0 upwards.
     gamma : float, default 1
-        The power that the loss is raised to, above 0: above 1 for more weight on what is mostly wrong, below 1 for more on what
-        is nearly right.
+        The power that the loss is raised to, above 0: above 1 for more weight on what is mostly
+        wrong, below 1 for more on what is nearly right.
 
     Returns
     -------
@@ -231,32 +252,35 @@ def tversky_loss(
     dice_loss : With both weights 1/2.
     jaccard_loss : With both weights 1.
 
-    Notes
-    -----
-    With :math:`I = \sum_i \min(p_i, y_i)`, :math:`F = \sum_i \max(p_i - y_i, 0)` for what is predicted wrongly and
-    :math:`M = \sum_i \max(y_i - p_i, 0)` for what is missed the loss of a region and the form that is computed are
+    Notes ----- With :math:`I = \sum_i \min(p_i, y_i)`, :math:`F = \sum_i \max(p_i - y_i, 0)` for
+    what is predicted wrongly and :math:`M = \sum_i \max(y_i - p_i, 0)` for what is missed the loss
+    of a region and the form that is computed are
 
     .. math:: \ell = \left( 1 - \frac{I}{I + \alpha F + \beta M} \right)^\gamma
               = \left( \frac{\alpha F + \beta M}{I + \alpha F + \beta M} \right)^\gamma.
 
-    Nothing cancels in the second, and a perfect prediction has loss 0, of soft targets too; so has an empty prediction of an
-    empty region, and any region where all that is wrong has weight 0. The power multiplies the rounding error by `gamma`. With
-    :math:`T` for the denominator and :math:`\gamma = 1` the derivative is :math:`\alpha I / T^2` above the target and
-    :math:`-(\beta (I + \alpha F + \beta M) + (1 - \beta) (\alpha F + \beta M)) / T^2` below it; what it is at the target is
-    said in `dice_loss`. The second derivative is minus twice the first, times :math:`\alpha` above and :math:`1 - \beta` below,
-    divided by :math:`T`. At a perfect prediction, where the derivative of the power is 0 or infinite, both are 0 if `gamma` is
-    not 1.
+    Nothing cancels in the second, and a perfect prediction has loss 0, of soft targets too; so has
+    an empty prediction of an empty region, and any region where all that is wrong has weight 0. The
+    power multiplies the rounding error by `gamma`. With :math:`T` for the denominator and
+    :math:`\gamma = 1` the derivative is :math:`\alpha I / T^2` above the target and :math:`-(\beta
+    (I + \alpha F + \beta M) + (1 - \beta) (\alpha F + \beta M)) / T^2` below it; what it is at the
+    target is said in `dice_loss`. The second derivative is minus twice the first, times
+    :math:`\alpha` above and :math:`1 - \beta` below, divided by :math:`T`. At a perfect prediction,
+    where the derivative of the power is 0 or infinite, both are 0 if `gamma` is not 1.
 
-    The power is that of Segmentation Models, which raises the mean of the losses to it; in the paper on the focal loss it is
-    :math:`1 / \gamma`. Keras 3.15 has `alpha` and `beta` the other way round; Segmentation Models, MONAI and optax as here.
+    The power is that of Segmentation Models, which raises the mean of the losses to it; in the
+    paper on the focal loss it is :math:`1 / \gamma`. Keras 3.15 has `alpha` and `beta` the other
+    way round; Segmentation Models, MONAI and optax as here.
 
     References
     ----------
-    .. [1] A. Tversky, "Features of Similarity", Psychological Review 84, 1977. :doi:`10.1037/0033-295X.84.4.327`
-    .. [2] S. S. M. Salehi, D. Erdogmus and A. Gholipour, "Tversky Loss Function for Image Segmentation Using 3D Fully
-       Convolutional Deep Networks", MLMI 2017. :doi:`10.1007/978-3-319-67389-9_44`
-    .. [3] N. Abraham and N. M. Khan, "A Novel Focal Tversky Loss Function with Improved Attention U-Net for Lesion
-       Segmentation", ISBI 2019. :doi:`10.1109/ISBI.2019.8759329`
+    .. [1] A. Tversky, "Features of Similarity", Psychological Review 84, 1977.
+       :doi:`10.1037/0033-295X.84.4.327`
+    .. [2] S. S. M. Salehi, D. Erdogmus and A. Gholipour, "Tversky Loss Function for Image
+       Segmentation Using 3D Fully Convolutional Deep Networks", MLMI 2017.
+       :doi:`10.1007/978-3-319-67389-9_44`
+    .. [3] N. Abraham and N. M. Khan, "A Novel Focal Tversky Loss Function with Improved Attention
+       U-Net for Lesion Segmentation", ISBI 2019. :doi:`10.1109/ISBI.2019.8759329`
 
     Examples
     --------

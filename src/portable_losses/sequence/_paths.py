@@ -7,22 +7,25 @@ from ..typing import Array, Namespace
 
 
 def floor(xp: Namespace, x: Array) -> float:
-    """Give the lowest finite number of the dtype that paths through an array are added up in."""
+    """Return the lowest finite number of the dtype that paths through an array are added up in."""
     return max(float(xp.finfo(widened(xp, x[..., :0]).dtype).min), -float_info.max)
 
 
-def joined(xp: Namespace, one: Array, other: Array, lowest: float, temperature: float = 1.0) -> tuple[Array, Array]:
-    """Give log(exp(one) + exp(other)), and the odds of the smaller to the larger; -inf is the logarithm of no path at all.
+def joined(
+    xp: Namespace, one: Array, other: Array, lowest: float, temperature: float = 1.0
+) -> tuple[Array, Array]:
+    """Return log(exp(one) + exp(other)), and the odds of the smaller to the larger; -inf is the logarithm of no path at all.
 
     At another temperature T it is T * log(exp(one / T) + exp(other / T)).
     """
     top, low = xp.maximum(one, other), xp.minimum(one, other)
-    odds = xp.exp((low - xp.maximum(top, lowest)) / temperature)  # no path against no path: 0, and not NaN
+    # no path against no path: 0, and not NaN
+    odds = xp.exp((low - xp.maximum(top, lowest)) / temperature)
     return top + temperature * xp.log1p(odds), odds
 
 
 def shares(xp: Namespace, one: Array, other: Array, odds: Array) -> tuple[Array, Array]:
-    """Give what parts of the paths that were joined are those of the one and of the other: the derivative of `joined`."""
+    """Return what parts of the paths that were joined are those of the one and of the other: the derivative of `joined`."""
     larger = 1 / (1 + odds)
     smaller = odds * larger
     first = one >= other

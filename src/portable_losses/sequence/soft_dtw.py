@@ -23,57 +23,72 @@ class WarpingOptions(Options, total=False):
 
 @loss("(time,d),(target_time,d)->()", steps="time")
 def soft_dtw_loss(
-    xp: Namespace, axis: Axis, pred: Real, target: Real, /, *, gamma: Positive = 1.0, **options: Unpack[WarpingOptions]
+    xp: Namespace,
+    axis: Axis,
+    pred: Real,
+    target: Real,
+    /,
+    *,
+    gamma: Positive = 1.0,
+    **options: Unpack[WarpingOptions],
 ) -> Array:
     r"""Soft dynamic time warping: the squared distance of two sequences of vectors, at whatever paces they go.
 
     Parameters
     ----------
     pred : array
-        Predicted sequences of vectors, with the times along `time_axis` and the features along `d_axis`.
+        Predicted sequences of vectors, with the times along `time_axis` and the features along
+        `d_axis`.
     target : array
-        Observed sequences, of the shape of `pred` but for the number of times, which lie along `target_time_axis`.
+        Observed sequences, of the shape of `pred` but for the number of times, which lie along
+        `target_time_axis`.
     gamma : float, default 1
-        How soft the minimum over all alignments is, in units of the squared distance: positive. Near 0 only the best counts.
+        How soft the minimum over all alignments is, in units of the squared distance: positive.
+        Near 0 only the best counts.
 
     Returns
     -------
     array
-        The reduced loss, in the dtype of `pred` and the squared unit of its entries. It may be negative.
+        The reduced loss, in the dtype of `pred` and the squared unit of its entries. It may be
+        negative.
 
     See Also
     --------
     mse_loss : Of sequences that go at one pace.
     ctc_loss : Of labels at unknown times.
 
-    Notes
-    -----
-    An alignment goes from the first times of both sequences to the last, and at each step one time on in the one, in the other,
-    or in both. It costs the sum of the squared Euclidean distances :math:`\delta_{ij} = \lVert x_i - y_j \rVert^2` of what it
-    brings together. With the cost :math:`C_A` of an alignment `A` the loss is
+    Notes ----- An alignment goes from the first times of both sequences to the last, and at each
+    step one time on in the one, in the other, or in both. It costs the sum of the squared Euclidean
+    distances :math:`\delta_{ij} = \lVert x_i - y_j \rVert^2` of what it brings together. With the
+    cost :math:`C_A` of an alignment `A` the loss is
 
     .. math:: \ell = -\gamma \log \sum_A e^{-C_A / \gamma},
 
-    which is at most the cost of the best alignment, less by :math:`\gamma` times the logarithm of their number at most. So it is
-    negative for sequences that are alike, and sequences that are equal are not quite where it is least; take
-    :math:`\ell(x, y) - (\ell(x, x) + \ell(y, y)) / 2`, three calls, for a divergence that is least there. For
-    :math:`\gamma \to 0` it is dynamic time warping (its squared distance).
+    which is at most the cost of the best alignment, less by :math:`\gamma` times the logarithm of
+    their number at most. So it is negative for sequences that are alike, and sequences that are
+    equal are not quite where it is least; take :math:`\ell(x, y) - (\ell(x, x) + \ell(y, y)) / 2`,
+    three calls, for a divergence that is least there. For :math:`\gamma \to 0` it is dynamic time
+    warping (its squared distance).
 
-    It is computed by :math:`R_{ij} = \delta_{ij} + \min\nolimits^\gamma(R_{i-1,j-1}, R_{i-1,j}, R_{i,j-1})`, along one
-    diagonal after the other, each at once for all sequences; the smallest entry of two of them is taken out, so that what is
-    added up stays small. No matrix of the distances is held: they are computed as differences when they are needed. The
-    derivative with respect to :math:`x_i` is :math:`2 \sum_j E_{ij} (x_i - y_j)`, where :math:`E_{ij}`, from 0 to 1, is the share
-    of the alignments, each counting :math:`e^{-C_A / \gamma}`, that bring these two together. The shares of the three terms in
-    each soft minimum lead back from the end to the beginning. There is no second derivative.
-    Infinite entries have loss inf and derivative NaN.
+    It is computed by :math:`R_{ij} = \delta_{ij} + \min\nolimits^\gamma(R_{i-1,j-1}, R_{i-1,j},
+    R_{i,j-1})`, along one diagonal after the other, each at once for all sequences; the smallest
+    entry of two of them is taken out, so that what is added up stays small. No matrix of the
+    distances is held: they are computed as differences when they are needed. The derivative with
+    respect to :math:`x_i` is :math:`2 \sum_j E_{ij} (x_i - y_j)`, where :math:`E_{ij}`, from 0 to
+    1, is the share of the alignments, each counting :math:`e^{-C_A / \gamma}`, that bring these two
+    together. The shares of the three terms in each soft minimum lead back from the end to the
+    beginning. There is no second derivative. Infinite entries have loss inf and derivative NaN.
 
-    tslearn has the same values and, by its matrix of alignments, the same gradients. Here only `pred` has one; the loss is
-    symmetric, so that exchanging the two arrays gives the other. Sequences of several lengths are called for one by one.
+    tslearn has the same values and, by its matrix of alignments, the same gradients. Here only
+    `pred` has one; the loss is symmetric, so that exchanging the two arrays gives the other.
+    Sequences of several lengths are called for one by one.
 
     References
     ----------
-    .. [1] M. Cuturi and M. Blondel, "Soft-DTW: a Differentiable Loss Function for Time-Series", ICML 2017, PMLR 70, 894-903.
-    .. [2] M. Blondel, A. Mensch and J.-P. Vert, "Differentiable Divergences Between Time Series", AISTATS 2021, PMLR 130.
+    .. [1] M. Cuturi and M. Blondel, "Soft-DTW: a Differentiable Loss Function for Time-Series",
+       ICML 2017, PMLR 70, 894-903.
+    .. [2] M. Blondel, A. Mensch and J.-P. Vert, "Differentiable Divergences Between Time Series",
+       AISTATS 2021, PMLR 130.
 
     Examples
     --------
@@ -90,14 +105,16 @@ def soft_dtw_loss(
 
 
 @soft_dtw_loss.value_and_derivative
-def _(xp: Namespace, axis: Axis, pred: Real, target: Real, /, *, gamma: Positive) -> tuple[Array, Array]:
+def _(
+    xp: Namespace, axis: Axis, pred: Real, target: Real, /, *, gamma: Positive
+) -> tuple[Array, Array]:
     pred, target = widened(xp, pred), widened(xp, target)
     value, steps = _forward(xp, pred, target, gamma, parts=True)
     return value, _backward(xp, pred, target, value, steps)
 
 
 def _diagonals(xp: Namespace, pred: Array, target: Array) -> Arrays:
-    """Give for each diagonal the time of the target that each time of the prediction meets there, and whether it is one."""
+    """Return for each diagonal the time of the target that each time of the prediction meets there, and whether it is one."""
     rows, columns = pred.shape[-2], target.shape[-2]
     row = places(xp, -1, pred[..., 0])
     number = xp.arange(rows + columns - 1, device=getattr(pred, "device", None))
@@ -106,8 +123,10 @@ def _diagonals(xp: Namespace, pred: Array, target: Array) -> Arrays:
     return xp.where(met, column, 0), met
 
 
-def _forward(xp: Namespace, pred: Array, target: Array, gamma: float, parts: bool = False) -> tuple[Array, Arrays]:
-    """Give the loss, and for each diagonal what parts of the alignments come diagonally, from the left and from above.
+def _forward(
+    xp: Namespace, pred: Array, target: Array, gamma: float, parts: bool = False
+) -> tuple[Array, Arrays]:
+    """Return the loss, and for each diagonal what parts of the alignments come diagonally, from the left and from above.
 
     What is added up are the alignments themselves, by minus their costs: -inf is none.
     """
@@ -149,7 +168,8 @@ def _backward(xp: Namespace, pred: Array, target: Array, value: Array, steps: Ar
 
     nothing = xp.zeros_like(pred[..., 0])
     last = places(xp, -1, nothing) == pred.shape[-2] - 1
-    whole = xp.where(xp.isfinite(value), 1.0, value - value)[..., None]  # NaN where the loss is not finite
+    # NaN where the loss is not finite
+    whole = xp.where(xp.isfinite(value), 1.0, value - value)[..., None]
     start = (xp.where(last, whole, nothing), nothing, xp.zeros_like(pred))
     slope = scan(xp, step, start, (*steps, *_diagonals(xp, pred, target)), reverse=True)[0][2]
     return 2 * slope

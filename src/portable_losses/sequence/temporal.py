@@ -38,10 +38,20 @@ def _labels(*, blank: int, **_: bool) -> Domain:
 
 SequenceLabels = Annotated[Array, DependentDomain(_labels)]
 InputLengths = Annotated[
-    Array, Domain("lengths, integers from 0 to the size of the time axis of log_prob", counted="time", hint="of the inputs")
+    Array,
+    Domain(
+        "lengths, integers from 0 to the size of the time axis of log_prob",
+        counted="time",
+        hint="of the inputs",
+    ),
 ]
 LabelLengths = Annotated[
-    Array, Domain("lengths, integers from 0 to the size of the label axis of labels", counted="label", hint="of the labels")
+    Array,
+    Domain(
+        "lengths, integers from 0 to the size of the label axis of labels",
+        counted="label",
+        hint="of the labels",
+    ),
 ]
 Blank = Annotated[int, Index("class")]
 
@@ -73,17 +83,19 @@ def ctc_loss(
     Parameters
     ----------
     log_prob : array
-        Predicted log-probabilities of the classes along `class_axis`, at the times along `time_axis`: from -inf to 0, as
-        `special.log_softmax` gives them. One of the classes is the blank.
+        Predicted log-probabilities of the classes along `class_axis`, at the times along
+        `time_axis`: from -inf to 0, as `special.log_softmax` gives them. One of the classes is the
+        blank.
     labels : array
-        The class labels of each sequence, along `label_axis`: integers of any dtype from 0 to K - 1, but for the blank. The
-        other axes are those of `log_prob`, without time and class.
+        The class labels of each sequence, along `label_axis`: integers of any dtype from 0 to K -
+        1, but for the blank. The other axes are those of `log_prob`, without time and class.
     input_lengths : array, optional
-        How many of the times count: integers from 0 to the size of the time axis, one for each sequence. All by default. What
-        lies beyond does not matter, be it NaN, and its gradient is 0.
+        How many of the times count: integers from 0 to the size of the time axis, one for each
+        sequence. All by default. What lies beyond does not matter, be it NaN, and its gradient is
+        0.
     label_lengths : array, optional
-        How many of the labels count: integers from 0 to the size of the label axis, one for each sequence. All by default. What
-        lies beyond does not matter, be it no label at all.
+        How many of the labels count: integers from 0 to the size of the label axis, one for each
+        sequence. All by default. What lies beyond does not matter, be it no label at all.
     blank : int, default 0
         The class that stands for no label.
     zero_infinity : bool, default False
@@ -99,36 +111,39 @@ def ctc_loss(
     nll_loss : Of labels whose times are known.
     soft_dtw_loss : Of sequences of vectors.
 
-    Notes
-    -----
-    An alignment says a class at each time: each label for one time or more, with any number of blanks before, between and after
-    them, and one at least between labels that are equal. The loss is
+    Notes ----- An alignment says a class at each time: each label for one time or more, with any
+    number of blanks before, between and after them, and one at least between labels that are equal.
+    The loss is
 
     .. math:: \ell = -\log \sum_\pi \prod_t p_t(\pi_t),
 
-    over all alignments :math:`\pi`; the log-probabilities are taken as they are, whether or not they sum to 1. Without labels
-    it is the sum of those of the blanks. Where there is no alignment, as the input is too short or what is needed has
-    probability 0, it is inf.
+    over all alignments :math:`\pi`; the log-probabilities are taken as they are, whether or not
+    they sum to 1. Without labels it is the sum of those of the blanks. Where there is no alignment,
+    as the input is too short or what is needed has probability 0, it is inf.
 
-    The sum is computed in logarithms by the forward-backward algorithm, for all sequences at once, one time after another. The
-    likeliest place is taken out at each time, so that the numbers stay small and as many digits are right after 500 times as
-    after one. The derivative is minus the share of the alignments, each counting its probability, that are in a class at a time:
-    -1 in total at each time. The shares of the terms in each sum of the forward pass lead back from the end to the beginning,
-    with no logarithm and no difference. Where there is no alignment the derivative is 0. There is no second derivative.
+    The sum is computed in logarithms by the forward-backward algorithm, for all sequences at once,
+    one time after another. The likeliest place is taken out at each time, so that the numbers stay
+    small and as many digits are right after 500 times as after one. The derivative is minus the
+    share of the alignments, each counting its probability, that are in a class at a time: -1 in
+    total at each time. The shares of the terms in each sum of the forward pass lead back from the
+    end to the beginning, with no logarithm and no difference. Where there is no alignment the
+    derivative is 0. There is no second derivative.
 
-    On libraries other than NumPy, whose values are not looked at, a label or a length out of range gives NaN. A class that is
-    neither blank nor among the labels is not looked at.
+    On libraries other than NumPy, whose values are not looked at, a label or a length out of range
+    gives NaN. A class that is neither blank nor among the labels is not looked at.
 
-    The mean is over the sequences, by their weights; PyTorch first divides each loss by the number of its labels. With
-    ``reduction="none"`` and ``"sum"`` its values are those given here; its axes are time, batch and class. Its own derivative
-    is that with respect to logits, through their log-softmax; here it is with respect to the log-probabilities, and a log-softmax
-    before the loss makes the two equal. optax takes logits, and masks for padding; what cannot be aligned has a loss of
-    :math:`10^5` or more there.
+    The mean is over the sequences, by their weights; PyTorch first divides each loss by the number
+    of its labels. With ``reduction="none"`` and ``"sum"`` its values are those given here; its axes
+    are time, batch and class. Its own derivative is that with respect to logits, through their
+    log-softmax; here it is with respect to the log-probabilities, and a log-softmax before the loss
+    makes the two equal. optax takes logits, and masks for padding; what cannot be aligned has a
+    loss of :math:`10^5` or more there.
 
     References
     ----------
-    .. [1] A. Graves, S. Fernández, F. Gomez and J. Schmidhuber, "Connectionist Temporal Classification: Labelling Unsegmented
-       Sequence Data with Recurrent Neural Networks", ICML 2006. :doi:`10.1145/1143844.1143891`
+    .. [1] A. Graves, S. Fernández, F. Gomez and J. Schmidhuber, "Connectionist Temporal
+       Classification: Labelling Unsegmented Sequence Data with Recurrent Neural Networks", ICML
+       2006. :doi:`10.1145/1143844.1143891`
 
     Examples
     --------
@@ -160,8 +175,12 @@ def _(
     blank: Blank,
     zero_infinity: bool,
 ) -> tuple[Array, Array]:
-    total, end, steps = _forward(xp, log_prob, labels, input_lengths, label_lengths, blank, parts=True)
-    derivative = _backward(xp, log_prob, labels, input_lengths, label_lengths, blank, total, end, steps)
+    total, end, steps = _forward(
+        xp, log_prob, labels, input_lengths, label_lengths, blank, parts=True
+    )
+    derivative = _backward(
+        xp, log_prob, labels, input_lengths, label_lengths, blank, total, end, steps
+    )
     return _loss(xp, total, zero_infinity), derivative
 
 
@@ -171,7 +190,7 @@ def _loss(xp: Namespace, total: Array, zero_infinity: bool) -> Array:
 
 
 def _lanes(xp: Namespace, log_prob: Array, labels: Array, blank: int) -> tuple[Array, Array, Array]:
-    """Give the class of each label, and last the blank; which of them follow an equal one; and which is the last."""
+    """Return the class of each label, and last the blank; which of them follow an equal one; and which is the last."""
     number = labels.shape[-1]
     some = labels if number else xp.zeros_like(log_prob[..., 0, :1], dtype=labels.dtype)
     place = xp.arange(number + 1, device=device_of(labels))
@@ -182,7 +201,7 @@ def _lanes(xp: Namespace, log_prob: Array, labels: Array, blank: int) -> tuple[A
 
 
 def _times(xp: Namespace, log_prob: Array, input_lengths: Array | None) -> Arrays:
-    """Say which times count, if not all do: a tuple of one array, or of none. Time is first."""
+    """Return which times count, if not all do: a tuple of one array, or of none. Time is first."""
     if input_lengths is None:
         return ()
     return (xp.moveaxis(places(xp, -1, log_prob[..., 0]) < input_lengths[..., None], -1, 0),)
@@ -199,9 +218,10 @@ def _forward(
 ) -> tuple[Array, Arrays, Arrays]:
     """Add up the probabilities of all alignments, going along time, in logarithms.
 
-    An alignment is at a label or at the blank before it; after the last label there is a blank only. At each step what is in
-    a place has come from that place or from the one before, and at labels that differ also from the label before: of these sums
-    the parts are given as well, at the end and at each step.
+    An alignment is at a label or at the blank before it; after the last label there is a blank
+    only. At each step what is in a place has come from that place or from the one before, and at
+    labels that differ also from the label before: of these sums the parts are given as well, at the
+    end and at each step.
     """
     lanes, again, last = _lanes(xp, log_prob, labels, blank)
     lowest = floor(xp, log_prob)
@@ -220,10 +240,15 @@ def _forward(
         staying, odds_of_staying = joined(xp, at_label, entering, lowest)
         at_blank_now, at_label_now = passing + log_probs[..., -1:], staying + log_probs
         # Numbers stay small, and precise, where the likeliest path is worth 1 at each time.
-        level = xp.maximum(xp.max(xp.maximum(at_blank_now, at_label_now), axis=-1, keepdims=True), lowest)
+        level = xp.maximum(
+            xp.max(xp.maximum(at_blank_now, at_label_now), axis=-1, keepdims=True), lowest
+        )
         results = [level[..., 0]]
         if parts:
-            results += [*shares(xp, at_blank, before, odds), *shares(xp, at_label, entering, odds_of_staying)]
+            results += [
+                *shares(xp, at_blank, before, odds),
+                *shares(xp, at_label, entering, odds_of_staying),
+            ]
         return (at_blank_now - level, at_label_now - level), tuple(results)
 
     start = xp.where(places(xp, -1, lanes) == 0, certain, nothing)
@@ -232,7 +257,11 @@ def _forward(
     before = neighbours(xp, -1, at_label, -1, -inf)
     ended, odds = joined(xp, at_blank, before, lowest)
     total = ended[..., -1] if label_lengths is None else pick(xp, ended, label_lengths, -1)
-    return total + xp.sum(levels, axis=0), shares(xp, at_blank, before, odds) if parts else (), tuple(steps)
+    return (
+        total + xp.sum(levels, axis=0),
+        shares(xp, at_blank, before, odds) if parts else (),
+        tuple(steps),
+    )
 
 
 def _backward(
@@ -246,7 +275,7 @@ def _backward(
     end: Arrays,
     steps: Arrays,
 ) -> Array:
-    """Give minus the part of the alignments in each class at each time, going back in time along the parts of the sums."""
+    """Return minus the part of the alignments in each class at each time, going back in time along the parts of the sums."""
     lanes, again, last = _lanes(xp, log_prob, labels, blank)
     again, fresh = (xp.astype(x, total.dtype) for x in (again, ~again))
 
@@ -259,13 +288,19 @@ def _backward(
         entered = at_label * of_entering
         passed = at_blank + fresh * entered
         at_label_then = at_label * of_staying + neighbours(xp, -1, passed * of_before, 1, 0.0)
-        return (passed * of_blank + again * entered, at_label_then), (xp.where(last, blanks, at_label),)
+        return (passed * of_blank + again * entered, at_label_then), (
+            xp.where(last, blanks, at_label),
+        )
 
     # NaN stays NaN; where there is no alignment, none becomes likelier.
     whole = xp.where(total == -inf, 0.0, xp.where(total == total, 1.0, total))[..., None]
     final = last if label_lengths is None else places(xp, -1, lanes) == label_lengths[..., None]
     ended = xp.where(final, whole, xp.zeros_like(end[0]))
     start = ended * end[0], neighbours(xp, -1, ended * end[1], 1, 0.0)
-    (occupied,) = scan(xp, step, start, (*steps, *_times(xp, log_prob, input_lengths)), reverse=True)[1]
+    (occupied,) = scan(
+        xp, step, start, (*steps, *_times(xp, log_prob, input_lengths)), reverse=True
+    )[1]
     occupied = xp.moveaxis(occupied, 0, -2)
-    return xp.matmul(occupied, 0 - xp.astype(one_hot(xp, lanes, log_prob[..., :1, :], -1), total.dtype))
+    return xp.matmul(
+        occupied, 0 - xp.astype(one_hot(xp, lanes, log_prob[..., :1, :], -1), total.dtype)
+    )

@@ -1,8 +1,8 @@
 """Special functions of losses that the array API standard lacks: accurate to the last digits, right at the infinities.
 
-Each takes arrays of any library, or what NumPy reads as such, and gives one of the same library and dtype. Functions of
-single elements have derivatives as well: ``sigmoid.grad(x)``; those of several arrays broadcast them, and have one derivative
-for each of them.
+Each takes arrays of any library, or what NumPy reads as such, and gives one of the same library and
+dtype. Functions of single elements have derivatives as well: ``sigmoid.grad(x)``; those of several
+arrays broadcast them, and have one derivative for each of them.
 """
 
 from ._function import Special

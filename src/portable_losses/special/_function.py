@@ -24,8 +24,8 @@ class Special(Generic[P]):
     Parameters
     ----------
     formula : callable
-        ``formula(xp, x, /)``, or of several arrays, which are broadcast; ``formula(xp, x, /, *, axis)`` where it mixes the
-        elements of a row.
+        ``formula(xp, x, /)``, or of several arrays, which are broadcast; ``formula(xp, x, /, *,
+        axis)`` where it mixes the elements of a row.
 
     See Also
     --------
@@ -56,11 +56,13 @@ class Special(Generic[P]):
         Returns
         -------
         array or tuple of arrays
-            The derivative, of the shape and dtype of the function's result. Where the function has several arrays, a tuple
-            of the derivatives with respect to each of them.
+            The derivative, of the shape and dtype of the function's result. Where the function has
+            several arrays, a tuple of the derivatives with respect to each of them.
         """
         if self._derivative is None:
-            raise NotImplementedError(f"{self.__name__} mixes the elements of a row: its derivative is not one array")
+            raise NotImplementedError(
+                f"{self.__name__} mixes the elements of a row: its derivative is not one array"
+            )
         derivatives = self._evaluate(self._derivative, len(self._arguments), arrays, parameters)
         return derivatives[0] if len(derivatives) == 1 else tuple(derivatives)
 
@@ -70,8 +72,8 @@ class Special(Generic[P]):
         Parameters
         ----------
         function : callable
-            Derivative of each element, a function of the formula's arguments. Where these are several arrays, a tuple of
-            derivatives, each of the shape that the arrays broadcast to.
+            Derivative of each element, a function of the formula's arguments. Where these are
+            several arrays, a tuple of derivatives, each of the shape that the arrays broadcast to.
 
         Returns
         -------
@@ -81,27 +83,38 @@ class Special(Generic[P]):
         self._derivative = function
         return function
 
-    def _evaluate(self, formula: Callable[..., Any], count: int, given: Sequence[Any], parameters: Any) -> list[Array]:
+    def _evaluate(
+        self, formula: Callable[..., Any], count: int, given: Sequence[Any], parameters: Any
+    ) -> list[Array]:
         """Evaluate a formula that gives `count` arrays."""
         name = self.__name__
         if len(given) != len(self._arguments):
-            raise TypeError(f"{name} takes the arrays ({', '.join(self._arguments)}), got {len(given)} by position")
+            raise TypeError(
+                f"{name} takes the arrays ({', '.join(self._arguments)}), got {len(given)} by position"
+            )
         if len(given) == 1:
             xp, array, result = prepare_one(name, given[0], self._arguments[0])
             arrays = [array]
         else:
-            xp, arrays, result = prepare_together(name, dict(zip(self._arguments, given, strict=True)))
+            xp, arrays, result = prepare_together(
+                name, dict(zip(self._arguments, given, strict=True))
+            )
             self._check_shapes(arrays)
         if xp is numpy:
             return _on_numpy(formula, count, arrays, parameters, result, self._by_element)
-        return [xp.astype(x, result, copy=False) for x in _as_tuple(formula(xp, *arrays, **parameters))]
+        return [
+            xp.astype(x, result, copy=False) for x in _as_tuple(formula(xp, *arrays, **parameters))
+        ]
 
     def _check_shapes(self, arrays: Sequence[Array]) -> None:
         """Refuse arrays that do not broadcast, with one error for all libraries."""
         for i in range(1, max(array.ndim for array in arrays) + 1):
             sizes = {array.shape[-i] for array in arrays if array.ndim >= i}
             if len({size for size in sizes if known(size) and size != 1}) > 1:
-                shapes = (f"{key} of shape {tuple(x.shape)}" for key, x in zip(self._arguments, arrays, strict=True))
+                shapes = (
+                    f"{key} of shape {tuple(x.shape)}"
+                    for key, x in zip(self._arguments, arrays, strict=True)
+                )
                 raise ValueError(f"{self.__name__}: {' and '.join(shapes)} do not broadcast")
 
     __name__: str
@@ -115,7 +128,12 @@ class Special(Generic[P]):
 
 @np.errstate(all="ignore")
 def _on_numpy(
-    formula: Callable[..., Any], count: int, arrays: Sequence[Array], parameters: Any, result: Any, by_element: bool
+    formula: Callable[..., Any],
+    count: int,
+    arrays: Sequence[Array],
+    parameters: Any,
+    result: Any,
+    by_element: bool,
 ) -> list[Array]:
     """Evaluate without warnings of infinities that are meant, and many elements in blocks that stay in the cache."""
     shape = arrays[0].shape if len(arrays) == 1 else np.broadcast_shapes(*(x.shape for x in arrays))
@@ -130,7 +148,9 @@ def _on_numpy(
     views: list[Array] = flat[0] if flat else everything
     for index in blocks(flat[1] if flat else shape, size):
         inputs = [x[index] for x in views[: len(arrays)]]
-        for output, value in zip(views[len(arrays) :], _as_tuple(formula(numpy, *inputs, **parameters)), strict=True):
+        for output, value in zip(
+            views[len(arrays) :], _as_tuple(formula(numpy, *inputs, **parameters)), strict=True
+        ):
             output[index] = value
     return outputs
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from ..typing import Array
 
-# The quotients of polynomials, highest power first, were fitted with mpmath at 50 digits: least squares at 150 Chebyshev nodes,
-# linearised in the denominator, and reweighted (Lawson) until the largest errors are alike. Relative to the result they are at
-# most 3.1e-17, 3.5e-18, 1.8e-18 and 2e-17, in their order. That of a float64 is up to 1.1e-16.
+# The quotients of polynomials, highest power first, were fitted with mpmath at 50 digits: least
+# squares at 150 Chebyshev nodes, linearised in the denominator, and reweighted (Lawson) until the
+# largest errors are alike. Relative to the result they are at most 3.1e-17, 3.5e-18, 1.8e-18 and
+# 2e-17, in their order. That of a float64 is up to 1.1e-16.
 
 UP_TO = 2.25
 """From here on the asymptotic series, below the quotients between the zeros."""
@@ -92,7 +93,7 @@ DIGAMMA_STIRLING = (
 
 
 def polynomial_quotient(x: Array, polynomials: tuple[Sequence[float], Sequence[float]]) -> Array:
-    """Give the quotient of two polynomials by Horner's rule."""
+    """Return the quotient of two polynomials by Horner's rule."""
     values = []
     for first, second, *rest in polynomials:
         value = first * x + second

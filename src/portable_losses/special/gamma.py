@@ -31,8 +31,8 @@ def lgamma(xp: Namespace, x: Array, /) -> Array:
     Returns
     -------
     array
-        ``log(abs(gamma(x)))``, of the shape and dtype of `x`: the logarithm of the factorial of ``x - 1``. It is inf at the
-        poles 0, -1, -2, ..., and at both infinities.
+        ``log(abs(gamma(x)))``, of the shape and dtype of `x`: the logarithm of the factorial of ``x
+        - 1``. It is inf at the poles 0, -1, -2, ..., and at both infinities.
 
     See Also
     --------
@@ -47,19 +47,20 @@ def lgamma(xp: Namespace, x: Array, /) -> Array:
         L(x) - \log x & 0 \le x < 1, \\
         -L(-x) - \log(|\sin \pi x| / \pi) & x < 0.\end{cases}
 
-    :math:`L` has the zeros 0 and 1, and is :math:`w (w - 1)` times a quotient of polynomials up to 2.25: next to 1 and 2
-    `x` loses no digit. From there on it is Stirling's series, whose remainder is a quotient of polynomials as well, in the form
-    :math:`(w + 1/2)(\log w - 1) + \ldots`, which overflows only where the result does. Before the sine is taken the nearest
-    whole number is subtracted from `x`, which is exact. Between the poles below -2 the result crosses 0, and is as precise
-    there as the two terms that cancel.
+    :math:`L` has the zeros 0 and 1, and is :math:`w (w - 1)` times a quotient of polynomials up to
+    2.25: next to 1 and 2 `x` loses no digit. From there on it is Stirling's series, whose remainder
+    is a quotient of polynomials as well, in the form :math:`(w + 1/2)(\log w - 1) + \ldots`, which
+    overflows only where the result does. Before the sine is taken the nearest whole number is
+    subtracted from `x`, which is exact. Between the poles below -2 the result crosses 0, and is as
+    precise there as the two terms that cancel.
 
-    The derivative is the digamma function, in the same manner: NaN at the negative poles, where it has no limit, and -inf
-    or inf at 0.
+    The derivative is the digamma function, in the same manner: NaN at the negative poles, where it
+    has no limit, and -inf or inf at 0.
 
     References
     ----------
-    .. [1] R. A. Askey and R. Roy, "Gamma Function", chapter 5 of the NIST Digital Library of Mathematical Functions.
-       https://dlmf.nist.gov/5
+    .. [1] R. A. Askey and R. Roy, "Gamma Function", chapter 5 of the NIST Digital Library of
+       Mathematical Functions. https://dlmf.nist.gov/5
 
     Examples
     --------
@@ -77,13 +78,17 @@ def lgamma(xp: Namespace, x: Array, /) -> Array:
     near = xp.where(large, 1.0, w)
     far = xp.where(large, w, UP_TO)
     inverse = 1 / far
-    stirling = (far + 0.5) * (xp.log(far) - 1) + (STIRLING_CONSTANT + inverse * polynomial_quotient(inverse * inverse, STIRLING))
+    stirling = (far + 0.5) * (xp.log(far) - 1) + (
+        STIRLING_CONSTANT + inverse * polynomial_quotient(inverse * inverse, STIRLING)
+    )
     value = xp.where(large, stirling, near * (near - 1) * polynomial_quotient(near, ZEROS))
     fraction = x - xp.round(x)
     sine = xp.sin(pi * fraction)
-    size = sine * xp.sign(sine) / pi  # the derivative of the product is NaN at a pole, where that of abs is 0 on JAX
+    # the derivative of the product is NaN at a pole, where that of abs is 0 on JAX
+    size = sine * xp.sign(sine) / pi
     factor = xp.where(x < 0, size, xp.where(x < 1, x, 1.0))
-    return (0 - xp.log(factor)) + xp.where(x < 0, -value, value)  # 0 - log(1) is 0, where -log(1) is -0
+    # 0 - log(1) is 0, where -log(1) is -0
+    return (0 - xp.log(factor)) + xp.where(x < 0, -value, value)
 
 
 @lgamma.derivative
@@ -94,9 +99,13 @@ def _(xp: Namespace, x: Array, /) -> Array:
     far = xp.where(large, w, UP_TO)
     inverse = 1 / far
     square = inverse * inverse
-    stirling = xp.log(far) + (0.5 * inverse - square * polynomial_quotient(square, DIGAMMA_STIRLING))
+    stirling = xp.log(far) + (
+        0.5 * inverse - square * polynomial_quotient(square, DIGAMMA_STIRLING)
+    )
     first, second, third = DIGAMMA_ZERO
-    value = xp.where(large, stirling, (near - first - second - third) * polynomial_quotient(near, DIGAMMA))
+    value = xp.where(
+        large, stirling, (near - first - second - third) * polynomial_quotient(near, DIGAMMA)
+    )
     fraction = x - xp.round(x)
     fraction = xp.where(fraction == 0, nan, fraction)
     # The cotangent by two sines, of which neither is near pi: both keep their digits.
@@ -105,6 +114,6 @@ def _(xp: Namespace, x: Array, /) -> Array:
 
 
 def _shifted(xp: Namespace, x: Array) -> tuple[Array, Array]:
-    """Give the argument of L, and whether it is large: without rounding, for x - 1 is exact from 1 on."""
+    """Return the argument of L, and whether it is large: without rounding, for x - 1 is exact from 1 on."""
     w = xp.where(x >= 1, x - 1, xp.abs(x))
     return w > UP_TO, w

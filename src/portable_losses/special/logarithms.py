@@ -23,21 +23,20 @@ def xlogy(xp: Namespace, x: Array, y: Array, /) -> Array:
     Returns
     -------
     array
-        ``x * log(y)``, of the dtype to which `x` and `y` are promoted. It is 0 where `x` is 0, whatever `y`, but for NaN.
-        Elsewhere a negative `y` gives NaN.
+        ``x * log(y)``, of the dtype to which `x` and `y` are promoted. It is 0 where `x` is 0,
+        whatever `y`, but for NaN. Elsewhere a negative `y` gives NaN.
 
     See Also
     --------
     xlog1py : The same with the logarithm of ``1 + y``.
     rel_entr : With the logarithm of a quotient.
 
-    Notes
-    -----
-    The term :math:`x \log y` of an entropy is 0 in the limit of :math:`x \to 0`, where the product itself is 0 times infinity.
-    There the logarithm is taken of 1, so that autodiff meets no infinity either.
+    Notes ----- The term :math:`x \log y` of an entropy is 0 in the limit of :math:`x \to 0`, where
+    the product itself is 0 times infinity. There the logarithm is taken of 1, so that autodiff
+    meets no infinity either.
 
-    The derivatives are :math:`\log y` and :math:`x / y`, where 0 / 0 is 0. At `x` = `y` = 0 the first is -inf, its limit;
-    autodiff says 0 there, which leaves the sum of a gradient finite.
+    The derivatives are :math:`\log y` and :math:`x / y`, where 0 / 0 is 0. At `x` = `y` = 0 the
+    first is -inf, its limit; autodiff says 0 there, which leaves the sum of a gradient finite.
 
     Examples
     --------
@@ -72,17 +71,16 @@ def xlog1py(xp: Namespace, x: Array, y: Array, /) -> Array:
     Returns
     -------
     array
-        ``x * log1p(y)``, of the dtype to which `x` and `y` are promoted. It is 0 where `x` is 0, whatever `y`, but for NaN.
-        Elsewhere `y` below -1 gives NaN.
+        ``x * log1p(y)``, of the dtype to which `x` and `y` are promoted. It is 0 where `x` is 0,
+        whatever `y`, but for NaN. Elsewhere `y` below -1 gives NaN.
 
     See Also
     --------
     xlogy : The same with the logarithm of `y`.
 
-    Notes
-    -----
-    :math:`x \, \mathrm{log1p}(y)`, which keeps the digits of a small `y`: the other half of a binary entropy is
-    ``xlog1py(1 - target, -pred)``. What `xlogy` says of 0 times infinity, here at `y` = -1, holds as well.
+    Notes ----- :math:`x \, \mathrm{log1p}(y)`, which keeps the digits of a small `y`: the other
+    half of a binary entropy is ``xlog1py(1 - target, -pred)``. What `xlogy` says of 0 times
+    infinity, here at `y` = -1, holds as well.
 
     Examples
     --------
@@ -104,12 +102,12 @@ def _(xp: Namespace, x: Array, y: Array, /) -> tuple[Array, Array]:
 
 
 def _beside(xp: Namespace, x: Array, value: Array) -> Array:
-    """Give a value in the shape that it broadcasts to with `x`, which a lazy library may not know; beside NaN it is NaN."""
+    """Return a value in the shape that it broadcasts to with `x`, which a lazy library may not know; beside NaN it is NaN."""
     return xp.where(x == x, value, nan)
 
 
 def _slope(xp: Namespace, x: Array, y: Array) -> Array:
-    """Give the derivative of x * log(y) with respect to y: x / y, 0 where the function is 0 beside it, NaN where it is NaN."""
+    """Return the derivative of x * log(y) with respect to y: x / y, 0 where the function is 0 beside it, NaN where it is NaN."""
     nothing = (x == 0) & (y <= 0)
     return x / xp.where(nothing, 1.0, xp.where(y < 0, nan, xp.abs(y)))
 
@@ -128,27 +126,26 @@ def rel_entr(xp: Namespace, x: Array, y: Array, /) -> Array:
     Returns
     -------
     array
-        ``x * log(x / y)``, of the dtype to which `x` and `y` are promoted; 0 where `x` is 0. It is inf where `y` alone is 0,
-        and, as in SciPy, where one of them is negative.
+        ``x * log(x / y)``, of the dtype to which `x` and `y` are promoted; 0 where `x` is 0. It is
+        inf where `y` alone is 0, and, as in SciPy, where one of them is negative.
 
     See Also
     --------
     xlogy : With the logarithm of one number.
 
-    Notes
-    -----
-    With the smaller :math:`s` of the two numbers and the larger :math:`l`, the logarithm is, but for its sign,
-    :math:`\mathrm{log1p}((l - s) / s)` for :math:`l < 2s`, where the difference is exact: the logarithm of the rounded quotient
-    would lose all its digits near 1. Otherwise it is :math:`\log(l / s)`, and :math:`\log l - \log s` where the quotient
-    overflows.
+    Notes ----- With the smaller :math:`s` of the two numbers and the larger :math:`l`, the
+    logarithm is, but for its sign, :math:`\mathrm{log1p}((l - s) / s)` for :math:`l < 2s`, where
+    the difference is exact: the logarithm of the rounded quotient would lose all its digits near 1.
+    Otherwise it is :math:`\log(l / s)`, and :math:`\log l - \log s` where the quotient overflows.
 
-    The derivatives are :math:`\log(x / y) + 1` and :math:`-x / y`, where 0 / 0 is 0; they are NaN where one of the numbers is
-    negative. At `x` = 0 the first is -inf, or inf if `y` is 0 as well; autodiff says 0 there.
+    The derivatives are :math:`\log(x / y) + 1` and :math:`-x / y`, where 0 / 0 is 0; they are NaN
+    where one of the numbers is negative. At `x` = 0 the first is -inf, or inf if `y` is 0 as well;
+    autodiff says 0 there.
 
     References
     ----------
-    .. [1] S. Kullback and R. A. Leibler, "On Information and Sufficiency", The Annals of Mathematical Statistics 22, 1951.
-       :doi:`10.1214/aoms/1177729694`
+    .. [1] S. Kullback and R. A. Leibler, "On Information and Sufficiency", The Annals of
+       Mathematical Statistics 22, 1951. :doi:`10.1214/aoms/1177729694`
 
     Examples
     --------
@@ -167,18 +164,24 @@ def rel_entr(xp: Namespace, x: Array, y: Array, /) -> Array:
 @rel_entr.derivative
 def _(xp: Namespace, x: Array, y: Array, /) -> tuple[Array, Array]:
     x, y = (xp.where(value < 0, nan, xp.abs(value)) for value in (widened(xp, x), widened(xp, y)))
-    return xp.where((y == 0) & (x == x), inf, log_of_ratio(xp, x, y) + 1), -x / xp.where((x == 0) & (y == 0), 1.0, y)
+    return xp.where((y == 0) & (x == x), inf, log_of_ratio(xp, x, y) + 1), -x / xp.where(
+        (x == 0) & (y == 0), 1.0, y
+    )
 
 
 def log_of_ratio(xp: Namespace, x: Array, y: Array) -> Array:
-    """Give log(x / y) of numbers that are not negative, to the last digits whatever their sizes."""
+    """Return log(x / y) of numbers that are not negative, to the last digits whatever their sizes."""
     less = x < y
     small, large = xp.where(less, x, y), xp.where(less, y, x)
     close = large - small < small
     whole = large * (4 / float(xp.finfo(x.dtype).max)) < small  # the quotient does not overflow
-    ratio = quotient(xp, xp.where(close, large - small, xp.where(whole, large, 1.0)), xp.where(whole, small, 1.0))
+    ratio = quotient(
+        xp, xp.where(close, large - small, xp.where(whole, large, 1.0)), xp.where(whole, small, 1.0)
+    )
     near = xp.log1p(xp.where(close, ratio, 0.0))
-    far = xp.log(xp.where(close, 1.0, xp.where(whole, ratio, large))) - xp.log(xp.where(whole, 1.0, small))
+    far = xp.log(xp.where(close, 1.0, xp.where(whole, ratio, large))) - xp.log(
+        xp.where(whole, 1.0, small)
+    )
     return xp.where(less, -(near + far), near + far)
 
 
@@ -200,18 +203,18 @@ def log1mexp(xp: Namespace, x: Array, /) -> Array:
     --------
     log_sigmoid : The logarithm of a probability from its logit.
 
-    Notes
-    -----
-    If `x` is minus the logarithm of a probability, this is the logarithm of the complement's. The sign of `x` is that of R's
-    ``log1mexp`` and of ``jax.nn.log1mexp``; TensorFlow Probability takes either.
+    Notes ----- If `x` is minus the logarithm of a probability, this is the logarithm of the
+    complement's. The sign of `x` is that of R's ``log1mexp`` and of ``jax.nn.log1mexp``; TensorFlow
+    Probability takes either.
 
-    It is :math:`\log(-\mathrm{expm1}(-x))` for `x` below :math:`\log 2`, where the exponential is near 1, and
-    :math:`\mathrm{log1p}(-\exp(-x))` above, where it is near 0 [1]_. The derivative is
+    It is :math:`\log(-\mathrm{expm1}(-x))` for `x` below :math:`\log 2`, where the exponential is
+    near 1, and :math:`\mathrm{log1p}(-\exp(-x))` above, where it is near 0 [1]_. The derivative is
     :math:`\exp(-x) / (1 - \exp(-x))`.
 
     References
     ----------
-    .. [1] M. Mächler, "Accurately Computing log(1 - exp(-\|a\|))", 2012, vignette of the R package Rmpfr.
+    .. [1] M. Mächler, "Accurately Computing log(1 - exp(-\|a\|))", 2012, vignette of the R package
+       Rmpfr.
 
     Examples
     --------
@@ -223,8 +226,13 @@ def log1mexp(xp: Namespace, x: Array, /) -> Array:
     """
     x = widened(xp, x)
     small = x < log(2)
-    # Each branch sees a 1 where the other is meant: at 0 and inf autodiff would meet infinities there.
-    return xp.where(small, xp.log(-xp.expm1(-xp.where(small, x, 1.0))), xp.log1p(-xp.exp(-xp.where(small, 1.0, x))))
+    # Each branch sees a 1 where the other is meant: at 0 and inf autodiff would meet infinities
+    # there.
+    return xp.where(
+        small,
+        xp.log(-xp.expm1(-xp.where(small, x, 1.0))),
+        xp.log1p(-xp.exp(-xp.where(small, 1.0, x))),
+    )
 
 
 @log1mexp.derivative

@@ -33,24 +33,24 @@ class Exponentials(NamedTuple):
         return self.entries == self.top
 
     def others(self, xp: Namespace) -> Array:
-        """Give for each entry the sum of the exponentials of the others, with the rounding error of ``1 + rest`` in it.
+        """Return for each entry the sum of the exponentials of the others, with the rounding error of ``1 + rest`` in it.
 
         So a quotient of the two has less of it. Of one of the largest entries nothing may be lost.
         """
         return xp.where(self.is_top, self.rest, (1 + self.rest) - self.exponential)
 
     def share(self) -> Array:
-        """Give the softmax."""
+        """Return the softmax."""
         return self.exponential / (1 + self.rest)
 
     def shares(self, xp: Namespace) -> tuple[Array, Array]:
-        """Give the softmax, and what it lacks of 1: that is at least one half but for the largest entry, and loses nothing."""
+        """Return the softmax, and what it lacks of 1: that is at least one half but for the largest entry, and loses nothing."""
         share = self.share()
         return share, xp.where(self.is_top, self.rest / (1 + self.rest), 1 - share)
 
 
 def exponentials(xp: Namespace, axis: int, x: Array) -> Exponentials:
-    """Give the parts of a softmax so that none of them loses digits.
+    """Return the parts of a softmax so that none of them loses digits.
 
     Where one entry dominates, its own exponential, 1, is kept out of the sum of the others.
     """
@@ -60,11 +60,12 @@ def exponentials(xp: Namespace, axis: int, x: Array) -> Exponentials:
 
 
 def exp_below(xp: Namespace, x: Array, top: Array) -> Array:
-    """Give the exponential of what x is below the top of its row, which is widened, with all its digits.
+    """Return the exponential of what x is below the top of its row, which is widened, with all its digits.
 
-    The difference is rounded, and the exponential would multiply that error by the difference itself: at -50 it costs 16 ulp. On
-    NumPy float32 is evaluated in float64, which has no such error. Otherwise the error, which is known exactly, is put back in:
-    exp(d + error) is exp(d) * (1 + error).
+    The difference is rounded, and the exponential would multiply that error by the difference
+    itself: at -50 it costs 16 ulp. On NumPy float32 is evaluated in float64, which has no such
+    error. Otherwise the error, which is known exactly, is put back in: exp(d + error) is exp(d) *
+    (1 + error).
     """
     shifted = widened(xp, x)
     if shifted.dtype == x.dtype:
@@ -103,20 +104,20 @@ def softmax(xp: Namespace, x: Array, /, *, axis: int = -1) -> Array:
     Returns
     -------
     array
-        Probabilities, of the shape and dtype of `x`. A row of nothing but -inf is NaN, as is one with inf.
+        Probabilities, of the shape and dtype of `x`. A row of nothing but -inf is NaN, as is one
+        with inf.
 
     See Also
     --------
     log_softmax : Its logarithm, which keeps its digits where a probability is 0 or 1.
 
-    Notes
-    -----
-    The largest entry is subtracted first, and the rounding error of that difference is put back [1]_.
+    Notes ----- The largest entry is subtracted first, and the rounding error of that difference is
+    put back [1]_.
 
     References
     ----------
-    .. [1] P. Blanchard, D. J. Higham and N. J. Higham, "Accurately computing the log-sum-exp and softmax functions", IMA
-       Journal of Numerical Analysis 41, 2021. :doi:`10.1093/imanum/draa038`
+    .. [1] P. Blanchard, D. J. Higham and N. J. Higham, "Accurately computing the log-sum-exp and
+       softmax functions", IMA Journal of Numerical Analysis 41, 2021. :doi:`10.1093/imanum/draa038`
 
     Examples
     --------
@@ -142,16 +143,16 @@ def log_softmax(xp: Namespace, x: Array, /, *, axis: int = -1) -> Array:
     Returns
     -------
     array
-        Log-probabilities, of the shape and dtype of `x`. A row of nothing but -inf is NaN, as is one with inf.
+        Log-probabilities, of the shape and dtype of `x`. A row of nothing but -inf is NaN, as is
+        one with inf.
 
     See Also
     --------
     softmax : The function whose logarithm this is.
 
-    Notes
-    -----
-    The entries minus the largest, minus :math:`\mathrm{log1p}` of the sum of the other exponentials: where one entry
-    dominates, its log-probability keeps its digits, which ``log(sum)`` rounds to 0.
+    Notes ----- The entries minus the largest, minus :math:`\mathrm{log1p}` of the sum of the other
+    exponentials: where one entry dominates, its log-probability keeps its digits, which
+    ``log(sum)`` rounds to 0.
 
     Examples
     --------
@@ -177,7 +178,8 @@ def logsumexp(xp: Namespace, x: Array, /, *, axis: int = -1) -> Array:
     Returns
     -------
     array
-        ``log(sum(exp(x)))``, without `axis`, in the dtype of `x`: -inf where all entries are, inf where one is.
+        ``log(sum(exp(x)))``, without `axis`, in the dtype of `x`: -inf where all entries are, inf
+        where one is.
 
     See Also
     --------

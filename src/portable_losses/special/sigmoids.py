@@ -29,10 +29,8 @@ def sigmoid(xp: Namespace, x: Array, /) -> Array:
     logit : Its inverse.
     softmax : The same for more than two classes.
 
-    Notes
-    -----
-    With :math:`e = \exp(-|x|) \le 1`, which does not overflow, it is :math:`1 / (1 + e)` for positive and
-    :math:`e / (1 + e)` for negative `x`.
+    Notes ----- With :math:`e = \exp(-|x|) \le 1`, which does not overflow, it is :math:`1 / (1 +
+    e)` for positive and :math:`e / (1 + e)` for negative `x`.
 
     Examples
     --------
@@ -70,9 +68,8 @@ def softplus(xp: Namespace, x: Array, /) -> Array:
     --------
     log_sigmoid : ``-softplus(-x)``.
 
-    Notes
-    -----
-    Computed as :math:`\max(x, 0) + \mathrm{log1p}(\exp(-|x|))`: nothing overflows, and nothing cancels.
+    Notes ----- Computed as :math:`\max(x, 0) + \mathrm{log1p}(\exp(-|x|))`: nothing overflows, and
+    nothing cancels.
 
     Examples
     --------
@@ -133,17 +130,17 @@ def logit(xp: Namespace, p: Array, /) -> Array:
     Returns
     -------
     array
-        ``log(p / (1 - p))``, of the shape and dtype of `p`: -inf at 0, inf at 1, NaN outside [0, 1].
+        ``log(p / (1 - p))``, of the shape and dtype of `p`: -inf at 0, inf at 1, NaN outside [0,
+        1].
 
     See Also
     --------
     sigmoid : The function whose inverse this is.
 
-    Notes
-    -----
-    With the smaller :math:`m` of :math:`p` and :math:`1 - p`, minus the logit of `m` is :math:`\mathrm{log1p}((1 - 2m) / m)`
-    for `m` above 1/4: nothing cancels next to 1/2, where the logit is 0. For smaller `m` it is
-    :math:`\mathrm{log1p}(-m) - \log m`. The derivative is :math:`1 / (p (1 - p))`.
+    Notes ----- With the smaller :math:`m` of :math:`p` and :math:`1 - p`, minus the logit of `m` is
+    :math:`\mathrm{log1p}((1 - 2m) / m)` for `m` above 1/4: nothing cancels next to 1/2, where the
+    logit is 0. For smaller `m` it is :math:`\mathrm{log1p}(-m) - \log m`. The derivative is
+    :math:`1 / (p (1 - p))`.
 
     Examples
     --------
