@@ -71,13 +71,13 @@ FUNCTIONS = {  # name: NumPy's, torch's, whether of positive numbers
     "log1pmx": (lambda x: np.log1p(x) - x, lambda x: torch.log1p(x) - x, True),
     "softplus": (softplus, torch.nn.functional.softplus, False),
     "log_sigmoid": (log_sigmoid, torch.nn.functional.logsigmoid, False),
+    "sigmoid": (lambda x: 1 / (1 + np.exp(-x)), torch.sigmoid, False),
     "atan": (np.atan, torch.atan, False),
 }
 UNCHANGED = {
     "exp": (np.exp, torch.exp, False),
     "log": (np.log, torch.log, True),
     "tanh": (np.tanh, torch.tanh, False),
-    "sigmoid": (lambda x: 1 / (1 + np.exp(-x)), torch.sigmoid, False),
 }
 
 

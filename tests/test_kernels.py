@@ -15,10 +15,16 @@ DOMAINS = {
     "expm1": (mp.expm1, (-100.0, 88.7), (-750.0, 709.7), (2.0, 2.5)),
     "sinh": (mp.sinh, (-88.7, 88.7), (-709.7, 709.7), (3.0, 3.0)),
     "log1p": (mp.log1p, (-1 + 2.0**-24, 3e38), (-1 + 2.0**-53, 1e308), (4.2, 1.5)),
-    "log1pmx": (lambda x: mp.log1p(x) - x, (-1 + 2.0**-24, 1e20), (-1 + 2.0**-53, 1e50), (4, 3)),
+    "log1pmx": (
+        lambda x: mp.log1p(x) - x,
+        (-1 + 2.0**-24, 1e20),
+        (-1 + 2.0**-53, 1e50),
+        (5.0, 3.0),
+    ),
     "softplus": (lambda x: mp.log1p(mp.exp(x)), (-100.0, 100.0), (-740.0, 740.0), (4.0, 3.0)),
-    "log_sigmoid": (lambda x: -mp.log1p(mp.exp(-x)), (-100.0, 100.0), (-740.0, 740.0), (4, 3)),
-    "atan": (mp.atan, (-3e38, 3e38), (-1e308, 1e308), (2.0, 2.0)),
+    "log_sigmoid": (lambda x: -mp.log1p(mp.exp(-x)), (-100.0, 100.0), (-740.0, 740.0), (4.0, 3.0)),
+    "sigmoid": (lambda x: 1 / (1 + mp.exp(-x)), (-100.0, 100.0), (-740.0, 740.0), (4.0, 2.5)),
+    "atan": (mp.atan, (-3e38, 3e38), (-1e308, 1e308), (2.1, 2.1)),
 }
 AT_EDGES = {
     "expm1": [0.0, 0.0, np.inf, -1.0, np.nan],
@@ -27,6 +33,7 @@ AT_EDGES = {
     "log1pmx": [0.0, 0.0, -np.inf, np.nan, np.nan],
     "softplus": [np.log(2), np.log(2), np.inf, 0.0, np.nan],
     "log_sigmoid": [-np.log(2), -np.log(2), 0.0, -np.inf, np.nan],
+    "sigmoid": [0.5, 0.5, 1.0, 0.0, np.nan],
     "atan": [0.0, -0.0, np.pi / 2, -np.pi / 2, np.nan],
 }
 
@@ -166,6 +173,13 @@ def test_blocks_make_no_difference(name, dtype):
         np.testing.assert_array_max_ulp(kernel(x), result, ulp)
 
 
+@each_float
+def test_both_sigmoids(dtype):
+    x = np.append(np.linspace(-200.0, 200.0, LENGTH), EDGES).astype(dtype)
+    for actual, desired in zip(kernels.sigmoids(x), (x, -x), strict=True):
+        np.testing.assert_array_equal(actual, kernels.sigmoid(desired))
+
+
 # Selections
 
 
@@ -226,6 +240,6 @@ def test_minimum_and_maximum(count, dtype, name):
 )
 def test_kernels_of_a_processor(features, platform, ours):
     chosen = kernels.kernels_for(features, platform)
-    always = {"where", "minimum", "maximum"}
+    always = {"where", "minimum", "maximum", "sigmoid", "sigmoids", "log1pmx"}
     assert set(chosen) == always | (set(DOMAINS) if ours else set())
     assert all(function is getattr(kernels, name) for name, function in chosen.items())

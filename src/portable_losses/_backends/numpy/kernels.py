@@ -219,28 +219,49 @@ def _log1p_tail(x: Floats, /) -> Floats:
 
 
 def log1pmx(x: Floats, /) -> Any:
-    """Return log(1 + x) - x: from -1/2 to 1 it is 2 (atanh(s) - s) - s x with s = x / (2 + x)."""
+    """Return log(1 + x) - x: from -1/2 to 1 it is 2 (atanh(s) - s) - s x with s = x / (2 + x).
+
+    Within 5 ulp in float32, 3 in float64.
+    """
     if x.dtype not in _FORMATS:
         return log1pmx(x.astype(_F8)).astype(x.dtype)
     s = x / (x + 2.0)
     near = s * (2.0 * _FORMATS[x.dtype].atanh.times(s * s) - x)
-    far = log1p(minimum(x, 1e30)) - x  # -inf at inf
+    far = KERNELS.get("log1p", np.log1p)(minimum(x, 1e30)) - x  # -inf at inf
     return where((x > -0.5) & (x < 1.0), near, far)
 
 
 def softplus(x: Floats, /) -> Any:
-    """Return log(1 + exp(x)), 0 at -inf."""
+    """Return log(1 + exp(x)), 0 at -inf. Within 4 ulp in float32, 3 in float64."""
     return maximum(x, 0.0) + _log1p_tail(np.exp(-np.abs(x)))
 
 
 def log_sigmoid(x: Floats, /) -> Any:
-    """Return log(1 / (1 + exp(-x))), 0 at inf."""
+    """Return log(1 / (1 + exp(-x))), 0 at inf. Within 4 ulp in float32, 3 in float64."""
     return minimum(x, 0.0) - _log1p_tail(np.exp(-np.abs(x)))
+
+
+def sigmoid(x: Floats, /) -> Any:
+    """Return 1 / (1 + exp(-x)); see `sigmoids`."""
+    e = np.exp(-np.abs(x))
+    return np.maximum(e, (x >= 0).astype(x.dtype)) / (1.0 + e)
+
+
+def sigmoids(x: Floats, /) -> tuple[Any, Any]:
+    """Return sigmoid(x) and sigmoid(-x). Within 4 ulp in float32, 2.5 in float64.
+
+    With e = exp(-abs(x)) one is 1 / (1 + e), the other e / (1 + e). Since e is at most 1, the
+    larger of e and a step stands for the selection, and is faster.
+    """
+    e = np.exp(-np.abs(x))
+    total = 1.0 + e
+    step = (x >= 0).astype(x.dtype)
+    return np.maximum(e, step) / total, np.maximum(e, 1.0 - step) / total
 
 
 @_instead_of(np.atan, 4 * SHORT)
 def atan(x: Floats, /) -> Floats:
-    r"""Return the arc tangent: for \|x\| > 1 it is pi/2 less that of 1 / \|x\|. Within 2 ulp."""
+    r"""Return the arc tangent: for \|x\| > 1 it is pi/2 less that of 1 / \|x\|. Within 2.1 ulp."""
     size = np.abs(x)
     small = np.divide(1.0, size)
     np.minimum(size, small, out=small)
@@ -289,12 +310,13 @@ def kernels_for(features: Mapping[str, bool], platform: str) -> dict[str, Callab
     under Linux has it the vectorised functions for AVX-512 (Intel's SVML).
     """
     kernels: dict[str, Callable[..., Any]] = {
-        function.__name__: function for function in (where, minimum, maximum)
+        function.__name__: function
+        for function in (where, minimum, maximum, sigmoid, sigmoids, log1pmx)
     }
     avx2 = features.get("X86_V3") or (features.get("AVX2") and features.get("FMA3"))
     avx512 = features.get("X86_V4") or features.get("AVX512_SKX")
     if avx2 and not (avx512 and platform == "linux"):
-        for function in (expm1, sinh, log1p, log1pmx, softplus, log_sigmoid, atan):
+        for function in (expm1, sinh, log1p, softplus, log_sigmoid, atan):
             kernels[function.__name__] = function
     return kernels
 
