@@ -215,7 +215,7 @@ class Jax(Backend):
 
         Autodiff of targets and parameters differentiates the formula.
         """
-        if orders != (0,) or not call.formulas.knows(1) or call.pulls:
+        if orders != (0,) or not call.plan.formulas.knows(1) or call.plan.pulls:
             return super().compute(call, orders, head, arrays, sequences)
         return [_registered(call, head)(list(arrays), dict(sequences))]
 
