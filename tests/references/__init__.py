@@ -120,6 +120,7 @@ def family(sweep: Sweep) -> ModuleType:
     return sys.modules[f"exact.{name}"]
 
 
+@cache
 def key(module: ModuleType) -> str:
     """Return a hash of the exact functions of a family, and of all that they are made of."""
     names = {module.__name__, "exact.arithmetic", "exact.condition", __name__}
