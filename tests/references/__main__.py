@@ -1,4 +1,4 @@
-"""Compute the exact results of sweeps: ``python tests/references``, or of some families only: ``python tests/references robust``."""
+"""Compute the exact results of all families, or of some: ``python tests/references robust``."""
 
 import sys
 import time
