@@ -87,7 +87,8 @@ def setting(text: str) -> Any:
 def table(measured: dict[str, Cells]) -> Iterator[list[str]]:
     """Lay the errors of the packages side by side."""
     found = [row for cells in measured.values() for row in cells.values()]
-    columns = list(dict.fromkeys(column for row in found for column in row))
+    packages = dict.fromkeys(column.rpartition(", ")[0] for row in found for column in row)
+    columns = [f"{package}, {dtype}" for package in packages for dtype in DTYPES]
     yield ["function", "parameters", "quantity", *columns]
     for name, cells in measured.items():
         function, _, settings = name.partition(" ")
