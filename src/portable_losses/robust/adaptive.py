@@ -14,10 +14,10 @@ __all__ = ["barron_loss"]
 Shape = Annotated[float, Lt(inf)]
 
 _FLAT = 1e20
-"""A shape of this size, with either sign, is the limit to the last digit: a power of the Gaussian."""
+"""Shapes beyond this, on both sides, are the Gaussian limit to the last digit."""
 
 _HIGH = 4.0
-"""A higher power would multiply the rounding error of its base by more than the contract allows."""
+"""A higher power multiplies the rounding error of its base too much."""
 
 
 @loss
@@ -118,9 +118,10 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, alpha: Shape, scale: Positi
     if alpha == 2:
         return x / scale
     if abs(alpha) > _FLAT:
-        return xp.weighted(xp.exp(copysign(0.5, alpha) * x * x), x) / scale
+        root = xp.exp(copysign(0.25, alpha) * x * x)  # of a curve that may underflow
+        return xp.weighted(root, x) * root / scale
     width = abs(alpha - 2)
-    return _slope(xp, x, width) * _power(xp, x, width, (alpha - 1) / 2) / scale
+    return _slope(xp, x, width) * _power(xp, x, width, alpha, 1) / scale
 
 
 @barron_loss.second_derivative
@@ -129,11 +130,11 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, alpha: Shape, scale: Positi
     if alpha == 2:
         return xp.full_like(x, 1 / scale / scale)
     if abs(alpha) > _FLAT:
-        power, change = xp.exp(copysign(0.5, alpha) * x * x), copysign(1.0, alpha) * x * x
-        return xp.weighted(power, 1 + change) / scale / scale
+        root, change = xp.exp(copysign(0.25, alpha) * x * x), copysign(1.0, alpha) * x * x
+        return xp.weighted(root, 1 + change) * root / scale / scale
     width, slope = abs(alpha - 2), _slope(xp, x, abs(alpha - 2))
     bend = 1 / (1 + x * x / width) + (alpha - 1) / width * slope * slope
-    return bend * _power(xp, x, width, alpha / 2 - 1) / scale / scale
+    return bend * _power(xp, x, width, alpha, 2) / scale / scale
 
 
 def _slope(xp: Namespace, x: Array, width: float) -> Array:
@@ -142,10 +143,13 @@ def _slope(xp: Namespace, x: Array, width: float) -> Array:
     return x / xp.sqrt(1 + x * x / width)
 
 
-def _power(xp: Namespace, x: Array, width: float, exponent: float) -> Array:
-    """Return (1 + x**2 / width) ** exponent, a high power by its logarithm, which is rounded less."""
-    ratio = x * x / width
+def _power(xp: Namespace, x: Array, width: float, alpha: float, order: int) -> Array:
+    """Return w ** ((alpha - order) / 2) for w = 1 + x**2 / width."""
+    ratio, exponent = x * x / width, (alpha - order) / 2
     if abs(exponent) > _HIGH:
         return xp.exp(exponent * xp.log1p(ratio))
-    return xp.power(1 + ratio, exponent)
-
+    if alpha > 0:
+        return xp.power(1 + ratio, exponent)
+    # alpha - order may be rounded: a power of a large number would show it
+    divisor = xp.sqrt(1 + ratio) if order == 1 else 1 + ratio
+    return xp.power(1 + ratio, alpha / 2) / divisor

@@ -1,4 +1,4 @@
-"""Robust losses that are not convex: their derivative goes back to 0 where the residual is large."""
+"""Robust losses that are not convex: their derivative goes back to 0 for large residuals."""
 
 from typing import Unpack
 
@@ -195,7 +195,8 @@ def welsch_loss(
     about :math:`r^2 / 2` for small residuals and at most :math:`c^2 / 2`, computed with
     :math:`\mathrm{expm1}(-x^2)`, in which nothing cancels.
 
-    The derivative is :math:`r \exp(-x^2)`, the second :math:`(1 - 2 x^2) \exp(-x^2)`. The
+    The derivative is :math:`r \exp(-x^2)`, the second :math:`(1 - 2 x^2) \exp(-x^2)`. Both are
+    multiplied twice by the root of the exponential, so that nothing underflows half way. The
     exponential multiplies the rounding errors of the residual by :math:`2 x^2`. At infinite
     residuals the derivatives are 0.
 
@@ -223,14 +224,16 @@ def welsch_loss(
 def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
     residual = pred - target
     x = residual / scale
-    return xp.weighted(xp.exp(-x * x), residual)
+    root = xp.exp(-0.5 * x * x)  # of a curve that may underflow before it is multiplied
+    return xp.weighted(root, residual) * root
 
 
 @welsch_loss.second_derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
     x = (pred - target) / scale
     square = x * x
-    return xp.weighted(xp.exp(-square), 1 - 2 * square)
+    root = xp.exp(-0.5 * square)
+    return xp.weighted(root, 1 - 2 * square) * root
 
 
 @loss(temporaries=16)
