@@ -1,4 +1,4 @@
-"""Particular to robust losses: bounds, multiples of each other, residuals whose square overflows."""
+"""Particular to robust losses: bounds, relations, residuals whose square overflows."""
 
 from typing import Any
 
@@ -112,7 +112,7 @@ def test_units(backend, dtype, name):
 
 @pytest.mark.backends("numpy")
 def test_no_influence_from_the_scale_on(backend, dtype):
-    """The biweight's derivatives are exactly 0 there, and exact just below, where a rounded square may be 1 already."""
+    """The biweight's derivatives are exactly 0 there, and right one step below."""
     below = np.nextafter(np.asarray(4, dtype), np.asarray(0, dtype))
     pred = np.asarray([4.0, -4.0, 5.0, below, -below], dtype)
     gradient, second = pl.tukey_biweight_loss.grad_and_hess(pred, 0.0, scale=4.0, reduction="none")
