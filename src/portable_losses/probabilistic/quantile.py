@@ -55,7 +55,8 @@ def pinball_loss(
 
     .. math:: \ell = \begin{cases} q\, |r| & r < 0 \\ (1 - q)\, |r| & r > 0. \end{cases}
 
-    It is the larger of :math:`(1 - q)\, r` and :math:`-q\, r`: nothing cancels.
+    It is computed as the larger of :math:`(1 - q)(\hat y - y)` and :math:`q (y - \hat y)`, without a
+    branch.
 
     The derivative is :math:`-q` below the target and :math:`1 - q` above. At :math:`r = 0`, where
     any number between the two is a subgradient, it is 0: a perfect prediction is not moved.
@@ -80,9 +81,8 @@ def pinball_loss(
     >>> pl.pinball_loss([[1.0, 3.0, 6.0]], [2.0], quantile=[0.25, 0.5, 0.75], reduction="none")
     array([[0.25, 0.5 , 1.  ]])
     """
-    residual = pred - target
     above, below = _weights(xp, pred, quantile)
-    return xp.maximum(above * residual, -below * residual)
+    return xp.maximum(above * (pred - target), below * (target - pred))
 
 
 def _weights(xp: Namespace, pred: Array, quantile: Any) -> tuple[Any, Any]:
@@ -242,8 +242,10 @@ def interval_loss(
     >>> pl.interval_loss.grad([1.0, 3.0], [2.0, 5.0], [1.5, 2.0], alpha=0.5, reduction="sum")
     (array([-1.,  3.]), array([1., 1.]))
     """
-    slope, below, above = 2 / alpha - 1, lower - target, target - upper
-    return xp.maximum(slope * below, -below) + xp.maximum(slope * above, -above)
+    slope = 2 / alpha - 1
+    of_lower = xp.maximum(slope * (lower - target), target - lower)
+    of_upper = xp.maximum(slope * (target - upper), upper - target)
+    return of_lower + of_upper
 
 
 @interval_loss.derivative

@@ -3,7 +3,7 @@
 from ..typing import Array, Namespace
 
 _FAR = 1e18
-"""At so many scales a bounded share has its limit in every dtype, and the square is finite."""
+"""At this many scales a bounded share has its limit in every dtype, and the square is finite."""
 
 
 def within_far(xp: Namespace, x: Array) -> Array:

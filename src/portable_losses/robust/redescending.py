@@ -372,7 +372,7 @@ def tukey_biweight_loss(
     >>> import portable_losses as pl
     >>> pl.tukey_biweight_loss([0.5, 3.0, -100.0], [0.0, 0.0, 0.0], reduction="none")
     array([0.12358166, 2.90702817, 3.65820417])
-    >>> pl.tukey_biweight_loss.grad([0.5, 3.0, -100.0], [0.0, 0.0, 0.0], scale=5.0, reduction="sum")
+    >>> pl.tukey_biweight_loss.grad([0.5, 3.0, 100.0], [0.0, 0.0, 0.0], scale=5.0, reduction="sum")
     array([0.49005, 1.2288 , 0.     ])
     """
     x = (pred - target) / scale
