@@ -55,8 +55,8 @@ def pinball_loss(
 
     .. math:: \ell = \begin{cases} q\, |r| & r < 0 \\ (1 - q)\, |r| & r > 0. \end{cases}
 
-    It is computed as the larger of :math:`(1 - q)(\hat y - y)` and :math:`q (y - \hat y)`, without a
-    branch.
+    It is computed without a branch, as the larger of :math:`(1 - q)(\hat y - y)` and
+    :math:`q (y - \hat y)`.
 
     The derivative is :math:`-q` below the target and :math:`1 - q` above. At :math:`r = 0`, where
     any number between the two is a subgradient, it is 0: a perfect prediction is not moved.
