@@ -14,8 +14,6 @@ from mpmath import mp, mpf
 import portable_losses as pl
 from portable_losses import _pairs, special
 
-pytestmark = pytest.mark.eager
-
 RANDOM = np.random.default_rng(11)
 SCORES = RANDOM.normal(0, 2, (20, 6))
 GRADES = RANDOM.integers(0, 4, (20, 6)).astype(float)
