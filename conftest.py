@@ -1,6 +1,6 @@
-"""One suite for every array library: `pytest --backend torch --loss huber_loss`; NumPy and array-api-strict by default.
+"""One suite for every array library: `pytest --backend torch --loss huber_loss`.
 
-A test that asks for `backend` runs once on each library of the run, one that asks for `dtype` once
+NumPy and array-api-strict are tested by default. A test that asks for `backend` runs once on each library of the run, one that asks for `dtype` once
 in each dtype as well. `tests/marks.py` has the marks that say more: which losses, which libraries,
 and whether compiled too. Each library that is slow, or differs from another in little, gets one
 setting of a loss and one dtype, except for the losses that stand for their kind.
@@ -85,7 +85,7 @@ class Backend:
 
     @property
     def thorough(self) -> bool:
-        """Whether each loss is asked with each setting in each dtype: where that is fast, and no other stands for this one."""
+        """Whether every loss has each setting and dtype: where that is fast, and new."""
         return self.name in ("numpy", "strict", "torch", "torch-cuda", "cupy")
 
     def __str__(self) -> str:
@@ -123,7 +123,7 @@ class Backend:
         return np.asarray(array)
 
     def call(self, function: Callable[..., Any], *arrays: Any, **options: Any) -> Any:
-        """Call a function of arrays: compiled, where this backend stands for that. It must leave them as they are."""
+        """Call a function of arrays, compiled where this backend is. It must not change them."""
         traced = {key: value for key, value in options.items() if hasattr(value, "shape")}
         fixed = {key: value for key, value in options.items() if key not in traced}
         given = [x for x in (*arrays, *traced.values()) if hasattr(x, "shape")]
@@ -229,7 +229,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--loss",
         action="append",
-        help="run the tests of this loss only (repeatable): its name in brackets in the id of the test",
+        help="run only the tests of this loss (repeatable): those with its name in their id",
     )
 
 
@@ -242,11 +242,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Fail at once where a backend that was asked for is missing: a skip would look like a pass."""
     config.addinivalue_line("markers", "backends(*names): the only libraries that a test is about")
     config.addinivalue_line(
-        "markers", "losses(cases, settings): the losses that a test asks, as `case` and `index`"
+        "markers", "losses(cases, elsewhere): what is tested, on thorough backends and on others"
     )
-    config.addinivalue_line(
-        "markers", "compiled_too(kinds): also under torch.compile and jax.jit, of some cases only"
-    )
+    config.addinivalue_line("markers", "compiled_too: also under torch.compile and jax.jit")
     for backend in chosen(config):
         try:
             backend.xp  # noqa: B018
@@ -303,7 +301,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "backend" not in metafunc.fixturenames:
         return
     losses = metafunc.definition.get_closest_marker("losses")
-    cases = _asked(metafunc, losses.args[0]) if losses else [None]
     names = [
         name
         for name in ("backend", "dtype", "case", "index")
@@ -312,8 +309,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     rows = [
         {"backend": backend, "dtype": dtype, "case": case, "index": index}
         for backend in _backends(metafunc)
-        for case in cases
-        if _suits(metafunc, backend, case)
+        for case in (_cases(metafunc, backend, *losses.args) if losses else [None])
         for dtype, index in _settings(backend, case, names)
     ]
     metafunc.parametrize(
@@ -324,36 +320,43 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     )
 
 
-def _asked(metafunc: pytest.Metafunc, losses: Sequence[Any]) -> list[Any]:
-    """Return the losses that the command line asks for: by `--loss`, or by `-k` where it is made of their names and "or"."""
-    names = metafunc.config.getoption("loss") or metafunc.config.getoption("keyword").split(" or ")
-    if not {case.name for case in losses}.issuperset(names):
-        return list(losses)
-    return [case for case in losses if any(name in str(case) for name in names)]
-
-
 def _backends(metafunc: pytest.Metafunc) -> list[Backend]:
-    """Return the libraries of this run that a test is about."""
+    """Return the backends of this run that a test is about."""
     only = metafunc.definition.get_closest_marker("backends")
+    compiled = metafunc.definition.get_closest_marker("compiled_too")
+    of_losses = metafunc.definition.get_closest_marker("losses")
     return [
         backend
         for backend in chosen(metafunc.config)
-        if not only or {backend.base, backend.name}.intersection(only.args)
+        if (not only or {backend.base, backend.name}.intersection(only.args))
+        and (compiled or not backend.compiled)
+        # Alone, JAX compiles each operation by itself, in ten times the time of jax-jit.
+        and (backend.name != "jax" or of_losses or not compiled)
     ]
 
 
-def _suits(metafunc: pytest.Metafunc, backend: Backend, case: Any) -> bool:
-    """Return whether a test of a loss runs on a library: compiled if it is marked so, by JAX then for typical losses alone."""
-    typical = getattr(case, "typical", False)
-    compiled = metafunc.definition.get_closest_marker("compiled_too")
-    if backend.compiled:
-        return compiled is not None and (typical or not compiled.kwargs.get("typical"))
-    # Without jit, JAX compiles each operation by itself, in ten times the time.
-    return typical or not compiled or backend.name != "jax"
+def _cases(
+    metafunc: pytest.Metafunc, backend: Backend, cases: Sequence[Any], elsewhere: Sequence[Any]
+) -> list[Any]:
+    """Return the losses that a test asks on a backend, of those that the command line asks for.
+
+    It does so by `--loss`, and by `-k` where that is made of their names and "or".
+    """
+    found = cases if backend.thorough else elsewhere
+    if backend.name == "jax" and metafunc.definition.get_closest_marker("compiled_too"):
+        found = [case for case in found if case.typical]  # the others compiled
+    config = metafunc.config
+    names = config.getoption("loss") or config.getoption("keyword").split(" or ")
+    if not {case.name for case in cases}.issuperset(names):
+        return list(found)
+    return [case for case in found if any(name in str(case) for name in names)]
 
 
 def _settings(backend: Backend, case: Any, names: Collection[str]) -> Iterator[tuple[str, int]]:
-    """Return the dtypes, and the settings of a loss, that a test runs in: one, where the library is not thorough."""
+    """Return the dtypes, and the settings of a loss, that a test runs in.
+
+    One, where the backend is not thorough; of JAX that which `JAX_ENABLE_X64` says.
+    """
     one = slice(-1, None) if backend.base == "jax" else slice(1)
     dtypes = backend.dtypes if "dtype" in names else ("",)
     settings = range(len(case.parameters)) if "index" in names else range(1)
@@ -363,17 +366,22 @@ def _settings(backend: Backend, case: Any, names: Collection[str]) -> Iterator[t
     return itertools.product(dtypes, settings)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what no library or loss of this run is left for, which pytest would count as skipped."""
-    names, backends = config.getoption("loss"), chosen(config)
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[Any]:
+    """Leave out what no backend or loss of this run is left for; pytest would skip it."""
+    report: Any = yield
+    names = set(collector.config.getoption("loss") or ())
 
     def meant(item: Any) -> bool:
         given = getattr(item, "callspec", None)
-        if given and not isinstance(given.params.get("backend", backends[0]), Backend):
+        if given and not isinstance(given.params.get("backend", Backend("", "")), Backend):
             return False
-        return not names or bool(given and set(re.split(r"[^a-z0-9_]", given.id)) & set(names))
+        if not names or isinstance(item, pytest.Collector):
+            return True
+        return given is not None and not names.isdisjoint(re.split(r"[^a-z0-9_]", given.id))
 
-    items[:] = [item for item in items if meant(item)]
+    report.result = [item for item in report.result if meant(item)]
+    return report
 
 
 def _counts(ids: Iterable[str]) -> list[str]:

@@ -1,7 +1,8 @@
-"""Which losses a test asks, and which libraries: marks, all read by `conftest.py`.
+"""Which losses a test asks, and which libraries: marks, which `conftest.py` reads.
 
-A test that asks for `backend` runs on each library as it is, `compiled_too` under torch.compile and
-jax.jit as well; ``@pytest.mark.backends("torch", "jax")`` names the only ones that it is about.
+A test that asks for `backend` runs on each library of the run as it is, one that is `compiled_too`
+under torch.compile and jax.jit as well. ``@pytest.mark.backends("torch", "jax")`` names the only
+libraries that a test is about.
 """
 
 from collections.abc import Iterable
@@ -10,14 +11,21 @@ import pytest
 from cases import CASES, Case
 
 compiled_too = pytest.mark.compiled_too
-"""Compile the test as well; ``compiled_too(typical=True)``: on one loss of each kind, where the test is one of the engine."""
 
 
-def losses(cases: Iterable[Case]) -> pytest.MarkDecorator:
-    """Ask these losses: each as `case`, and each of its settings as `index`, if the test has these arguments."""
-    return pytest.mark.losses(tuple(cases))
+def losses(cases: Iterable[Case], elsewhere: Iterable[Case] | None = None) -> pytest.MarkDecorator:
+    """Ask these losses: each as `case`, each of its settings as `index`, if the test has these arguments.
 
+    With `elsewhere`, the backends that are not thorough ask only those.
+    """
+    cases = tuple(cases)
+    return pytest.mark.losses(cases, cases if elsewhere is None else tuple(elsewhere))
+
+
+KINDS = tuple(case for case in CASES if case.typical)
 
 every_loss = losses(CASES)
-one_of_each_kind = losses(case for case in CASES if case.typical)
-"""Ask what the engine answers, in the same way for each loss of a kind."""
+one_of_each_kind = losses(KINDS)
+"""Ask what the engine answers in the same way for every loss of a kind."""
+every_loss_where_fast = losses(CASES, KINDS)
+"""Ask what formulas and the engine answer together: every loss on thorough backends, on others one of each kind."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import CASES, ROWS, as_tuple, example
-from marks import compiled_too, every_loss, losses
+from marks import compiled_too, every_loss, every_loss_where_fast, losses
 from test_every_loss import close, masked_example, numpy_of
 
 import portable_losses as pl
@@ -193,9 +193,9 @@ def test_gradient_with_respect_to_the_target(backend, dtype, name):
     )
 
 
-@every_loss
+@every_loss_where_fast
+@compiled_too
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-@compiled_too(typical=True)
 def test_what_is_left_out_has_no_gradient(backend, dtype, case, reduction):
     drawn, weights, where, spoilt = masked_example(case, dtype)
     arrays = [backend.asarray(x) for x in spoilt]
@@ -216,8 +216,8 @@ def test_what_is_left_out_has_no_gradient(backend, dtype, case, reduction):
         np.testing.assert_allclose(part, right, rtol=1e-4, atol=16 * np.finfo(dtype).eps)
 
 
-@every_loss
-@compiled_too(typical=True)
+@every_loss_where_fast
+@compiled_too
 def test_nothing_kept_has_gradient_zero(backend, dtype, case):
     arrays = [backend.asarray(x) for x in example(case, 0, dtype).arrays]
     nothing = backend.asarray(np.zeros(ROWS, dtype=bool))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import CASES, ROWS, as_tuple, example
-from marks import compiled_too, every_loss, one_of_each_kind
+from marks import compiled_too, every_loss, every_loss_where_fast, one_of_each_kind
 
 import portable_losses as pl
 
@@ -174,8 +174,8 @@ def check_reductions(backend: Any, dtype: str, case: Any, axis: Any, weighted: s
     close(backend.to_numpy(value), case.finished(counted * drawn.inner, ())[0], dtype)
 
 
-@every_loss
-@compiled_too(typical=True)
+@every_loss_where_fast
+@compiled_too
 def test_what_is_left_out_contributes_nothing(backend, dtype, case):
     drawn, weights, where, spoilt = masked_example(case, dtype)
     arrays = [backend.asarray(x) for x in spoilt]
@@ -201,8 +201,8 @@ def test_what_is_left_out_contributes_nothing(backend, dtype, case):
             assert all(np.all(part[counted == 0] == 0) for part in numpy_of(backend, derivative))
 
 
-@every_loss
-@compiled_too(typical=True)
+@every_loss_where_fast
+@compiled_too
 def test_nan_in_is_nan_out(backend, dtype, case):
     """Where it went in, and nowhere else: in the value and in the gradient with respect to the same prediction."""
     drawn = example(case, 0, dtype)
@@ -218,8 +218,8 @@ def test_nan_in_is_nan_out(backend, dtype, case):
         assert np.isnan(backend.to_numpy(backend.call(case.loss, *arrays)))
 
 
-@every_loss
-@compiled_too(typical=True)
+@every_loss_where_fast
+@compiled_too
 def test_nothing_at_all(backend, dtype, case):
     _, arrays = inputs(backend, case, dtype, (0,))
     assert np.isnan(backend.to_numpy(backend.call(case.loss, *arrays)))
@@ -230,8 +230,8 @@ def test_nothing_at_all(backend, dtype, case):
         assert tuple(part.shape) == tuple(pred.shape)
 
 
-@every_loss
-@compiled_too(typical=True)
+@every_loss_where_fast
+@compiled_too
 def test_everything_left_out(backend, dtype, case):
     _, arrays = inputs(backend, case, dtype)
     nothing = backend.asarray(np.zeros(ROWS, dtype=bool))
@@ -247,8 +247,8 @@ def test_everything_left_out(backend, dtype, case):
         assert all(np.all(part == 0) for part in numpy_of(backend, gradient))
 
 
-@every_loss
-@compiled_too(typical=True)
+@every_loss_where_fast
+@compiled_too
 def test_any_shape(backend, dtype, case):
     for shape in ((), (1,), (2, 1, 3)):
         shape = shape if len(shape) >= case.loops else (1,) * case.loops
