@@ -9,7 +9,7 @@ import pytest
 from cases.case import TYPICAL
 
 import portable_losses as pl
-from portable_losses._signature import Signature
+from portable_losses._engine.signature import Signature
 from portable_losses.typing import Domain
 
 LOSSES = [found for name in pl.__all__ if isinstance(found := getattr(pl, name), pl.Loss)]

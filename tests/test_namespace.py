@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from marks import compiled_too
 
-from portable_losses._namespace import namespace_of, numpy
+from portable_losses._backends import backend_of, default
+
+numpy = default.xp
+
+
+def namespace_of(array):
+    backend = backend_of(array)
+    return None if backend is None else backend.xp
 
 LARGE = 3000
 """More elements than a plain `numpy.where` is used for."""

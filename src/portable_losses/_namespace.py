@@ -5,47 +5,24 @@ keeps it at a price, its namespace is mended here, one small function a gap, wit
 where there is one, the upstream link.
 """
 
-import sys
-from collections.abc import Callable, Sequence
-from functools import partial
-from math import copysign, inf
-from types import ModuleType
 from typing import Any
 
-import array_api_compat
 import numpy as np
 
+from ._backends import backend_of
+from ._backends import default as _numpy_backend
 from .typing import Array, Axis, Namespace
 
-_SMALL = 1024
-"""Up to this many elements the call itself costs more than a mispredicted branch for each element."""
+numpy: Namespace = _numpy_backend.xp
 
 _NUMPY_DEFAULTS: dict[str, Any] = dict(np.__array_namespace_info__().default_dtypes())
 _BITS = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}
 
-_namespaces: dict[type, Namespace] = {}
-_mended_libraries: dict[Any, Namespace] = {}
-
 
 def namespace_of(array: Array) -> Namespace | None:
-    """Return the namespace that formulas use on an array, or None for what belongs to no array library."""
-    kind = type(array)
-    if kind not in _namespaces:
-        torch = sys.modules.get("torch")
-        if torch is not None and issubclass(kind, torch.Tensor):
-            from . import _torch
-
-            _namespaces[kind] = _torch
-        elif not array_api_compat.is_array_api_obj(array):
-            return None
-        else:
-            library = array_api_compat.array_namespace(array)
-            if library not in _mended_libraries:
-                _mended_libraries[library] = (
-                    numpy if array_api_compat.is_numpy_namespace(library) else _mended(library)
-                )
-            _namespaces[kind] = _mended_libraries[library]
-    return _namespaces[kind]
+    """Return the namespace that formulas use on an array, or None for no array."""
+    backend = backend_of(array)
+    return None if backend is None else backend.xp
 
 
 def device_of(array: Array) -> Any:
@@ -183,207 +160,3 @@ def put_back(xp: Namespace, axis: int, order: Array, x: Array) -> Array:
         np.put_along_axis(result, order, x, axis=axis)
         return result
     return xp.take_along_axis(x, stable_order(xp, axis, order), axis=axis)
-
-
-def _mended(library: Namespace) -> Namespace:
-    if array_api_compat.is_jax_namespace(library):
-        return _with(
-            library,
-            abs=_jax_abs(library),
-            minimum=_jax_bounded(library.minimum, library.greater),
-            maximum=_jax_bounded(library.maximum, library.less),
-            recorded=_jax_recorded,
-        )
-    if array_api_compat.is_dask_namespace(library):
-        return _with(
-            library,
-            clip=partial(_dask_clip, library),
-            max=partial(_dask_max, library),
-            stack=partial(_dask_stack, library),
-            take_along_axis=_dask_take_along_axis,
-            in_chunks=_dask_in_chunks,
-        )
-    if array_api_compat.is_array_api_strict_namespace(library):
-        return _with(library, argsort=partial(_strict_argsort, library))
-    return library
-
-
-def _with(library: Namespace, **mended: Any) -> ModuleType:
-    module = ModuleType(library.__name__, library.__doc__)
-    module.__dict__.update(
-        {name: value for name, value in vars(library).items() if name not in vars(module)}
-    )
-    module.__dict__.update(mended)
-    return module
-
-
-def _numpy_where(condition: Array, x1: Array, x2: Array, /) -> Array:
-    """Select without a branch: `numpy.where` costs 4 ns an element on a mask without pattern, this 0.4.
-
-    The mask, spread to all bits, selects between the two bit patterns: ``x2 ^ ((x1 ^ x2) & mask)``.
-    Most masks of formulas are for edges that data seldom have: where nothing is selected, `x2` is
-    handed back as it is, for no formula writes into arrays.
-    """
-    if condition.size < _SMALL:
-        return np.where(condition, x1, x2)
-    dtypes = {x.dtype for x in (x1, x2) if isinstance(x, np.ndarray)}
-    dtype = dtypes.pop() if len(dtypes) == 1 else None
-    bits = _BITS.get(dtype)
-    if bits is None or not all(
-        isinstance(x, np.ndarray) or type(x) in (int, float) for x in (x1, x2)
-    ):
-        return np.where(condition, x1, x2)
-    if (
-        np.shape(x2) == condition.shape
-        and np.shape(x1) in ((), condition.shape)
-        and not condition.any()
-    ):
-        return x2
-    mask = condition.view(np.int8).astype(bits)
-    if not isinstance(x1, np.ndarray) and x1 == 0 and copysign(1, x1) > 0:
-        mask -= 1
-        return (x2.view(bits) & mask).view(dtype)
-    np.negative(mask, out=mask)
-    first, second = (np.asarray(x, dtype).view(bits) for x in (x1, x2))
-    return (second ^ ((first ^ second) & mask)).view(dtype)
-
-
-def _numpy_minimum(x1: Array, x2: Array, /) -> Array:
-    """Compare with a number as fast as with an array: NumPy has vectorised its clip for that, but not its minimum."""
-    if isinstance(x2, (int, float)) and x1.size >= _SMALL:
-        return np.clip(x1, -inf, x2)
-    return np.minimum(x1, x2)
-
-
-def _numpy_maximum(x1: Array, x2: Array, /) -> Array:
-    """Compare with a number as fast as with an array; see `_numpy_minimum`."""
-    if isinstance(x2, (int, float)) and x1.size >= _SMALL:
-        return np.clip(x1, x2, inf)
-    return np.maximum(x1, x2)
-
-
-def _jax_recorded(*call: Any) -> Array | None:
-    from ._recorded_jax import recorded
-
-    return recorded(*call)
-
-
-def _jax_abs(library: Namespace) -> Callable[[Array], Array]:
-    """Have derivative 0 at 0, as the registered derivatives and torch do: JAX says 1 (jax-ml/jax#37820).
-
-    The value is JAX's own. A selection in its place is what XLA's fast kernels for a CPU do not
-    know: ten times the time.
-    """
-    import jax
-
-    size = jax.custom_jvp(library.abs)
-    size.defjvp(lambda primals, tangents: (size(*primals), library.sign(primals[0]) * tangents[0]))
-    mended: Callable[[Array], Array] = size
-    return mended
-
-
-def _jax_bounded(
-    function: Callable[..., Array], beyond: Callable[..., Array]
-) -> Callable[..., Array]:
-    """Have derivative 0 where a number is chosen, as torch has: JAX multiplies by 0, which is NaN where it multiplies inf.
-
-    As in `_jax_abs` the value is JAX's own.
-    """
-    import jax
-
-    @partial(jax.custom_jvp, nondiff_argnums=(1,))
-    def bounded(x1: Array, x2: float) -> Array:
-        return function(x1, x2)
-
-    @bounded.defjvp  # type: ignore[untyped-decorator]
-    def _(x2: float, primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-        return bounded(*primals, x2), jax.numpy.where(beyond(*primals, x2), 0.0, *tangents)
-
-    def mended(x1: Array, x2: Any, /) -> Array:
-        return function(x1, x2) if hasattr(x2, "dtype") else bounded(x1, x2)
-
-    return mended
-
-
-def _dask_clip(library: Namespace, x: Array, low: Any, high: Any, /) -> Array:
-    """Clip arrays of unknown shape, which array-api-compat's own clip asks for (1.16)."""
-    return library.minimum(library.maximum(x, low), high)
-
-
-def _dask_max(
-    library: Namespace, x: Array, /, *, axis: int | None = None, keepdims: bool = False
-) -> Array:
-    """Have no objection to rows that are not there: Dask reduces an empty batch of them in a way that NumPy refuses."""
-    if axis is None or x.shape[axis] == 0 or 0 not in x.shape:
-        return library.max(x, axis=axis, keepdims=keepdims)
-    return library.sum(x, axis=axis, keepdims=keepdims)  # nothing at all, of the right shape
-
-
-def _dask_stack(library: Namespace, arrays: Sequence[Array], /) -> Array:
-    """Trust that arrays of unknown shapes have the same, which Dask does not by default."""
-    return library.stack(arrays, allow_unknown_chunksizes=True)
-
-
-def _dask_take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
-    """Pick block by block, each of whole rows: there is no take_along_axis for Dask (dask/dask#3663)."""
-    import dask.array
-
-    loops = [*range(x.ndim)]
-    row, chosen = x.ndim, x.ndim + 1
-    rows, result = ([*loops], [*loops])
-    rows[axis], result[axis] = row, chosen
-    # Of the arrays in the blocks, which need not be NumPy's, NumPy calls their own function.
-    return dask.array.blockwise(
-        np.take_along_axis,
-        result,
-        x,
-        rows,
-        indices,
-        result,
-        axis=axis,
-        dtype=x.dtype,
-        concatenate=True,
-        meta=x._meta,
-    )
-
-
-def _dask_in_chunks(*given: Any) -> Any:
-    """Have NumPy evaluate a formula chunk by chunk: see `_chunks.evaluated`."""
-    from . import _chunks
-
-    return _chunks.evaluated(*given)
-
-
-def _strict_argsort(
-    library: Namespace, x: Array, /, *, axis: int = -1, stable: bool = True
-) -> Array:
-    """Sort on a device that has int64, of which the result is: array-api-strict (2.6.1) keeps it also on one that has not."""
-    index = library.__array_namespace_info__().default_dtypes(device=x.device)["indexing"]
-    order = library.argsort(x.to_device(library.Device("CPU_DEVICE")), axis=axis, stable=stable)
-    return library.astype(order, index).to_device(x.device)
-
-
-def _numpy_sum(
-    x: Array, /, *, axis: Axis | None = None, dtype: Any = None, keepdims: bool = False
-) -> Array:
-    """Add up without the Python of `numpy.sum`, which takes three times as long as four numbers do."""
-    total: Array = np.add.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)  # type: ignore[call-overload]
-    return total
-
-
-def _numpy_max(x: Array, /, *, axis: Axis | None = None, keepdims: bool = False) -> Array:
-    """Return the largest; see `_numpy_sum`."""
-    largest: Array = np.maximum.reduce(x, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
-    return largest
-
-
-numpy: Namespace = _with(
-    np,
-    where=_numpy_where,
-    minimum=_numpy_minimum,
-    maximum=_numpy_maximum,
-    sum=_numpy_sum,
-    max=_numpy_max,
-)
-_namespaces[np.ndarray] = numpy
-_mended_libraries[np] = numpy

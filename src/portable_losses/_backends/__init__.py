@@ -1,0 +1,45 @@
+"""Array libraries: one file for each that needs more than the standard. No other code names one.
+
+A file is named after the top-level module of the library's arrays, and holds `backend`, an instance
+of a subclass of `base.Backend`. Libraries without a file are served by `base.Backend` itself.
+"""
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import array_api_compat
+
+from ..typing import Array
+from .base import Backend
+from .numpy import NUMBER, set_workers, validation
+from .numpy import backend as default
+
+__all__ = ["NUMBER", "Backend", "backend_of", "default", "set_workers", "validation"]
+
+_ALIASES = {"jaxlib": "jax"}
+"""Where arrays of a library are defined by another module."""
+
+_by_type: dict[type, Backend | None] = {}
+_by_library: dict[Any, Backend] = {}
+
+
+def backend_of(array: Array) -> Backend | None:
+    """Return the backend of an array, or None for an object that belongs to no array library."""
+    kind = type(array)
+    if kind not in _by_type:
+        _by_type[kind] = _found(array)
+    return _by_type[kind]
+
+
+def _found(array: Array) -> Backend | None:
+    if not array_api_compat.is_array_api_obj(array):
+        return None
+    for base in type(array).__mro__:
+        module = base.__module__.partition(".")[0]
+        name = f"{__name__}.{_ALIASES.get(module, module)}"
+        if find_spec(name) is not None:
+            found: Backend = import_module(name).backend
+            return found
+    library = array_api_compat.array_namespace(array)
+    return _by_library.setdefault(library, Backend(library))

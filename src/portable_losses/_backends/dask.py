@@ -1,0 +1,128 @@
+"""Dask, whose chunks are evaluated by NumPy."""
+
+from collections.abc import Mapping, Sequence
+from itertools import chain, count
+from operator import itemgetter
+from typing import Any
+
+import array_api_compat.dask.array as library
+import dask.array
+import numpy as np
+
+from .._numerics.standard import known
+from ..typing import Array
+from .base import Backend
+from .numpy import backend as numpy
+
+
+def clip(x: Array, low: Any, high: Any, /) -> Array:
+    """Clip arrays of unknown shape, which array-api-compat's own clip asks for (1.16)."""
+    return library.minimum(library.maximum(x, low), high)
+
+
+def max(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> Array:  # noqa: A001
+    """Take no rows as well: Dask reduces an empty batch of them in a way that NumPy refuses."""
+    if axis is None or x.shape[axis] == 0 or 0 not in x.shape:
+        return library.max(x, axis=axis, keepdims=keepdims)
+    return library.sum(x, axis=axis, keepdims=keepdims)  # nothing at all, of the right shape
+
+
+def stack(arrays: Sequence[Array], /) -> Array:
+    """Trust that arrays of unknown shapes have the same, which Dask does not by default."""
+    return library.stack(arrays, allow_unknown_chunksizes=True)
+
+
+def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
+    """Pick block by block, each of whole rows: Dask has no take_along_axis (dask/dask#3663)."""
+    loops = [*range(x.ndim)]
+    row, chosen = x.ndim, x.ndim + 1
+    rows, result = ([*loops], [*loops])
+    rows[axis], result[axis] = row, chosen
+    # NumPy calls the function of the arrays in the blocks, which need not be its own.
+    return dask.array.blockwise(
+        np.take_along_axis,
+        result,
+        x,
+        rows,
+        indices,
+        result,
+        axis=axis,
+        dtype=x.dtype,
+        concatenate=True,
+        meta=x._meta,
+    )
+
+
+class Dask(Backend):
+    """Dask."""
+
+    overrides = {function.__name__: function for function in (clip, max, stack, take_along_axis)}
+
+    def compute(
+        self,
+        call: Any,
+        orders: tuple[int, ...],
+        head: tuple[Any, ...],
+        arrays: Sequence[Array],
+        sequences: Mapping[str, Array],
+    ) -> list[Any]:
+        """Have NumPy evaluate a chunk in one task, in blocks.
+
+        A formula in operations of Dask is a task for each of them and each chunk. That is done
+        where chunks are not of NumPy, or the length of a row is not known.
+        """
+        plain = all(isinstance(x._meta, np.ndarray) for x in arrays)
+        if call.plan.pulls or not plain or not all(map(known, call.layout.sizes.values())):
+            return super().compute(call, orders, head, arrays, sequences)
+        return _by_chunks(call, orders, arrays, sequences)
+
+
+def _by_chunks(
+    call: Any, orders: tuple[int, ...], arrays: Sequence[Array], sequences: Mapping[str, Array]
+) -> list[Any]:
+    """Return lazy losses or derivatives: each chunk of all of them is one task."""
+    number, names, plan = len(arrays), tuple(sequences), call.plan
+    alone = call.request.alone(numpy, np.dtype(plan.dtype))
+
+    def of_chunk(*blocks: Array) -> tuple[Array, ...]:
+        given = dict(zip(names, blocks[number:], strict=True))
+        results = alone(orders, list(blocks[:number]), given)
+        lists = (x if order else [x] for order, x in zip(orders, results, strict=True))
+        return tuple(chain.from_iterable(lists))
+
+    loop = tuple(
+        map(str, range(len(call.layout.loop)))
+    )  # names of axes, as the core dimensions have
+    common = plan.signature.common
+    axes = [cores if i in common else (*loop, *cores) for i, cores in enumerate(plan.cores)]
+    sizes = call.layout.sizes
+    # An error of the formula is raised now, and not when the result is asked for.
+    nothing = [
+        np.empty([sizes.get(axis, 0) for axis in own], x.dtype)
+        for x, own in zip(arrays, axes, strict=True)
+    ]
+    of_chunk(*nothing, *(np.empty(0) for _ in names))
+    given = [*zip(arrays, axes, strict=True), *((x, loop[-1:]) for x in sequences.values())]
+    meta = np.empty([0] * len(loop), object)  # of tuples, which blockwise hands on without a look
+    every = dask.array.blockwise(
+        of_chunk, loop, *chain(*given), concatenate=True, dtype=object, meta=meta
+    )
+    dtype = plan.dtype
+
+    def result(place: int, cores: tuple[str, ...]) -> Array:
+        meta = np.empty([0] * (len(loop) + len(cores)), dtype)
+        new = {core: sizes[core] for core in cores}
+        return dask.array.blockwise(
+            itemgetter(place), (*loop, *cores), every, loop, new_axes=new, dtype=dtype, meta=meta
+        )
+
+    place = count()
+    return [
+        [result(next(place), plan.cores[i]) for i in plan.signature.predicted]
+        if order
+        else result(next(place), ())
+        for order in orders
+    ]
+
+
+backend = Dask(library)

@@ -1,0 +1,272 @@
+"""JAX.
+
+XLA adds up 10^7 numbers on a CPU in a few milliseconds where they come from arithmetic, and in ten
+times as many where one of them is selected by a comparison (jax 0.10). So some functions say by
+arithmetic what a selection would say at the edges. Derivatives, which are written and not added up,
+are those of the selection.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.custom_derivatives import SymbolicZero
+from jax.lax import Precision, optimization_barrier, stop_gradient
+
+from .._numerics import rows
+from .._numerics.loops import Arrays, Step, Stepped
+from ..typing import Array, Axis
+from .base import Backend, Pull
+
+_MIDDLING = range(48, 321)
+"""How many entries rows have that XLA adds up slowly (jax 0.10)."""
+
+_FEW = 16
+"""Up to so many entries XLA adds up two sums faster in a loop of their own (jax 0.10)."""
+
+
+@jax.custom_jvp  # type: ignore[untyped-decorator]
+def absolute(x: Array, /) -> Array:
+    """Have derivative 0 at 0, as torch and registered derivatives do (jax-ml/jax#37820).
+
+    The value is JAX's own. XLA's fast kernels for a CPU do not know a selection in its place.
+    """
+    return jnp.abs(x)
+
+
+@absolute.defjvp  # type: ignore[untyped-decorator]
+def _(primals: Any, tangents: Any) -> tuple[Array, Array]:
+    return absolute(*primals), jnp.sign(primals[0]) * tangents[0]
+
+
+def _bounded(
+    function: Callable[..., Array], beyond: Callable[..., Array]
+) -> Callable[[Array, Any], Array]:
+    """Have derivative 0 where a number is chosen, as torch has.
+
+    JAX multiplies by 0, which is NaN where it multiplies inf. The value is JAX's own.
+    """
+
+    @partial(jax.custom_jvp, nondiff_argnums=(1,))
+    def bounded(x1: Array, x2: float) -> Array:
+        return function(x1, x2)
+
+    @bounded.defjvp  # type: ignore[untyped-decorator]
+    def _(x2: float, primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+        return bounded(*primals, x2), jnp.where(beyond(*primals, x2), 0.0, *tangents)
+
+    def mended(x1: Array, x2: Any, /) -> Array:
+        return function(x1, x2) if hasattr(x2, "dtype") else bounded(x1, x2)
+
+    return mended
+
+
+def unlike_zero(x: Array) -> Array:
+    """Return 1 for what is not 0 and 0 for what is; a constant to autodiff."""
+    tiny = float(jnp.finfo(x.dtype).smallest_normal)
+    return stop_gradient(jnp.minimum(jnp.abs(x) / tiny, 1.0))
+
+
+@jax.custom_jvp  # type: ignore[untyped-decorator]
+def _weighted(weight: Array, value: Array) -> Array:
+    some = unlike_zero(weight)
+    bound = some / (1 - some)  # inf, or 0 where the weight is 0
+    return weight * jnp.maximum(jnp.minimum(value, bound), -bound)
+
+
+def _derivative_of_weighted(primals: Any, tangents: Any) -> Any:
+    """Have no derivative along what is constant: 0 times an infinite value would be NaN."""
+    (weight, value), (of_weight, of_value) = primals, tangents
+    nothing = (weight == 0) & jnp.isinf(value)
+    slope = jnp.zeros_like(value)
+    if not isinstance(of_weight, SymbolicZero):
+        slope += of_weight * jnp.where(nothing, 0.0, value)
+    if not isinstance(of_value, SymbolicZero):
+        slope += weight * jnp.where(nothing, 0.0, of_value)
+    return _weighted(weight, value), slope
+
+
+_weighted.defjvp(_derivative_of_weighted, symbolic_zeros=True)
+
+
+def weighted(weight: Array, value: Array) -> Array:
+    """Return weight * value, where 0 * inf is 0, without a selection."""
+    return _weighted(*jnp.broadcast_arrays(weight, value))
+
+
+def nan_where(stray: Array) -> Array:
+    """Return NaN where a number is greater than 0, as a root: a comparison takes three times as long."""
+    return jnp.sqrt(-stray)
+
+
+def row_sum(x: Array, axis: Axis) -> Array:
+    """Add up along an axis, which stays with size 1.
+
+    XLA adds up rows of middling length number by number, with what they are computed from. A
+    product with ones takes a quarter of the time.
+    """
+    if axis in (-1, x.ndim - 1) and x.shape[-1] in _MIDDLING:
+        return jnp.matmul(x, jnp.ones((x.shape[-1], 1), x.dtype), precision=Precision.HIGHEST)
+    return jnp.sum(x, axis=axis, keepdims=True)
+
+
+def softmax_parts(x: Array, axis: Axis) -> rows.SoftmaxParts:
+    """Return the parts of the softmax, in the form that XLA evaluates in the fewest passes."""
+    top = jnp.max(x, axis=axis, keepdims=True)
+    exponential = jnp.exp(x - top)
+    if x.shape[axis] <= _FEW:
+        rest = _short_row(axis % x.ndim, exponential)
+        return rows.SoftmaxParts(x, top, exponential, rest)
+    others = row_sum(exponential - jnp.floor(exponential), axis)
+    # How many are the largest is what another sum has more, rounded. XLA would hold in memory what
+    # two sums have in common: that takes twice as long as to compute it twice, behind a barrier.
+    again = jnp.exp(stop_gradient(x) - optimization_barrier(stop_gradient(top)))
+    count = jnp.round(jnp.sum(again, axis=axis, keepdims=True) - stop_gradient(others))
+    return rows.SoftmaxParts(x, top, exponential, others + (count - 1))
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _short_row(axis: int, exponential: Array) -> Array:
+    """Add up and count in one loop over each row: in a quarter of the time of two sums (jax 0.10).
+
+    So both see the same exponentials. Two kernels may round them differently.
+    """
+    largest = jnp.floor(exponential)
+    start = jnp.zeros((), exponential.dtype)
+    both = (exponential - largest, largest)
+    others, count = jax.lax.reduce(both, (start, start), _both_added, (axis,))
+    return jnp.expand_dims(others + (count - 1), axis)
+
+
+def _both_added(left: tuple[Array, Array], right: tuple[Array, Array]) -> tuple[Array, Array]:
+    return left[0] + right[0], left[1] + right[1]
+
+
+@_short_row.defjvp  # type: ignore[untyped-decorator]
+def _(axis: int, primals: Any, tangents: Any) -> Any:
+    return _short_row(axis, *primals), jnp.sum(tangents[0], axis=axis, keepdims=True)
+
+
+def over_square(x: Array, y: Array) -> Array:
+    """Return x / y**2, where 0 / 0 is 0, behind a barrier.
+
+    XLA makes ``x / (y * y)`` of ``x / y / y``, and the square may overflow, or vanish (jax 0.10).
+    """
+    empty = (x == 0) & (y == 0)
+    divisor = jnp.where(empty, 1.0, y)
+    return optimization_barrier(jnp.where(empty, 0.0, x) / divisor) / divisor
+
+
+def scan(
+    step: Step, carried: Arrays, sequences: Arrays, *, reverse: bool = False, remember: bool = True
+) -> Stepped:
+    """Have XLA take the steps: a loop in Python would be compiled step by step."""
+    taken = step if remember else jax.checkpoint(step, prevent_cse=False)
+    scanned: Stepped = jax.lax.scan(taken, carried, sequences, reverse=reverse)
+    return scanned
+
+
+class Jax(Backend):
+    """JAX."""
+
+    overrides = {
+        "abs": absolute,
+        "minimum": _bounded(jnp.minimum, jnp.greater),
+        "maximum": _bounded(jnp.maximum, jnp.less),
+        "erf": jax.lax.erf,
+        "weighted": weighted,
+        "nan_where": nan_where,
+        "row_sum": row_sum,
+        "softmax_parts": softmax_parts,
+        "over_square": over_square,
+        "scan": scan,
+    }
+
+    def evaluate(self, request: Any) -> list[Any]:
+        """Evaluate concrete arrays by a compiled function, which the plan keeps.
+
+        It is compiled when a plan comes a second time: a parameter that changes with every call
+        would have every call compiled.
+        """
+        given = (*request.arrays, *request.extras.values())
+        if any(isinstance(x, jax.core.Tracer) for x in given):
+            return super().evaluate(request)
+        memory, orders = request.plan.memory, request.orders
+        compiled = memory.get(orders)
+        if compiled is None:
+            memory[orders] = False
+            return super().evaluate(request)
+        if compiled is False:
+            compiled = memory[orders] = jax.jit(_evaluation(request.without_arrays()))
+        results: list[Any] = compiled(list(request.arrays), dict(request.extras))
+        return results
+
+    def compute(
+        self,
+        call: Any,
+        orders: tuple[int, ...],
+        head: tuple[Any, ...],
+        arrays: Sequence[Array],
+        sequences: Mapping[str, Array],
+    ) -> list[Any]:
+        """Have autodiff of the losses find the registered derivative.
+
+        Autodiff of targets and parameters differentiates the formula.
+        """
+        if orders != (0,) or not call.plan.formulas.knows(1) or call.plan.pulls:
+            return super().compute(call, orders, head, arrays, sequences)
+        return [_registered(call, head)(list(arrays), dict(sequences))]
+
+    def vjp(self, function: Callable[..., Array], *primals: Array) -> tuple[Array, Pull]:
+        """Return the value of a function and its pullback."""
+        value, pull = jax.vjp(function, *primals)
+        return value, pull
+
+
+def _evaluation(request: Any) -> Callable[[list[Array], dict[str, Array]], list[Any]]:
+    """Return the function of a request's arrays that is compiled; it holds none of them."""
+
+    def evaluation(arrays: list[Array], extras: dict[str, Array]) -> list[Any]:
+        asked = request.with_arrays(arrays, extras)
+        results: list[Any] = asked.whole(asked.bind())
+        return results
+
+    return evaluation
+
+
+def _registered(call: Any, head: tuple[Any, ...]) -> Callable[[Any, Any], Array]:
+    """Return the function of arrays to losses whose derivative is the registered one."""
+    predicted = call.plan.signature.predicted
+
+    def formula(arrays: Any, sequences: Any) -> Array:
+        losses: Array = call.compute((0,), head, arrays, sequences)[0]
+        return losses
+
+    def differentiated(primals: Any, tangents: Any) -> tuple[Array, Array]:
+        (arrays, sequences), (moves, others) = primals, tangents
+        value, derivatives = call.compute((0, 1), head, arrays, sequences)
+        slope = jnp.zeros_like(value)
+        moved = {i: x for i, x in enumerate(moves) if not isinstance(x, SymbolicZero)}
+        for i, derivative in zip(predicted, derivatives, strict=True):
+            if i in moved:
+                along = derivative * moved.pop(i)
+                slope = slope + jnp.sum(along, axis=tuple(range(value.ndim, along.ndim)))
+        numbers = {k: x for k, x in others.items() if not isinstance(x, SymbolicZero)}
+        if moved or numbers:
+
+            def rest(given: Any, named: Any) -> Array:
+                every = [given.get(i, x) for i, x in enumerate(arrays)]
+                return formula(every, {**sequences, **named})
+
+            points = {i: arrays[i] for i in moved}, {k: sequences[k] for k in numbers}
+            slope = slope + jax.jvp(rest, points, (moved, numbers))[1]
+        return value, slope
+
+    ruled = jax.custom_jvp(formula)
+    ruled.defjvp(differentiated, symbolic_zeros=True)
+    return ruled
+
+
+backend = Jax(jnp)

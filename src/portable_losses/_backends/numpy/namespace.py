@@ -1,0 +1,182 @@
+"""Functions that NumPy needs in another form: where its own take several times as long."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..._numerics import rows
+from ..._numerics.loops import Arrays, Step, Stepped, cut
+from ...typing import Array, Axis
+from . import kernels
+
+_TOGETHER = 2**16
+"""So many pairs are formed together: as many as a block has numbers, which stay in the cache."""
+
+_DEFAULTS: dict[str, Any] = dict(np.__array_namespace_info__().default_dtypes())
+
+
+def sum(  # noqa: A001 - the name in the standard
+    x: Array, /, *, axis: Axis | None = None, dtype: Any = None, keepdims: bool = False
+) -> Array:
+    """Add up without the Python of `numpy.sum`, which takes three times as long as four numbers."""
+    total: Array = np.add.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)  # type: ignore[call-overload]
+    return total
+
+
+def max(x: Array, /, *, axis: Axis | None = None, keepdims: bool = False) -> Array:  # noqa: A001
+    """Return the largest number; see `sum`."""
+    largest: Array = np.maximum.reduce(x, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
+    return largest
+
+
+def default_dtype(like: Array, kind: str) -> Any:
+    """Return the default dtype of a kind, without a call to NumPy."""
+    return _DEFAULTS[kind]
+
+
+def scalar(number: Any, dtype: Any, like: Array) -> Array:
+    """Make a 0-d array without a look at the device."""
+    return np.asarray(number, dtype)
+
+
+def decay(x: Array) -> Array:
+    """Return exp(-abs(x)) without a selection, which only autodiff needs."""
+    size = np.abs(x)
+    return np.exp(np.negative(size, out=size if size.ndim else None))
+
+
+def relu(x: Array) -> Array:
+    """Return max(x, 0) without a selection, which only autodiff needs."""
+    return kernels.maximum(x, 0.0)
+
+
+def weighted(weight: Array, value: Array) -> Array:
+    """Return weight * value, where 0 * inf is 0: a selection is made only where NaN came out."""
+    product = weight * value
+    if not has_nan(product):
+        return product
+    return np.where((weight == 0) & np.isinf(value), 0.0, product)
+
+
+def mean_of(total: Array, count: Array) -> Array:
+    """Return total / count: 0 / 0 is NaN, as it should be."""
+    return np.divide(total, count)
+
+
+def safe_divide(x: Array, y: Array) -> Array:
+    """Return x / y, where 0 / 0 is 0: a selection is made only where NaN came out."""
+    ratio = x / y
+    return np.where((x == 0) & (y == 0), 0.0, ratio) if has_nan(ratio) else ratio
+
+
+def has_nan(x: Array) -> bool:
+    """Return whether NaN is in a block: the largest number then is NaN, which is found fast."""
+    largest = np.maximum.reduce(x, axis=None) if x.size else 0.0
+    return bool(largest != largest)
+
+
+def softmax_parts(x: Array, axis: Axis) -> rows.SoftmaxParts:
+    """Return the parts of the softmax; the largest entries are looked for in dominated rows only.
+
+    Elsewhere nothing is lost by subtracting the 1 of the largest entry from the sum.
+    """
+    top = np.maximum.reduce(x, axis=axis, keepdims=True)
+    exponential = np.subtract(x, top)
+    exponential = np.exp(exponential, out=exponential if exponential.ndim else None)
+    rest = np.add.reduce(exponential, axis=axis, keepdims=True)
+    rest -= 1
+    dominated = rest < _DOMINATED
+    if dominated.any():
+        along = np.moveaxis(exponential, axis, -1)[np.moveaxis(dominated, axis, -1)[..., 0]]
+        largest = np.floor(along)
+        rest[dominated] = (along - largest).sum(axis=-1) + (largest.sum(axis=-1) - 1)
+    return rows.SoftmaxParts(x, top, exponential, rest)
+
+
+_DOMINATED = 2.0**-6
+"""A sum of the other exponentials below this has lost digits to the 1 of the largest."""
+
+
+def pick(values: Array, labels: Array, axis: Axis) -> Array:
+    """Take entries by their number in memory: numpy.take_along_axis is written in Python."""
+    if axis not in (0, -1):
+        return np.take_along_axis(values, labels[..., None], axis=axis)[..., 0]
+    return values.reshape(-1).take(_counted(values, labels, axis)).reshape(labels.shape)
+
+
+def _counted(values: Array, labels: Array, axis: Axis) -> Array:
+    """Return where the entries that labels name are, counted in C order."""
+    row, label = np.arange(labels.size), labels.reshape(-1)
+    return row * values.shape[-1] + label if axis else label * labels.size + row
+
+
+def with_entry(x: Array, place: Array, number: Any, axis: Axis = -1) -> Array:
+    """Write a number, or one for each row, at a place of each row: a selection would be a pass."""
+    at, inside = _counted(x, place, axis), (place >= 0) & (place < x.shape[axis])
+    if not np.all(inside):
+        at, number = at[np.reshape(inside, -1)], np.broadcast_to(number, place.shape)[inside]
+    x.put(at, number)  # through a copy, if the array is in another order
+    return x
+
+
+def neighbours(x: Array, axis: Axis, by: int, fill: float | None) -> Array:
+    """Return for each entry the one so many places after it: by a copy of a view."""
+    size = x.shape[axis]
+    result = x.copy() if fill is None else np.full_like(x, fill)
+    inner, outer = np.moveaxis(x, axis, -1), np.moveaxis(result, axis, -1)
+    start, stop = [0, by] if by > 0 else [-by, 0]
+    kept = size - start - stop
+    if kept > 0:
+        outer[..., start : start + kept] = inner[..., stop : stop + kept]
+    return result
+
+
+def put_back(x: Array, order: Array, axis: Axis) -> Array:
+    """Bring what is in an order to where it came from, without sorting the order."""
+    result = np.empty_like(x)
+    np.put_along_axis(result, order, x, axis=axis)
+    return result
+
+
+def scan(
+    step: Step, carried: Arrays, sequences: Arrays, *, reverse: bool = False, remember: bool = True
+) -> Stepped:
+    """Write each result where it belongs: to stack them at the end would take twice the memory."""
+    number = sequences[0].shape[0]
+    every: Arrays = ()
+    for i in range(number)[::-1] if reverse else range(number):
+        carried, results = step(carried, tuple(sequence[i] for sequence in sequences))
+        if not every:
+            every = tuple(np.empty((number, *x.shape), x.dtype) for x in results)
+        for whole, result in zip(every, results, strict=True):
+            whole[i] = result
+    return carried, every
+
+
+def pieces(x: Array, axis: Axis) -> Iterator[slice]:
+    """Cut the entries of rows into as many pieces as the cache asks for."""
+    return cut(x.shape[axis], _TOGETHER // (x.size or 1) or 1)
+
+
+OVERRIDES: dict[str, Callable[..., Any]] = {
+    function.__name__: function
+    for function in (
+        sum,
+        max,
+        default_dtype,
+        scalar,
+        decay,
+        relu,
+        weighted,
+        safe_divide,
+        mean_of,
+        softmax_parts,
+        pick,
+        with_entry,
+        neighbours,
+        put_back,
+        scan,
+        pieces,
+    )
+} | kernels.KERNELS

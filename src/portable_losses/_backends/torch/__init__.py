@@ -1,0 +1,164 @@
+"""PyTorch."""
+
+from collections.abc import Callable, Mapping, Sequence
+from math import inf
+from typing import Any
+
+import array_api_compat.torch
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import _get_current_dispatch_mode
+from torch.utils.checkpoint import checkpoint
+
+from ..._numerics import loops
+from ...typing import Array, Axis
+from ..base import Backend, Pull
+from . import lending, registered
+
+
+def minimum(x1: Array, x2: Array, /) -> Array:
+    """Take Python numbers (data-apis/array-api-compat#271).
+
+    array-api-compat does so by now, by a conversion that breaks ``torch.compile(fullgraph=True)``.
+    """
+    return x1.minimum(x2) if isinstance(x2, Tensor) else x1.clamp(max=x2)
+
+
+def maximum(x1: Array, x2: Array, /) -> Array:
+    """Take Python numbers; see `minimum`."""
+    return x1.maximum(x2) if isinstance(x2, Tensor) else x1.clamp(min=x2)
+
+
+def clip(x: Array, low: Any, high: Any, /) -> Array:
+    """Call `clamp`: array-api-compat asks first whether a bound is NaN.
+
+    That breaks ``torch.compile(dynamic=True)`` (array-api-compat 1.16).
+    """
+    return x.clamp(low, high)
+
+
+def isinf(x: Array, /) -> Array:
+    """Compare: the compiler for CPUs does that with vectors, `torch.isinf` one by one (2.13)."""
+    return x.abs() == inf
+
+
+def isnan(x: Array, /) -> Array:
+    """Compare; see `isinf`."""
+    return x != x
+
+
+def moveaxis(x: Array, source: Axis, destination: Axis, /) -> Array:
+    """Call `movedim`, which is the same: `torch.func.vmap` knows no `moveaxis` of one axis."""
+    return x.movedim(source, destination)
+
+
+def cumulative_sum(x: Array, /, *, axis: int) -> Array:
+    """Call torch's own: array-api-compat looks up the namespace again.
+
+    It does so in a cache, which ``torch.compile`` warns of.
+    """
+    return x.cumsum(axis)
+
+
+def result_type(dtype: Any, *others: Any) -> Any:
+    """Promote dtypes only: array-api-compat's breaks ``torch.compile(fullgraph=True)``."""
+    for other in others:
+        dtype = torch.promote_types(dtype, other)
+    return dtype
+
+
+def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
+    """Call `gather`: `torch.take_along_dim` divides each index, for those below 0."""
+    return x.gather(axis, indices)
+
+
+def sign(x: Array, /) -> Array:
+    """Keep NaN, of which torch says 0, by a selection.
+
+    array-api-compat assigns it, which breaks `torch.func.vmap`.
+    """
+    return x.sign().where(~isnan(x), x)
+
+
+class Torch(Backend):
+    """PyTorch."""
+
+    overrides = {
+        function.__name__: function
+        for function in (
+            minimum,
+            maximum,
+            clip,
+            isinf,
+            isnan,
+            moveaxis,
+            cumulative_sum,
+            result_type,
+            take_along_axis,
+            sign,
+        )
+    } | {"erf": torch.erf}
+
+    def __init__(self) -> None:
+        super().__init__(array_api_compat.torch)
+        self.xp.scan = self._scan
+
+    def _scan(
+        self, step: loops.Step, *args: Any, remember: bool = True, **options: Any
+    ) -> loops.Stepped:
+        return loops.scan(self.xp, step if remember else forgetful(step), *args, **options)
+
+    def keeps_plans(self) -> bool:
+        """Return whether no compiler is looking on."""
+        return not torch.compiler.is_compiling()
+
+    def evaluate(self, request: Any) -> list[Any]:
+        """Lend tensors in the memory of the CPU to NumPy, whose blocks take a fraction of the time.
+
+        Nothing is copied. It is done where only autograd looks on: a compiler, a tracer or a
+        transform of `torch.func` is given the operations of torch.
+        """
+        lent = None if _observed() else lending.evaluate(request)
+        return super().evaluate(request) if lent is None else lent
+
+    def compute(
+        self,
+        call: Any,
+        orders: tuple[int, ...],
+        head: tuple[Any, ...],
+        arrays: Sequence[Array],
+        sequences: Mapping[str, Array],
+    ) -> list[Any]:
+        """Have autograd of the losses find the registered derivative."""
+        if orders != (0,) or not call.plan.formulas.knows(1) or call.plan.pulls:
+            return super().compute(call, orders, head, arrays, sequences)
+        return [registered.losses(call, head, arrays, sequences)]
+
+    def vjp(self, function: Callable[..., Array], *primals: Array) -> tuple[Array, Pull]:
+        """Return the value of a function and its pullback."""
+        value, pull = torch.func.vjp(function, *primals)
+        return value, pull
+
+
+def _observed() -> bool:
+    """Return whether a compiler or a tracer sees the operations."""
+    compiled = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    return compiled or _get_current_dispatch_mode() is not None
+
+
+def forgetful(step: loops.Step) -> loops.Step:
+    """Have torch take a step again for its gradient.
+
+    `torch.func.grad` and its kin cannot (torch 2.13).
+    """
+    if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
+        return step
+
+    def again(*given: Any) -> loops.Stepped:
+        taken: loops.Stepped = checkpoint(step, *given, use_reentrant=False)
+        return taken
+
+    return again
+
+
+backend = Torch()

@@ -1,0 +1,92 @@
+"""A call: the plan and the arrays that a backend is asked to evaluate."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .._backends import NUMBER
+from ..typing import Array
+from .formulas import Orders
+from .layout import Layout
+from .plan import Plan
+
+
+class Call:
+    """The arrays of a call in the order that formulas expect, with their layout.
+
+    Parameters
+    ----------
+    layout : Layout
+        The shapes.
+    arrays : sequence
+        The arguments as they came.
+    extras : mapping
+        The options that are arrays.
+    checked : bool
+        Whether the values of the arrays are checked.
+    """
+
+    __slots__ = (
+        "arrays",
+        "backend",
+        "checked",
+        "class_weights",
+        "layout",
+        "plan",
+        "request",
+        "weights",
+        "where",
+    )
+
+    def __init__(
+        self, layout: Layout, arrays: Sequence[Any], extras: Mapping[str, Any], checked: bool
+    ) -> None:
+        self.layout = layout
+        self.plan: Plan = layout.plan
+        self.backend = layout.plan.backend
+        self.arrays = layout.arrange(arrays)
+        self.checked = checked
+        self.request: Any = None
+        self.weights: Array | None = None
+        self.where: Array | None = None
+        self.class_weights: Array | None = None
+        for key, value in extras.items():
+            setattr(self, key, self._array(key, value) if isinstance(value, NUMBER) else value)
+
+    def _array(self, key: str, number: Any) -> Array:
+        """Make an array of a weight, or of a mask, that is a number."""
+        if number < 0:
+            raise ValueError(
+                f"{self.plan.signature.name}: weights must not be negative, but weights is {number!r}"
+            )
+        xp = self.backend.xp
+        dtype = xp.bool if key == "where" else self.plan.dtype
+        return xp.scalar(number, dtype, self.arrays[0])
+
+    @property
+    def reduction(self) -> str:
+        """How losses are reduced."""
+        return "none" if self.layout.inner else self.plan.reduction
+
+    @property
+    def axis(self) -> tuple[int, ...] | None:
+        """The loop axes to reduce, None for all."""
+        return None if self.layout.inner else self.plan.axis
+
+    def compute(
+        self, orders: Orders, head: Any, arrays: Sequence[Array], sequences: Mapping[str, Array]
+    ) -> list[Any]:
+        """Evaluate the formulas on arrays of the dtype of the evaluation."""
+        plan = self.plan
+        parameters = {**plan.parameters, **sequences} if sequences else plan.parameters
+        if plan.formulas.signature.optional:
+            arrays = plan.complete(arrays)
+        return plan.formulas.compute(self.backend, orders, head, arrays, parameters)
+
+    def pulled(
+        self, share: Array, arrays: Sequence[Array], sequences: Mapping[str, Array]
+    ) -> tuple[Array, tuple[Array, ...]]:
+        """Evaluate the losses, and the gradients of their sum, each times its share."""
+        plan = self.plan
+        parameters = {**plan.parameters, **sequences}
+        complete = plan.complete(arrays)
+        return plan.formulas.pulled(self.backend, plan.head, share, complete, parameters)

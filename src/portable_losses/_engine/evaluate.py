@@ -1,0 +1,256 @@
+"""The way of a call: arguments are read, its plan is found or made, its backend evaluates it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .._backends import NUMBER, Backend, backend_of, default
+from .._numerics.standard import device_of
+from ..typing import Array
+from . import reduction, weights
+from .arrays import read
+from .call import Call
+from .formulas import Formulas, Orders
+from .layout import Layout, alone, lay_out
+from .plan import Plan, make_plan
+
+_MOST = 64
+"""So many plans a loss keeps, and so many layouts a plan: no more memory is taken by parameters, or
+shapes, that change with every call."""
+
+_MODIFIERS = ("weights", "where", "class_weights")
+"""The options that are arrays."""
+
+
+@dataclass(slots=True)
+class Request:
+    """A backend is asked to evaluate this, and finds here the parts of the engine to do so with."""
+
+    plan: Plan
+    orders: Orders
+    arrays: Sequence[Any]
+    """The arguments, as they came: None for a missing one, Python numbers as such."""
+    extras: Mapping[str, Any]
+    """The options that are arrays."""
+    settings: Mapping[str, Any]
+    """The other options, and the parameters."""
+    checked: bool = True
+    """Whether the values of the arrays may be checked."""
+    layout: Layout | None = None
+    """The shapes, if they are known to fit."""
+
+    def bind(self, checked: bool = False) -> Call:
+        """Check the shapes, and the values of the arrays if the backend says so."""
+        layout = self.layout or lay_out(self.plan, self.arrays, self.extras)
+        call = Call(layout, self.arrays, self.extras, checked and self.checked)
+        call.request = self
+        return call
+
+    def alone(self, backend: Backend, dtype: Any) -> "Alone":
+        """Return the formula alone, for parts of the arrays on another backend."""
+        return Alone.of(self.plan, backend, dtype)
+
+    def whole(self, call: Call) -> list[Any]:
+        """Evaluate a call at once."""
+        return reduction.whole(call, self.orders)
+
+    def again(
+        self, arrays: Sequence[Any], extras: Mapping[str, Any], orders: Orders | None = None
+    ) -> list[Any]:
+        """Evaluate the same loss on other arrays, whose values are not checked."""
+        wanted = self.orders if orders is None else orders
+        settings = {**self.settings, **extras} if extras else self.settings
+        return evaluate(self.plan.formulas, wanted, arrays, settings, checked=False)
+
+    def with_arrays(self, arrays: Sequence[Any], extras: Mapping[str, Any]) -> "Request":
+        """Return the same request for other arrays of the same plan."""
+        return replace(self, arrays=arrays, extras=extras)
+
+    def without_arrays(self) -> "Request":
+        """Return the request alone, for those who keep it."""
+        return replace(self, arrays=(), extras={})
+
+    # A backend that evaluates in blocks needs these.
+    losses_and_gradients = staticmethod(reduction.losses_and_gradients)
+    read_part = staticmethod(weights.read_part)
+    target_weight = staticmethod(weights.target_weight)
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """A formula without weights and reduction, for parts of the arrays of a call."""
+
+    plan: Plan
+
+    @classmethod
+    def of(cls, plan: Plan, backend: Backend, dtype: Any) -> "Alone":
+        """Return the formula of a plan for arrays of a backend, all of one dtype."""
+        number = len(plan.results)
+        return cls(
+            replace(
+                plan,
+                backend=backend,
+                dtype=dtype,
+                result=dtype,
+                results=[dtype] * number,
+                dtypes=[None] * len(plan.dtypes),
+                sequences={},
+                memory={},
+            )
+        )
+
+    def __call__(
+        self, orders: Orders, arrays: list[Array], sequences: Mapping[str, Array]
+    ) -> list[Any]:
+        """Evaluate it: for each order the losses, or a list of derivatives."""
+        layout = alone(self.plan, arrays, sequences)
+        request = Request(self.plan, orders, arrays, {}, {}, checked=False, layout=layout)
+        return self.plan.backend.evaluate(request)
+
+
+def evaluate(
+    formulas: Formulas,
+    orders: Orders,
+    arguments: Sequence[Any],
+    options: Mapping[str, Any],
+    *,
+    checked: bool = True,
+) -> list[Any]:
+    """Evaluate a loss: for each order the reduced value, or a list of gradients."""
+    if formulas.signature.optional:
+        arguments, options = _with_optional(formulas, arguments, options)
+    arrays, extras, settings = _read(formulas, arguments, options)
+    plan = _plan(formulas, arrays, settings, extras)
+    if 2 in orders:
+        _check_second(formulas)
+    request = Request(plan, orders, arrays, extras, settings, checked)
+    if plan.backend is default:
+        request.layout = _layout(plan, arrays, extras)
+    return plan.backend.evaluate(request)
+
+
+def _read(
+    formulas: Formulas, arguments: Sequence[Any], options: Mapping[str, Any]
+) -> tuple[Sequence[Any], Mapping[str, Any], Mapping[str, Any]]:
+    """Have arrays read that belong to no array library; set the options apart that are arrays."""
+    names, arrays = formulas.signature.arguments, arguments
+    if len(arguments) != len(names):
+        _refuse_count(formulas, arguments)
+    for i, x in enumerate(arguments):
+        if type(x) in default.own_types or (i and isinstance(x, NUMBER)):
+            continue
+        if x is not None or not formulas.signature.optional:
+            found = read(formulas.name, names[i], x)[1]
+            if found is not x:
+                arrays = [*arrays[:i], found, *arrays[i + 1 :]]
+    if not options:
+        return arrays, options, options
+    settings = dict(options)
+    extras = {}
+    for key in _MODIFIERS:
+        value = settings.get(key)
+        if value is not None and key in formulas.signature.options:
+            number = isinstance(value, NUMBER)
+            extras[key] = value if number else read(formulas.name, key, value)[1]
+            del settings[key]
+    return arrays, extras, settings
+
+
+def _plan(
+    formulas: Formulas,
+    arrays: Sequence[Any],
+    settings: Mapping[str, Any],
+    extras: Mapping[str, Any],
+) -> Plan:
+    """Find the plan of a call among those that are kept, or make it."""
+    own = default.own_types
+    marks = [(x.dtype, x.ndim) if type(x) in own else _mark(x) for x in arrays]
+    if type(arrays[0]) not in own:
+        backend = backend_of(arrays[0])
+        if backend is None or not backend.keeps_plans():
+            return make_plan(formulas, arrays, settings, extras)
+    for name, value in extras.items():
+        marks += (name, _mark(value))
+    for name, value in settings.items():
+        marks += (name, type(value), value)
+    try:
+        key = tuple(marks)
+        plan = formulas.plans.get(key)
+    except TypeError:  # a setting, or a device, that has no hash
+        return make_plan(formulas, arrays, settings, extras)
+    if plan is None:
+        plan = make_plan(formulas, arrays, settings, extras)
+        _keep(formulas.plans, key, plan)
+    return plan
+
+
+def _layout(plan: Plan, arrays: Sequence[Any], extras: Mapping[str, Any]) -> Layout:
+    """Find the layout of the shapes of a call among those that are kept, or check the shapes."""
+    own = default.own_types
+    shapes = [x.shape if type(x) in own else None for x in arrays]
+    if extras:
+        shapes += [x.shape if type(x) in own else None for x in extras.values()]
+    key = tuple(shapes)
+    layout: Layout | None = plan.memory.get(key)
+    if layout is None:
+        layout = lay_out(plan, arrays, extras)
+        _keep(plan.memory, key, layout)
+    return layout
+
+
+def _keep(kept: dict[Any, Any], key: Any, value: Any) -> None:
+    """Keep a value in place of the oldest, if there are many."""
+    if len(kept) >= _MOST:
+        kept.pop(next(iter(kept)), None)
+    kept[key] = value
+
+
+def _mark(x: Any) -> Any:
+    """Return what a plan depends on of an argument."""
+    kind = type(x)
+    if kind in default.own_types:
+        return x.dtype, x.ndim
+    if x is None or isinstance(x, NUMBER):
+        return kind
+    return kind, x.dtype, x.ndim, device_of(x)
+
+
+def _with_optional(
+    formulas: Formulas, arrays: Sequence[Any], options: Mapping[str, Any]
+) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    """Take optional arrays from where they were given, by position or by name."""
+    names, optional = formulas.signature.arguments, formulas.signature.optional
+    named = {key: value for key, value in options.items() if key in optional}
+    given = dict(zip(names, arrays, strict=False))
+    if twice := given.keys() & named.keys():
+        raise TypeError(f"{formulas.name}: {min(twice)} was given twice, by position and by name")
+    rest = {key: value for key, value in options.items() if key not in named}
+    if not len(names) - len(optional) <= len(arrays) <= len(names):
+        return arrays, rest  # which will be refused
+    return [(given | named).get(name) for name in names], rest
+
+
+def _refuse_count(formulas: Formulas, arguments: Sequence[Any]) -> None:
+    """Raise the error of too few or too many arrays."""
+    signature = formulas.signature
+    required = [name for name in signature.arguments if name not in signature.optional]
+    names = ", ".join(required)
+    if optional := sorted(signature.optional):
+        names += f"; optionally {', '.join(optional)}"
+    raise TypeError(
+        f"{formulas.name} takes {len(required)} arrays ({names}), got {len(arguments)}; "
+        "everything else is passed by keyword"
+    )
+
+
+def _check_second(formulas: Formulas) -> None:
+    """Refuse a second derivative where there is none."""
+    if formulas.finish is not None:
+        raise NotImplementedError(
+            f"{formulas.name} is a function of the reduced loss: its second derivative is a "
+            "matrix, and every entry depends on all predictions"
+        )
+    if formulas.signature.pulls:
+        raise NotImplementedError(
+            f"{formulas.name} has no second derivative: its predictions are shared by all rows"
+        )

@@ -1,0 +1,178 @@
+"""Losses and gradients of a part, and the reduction of the whole."""
+
+from collections.abc import Mapping, Sequence
+from math import nan
+from typing import Any
+
+from .._numerics.standard import known
+from ..typing import Array
+from .call import Call
+from .formulas import Orders
+from .weights import Part, read_part
+
+
+def whole(call: Call, orders: Orders) -> list[Any]:
+    """Evaluate a call at once: for each order the reduced value, or a list of gradients."""
+    layout = call.layout
+    finish = layout.finish
+    wanted = orders if finish is None or 0 in orders else (0, *orders)
+    part = read_part(call, call.arrays, call.weights, call.where)
+    divisor = 1 if orders == (0,) else _share_of_each(call, part)
+    results = losses_and_gradients(call, wanted, part, layout.sequences, divisor)
+    slope = None
+    for place, order in enumerate(wanted):
+        if order:
+            results[place] = _finished(call, results[place], slope)
+            continue
+        value = _reduced(call, results[place], part.weight)
+        if finish is not None:
+            value, slope = finish(call.backend.xp, value)
+        dtype = call.plan.result
+        results[place] = value if value.dtype == dtype else call.backend.xp.astype(value, dtype)
+    return results if wanted is orders else results[1:]
+
+
+def losses_and_gradients(
+    call: Call, orders: Orders, part: Part, sequences: Mapping[str, Array], divisor: Any
+) -> list[Any]:
+    """Evaluate the formulas on a part: for each order losses times weights, or gradients.
+
+    `divisor` divides the gradients: an int, or an array that broadcasts to the losses.
+    """
+    if call.plan.pulls and orders != (0,):
+        share = _share(call, part, divisor)
+        value, gradients = call.pulled(share, part.arrays, sequences)
+        return [gradients if order else _weighed(value, part) for order in orders]
+    head, arrays = call.backend.laid_out(call, part.arrays)
+    results = call.backend.compute(call, orders, head, arrays, sequences)
+    for place, order in enumerate(orders):
+        result = results[place]
+        results[place] = (
+            _scaled(call, result, part, divisor, head) if order else _weighed(result, part)
+        )
+    return results
+
+
+def _weighed(losses: Array, part: Part) -> Array:
+    """Return losses times their weights, NaN where a label names no class."""
+    if part.doubt is not None:
+        losses = losses + part.doubt
+    return losses if part.weight is None else losses * part.weight
+
+
+def _scaled(
+    call: Call, derivatives: Sequence[Array], part: Part, divisor: Any, head: Any
+) -> list[Array]:
+    """Return the gradients of the reduced loss: each derivative times its share in the result.
+
+    Their core axes are last, as those of the arrays.
+    """
+    results = []
+    for i, derivative in zip(call.plan.signature.predicted, derivatives, strict=True):
+        cores = len(call.layout.places[i])
+        front = cores > 0 and head == (0,)
+        inner = (...,) if front or not cores else (..., *(None,) * cores)
+        if part.doubt is not None:
+            derivative = derivative + part.doubt[inner]
+        if part.weight is not None:
+            derivative = derivative * part.weight[inner]
+        if not isinstance(divisor, int):
+            derivative = derivative / divisor[inner]
+        elif divisor != 1:
+            derivative = derivative / divisor
+        results.append(call.backend.xp.moveaxis(derivative, 0, -1) if front else derivative)
+    return results
+
+
+def _share(call: Call, part: Part, divisor: Any) -> Array:
+    """Return the share of each loss in the result; NaN where a label names no class."""
+    xp, first = call.backend.xp, part.arrays[0]
+    share = xp.ones_like(first[(..., *(0,) * call.plan.core)])
+    share = share / divisor if part.weight is None else share * part.weight / divisor
+    return share if part.doubt is None else share + part.doubt
+
+
+def _share_of_each(call: Call, part: Part) -> Any:
+    """Return the number, or the sum of the weights, that a mean divides by; 1 where it is 0."""
+    if call.reduction != "mean":
+        return 1
+    losses = part.arrays[0][(..., *(0,) * call.plan.core)]
+    count = _count(call, losses, part.weight, keepdims=True)
+    if isinstance(count, int):
+        return count or 1
+    xp = call.backend.xp
+    return xp.cast(xp.where(count == 0, xp.ones_like(count), count), call.plan.dtype)
+
+
+def _reduced(call: Call, value: Array, weight: Array | None) -> Array:
+    """Reduce the losses of the whole, which are multiplied by their weights."""
+    if call.reduction == "none":
+        return value
+    total = call.backend.total(value, call.axis)
+    if call.reduction == "sum":
+        return total
+    count = _count(call, value, weight)
+    if isinstance(count, int):
+        return total / count if count else total * nan
+    return call.backend.xp.mean_of(total, count)
+
+
+def _count(call: Call, losses: Array, weight: Array | None, keepdims: bool = False) -> Any:
+    """Sum the weights; without weights count the losses, as an int where the shape is known."""
+    if weight is None and call.layout.count is not None:
+        return call.layout.count
+    if weight is None or weight.shape != losses.shape:
+        ones = call.backend.xp.ones_like(losses)
+        weight = ones if weight is None else ones * weight
+    return call.backend.total(weight, call.axis, keepdims)
+
+
+def _finished(call: Call, gradients: list[Array], slope: Array | None) -> list[Array]:
+    """Bring gradients into the shapes, orders of axes and dtypes of the predictions."""
+    xp = call.backend.xp
+    results = []
+    for i, gradient, own, dtype in zip(
+        call.plan.signature.predicted, gradients, call.layout.shared, call.plan.results, strict=True
+    ):
+        place = call.layout.places[i]
+        if slope is not None:
+            gradient = _chained(call, gradient, slope, len(place))
+        if own is not None:
+            gradient = gathered(call, gradient, own)
+        results.append(as_given(call, i, xp.cast(gradient, dtype)))
+    return results
+
+
+def as_given(call: Call, i: int, gradient: Array) -> Array:
+    """Move the core axes of a gradient to where those of its prediction were."""
+    xp, place, merge = call.backend.xp, call.layout.places[i], call.layout.merges[i]
+    last = tuple(range(gradient.ndim - len(place), gradient.ndim))
+    if place and place != last and place != tuple(range(-len(place), 0)):
+        gradient = xp.moveaxis(gradient, last, place)
+    return gradient if merge is None else merge.undone(xp, gradient)
+
+
+def _chained(call: Call, gradient: Array, slope: Array, cores: int) -> Array:
+    """Multiply a gradient by the derivative of a function of the reduced loss; 0 stays 0."""
+    xp = call.backend.xp
+    if call.reduction != "none" and call.axis is not None:
+        index = tuple(None if i in call.axis else slice(None) for i in range(len(call.layout.loop)))
+        slope = slope[index]
+    if slope.ndim:
+        slope = slope[(..., *(None,) * cores)]
+    still = gradient == 0
+    return xp.where(still, gradient, gradient * xp.where(still, xp.ones_like(slope), slope))
+
+
+def gathered(call: Call, gradient: Array, own: tuple[int, ...]) -> Array:
+    """Add up a gradient over the losses that shared a number, in the shape of the numbers."""
+    xp = call.backend.xp
+    axes = shared_axes(own, len(call.layout.loop))
+    total = xp.sum(gradient, axis=axes, keepdims=True, dtype=xp.wide_dtype(gradient))
+    return total[(*(0,) * (len(call.layout.loop) - len(own)), ...)]
+
+
+def shared_axes(own: tuple[int, ...], loops: int) -> tuple[int, ...]:
+    """Return the loop axes along which numbers are shared that came in a shape of their own."""
+    lead = loops - len(own)
+    return (*range(lead), *(lead + i for i, size in enumerate(own) if known(size) and size == 1))

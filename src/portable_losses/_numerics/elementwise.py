@@ -1,0 +1,223 @@
+"""Functions of single numbers that losses are made of and the array API standard lacks.
+
+Each keeps its digits over its whole domain, and its autodiff is right everywhere: at 0, where
+branches meet, and at infinities. A branch that is not taken computes a finite number.
+"""
+
+from math import inf, isfinite, nan
+from typing import Any
+
+from ..typing import Array, Namespace
+from .namespace import building_block
+
+
+@building_block
+def decay(xp: Namespace, x: Array) -> Array:
+    """Return exp(-abs(x)), which does not overflow, with the derivative -1 at 0.
+
+    The sigmoid and its kin are made of it. They need a derivative from the right at 0, where that
+    of `abs` is 0.
+    """
+    return xp.exp(xp.where(x < 0, x, -x))
+
+
+@building_block
+def sigmoid(xp: Namespace, x: Array) -> Array:
+    """Return 1 / (1 + exp(-x))."""
+    e = xp.decay(x)
+    return xp.where(x < 0, e, 1.0) / (1 + e)
+
+
+@building_block
+def sigmoids(xp: Namespace, x: Array) -> tuple[Array, Array]:
+    """Return sigmoid(x) and sigmoid(-x), of one exponential: neither is rounded to 0 or 1."""
+    e = xp.decay(x)
+    negative, total = x < 0, 1 + e
+    return xp.where(negative, e, 1.0) / total, xp.where(negative, 1.0, e) / total
+
+
+@building_block
+def logistic_density(xp: Namespace, x: Array) -> Array:
+    """Return sigmoid(x) * sigmoid(-x), the derivative of the sigmoid."""
+    e = xp.decay(x)
+    return e / (1 + e * (2 + e))
+
+
+@building_block
+def softplus(xp: Namespace, x: Array) -> Array:
+    """Return log(1 + exp(x))."""
+    return xp.relu(x) + xp.log1p(xp.decay(x))
+
+
+@building_block
+def log_sigmoid(xp: Namespace, x: Array) -> Array:
+    """Return log(sigmoid(x))."""
+    return -xp.softplus(-x)
+
+
+@building_block
+def relu(xp: Namespace, x: Array) -> Array:
+    """Return max(x, 0), with the derivative 1 at 0; NaN stays NaN."""
+    return xp.where(x < 0, 0.0, x)
+
+
+@building_block
+def weighted(xp: Namespace, weight: Array, value: Array) -> Array:
+    """Return weight * value, where 0 * inf is 0; both derivatives are right as well."""
+    return weight * xp.where((weight == 0) & xp.isinf(value), 0.0, value)
+
+
+@building_block
+def mean_of(xp: Namespace, total: Array, count: Array) -> Array:
+    """Return total / count, NaN where the count is 0.
+
+    The gradient of 0 / 0 is NaN, and NaN * 0 would reach the elements that are left out.
+    """
+    nothing = count == 0
+    mean = total / xp.where(nothing, xp.ones_like(count), count)
+    return xp.where(nothing, xp.full_like(mean, nan), mean)
+
+
+@building_block
+def nan_where(xp: Namespace, stray: Array) -> Array:
+    """Return NaN where a number is greater than 0, and 0 where it is 0."""
+    return xp.where(stray == 0, stray, xp.full_like(stray, nan))
+
+
+@building_block
+def xlogy(xp: Namespace, x: Array, y: Array) -> Array:
+    """Return x * log(y), which is 0 where x is 0."""
+    return xp.weighted(x, xp.log(y))
+
+
+@building_block
+def safe_divide(xp: Namespace, x: Array, y: Array) -> Array:
+    """Return x / y, where 0 / 0 is 0 and has no derivative."""
+    empty = (x == 0) & (y == 0)
+    return xp.where(empty, 0.0, x) / xp.where(empty, 1.0, y)
+
+
+@building_block
+def over_square(xp: Namespace, x: Array, y: Array) -> Array:
+    """Return x / y**2, where 0 / 0 is 0. The square is not formed: it may overflow, or vanish."""
+    return xp.safe_divide(xp.safe_divide(x, y), y)
+
+
+@building_block
+def log1pmx(xp: Namespace, x: Array) -> Array:
+    """Return log1p(x) - x, in which nothing cancels.
+
+    With t = x / (2 + x) the logarithm is 2 atanh(t), and x - 2 t is x t. The series of atanh
+    serves from -1/2 to 1, where abs(t) is at most 1/3.
+    """
+    near = (x > -0.5) & (x < 1)
+    small = xp.where(near, x, 0.0)
+    t = small / (2 + small)
+    square = t * t
+    series = -t * (small - 2 * square * _atanh_series(xp, square))
+    large = xp.where(near, 1.0, x)
+    return xp.where(near, series, xp.log1p(large) - large)
+
+
+def _atanh_series(xp: Namespace, square: Array) -> Array:
+    """Return 1/3 + t**2 / 5 + t**4 / 7 + ..., which is (atanh(t) - t) / t**3, for t**2 <= 1/9."""
+    last = 17 if xp.finfo(square.dtype).bits == 32 else 33
+    series = xp.full_like(square, 1 / last)
+    for denominator in range(last - 2, 1, -2):
+        series = series * square + 1 / denominator
+    return series
+
+
+@building_block
+def exprel(xp: Namespace, x: Array) -> Array:
+    """Return expm1(x) / x, which is 1 at 0."""
+    return _over_argument(xp, xp.expm1, x, 0.5)
+
+
+@building_block
+def log1p_over(xp: Namespace, x: Array) -> Array:
+    """Return log1p(x) / x, which is 1 at 0."""
+    return _over_argument(xp, xp.log1p, x, -0.5)
+
+
+def _over_argument(xp: Namespace, function: Any, x: Array, slope: float) -> Array:
+    """Return function(x) / x, next to 0 by its first two terms, 1 + slope * x."""
+    tiny = xp.abs(x) < xp.finfo(x.dtype).eps / 4
+    nonzero = xp.where(tiny, 1.0, x)
+    return xp.where(tiny, 1 + slope * x, function(nonzero) / nonzero)
+
+
+@building_block
+def power(xp: Namespace, x: Array, exponent: float) -> Array:
+    """Return x**exponent for x >= 0, whose autodiff is 0 at 0 where it would be infinite, or NaN."""
+    if exponent in (0.0, 1.0, 2.0):
+        return (xp.ones_like(x), x, x * x)[int(exponent)]
+    zero = x == 0
+    at_zero = 0.0 if exponent > 0 else inf
+    return xp.where(zero, at_zero, xp.where(zero, 1.0, x) ** exponent)
+
+
+@building_block
+def floored_log(xp: Namespace, x: Array, floor: float) -> Array:
+    """Return max(log(x), floor); where x is 0 nothing infinite is differentiated."""
+    if not isfinite(floor):
+        return xp.log(x)
+    zero = x == 0
+    return xp.where(zero, floor, xp.maximum(xp.log(xp.where(zero, 1.0, x)), floor))
+
+
+# Both are minimax polynomials, fitted with the algorithm of Remez at 60 digits; the highest power
+# comes first.
+_ERF_NEAR = (
+    5.960685338520971e-11,
+    -1.137495573607015e-09,
+    1.466032872274226e-08,
+    -1.6350396222864617e-07,
+    1.64610084778027e-06,
+    -1.4925595772180906e-05,
+    0.0001205533113295582,
+    -0.0008548326981425542,
+    0.005223977624828431,
+    -0.026866170645077875,
+    0.11283791670954885,
+    -0.3761263890318375,
+    0.1283791670955126,
+)
+"""erf(x) / x - 1 in powers of x**2, for x up to 1: off by 1.3e-19 at most."""
+_ERF_FAR = (
+    -212.13337033729474,
+    748.0170622481425,
+    -1153.031819077463,
+    994.7906855316714,
+    -510.82559521760777,
+    161.22667069888377,
+    -41.11809409879506,
+    9.887943343385823,
+    1.8974614469701085,
+    2.058496526782479,
+    1.1232650804258182,
+    0.5643774178900391,
+    -3.1307156841307472e-06,
+)
+"""(1 - erf(x)) * exp(x**2) in powers of 1 / (x + 2), for x from 1 to 6: off by 5.5e-19 at most,
+times exp(x**2)."""
+
+
+@building_block
+def erf(xp: Namespace, x: Array) -> Array:
+    """Return the error function."""
+    size = xp.abs(x)
+    near = size <= 1
+    small = xp.where(near, x, 0.0)
+    large = xp.where(near, 1.0, xp.minimum(size, 6.0))  # from 6 on it is 1
+    rest = xp.exp(-large * large) * polynomial(1 / (large + 2), _ERF_FAR)
+    inner = small + small * polynomial(small * small, _ERF_NEAR)
+    return xp.where(near, inner, xp.sign(x) * (1 - rest))
+
+
+def polynomial(x: Array, coefficients: tuple[float, ...]) -> Array:
+    """Return the value of a polynomial, whose highest power comes first."""
+    total: Array = coefficients[0]
+    for coefficient in coefficients[1:]:
+        total = total * x + coefficient
+    return total

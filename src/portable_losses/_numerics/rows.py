@@ -1,0 +1,188 @@
+"""Functions of rows, which lie along an axis: the softmax and its parts, entries, orders.
+
+An axis is the first or the last one, 0 or -1, where a function says so; formulas are handed no
+other.
+"""
+
+from typing import Any, NamedTuple
+
+from ..typing import Array, Axis, Namespace
+from .namespace import building_block
+from .standard import device_of
+
+
+@building_block
+def row_sum(xp: Namespace, x: Array, axis: Axis) -> Array:
+    """Add up along an axis, which stays with size 1."""
+    return xp.sum(x, axis=axis, keepdims=True)
+
+
+class SoftmaxParts(NamedTuple):
+    """The parts of a softmax, each with all its digits; rows keep their axis with size 1."""
+
+    entries: Array
+    top: Array
+    """The largest entry of each row."""
+    exponential: Array
+    """exp(entries - top): 1 for the largest entry."""
+    rest: Array
+    """The sum of the exponentials, but for the 1 of one largest entry."""
+
+    @property
+    def shifted(self) -> Array:
+        """The entries minus the largest."""
+        return self.entries - self.top
+
+    @property
+    def total(self) -> Array:
+        """The sum of the exponentials."""
+        return 1 + self.rest
+
+    @property
+    def others(self) -> Array:
+        """For each entry the sum of the exponentials of the others: nothing cancels."""
+        return self.rest + (1 - self.exponential)
+
+    @property
+    def prob(self) -> Array:
+        """The softmax."""
+        return self.exponential / self.total
+
+    @property
+    def complement(self) -> Array:
+        """1 minus the softmax."""
+        return self.others / self.total
+
+
+@building_block
+def softmax_parts(xp: Namespace, x: Array, axis: Axis) -> SoftmaxParts:
+    """Return the parts of the softmax of rows.
+
+    Where one entry dominates, its exponential, 1, is kept out of the sum of the others. Rounding
+    down finds it, and leaves nothing of the others. Autodiff sees a sum of all exponentials, which
+    is right where entries are tied as well.
+    """
+    top = xp.max(x, axis=axis, keepdims=True)
+    exponential = xp.exp(x - top)
+    largest = xp.floor(exponential)
+    rest = xp.row_sum(exponential - largest, axis) + (xp.row_sum(largest, axis) - 1)
+    return SoftmaxParts(x, top, exponential, rest)
+
+
+@building_block
+def softmax(xp: Namespace, x: Array, axis: Axis) -> Array:
+    """Return the exponentials of rows, divided by their sum."""
+    return xp.softmax_parts(x, axis).prob
+
+
+@building_block
+def log_softmax(xp: Namespace, x: Array, axis: Axis) -> Array:
+    """Return the logarithm of the softmax; that of a dominating entry keeps its digits."""
+    parts = xp.softmax_parts(x, axis)
+    return parts.shifted - xp.log1p(parts.rest)
+
+
+@building_block
+def logsumexp(xp: Namespace, x: Array, axis: Axis) -> Array:
+    """Return the logarithm of the sum of the exponentials of rows, whose axis stays with size 1."""
+    top = xp.max(x, axis=axis, keepdims=True)
+    infinite = xp.isinf(top)
+    parts = xp.softmax_parts(xp.where(infinite, 0.0, x), axis)
+    return xp.where(infinite, top, parts.top + xp.log1p(parts.rest))
+
+
+def with_axis(numbers: Array, axis: Axis) -> Array:
+    """Return one number for each row with the axis of the rows, of size 1.
+
+    By an index: expand_dims fails on lazy arrays whose shape is not known.
+    """
+    return numbers[..., None] if axis == -1 else numbers[None, ...]
+
+
+@building_block
+def pick(xp: Namespace, values: Array, labels: Array, axis: Axis) -> Array:
+    """Return from each row, along the first or the last axis, the entry that its label names."""
+    picked = xp.take_along_axis(values, with_axis(labels, axis), axis=axis)
+    return picked[..., 0] if axis == -1 else picked[0, ...]
+
+
+@building_block
+def pick_kept(xp: Namespace, values: Array, labels: Array, axis: Axis) -> Array:
+    """Return what `pick` returns, with the axis of the rows, of size 1."""
+    return with_axis(xp.pick(values, labels, axis), axis)
+
+
+@building_block
+def places(xp: Namespace, like: Array, axis: Axis, dtype: Any = None) -> Array:
+    """Return the numbers from 0 along an axis of an array, in a shape that broadcasts with it."""
+    shape = [1] * like.ndim
+    shape[axis] = -1
+    numbers = xp.arange(like.shape[axis], dtype=dtype, device=device_of(like))
+    return xp.reshape(numbers, tuple(shape))
+
+
+@building_block
+def one_hot(xp: Namespace, labels: Array, like: Array, axis: Axis) -> Array:
+    """Return for each entry of the rows of `like` whether the label of the row names it."""
+    return with_axis(labels, axis) == xp.places(like, axis, labels.dtype)
+
+
+@building_block
+def with_entry(xp: Namespace, x: Array, place: Array, number: Any, axis: Axis = -1) -> Array:
+    """Put a number, or one for each row, at a place of each row, if the row has that place.
+
+    An override may write into `x`: hand over an array that is not needed any more.
+    """
+    number = with_axis(number, axis) if hasattr(number, "shape") else number
+    return xp.where(xp.one_hot(place, x, axis), number, x)
+
+
+@building_block
+def entry(xp: Namespace, x: Array, place: Array) -> Array:
+    """Return from each row, along the last axis, the number at a place, 0 where it has none."""
+    inside = (place >= 0) & (place < x.shape[-1])
+    return xp.where(inside, xp.pick(x, xp.where(inside, place, 0), -1), 0.0)
+
+
+@building_block
+def neighbours(xp: Namespace, x: Array, axis: Axis, by: int, fill: float | None) -> Array:
+    """Return for each entry the one so many places after it, or before it if `by` is negative.
+
+    Where there is none it is `fill`, or the entry itself if that is None. Entries are taken, not
+    joined: a lazy library can do that with rows of unknown number.
+    """
+    size = x.shape[axis]
+    place = xp.arange(size, device=device_of(x))
+    source = place + by
+    taken = xp.take(x, xp.where((source < 0) | (source >= size), place, source), axis=axis)
+    if fill is None:
+        return taken
+    source = xp.places(x, axis) + by
+    return xp.where((source < 0) | (source >= size), fill, taken)
+
+
+@building_block
+def stable_order(xp: Namespace, x: Array, axis: Axis) -> Array:
+    """Return where each place of a row finds its entry in rising order; ties stay in their order."""
+    return xp.argsort(
+        x, axis=axis, stable=True
+    )  # the default of the standard, not of all libraries
+
+
+@building_block
+def put_back(xp: Namespace, x: Array, order: Array, axis: Axis) -> Array:
+    """Bring what is in an order, a permutation of the places of a row, to where it came from."""
+    return xp.take_along_axis(x, xp.stable_order(order, axis), axis=axis)
+
+
+@building_block
+def sum_of_others(xp: Namespace, x: Array, axis: Axis) -> Array:
+    """Return for each entry of rows that are not negative the sum of the others.
+
+    The largest is kept out of the sum, and never subtracted.
+    """
+    top = xp.max(x, axis=axis, keepdims=True)
+    is_top = x == top
+    ties = xp.row_sum(xp.astype(is_top, x.dtype), axis) - 1
+    rest = xp.row_sum(xp.where(is_top, 0.0, x), axis) + ties * top
+    return rest + (top - x)

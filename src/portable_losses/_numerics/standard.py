@@ -1,0 +1,41 @@
+"""Dtypes, devices and casts, in the words of the array API standard."""
+
+from typing import Any
+
+from ..typing import Array, Namespace
+from .namespace import building_block
+
+
+def device_of(array: Array) -> Any:
+    """Return the device of an array, or None where the library has none (or none yet: a tracer)."""
+    return getattr(array, "device", None)
+
+
+def known(size: Any) -> bool:
+    """Return whether a size is known: a lazy library has None or NaN where it is not."""
+    return size is not None and size == size
+
+
+@building_block
+def default_dtype(xp: Namespace, like: Array, kind: str) -> Any:
+    """Return the default dtype of a kind, as the standard names it, on the device of an array."""
+    return xp.__array_namespace_info__().default_dtypes(device=device_of(like))[kind]
+
+
+@building_block
+def wide_dtype(xp: Namespace, like: Array) -> Any:
+    """Return float64 where the device of an array has it, otherwise the dtype of the array."""
+    info = xp.__array_namespace_info__()
+    return info.dtypes(device=device_of(like), kind="real floating").get("float64", like.dtype)
+
+
+@building_block
+def cast(xp: Namespace, array: Array, dtype: Any) -> Array:
+    """Convert an array unless it has the dtype."""
+    return array if array.dtype == dtype else xp.astype(array, dtype)
+
+
+@building_block
+def scalar(xp: Namespace, number: Any, dtype: Any, like: Array) -> Array:
+    """Make a 0-d array of a Python number, on the device of an array."""
+    return xp.asarray(number, dtype=dtype, device=device_of(like))
