@@ -1,9 +1,10 @@
 """One suite for every array library: `pytest --backend torch --loss huber_loss`.
 
-NumPy and array-api-strict are tested by default. A test that asks for `backend` runs once on each library of the run, one that asks for `dtype` once
-in each dtype as well. `tests/marks.py` has the marks that say more: which losses, which libraries,
-and whether compiled too. Each library that is slow, or differs from another in little, gets one
-setting of a loss and one dtype, except for the losses that stand for their kind.
+NumPy and array-api-strict are tested by default. A test that asks for `backend` runs once on each
+library of the run, one that asks for `dtype` once in each dtype as well. `tests/marks.py` has the
+marks that say more: which losses, which libraries, and whether compiled too. A library that is
+slow, or differs from another in little, gets one setting of a loss and one dtype; a loss that
+stands for its kind gets all its settings.
 """
 
 import importlib
@@ -223,8 +224,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--backend",
         action="append",
         choices=sorted(BACKENDS),
-        help="test with this array library (repeatable), what asks for one; default: numpy and array-api-strict in its variants, "
-        "and what asks for none",
+        help="run the tests of this array library (repeatable); by default those of NumPy and "
+        "array-api-strict, and those of no library",
     )
     parser.addoption(
         "--loss",

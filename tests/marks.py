@@ -14,7 +14,7 @@ compiled_too = pytest.mark.compiled_too
 
 
 def losses(cases: Iterable[Case], elsewhere: Iterable[Case] | None = None) -> pytest.MarkDecorator:
-    """Ask these losses: each as `case`, each of its settings as `index`, if the test has these arguments.
+    """Ask these losses: each as `case`, and each of its settings as `index`.
 
     With `elsewhere`, the backends that are not thorough ask only those.
     """
@@ -28,4 +28,4 @@ every_loss = losses(CASES)
 one_of_each_kind = losses(KINDS)
 """Ask what the engine answers in the same way for every loss of a kind."""
 every_loss_where_fast = losses(CASES, KINDS)
-"""Ask what formulas and the engine answer together: every loss on thorough backends, on others one of each kind."""
+"""Ask what formulas and the engine answer together: on other backends one of each kind."""

@@ -100,7 +100,7 @@ class Mutant:
 
 
 def code(tree: ast.AST) -> Iterator[ast.expr]:
-    """Walk over expressions that do something: no annotation, no message of an error, no docstring."""
+    """Walk over expressions that do something: no annotation, and no message of an error."""
     for name, children in ast.iter_fields(tree):
         if name in ("annotation", "returns", "type_params"):
             continue
