@@ -246,6 +246,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "losses(cases, elsewhere): what is tested, on thorough backends and on others"
     )
     config.addinivalue_line("markers", "compiled_too: also under torch.compile and jax.jit")
+    config.addinivalue_line(
+        "markers", "once_a_library: what no flag, device or compiler changes, in every dtype"
+    )
     for backend in chosen(config):
         try:
             backend.xp  # noqa: B018
@@ -284,7 +287,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         )
         device = "" if backend.device is None else f" on {backend.device}"
         lines.append(
-            f"backend {backend.name}: {library.__name__} {library.__version__}{device}, {'/'.join(backend.dtypes)}"
+            f"backend {backend.name}: {library.__name__} {library.__version__}{device}, "
+            f"{'/'.join(backend.dtypes)}"
         )
     return lines
 
@@ -311,7 +315,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         {"backend": backend, "dtype": dtype, "case": case, "index": index}
         for backend in _backends(metafunc)
         for case in (_cases(metafunc, backend, *losses.args) if losses else [None])
-        for dtype, index in _settings(backend, case, names)
+        for dtype, index in _settings(metafunc, backend, case, names)
     ]
     metafunc.parametrize(
         names,
@@ -323,17 +327,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def _backends(metafunc: pytest.Metafunc) -> list[Backend]:
     """Return the backends of this run that a test is about."""
-    only = metafunc.definition.get_closest_marker("backends")
-    compiled = metafunc.definition.get_closest_marker("compiled_too")
-    of_losses = metafunc.definition.get_closest_marker("losses")
-    return [
-        backend
-        for backend in chosen(metafunc.config)
-        if (not only or {backend.base, backend.name}.intersection(only.args))
-        and (compiled or not backend.compiled)
+
+    def marked(name: str) -> Any:
+        return metafunc.definition.get_closest_marker(name)
+
+    def meant(backend: Backend) -> bool:
+        only = marked("backends")
+        if only and not {backend.base, backend.name}.intersection(only.args):
+            return False
+        if marked("once_a_library"):
+            return backend.thorough or backend.name in ("jax-jit", "dask")
+        if not marked("compiled_too"):
+            return not backend.compiled
         # Alone, JAX compiles each operation by itself, in ten times the time of jax-jit.
-        and (backend.name != "jax" or of_losses or not compiled)
-    ]
+        return backend.name != "jax" or marked("losses")
+
+    return list(filter(meant, chosen(metafunc.config)))
 
 
 def _cases(
@@ -353,7 +362,9 @@ def _cases(
     return [case for case in found if any(name in str(case) for name in names)]
 
 
-def _settings(backend: Backend, case: Any, names: Collection[str]) -> Iterator[tuple[str, int]]:
+def _settings(
+    metafunc: pytest.Metafunc, backend: Backend, case: Any, names: Collection[str]
+) -> Iterator[tuple[str, int]]:
     """Return the dtypes, and the settings of a loss, that a test runs in.
 
     One, where the backend is not thorough; of JAX that which `JAX_ENABLE_X64` says.
@@ -361,7 +372,7 @@ def _settings(backend: Backend, case: Any, names: Collection[str]) -> Iterator[t
     one = slice(-1, None) if backend.base == "jax" else slice(1)
     dtypes = backend.dtypes if "dtype" in names else ("",)
     settings = range(len(case.parameters)) if "index" in names else range(1)
-    if not backend.thorough:
+    if not (backend.thorough or metafunc.definition.get_closest_marker("once_a_library")):
         dtypes = dtypes[one]
         settings = settings if case and case.typical else settings[:1]
     return itertools.product(dtypes, settings)

@@ -11,6 +11,8 @@ import pytest
 from cases import CASES, Case
 
 compiled_too = pytest.mark.compiled_too
+once_a_library = pytest.mark.once_a_library
+"""Ask what no flag, device or compiler changes: the digits of a result."""
 
 
 def losses(cases: Iterable[Case], elsewhere: Iterable[Case] | None = None) -> pytest.MarkDecorator:
