@@ -100,7 +100,8 @@ def lay_out(plan: Plan, arguments: Sequence[Any], extras: Mapping[str, Any]) -> 
         tuple(range(x.ndim - slot.cores, x.ndim)) if slot.several else slot.place
         for slot, x in zip(plan.slots, arrays, strict=True)
     ]
-    sharing = [slot.shared for slot in plan.slots]
+    # A number is an array without axes where a compiler traces it.
+    sharing = [slot.shared or slot.number for slot in plan.slots]
     loop, sizes = check_agreement(signature, plan.way, arrays, sharing, places, given)
     if signature.indices:
         check_indices(signature, plan.parameters, sizes)
