@@ -44,6 +44,17 @@ def logistic_density(xp: Namespace, x: Array) -> Array:
 
 
 @building_block
+def logistic_tail(xp: Namespace, x: Array) -> tuple[Array, Array]:
+    """Return log(1 + exp(-abs(x))), which softplus(x) and softplus(-x) share, and its derivative.
+
+    The derivative at 0 is that from the right.
+    """
+    e = xp.decay(x)
+    share = e / (1 + e)
+    return xp.log1p(e), xp.where(x < 0, share, -share)
+
+
+@building_block
 def softplus(xp: Namespace, x: Array) -> Array:
     """Return log(1 + exp(x))."""
     return xp.relu(x) + xp.log1p(xp.decay(x))

@@ -106,6 +106,11 @@ def safe_divide(x: Array, y: Array) -> Array:
     return np.where((x == 0) & (y == 0), 0.0, ratio) if has_nan(ratio) else ratio
 
 
+def floored_log(x: Array, floor: float) -> Array:
+    """Return max(log(x), floor) without a selection, which only autodiff needs."""
+    return maximum(np.log(x), floor)
+
+
 def has_nan(x: Array) -> bool:
     """Return whether NaN is in a block: the largest number then is NaN, which is found fast."""
     largest = np.maximum.reduce(x, axis=None) if x.size else 0.0
@@ -209,6 +214,7 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
         relu,
         weighted,
         safe_divide,
+        floored_log,
         softmax_parts,
         pick,
         with_entry,
