@@ -1,6 +1,6 @@
 """Continuous ranked probability scores: of a normal distribution, and of an ensemble."""
 
-from math import log, pi, sqrt
+from math import pi, sqrt
 from typing import Unpack
 
 from .._loss import loss
@@ -13,7 +13,6 @@ _SQRT_HALF = sqrt(0.5)
 _TWICE_DENSITY = sqrt(2 / pi)
 _AT_MEAN = 0.23369497725510907
 """(sqrt(2) - 1) / sqrt(pi), the loss of a perfect mean with scale 1."""
-_HALF_LOG_TWO = 0.5 * log(2)
 _FEW = 32
 """Up to so many members are compared, each with each. That takes less time than to sort them."""
 
@@ -56,13 +55,13 @@ def crps_gaussian_loss(
         \left( e^{-w^2 / 2} - 1 \right) + \frac{\sqrt 2 - 1}{\sqrt \pi} \right).
 
     The second form is computed, with expm1. It keeps its digits around :math:`w = 0`, where two of
-    the terms of the first nearly cancel, and is right where :math:`w` overflows.
+    the terms of the first nearly cancel, and is right where :math:`w` overflows. It is the residual
+    times the derivative with respect to the mean, :math:`\mathrm{erf}(w / \sqrt 2)`, plus the scale
+    times that with respect to the scale.
 
-    The derivatives are :math:`2 \Phi(w) - 1` with respect to the mean and :math:`2 \varphi(w) - 1 /
-    \sqrt \pi` with respect to the scale, computed as :math:`\mathrm{expm1}(\frac{1}{2} (\log 2 -
-    w^2)) / \sqrt \pi`. The second derivatives are :math:`2 \varphi(w) / \sigma` and :math:`2 w^2
-    \varphi(w) / \sigma`. The density is a product of two roots, as it may underflow where its
-    quotient by a small scale does not.
+    The second derivatives are :math:`2 \varphi(w) / \sigma` and :math:`2 w^2 \varphi(w) / \sigma`.
+    The density is computed as a product of two roots, as it may underflow where its quotient by a
+    small scale does not.
 
     In scoringrules the observation is the first argument. A scale that is not positive is an error
     on NumPy. On other libraries the result has no meaning.
@@ -82,17 +81,23 @@ def crps_gaussian_loss(
     (array([ 0., -1.]), array([ 0.23369498, -0.56418958]))
     """
     residual = mean - target
-    ratio = residual / scale
-    skill = xp.erf(_SQRT_HALF * ratio)
-    spread = _TWICE_DENSITY * xp.expm1(-0.5 * ratio * ratio) + _AT_MEAN
-    return residual * skill + scale * spread
+    by_mean, by_scale = _gradient(xp, residual / scale)
+    return residual * by_mean + scale * by_scale
 
 
-@crps_gaussian_loss.derivative
-def _(xp: Namespace, mean: Real, scale: Scale, target: Real, /) -> tuple[Array, Array]:
-    ratio = (mean - target) / scale
-    by_scale = xp.expm1(_HALF_LOG_TWO - 0.5 * ratio * ratio) / sqrt(pi)
+def _gradient(xp: Namespace, ratio: Array) -> tuple[Array, Array]:
+    """Return the derivatives with respect to mean and scale."""
+    by_scale = _TWICE_DENSITY * xp.expm1(-0.5 * ratio * ratio) + _AT_MEAN
     return xp.erf(_SQRT_HALF * ratio), by_scale
+
+
+@crps_gaussian_loss.value_and_derivative
+def _(
+    xp: Namespace, mean: Real, scale: Scale, target: Real, /
+) -> tuple[Array, tuple[Array, Array]]:
+    residual = mean - target
+    by_mean, by_scale = _gradient(xp, residual / scale)
+    return residual * by_mean + scale * by_scale, (by_mean, by_scale)
 
 
 @crps_gaussian_loss.second_derivative
