@@ -250,10 +250,11 @@ def student_t_nll_loss(
     The last three terms nearly cancel for large :math:`\nu`. Their sum goes to :math:`\frac{1}{2}
     \log 2 \pi`, and is taken from its asymptotic series.
 
-    With :math:`c = 1 / (1 + x^2)` and :math:`s' = x^2 c` the derivatives are :math:`(\nu + 1) x c /
-    s \sqrt \nu` with respect to the location and :math:`(c - \nu s') / s` with respect to the
-    scale. The second derivatives are :math:`(\nu + 1) c (c - s') / \nu s^2` and :math:`(\nu s'^2 +
-    (1 + 3 \nu) c s' - c^2) / s^2`. All of them are bounded in :math:`x`, so none overflows.
+    The derivatives are :math:`(\nu + 1) x / \sqrt \nu s (1 + x^2)` with respect to the location and
+    :math:`(1 - \nu x^2) / s (1 + x^2)` with respect to the scale. The second derivatives are
+    :math:`(\nu + 1) (1 - x^2) / \nu s^2 (1 + x^2)^2` and :math:`(\nu x^4 + (1 + 3 \nu) x^2 - 1) /
+    s^2 (1 + x^2)^2`. All are computed from two numbers whose quotient is :math:`x` and of which the
+    larger is 1, so no square overflows.
 
     A scale that is not positive is an error on NumPy. On other libraries the loss is NaN.
 
@@ -271,8 +272,18 @@ def student_t_nll_loss(
     >>> pl.student_t_nll_loss.grad([0.0, 0.0], [1.0, 2.0], [0.0, 4.0], reduction="sum")
     (array([ 0.   , -0.625]), array([ 1.  , -0.75]))
     """
-    x = (loc - target) / scale / sqrt(df)
-    return xp.log(scale) + (0.5 * df + 0.5) * xp.log1p(x * x) + _log_normalizer(df)
+    sine, cosine = _angle(xp, loc, scale, target, df)
+    kernel = 0.5 * xp.log1p((sine * cosine) ** 2) - xp.log(xp.abs(cosine))
+    return xp.log(scale) + (df + 1) * kernel + _log_normalizer(df)
+
+
+def _angle(
+    xp: Namespace, loc: Array, scale: Array, target: Array, df: float
+) -> tuple[Array, Array]:
+    """Return sine and cosine of the angle whose tangent is x, both divided by the larger."""
+    tangent = (loc - target) / scale / sqrt(df)
+    steep = xp.abs(tangent) > 1
+    return xp.where(steep, 1.0, tangent), 1 / xp.where(steep, tangent, 1.0)
 
 
 def _log_normalizer(df: float) -> float:
@@ -298,25 +309,19 @@ coefficients of the odd powers of 1 / x."""
 def _(
     xp: Namespace, loc: Real, scale: Scale, target: Real, /, *, df: Positive
 ) -> tuple[Array, Array]:
-    x, cos2, sin2 = _angle(xp, loc, scale, target, df)
-    return (df + 1) / sqrt(df) * (x * cos2) / scale, (cos2 - df * sin2) / scale
+    sine, cosine = _angle(xp, loc, scale, target, df)
+    norm = (sine * sine + cosine * cosine) * scale
+    by_loc = (df + 1) / sqrt(df) * sine * cosine / norm
+    return by_loc, (cosine * cosine - df * sine * sine) / norm
 
 
 @student_t_nll_loss.second_derivative
 def _(
     xp: Namespace, loc: Real, scale: Scale, target: Real, /, *, df: Positive
 ) -> tuple[Array, Array]:
-    _, cos2, sin2 = _angle(xp, loc, scale, target, df)
-    by_loc = (1 + 1 / df) * cos2 * (cos2 - sin2)
-    by_scale = sin2 * (df * sin2 + (1 + 3 * df) * cos2) - cos2 * cos2
-    return xp.over_square(by_loc, scale), xp.over_square(by_scale, scale)
-
-
-def _angle(
-    xp: Namespace, loc: Array, scale: Array, target: Array, df: float
-) -> tuple[Array, Array, Array]:
-    """Return x, and the squares of the cosine and the sine of the angle whose tangent is x."""
-    largest = 0.5 * sqrt(xp.finfo(loc.dtype).max)  # its square is finite
-    x = xp.clip((loc - target) / scale / sqrt(df), -largest, largest)
-    cos2 = 1 / (1 + x * x)
-    return x, cos2, x * x * cos2
+    sine, cosine = _angle(xp, loc, scale, target, df)
+    sine2, cosine2 = sine * sine, cosine * cosine
+    norm = sine2 + cosine2
+    by_loc = (1 + 1 / df) * (cosine / scale / norm) ** 2 * (cosine2 - sine2)
+    by_scale = sine2 * (df * sine2 + (1 + 3 * df) * cosine2) - cosine2 * cosine2
+    return by_loc, xp.over_square(by_scale / (norm * norm), scale)
