@@ -102,6 +102,8 @@ class Clipped(NamedTuple):
     """p"""
     missed: Array
     """1 - p"""
+    root: Array
+    """The square root of p (1 - p), which does not underflow where that does."""
     rest: Array
     """What is left of p, and 1 where nothing is."""
     right: Array
@@ -119,23 +121,25 @@ class Clipped(NamedTuple):
     def derivative(self, xp: Namespace) -> Array:  # noqa: ARG002 - as `Focal`
         """Return its derivative."""
         by_prob = self.gamma * self.surprise / self.rest + 1 / self.right
-        return -self.weight * self.prob * self.missed * by_prob
+        return -self.weight * self.root * by_prob * self.root
 
     def second_derivative(self, xp: Namespace) -> Array:  # noqa: ARG002 - as `Focal`
         """Return its second derivative."""
-        gamma, density = self.gamma, self.prob * self.missed
+        gamma, root = self.gamma, self.root
         ratio, inverse = self.surprise / self.rest, 1 / self.right
         first = gamma * ratio + inverse
         second = gamma * ((gamma - 1) * ratio + 2 * inverse) / self.rest + inverse * inverse
-        return self.weight * density * ((self.missed - self.prob) * first + density * second)
+        bend = (self.missed - self.prob) * first + root * second * root
+        return self.weight * root * bend * root
 
 
 def _clipped(xp: Namespace, pred: Array, gamma: float, clip: float) -> Clipped:
     prob, missed = xp.sigmoids(pred)
+    root = xp.decay(0.5 * pred) / (1 + xp.decay(pred))
     nothing, right = prob <= clip, missed + clip
     rest = xp.where(nothing, 1.0, prob - clip)
     weight = xp.where(nothing, 0.0, xp.power(rest, gamma))
-    return Clipped(prob, missed, rest, right, gamma, weight, xp.log1p(rest / right))
+    return Clipped(prob, missed, root, rest, right, gamma, weight, xp.log1p(rest / right))
 
 
 def _both(

@@ -34,10 +34,10 @@ class Focal(NamedTuple):
         return -self.weight * (missed + self.gamma * xp.weighted(prob, self.surprise))
 
     def second_derivative(self, xp: Namespace) -> Array:
-        """Return its second derivative."""
-        prob, missed, gamma = xp.exp(-self.surprise), xp.exp(-self.opposite), self.gamma
-        bend = gamma * xp.weighted(prob, self.surprise) * (gamma * prob - missed)
-        return self.weight * ((2 * gamma + 1) * prob * missed + bend)
+        """Return its second derivative, to which a small probability comes as two roots."""
+        root, missed, gamma = xp.exp(-0.5 * self.surprise), xp.exp(-self.opposite), self.gamma
+        bend = gamma * xp.weighted(root, self.surprise) * (gamma * root * root - missed)
+        return self.weight * root * ((2 * gamma + 1) * root * missed + bend)
 
 
 def focal(xp: Namespace, surprise: Array, opposite: Array, gamma: float) -> Focal:
