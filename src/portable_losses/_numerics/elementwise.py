@@ -73,6 +73,12 @@ def relu(xp: Namespace, x: Array) -> Array:
 
 
 @building_block
+def unit_step(xp: Namespace, x: Array) -> Array:
+    """Return the derivative of `relu`: 1 from 0 on, 0 below; NaN stays NaN."""
+    return xp.where(xp.isnan(x), x, xp.astype(x >= 0, x.dtype))
+
+
+@building_block
 def weighted(xp: Namespace, weight: Array, value: Array) -> Array:
     """Return weight * value, where 0 * inf is 0; both derivatives are right as well."""
     return weight * xp.where((weight == 0) & xp.isinf(value), 0.0, value)

@@ -92,6 +92,12 @@ def relu(x: Array) -> Array:
     return maximum(x, 0.0)
 
 
+def unit_step(x: Array) -> Array:
+    """Return 1 from 0 on, 0 below; a selection is made only where there is NaN."""
+    step = (x >= 0).astype(x.dtype)
+    return np.where(np.isnan(x), x, step) if has_nan(x) else step
+
+
 def weighted(weight: Array, value: Array) -> Array:
     """Return weight * value, where 0 * inf is 0: a selection is made only where NaN came out."""
     product = weight * value
@@ -212,6 +218,7 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
         scalar,
         decay,
         relu,
+        unit_step,
         weighted,
         safe_divide,
         floored_log,
