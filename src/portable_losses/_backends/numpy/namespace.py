@@ -73,7 +73,7 @@ def safe_divide(x: Array, y: Array) -> Array:
 
 def floored_log(x: Array, floor: float) -> Array:
     """Return max(log(x), floor) without a selection, which only autodiff needs."""
-    return maximum(np.log(x), floor)
+    return kernels.maximum(np.log(x), floor)
 
 
 def has_nan(x: Array) -> bool:
