@@ -98,12 +98,12 @@ class Clipped(NamedTuple):
     Derivatives are with respect to the logit of the negative class, as those of `Focal`.
     """
 
+    logit: Array
+    """Of the positive class."""
     prob: Array
     """p"""
     missed: Array
     """1 - p"""
-    root: Array
-    """The square root of p (1 - p), which does not underflow where that does."""
     rest: Array
     """What is left of p, and 1 where nothing is."""
     right: Array
@@ -118,14 +118,18 @@ class Clipped(NamedTuple):
         """Return the loss."""
         return self.weight * self.surprise
 
-    def derivative(self, xp: Namespace) -> Array:  # noqa: ARG002 - as `Focal`
-        """Return its derivative."""
-        by_prob = self.gamma * self.surprise / self.rest + 1 / self.right
-        return -self.weight * self.root * by_prob * self.root
+    def root(self, xp: Namespace) -> Array:
+        """Return the square root of p (1 - p), which does not underflow where that does."""
+        return xp.decay(0.5 * self.logit) / (1 + xp.decay(self.logit))
 
-    def second_derivative(self, xp: Namespace) -> Array:  # noqa: ARG002 - as `Focal`
+    def derivative(self, xp: Namespace) -> Array:
+        """Return its derivative."""
+        root, by_prob = self.root(xp), self.gamma * self.surprise / self.rest + 1 / self.right
+        return -self.weight * root * by_prob * root
+
+    def second_derivative(self, xp: Namespace) -> Array:
         """Return its second derivative."""
-        gamma, root = self.gamma, self.root
+        gamma, root = self.gamma, self.root(xp)
         ratio, inverse = self.surprise / self.rest, 1 / self.right
         first = gamma * ratio + inverse
         second = gamma * ((gamma - 1) * ratio + 2 * inverse) / self.rest + inverse * inverse
@@ -135,11 +139,10 @@ class Clipped(NamedTuple):
 
 def _clipped(xp: Namespace, pred: Array, gamma: float, clip: float) -> Clipped:
     prob, missed = xp.sigmoids(pred)
-    root = xp.decay(0.5 * pred) / (1 + xp.decay(pred))
     nothing, right = prob <= clip, missed + clip
     rest = xp.where(nothing, 1.0, prob - clip)
     weight = xp.where(nothing, 0.0, xp.power(rest, gamma))
-    return Clipped(prob, missed, root, rest, right, gamma, weight, xp.log1p(rest / right))
+    return Clipped(pred, prob, missed, rest, right, gamma, weight, xp.log1p(rest / right))
 
 
 def _both(
