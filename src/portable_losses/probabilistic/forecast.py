@@ -110,12 +110,12 @@ def ranked_probability_loss(
     ----------
     pred : array
         Predicted probabilities of the K classes, in their order, along `class_axis`: in [0, 1]. Or
-        a vector of probabilities of yes.
+        a vector of probabilities of a binary event.
     target : array or int
         Class labels, of the shape of `pred` without the class axis: integers of any dtype from 0 to
         K - 1. Or probabilities, of the shape of `pred`: in [0, 1]. The number of axes decides which
-        of the two it is. With a vector of probabilities of yes, a vector of what was observed: 1
-        for yes, 0 for no, or probabilities.
+        of the two it is. With a vector of probabilities of a binary event, a vector of
+        observations: 1 where it happened, 0 where it did not, or probabilities.
 
     Returns
     -------
