@@ -67,6 +67,22 @@ def _bounded(
     return mended
 
 
+@jax.custom_jvp  # type: ignore[untyped-decorator]
+def log1p(x: Array, /) -> Array:
+    """Return log(1 + x). XLA's own is off by up to 128 ulp, from -0.41 to -0.34 (jax 0.10).
+
+    That is in float64. There the logarithm of 1 + x loses nothing below -0.3.
+    """
+    if x.dtype != jnp.float64:
+        return jnp.log1p(x)
+    return jnp.where(x < -0.3, jnp.log(1 + x), jnp.log1p(x))
+
+
+@log1p.defjvp  # type: ignore[untyped-decorator]
+def _(primals: Any, tangents: Any) -> tuple[Array, Array]:
+    return log1p(*primals), tangents[0] / (1 + primals[0])
+
+
 def unlike_zero(x: Array) -> Array:
     """Return 1 for what is not 0 and 0 for what is; a constant to autodiff."""
     tiny = float(jnp.finfo(x.dtype).smallest_normal)
@@ -179,6 +195,7 @@ class Jax(Backend):
         "abs": absolute,
         "minimum": _bounded(jnp.minimum, jnp.greater),
         "maximum": _bounded(jnp.maximum, jnp.less),
+        "log1p": log1p,
         "erf": jax.lax.erf,
         "weighted": weighted,
         "nan_where": nan_where,

@@ -44,6 +44,17 @@ def logistic_density(xp: Namespace, x: Array) -> Array:
 
 
 @building_block
+def logistic_tail(xp: Namespace, x: Array) -> tuple[Array, Array]:
+    """Return log(1 + exp(-abs(x))), which softplus(x) and softplus(-x) share, and its derivative.
+
+    The derivative at 0 is that from the right.
+    """
+    e = xp.decay(x)
+    share = e / (1 + e)
+    return xp.log1p(e), xp.where(x < 0, share, -share)
+
+
+@building_block
 def softplus(xp: Namespace, x: Array) -> Array:
     """Return log(1 + exp(x))."""
     return xp.relu(x) + xp.log1p(xp.decay(x))
@@ -59,6 +70,12 @@ def log_sigmoid(xp: Namespace, x: Array) -> Array:
 def relu(xp: Namespace, x: Array) -> Array:
     """Return max(x, 0), with the derivative 1 at 0; NaN stays NaN."""
     return xp.where(x < 0, 0.0, x)
+
+
+@building_block
+def unit_step(xp: Namespace, x: Array) -> Array:
+    """Return the derivative of `relu`: 1 from 0 on, 0 below; NaN stays NaN."""
+    return xp.where(xp.isnan(x), x, xp.astype(x >= 0, x.dtype))
 
 
 @building_block

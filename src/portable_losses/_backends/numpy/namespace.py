@@ -51,6 +51,12 @@ def relu(x: Array) -> Array:
     return kernels.maximum(x, 0.0)
 
 
+def unit_step(x: Array) -> Array:
+    """Return 1 from 0 on, 0 below; a selection is made only where there is NaN."""
+    step = (x >= 0).astype(x.dtype)
+    return np.where(np.isnan(x), x, step) if has_nan(x) else step
+
+
 def weighted(weight: Array, value: Array) -> Array:
     """Return weight * value, where 0 * inf is 0: a selection is made only where NaN came out."""
     product = weight * value
@@ -68,6 +74,11 @@ def safe_divide(x: Array, y: Array) -> Array:
     """Return x / y, where 0 / 0 is 0: a selection is made only where NaN came out."""
     ratio = x / y
     return np.where((x == 0) & (y == 0), 0.0, ratio) if has_nan(ratio) else ratio
+
+
+def floored_log(x: Array, floor: float) -> Array:
+    """Return max(log(x), floor) without a selection, which only autodiff needs."""
+    return kernels.maximum(np.log(x), floor)
 
 
 def has_nan(x: Array) -> bool:
@@ -168,8 +179,10 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
         scalar,
         decay,
         relu,
+        unit_step,
         weighted,
         safe_divide,
+        floored_log,
         mean_of,
         softmax_parts,
         pick,
