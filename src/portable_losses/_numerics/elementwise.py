@@ -69,8 +69,9 @@ def weighted(xp: Namespace, weight: Array, value: Array) -> Array:
 
 @building_block
 def xlogy(xp: Namespace, x: Array, y: Array) -> Array:
-    """Return x * log(y), which is 0 where x is 0."""
-    return xp.weighted(x, xp.log(y))
+    """Return x * log(y), which is 0 where x is 0; there autodiff meets no infinity."""
+    zero = (x == 0) & ((y <= 0) | (y == inf))
+    return x * xp.log(xp.where(zero, 1.0, y))
 
 
 @building_block

@@ -7,9 +7,9 @@ from annotated_types import Interval
 
 from .._elementary import excess, weighted, widened
 from .._loss import loss
+from .._numerics.gamma import stirling_remainder_of_number
 from ..special import xlogy
 from ..typing import Array, Count, DependentDomain, Domain, Namespace, Options, Positive
-from ._factorial import log_factorial_excess, stirling_remainder, stirling_remainder_of_number
 from ._ratio import excess_of_known_ratio, excess_of_ratio
 
 __all__ = ["negative_binomial_nll_loss", "poisson_deviance_loss", "poisson_nll_loss"]
@@ -125,7 +125,7 @@ def poisson_nll_loss(
 
 
 def _full(xp: Namespace, pred: Array, target: Array, log_input: bool) -> Array:
-    excess = log_factorial_excess(xp, target)
+    excess = xp.log_factorial_excess(target)
     if not log_input:
         return _half_deviance(xp, pred, target) + excess
     # A rate that might underflow stays a logarithm.
@@ -334,8 +334,8 @@ def _something_counted(xp: Namespace, mean: Array, count: Array, dispersion: flo
     unit, slope = _scaled(dispersion)
     above, below = unit + slope * count, unit + slope * mean
     logarithm = xp.log1p(dispersion * count) if dispersion < 1 else xp.log(above) + log(dispersion)
-    remainders = stirling_remainder_of_number(size) - stirling_remainder(xp, size + count)
-    terms = log_factorial_excess(xp, count) + 0.5 * logarithm + remainders
+    remainders = stirling_remainder_of_number(size) - xp.stirling_remainder(size + count)
+    terms = xp.log_factorial_excess(count) + 0.5 * logarithm + remainders
     # r * psi((y - mean) / (r + mean)), whose argument may overflow where the product does not
     ratio, rest = xp.minimum(above / below, 1e30), unit / below
     log_ratio = xp.log(ratio)

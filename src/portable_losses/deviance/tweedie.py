@@ -9,7 +9,6 @@ from annotated_types import Gt, Interval, Lt
 from .._compensated import difference
 from .._elementary import weighted, widened
 from .._loss import loss
-from ..special.logarithms import log_of_ratio
 from ..typing import Array, DependentDomain, Domain, Gap, Namespace, Options
 from . import poisson
 from ._ratio import excess_of_ratio, rest_of_log_ratio
@@ -278,7 +277,7 @@ _REACH = 3.0
 def _half_deviance(xp: Namespace, mean: Array, target: Array, power: float) -> Array:
     """Return half the deviance of a positive target, for powers other than 0, 1 and 2."""
     terms = _terms(xp, mean, target, power)
-    log_ratio = log_of_ratio(xp, mean, target)
+    log_ratio = xp.log_ratio(mean, target)
     near = xp.abs(log_ratio) < _REACH / max(1.0, abs(1 - power), abs(2 - power))
     series = _series(xp, terms, xp.where(near, log_ratio, 0.0), power)
     rest = (mean - target) * xp.where(near, rest_of_log_ratio(xp, mean, target), 0.0)

@@ -1,0 +1,54 @@
+"""Logarithms as entropies and deviances have them: of ratios, of complements, times a number."""
+
+from math import inf, log
+
+from ..typing import Array, Namespace
+from .namespace import building_block
+
+_LOG_TWO = log(2)
+
+
+@building_block
+def xlog1py(xp: Namespace, x: Array, y: Array) -> Array:
+    """Return x * log1p(y), which is 0 where x is 0; there autodiff meets no infinity."""
+    zero = (x == 0) & ((y <= -1) | (y == inf))
+    return x * xp.log1p(xp.where(zero, 0.0, y))
+
+
+@building_block
+def log_ratio(xp: Namespace, x: Array, y: Array) -> Array:
+    """Return log(x / y) of numbers that are not negative.
+
+    Up to a factor of 2 their difference is not rounded. Beyond, the quotient of their roots neither
+    overflows nor vanishes.
+    """
+    near = (0.5 * x <= y) & (0.5 * y <= x)
+    close = xp.log1p(xp.safe_divide(xp.where(near, x - y, 0.0), xp.where(near, y, 1.0)))
+    far = 2 * xp.log(xp.where(near, 1.0, xp.sqrt(x) / xp.sqrt(y)))
+    return xp.where(near, close, far)
+
+
+@building_block
+def rel_entr(xp: Namespace, x: Array, y: Array) -> Array:
+    """Return x * log(x / y): 0 where x is 0, inf where y alone is 0 or one of them is negative."""
+    outside = (x <= 0) & (y == y) | (y <= 0) & (x == x)
+    logarithm = xp.log_ratio(xp.where(outside, 1.0, x), xp.where(outside, 1.0, y))
+    return xp.where((x == 0) & (y >= 0), 0.0, xp.where(outside, inf, x * logarithm))
+
+
+@building_block
+def logit(xp: Namespace, p: Array) -> Array:
+    """Return log(p / (1 - p)); next to 1/2, where it is 0, nothing cancels."""
+    central = (p > 0.25) & (p < 0.75)
+    inner, outer = xp.where(central, p, 0.5), xp.where(central, 0.5, p)
+    far = xp.log(outer) - xp.log1p(-outer)
+    return xp.where(central, xp.log1p((2 * inner - 1) / (1 - inner)), far)
+
+
+@building_block
+def log1mexp(xp: Namespace, x: Array) -> Array:
+    """Return log(1 - exp(-x)) for x >= 0, by expm1 or log1p: the one that does not cancel."""
+    small = x < _LOG_TWO
+    by_expm1 = xp.log(-xp.expm1(-xp.where(small, x, 1.0)))
+    by_log1p = xp.log1p(-xp.exp(-xp.where(small, 1.0, x)))
+    return xp.where(small, by_expm1, by_log1p)
