@@ -95,18 +95,26 @@ def over_square(xp: Namespace, x: Array, y: Array) -> Array:
 
 @building_block
 def log1pmx(xp: Namespace, x: Array) -> Array:
-    """Return log1p(x) - x, in which nothing cancels.
-
-    With t = x / (2 + x) the logarithm is 2 atanh(t), and x - 2 t is x t. The series of atanh
-    serves from -1/2 to 1, where abs(t) is at most 1/3.
-    """
+    """Return log1p(x) - x, in which nothing cancels."""
     near = (x > -0.5) & (x < 1)
-    small = xp.where(near, x, 0.0)
-    t = small / (2 + small)
-    square = t * t
-    series = -t * (small - 2 * square * _atanh_series(xp, square))
     large = xp.where(near, 1.0, x)
-    return xp.where(near, series, xp.log1p(large) - large)
+    far = xp.log1p(xp.minimum(large, _LARGE)) - large  # inf - inf would be NaN
+    return xp.where(near, log1pmx_near_zero(xp, xp.where(near, x, 0.0)), far)
+
+
+_LARGE = 1e30
+"""The logarithm of a larger number is lost beside the number."""
+
+
+def log1pmx_near_zero(xp: Namespace, x: Array) -> Array:
+    """Return log1p(x) - x for x from -1/2 to 1.
+
+    With t = x / (2 + x) the logarithm is 2 atanh(t), and x - 2 t is x t. The series of atanh serves,
+    as abs(t) is at most 1/3.
+    """
+    t = x / (2 + x)
+    square = t * t
+    return -t * (x - 2 * square * _atanh_series(xp, square))
 
 
 def _atanh_series(xp: Namespace, square: Array) -> Array:

@@ -3,6 +3,7 @@
 from math import inf, log
 
 from ..typing import Array, Namespace
+from .elementwise import log1pmx_near_zero
 from .namespace import building_block
 
 _LOG_TWO = log(2)
@@ -16,16 +17,50 @@ def xlog1py(xp: Namespace, x: Array, y: Array) -> Array:
 
 
 @building_block
+def log_quotient(xp: Namespace, x: Array, y: Array) -> Array:
+    """Return log(x / y) of numbers that are not negative; next to 0 it has no more digits than x / y.
+
+    Where the quotient overflows or vanishes, that of the roots does not.
+    """
+    ratio = xp.safe_divide(x, y)
+    ordinary = (ratio > float(xp.finfo(x.dtype).smallest_normal)) & (ratio < inf)
+    roots = xp.safe_divide(xp.sqrt(x), xp.sqrt(y))
+    return xp.where(ordinary, 1.0, 2.0) * xp.log(xp.where(ordinary, ratio, roots))
+
+
+@building_block
 def log_ratio(xp: Namespace, x: Array, y: Array) -> Array:
     """Return log(x / y) of numbers that are not negative.
 
-    Up to a factor of 2 their difference is not rounded. Beyond, the quotient of their roots neither
-    overflows nor vanishes.
+    Up to a factor of 2 the difference of the numbers is not rounded.
     """
     near = (0.5 * x <= y) & (0.5 * y <= x)
     close = xp.log1p(xp.safe_divide(xp.where(near, x - y, 0.0), xp.where(near, y, 1.0)))
-    far = 2 * xp.log(xp.where(near, 1.0, xp.sqrt(x) / xp.sqrt(y)))
+    far = xp.log_quotient(xp.where(near, 1.0, x), xp.where(near, 1.0, y))
     return xp.where(near, close, far)
+
+
+@building_block
+def i_divergence(xp: Namespace, true: Array, given: Array, difference: Array) -> Array:
+    """Return true * log(true / given) - true + given of numbers >= 0: `given` where true is 0.
+
+    `difference` is given - true, which a caller may know to more digits than `given` has. Where the
+    two numbers are near each other the terms cancel, and it is -true * log1pmx(difference / true).
+    """
+    near = (difference > -0.5 * true) & (difference < true)
+    ratio = xp.safe_divide(xp.where(near, difference, 0.0), xp.where(near, true, 1.0))
+    settled = near | (true == 0)
+    logarithm = xp.log_quotient(xp.where(settled, 1.0, given), xp.where(settled, 1.0, true))
+    # The bound is beyond every finite logarithm. inf - inf would be NaN.
+    far = difference - true * xp.minimum(logarithm, 1e4)
+    return xp.where(near, -true * log1pmx_near_zero(xp, ratio), far)
+
+
+@building_block
+def relative_difference(xp: Namespace, x: Array, y: Array) -> Array:
+    """Return (x - y) / x of numbers that are not negative: 1 where y is 0 or x is infinite."""
+    one = (y == 0) | xp.isinf(x)
+    return xp.safe_divide(xp.where(one, 1.0, x - y), xp.where(one, 1.0, x))
 
 
 @building_block
