@@ -25,7 +25,8 @@ def log_quotient(xp: Namespace, x: Array, y: Array) -> Array:
     ratio = xp.safe_divide(x, y)
     ordinary = (ratio > float(xp.finfo(x.dtype).smallest_normal)) & (ratio < inf)
     roots = xp.safe_divide(xp.sqrt(x), xp.sqrt(y))
-    return xp.where(ordinary, 1.0, 2.0) * xp.log(xp.where(ordinary, ratio, roots))
+    logarithm = xp.log(xp.where(ordinary, ratio, roots))
+    return xp.where(ordinary, logarithm, 2 * logarithm)
 
 
 @building_block

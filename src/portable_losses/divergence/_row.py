@@ -4,8 +4,7 @@ from typing import Annotated
 
 from annotated_types import Interval
 
-from .._elementary import widened
-from ..typing import Array, Domain, Namespace, Options
+from ..typing import Array, Domain, Options
 
 PROBABILITIES = Domain(
     "probabilities in [0, 1]",
@@ -28,17 +27,3 @@ class RowOptions(Options, total=False):
     """The options of the losses that compare two rows."""
 
     class_axis: int
-
-
-def enlarged(xp: Namespace, *probabilities: Array) -> tuple[Array, ...]:
-    """Multiply probabilities by `unit_of` the namespace, so that neither shares of the smallest nor their squares underflow."""
-    return tuple(widened(xp, x) * unit_of(xp) for x in probabilities)
-
-
-def unit_of(xp: Namespace) -> float:
-    """Return a large power of 4 on NumPy, and 1 elsewhere.
-
-    JAX's derivative of a quotient divides by a square, which would underflow. So only on NumPy do
-    probabilities near the smallest numbers keep all their digits.
-    """
-    return 2.0**500 if xp.__name__ == "numpy" else 1.0

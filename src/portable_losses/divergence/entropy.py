@@ -1,11 +1,10 @@
 """Relative entropies: what it costs, in nats, to take one distribution for another."""
 
-from math import inf, log1p
+from math import inf
 from typing import Annotated, Unpack
 
 from annotated_types import Gt, Interval, Lt
 
-from .._elementary import floored, row_sum, weighted, widened
 from .._loss import loss
 from ..typing import Array, Axis, DependentDomain, Domain, Namespace
 from ._row import (
@@ -14,10 +13,7 @@ from ._row import (
     Distribution,
     LogDistribution,
     RowOptions,
-    enlarged,
-    unit_of,
 )
-from ._surplus import log1p_near_zero, log_of_quotient, surplus
 
 __all__ = ["generalized_kl_loss", "js_divergence_loss", "kl_div"]
 
@@ -117,22 +113,12 @@ def kl_div(
     >>> pl.kl_div.grad(log_pred[0], [0.5, 0.5, 0.0])
     array([-0.5, -0.5,  0. ])
     """
-    log_pred, target = widened(xp, log_pred), widened(xp, target)
-    terms = (_of_logarithms if log_target else _of_probabilities)(xp, log_pred, target)
-    return xp.squeeze(row_sum(xp, axis, terms), axis=axis)
-
-
-def _of_probabilities(xp: Namespace, log_pred: Array, target: Array) -> Array:
-    gap = floored(xp, xp.log, target, 0.0, _LOWEST) - log_pred
-    return weighted(xp, target, gap, log_pred)
-
-
-def _of_logarithms(xp: Namespace, log_pred: Array, target: Array) -> Array:
-    nothing = (target == -inf) & (log_pred == log_pred)
-    gap = xp.where(nothing, 0.0, target) - xp.where(nothing, 0.0, log_pred)
-    root = xp.exp(0.5 * target)
-    infinite = (root == 0) & xp.isinf(gap)
-    return xp.where(infinite, gap, root * (root * xp.where(infinite, 0.0, gap)))
+    if log_target:
+        prob, log_prob = xp.exp(target), xp.maximum(target, _LOWEST)
+    else:
+        prob, log_prob = target, xp.floored_log(target, _LOWEST)
+    terms = xp.weighted(prob, log_prob - log_pred)
+    return xp.squeeze(xp.row_sum(terms, axis), axis=axis)
 
 
 @kl_div.derivative
@@ -145,9 +131,7 @@ def _(
     *,
     log_target: bool,
 ) -> Array:
-    slope = 0 - (xp.exp(widened(xp, target)) if log_target else target)
-    # NaN is handed on, without a mask that a compiler would keep
-    return slope + 0 * xp.maximum(log_pred, -1.0)
+    return -(xp.exp(target) if log_target else target)
 
 
 @kl_div.second_derivative
@@ -224,24 +208,17 @@ def generalized_kl_loss(
     >>> pl.generalized_kl_loss.grad([0.5, 2.0], [1.0, 1.0])
     array([-1. ,  0.5])
     """
-    pred, target = widened(xp, pred), widened(xp, target)
-    return xp.squeeze(row_sum(xp, axis, surplus(xp, target, pred, pred - target)), axis=axis)
+    return xp.squeeze(xp.row_sum(xp.i_divergence(target, pred, pred - target), axis), axis=axis)
 
 
 @generalized_kl_loss.derivative
 def _(xp: Namespace, axis: Axis, pred: Amount, target: Amount, /) -> Array:
-    gone = pred == 0
-    slope = (pred - target) / xp.where(gone, 1.0, pred)
-    return xp.where(gone, xp.where(target > 0, -inf, 1 - target), slope)
+    return xp.relative_difference(pred, target)
 
 
 @generalized_kl_loss.second_derivative
 def _(xp: Namespace, axis: Axis, pred: Amount, target: Amount, /) -> Array:
-    pred, target = widened(xp, pred), widened(xp, target)
-    gone = pred == 0
-    # the root, because parts of the whole may underflow
-    ratio = xp.sqrt(target) / xp.where(gone, 1.0, pred)
-    return xp.where(gone & (target > 0), inf, ratio * ratio)
+    return xp.over_square(target, pred)
 
 
 @loss("(class),(class)->()")
@@ -311,46 +288,24 @@ def js_divergence_loss(
     >>> pl.js_divergence_loss.grad([0.5, 0.5], [1.0, 0.0])
     array([-0.20273255,  0.34657359])
     """
-    scale = unit_of(xp)
-    pred, target = enlarged(xp, pred, target)
-    absent = target == 0
-    q, y = xp.where(absent, 1.0, pred), xp.where(absent, 1.0, target)
-    mixture, step = beta * y + (1 - beta) * q, q - y
-    terms = beta * surplus(xp, y, mixture, (1 - beta) * step) + (1 - beta) * surplus(
-        xp, q, mixture, -beta * step
-    )
-    terms = xp.where(absent, _slope_without_target(beta) * pred, terms)
-    return xp.squeeze(row_sum(xp, axis, terms), axis=axis) / scale
-
-
-def _slope_without_target(beta: float) -> float:
-    return -(1 - beta) * log1p(-beta)
+    mixture, gap = pred + beta * (target - pred), pred - target
+    of_target = xp.i_divergence(target, mixture, (1 - beta) * gap)
+    of_pred = xp.i_divergence(pred, mixture, -beta * gap)
+    terms = beta * of_target + (1 - beta) * of_pred
+    return xp.squeeze(xp.row_sum(terms, axis), axis=axis)
 
 
 @js_divergence_loss.derivative
 def _(
     xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /, *, beta: Share
 ) -> Array:
-    pred, target = enlarged(xp, pred, target)
-    absent = target == 0
-    q, y = xp.where(absent, 1.0, pred), xp.where(absent, 1.0, target)
-    mixture, step = beta * y + (1 - beta) * q, beta * (y - q)
-    near = xp.abs(step) < 0.5 * q
-    close = log1p_near_zero(xp, xp.where(near, step, 0.0) / xp.where(near, q, 1.0))
-    far = log_of_quotient(xp, xp.maximum(mixture, q), xp.minimum(mixture, q))
-    logarithm = xp.where(near, close, xp.where(mixture < q, -far, far))
-    return xp.where(absent, _slope_without_target(beta) + 0 * pred, (beta - 1) * logarithm)
+    pred = xp.where(target == 0, 1.0, pred)  # the ratio to the mixture is then the same for all
+    return (beta - 1) * xp.log1p(beta * xp.safe_divide(target - pred, pred))
 
 
 @js_divergence_loss.second_derivative
 def _(
     xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /, *, beta: Share
 ) -> Array:
-    scale = unit_of(xp)
-    pred, target = widened(xp, pred), widened(xp, target)
-    gone = pred == 0
-    # the root, because parts of the whole may underflow
-    q, root = xp.where(gone, 1.0, pred), xp.sqrt(target)
-    mixture = beta * (scale * target) + (1 - beta) * (scale * q)
-    second = (beta * (1 - beta) * root / q) * (scale * root / mixture)
-    return xp.where(gone & (target > 0), inf, second)
+    mixture = pred + beta * (target - pred)
+    return xp.safe_divide(xp.safe_divide(beta * (1 - beta) * target, pred), mixture)

@@ -5,10 +5,9 @@ from typing import Annotated, NamedTuple, Unpack
 
 from annotated_types import Ge, Interval
 
-from .._elementary import widened
 from .._loss import loss
-from .._namespace import device_of
-from .._scan import scan
+from .._numerics.loops import Arrays, Stepped
+from .._numerics.standard import device_of
 from ..typing import Array, Axis, Domain, Namespace, Positive, SharedReal
 from ._row import RowOptions
 
@@ -160,23 +159,20 @@ def _potentials(
     epsilon: float,
     iterations: int,
 ) -> _Solution:
-    pred, target = (widened(xp, xp.moveaxis(x, axis, -1)) for x in (pred, target))
+    pred, target = (xp.moveaxis(x, axis, -1) for x in (pred, target))
     mass = xp.sum(pred, axis=-1, keepdims=True)
     pred, target = pred / mass, target / xp.sum(target, axis=-1, keepdims=True)
     places = xp.arange(pred.shape[-1], dtype=pred.dtype, device=device_of(pred))
-    price = (xp.abs(places[:, None] - places) if cost is None else widened(xp, cost)) / epsilon
+    price = (xp.abs(places[:, None] - places) if cost is None else cost) / epsilon
     turned = xp.matrix_transpose(price)
 
-    def step(
-        carried: tuple[Array, ...], _: tuple[Array, ...]
-    ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    def step(carried: Arrays, _: Arrays) -> Stepped:
         first = -_log_sums(xp, target, carried[1], price)
         return (first, -_log_sums(xp, pred, first, turned)), ()
 
     none = xp.zeros_like(pred)
-    (first, second), _ = scan(
-        xp, step, (none, none), (xp.arange(iterations, device=device_of(pred)),)
-    )
+    times = xp.arange(iterations, device=device_of(pred))
+    (first, second), _ = xp.scan(step, (none, none), (times,))
     return _Solution(pred, target, mass, first, second, price)
 
 

@@ -106,6 +106,29 @@ def safe_divide(x: Array, y: Array) -> Array:
     return np.where((x == 0) & (y == 0), 0.0, ratio) if has_nan(ratio) else ratio
 
 
+def power(x: Array, exponent: float) -> Array:
+    """Return x**exponent without a selection, which only autodiff needs."""
+    raised: Array = x**exponent
+    return raised
+
+
+def floored_log(x: Array, floor: float) -> Array:
+    """Return max(log(x), floor) without a selection, which only autodiff needs."""
+    return maximum(np.log(x), floor)
+
+
+def xlogy(x: Array, y: Array) -> Array:
+    """Return x * log(y), which is 0 where x is 0: a selection is made only where NaN came out."""
+    product = x * np.log(y)
+    return np.where((x == 0) & (y == y), 0.0, product) if has_nan(product) else product
+
+
+def relative_difference(x: Array, y: Array) -> Array:
+    """Return (x - y) / x, and 1 where y is 0 or x is infinite: selected only where NaN came out."""
+    ratio = (x - y) / x
+    return np.where((y == 0) | np.isinf(x), 1.0, ratio) if has_nan(ratio) else ratio
+
+
 def has_nan(x: Array) -> bool:
     """Return whether NaN is in a block: the largest number then is NaN, which is found fast."""
     largest = np.maximum.reduce(x, axis=None) if x.size else 0.0
@@ -209,6 +232,10 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
         relu,
         weighted,
         safe_divide,
+        power,
+        floored_log,
+        xlogy,
+        relative_difference,
         softmax_parts,
         pick,
         with_entry,
