@@ -20,12 +20,11 @@ def xlog1py(xp: Namespace, x: Array, y: Array) -> Array:
 def log_quotient(xp: Namespace, x: Array, y: Array) -> Array:
     """Return log(x / y) of numbers that are not negative; next to 0 it has no more digits than x / y.
 
-    Where the quotient overflows or vanishes, that of the roots does not.
+    Far from 1 the quotient of the roots serves: neither it nor its derivative overflows or vanishes.
     """
-    ratio = xp.safe_divide(x, y)
-    ordinary = (ratio > float(xp.finfo(x.dtype).smallest_normal)) & (ratio < inf)
-    roots = xp.safe_divide(xp.sqrt(x), xp.sqrt(y))
-    logarithm = xp.log(xp.where(ordinary, ratio, roots))
+    ordinary = (x < 2.0**20 * y) & (y < 2.0**20 * x)
+    numerator, divisor = xp.where(ordinary, x, xp.sqrt(x)), xp.where(ordinary, y, xp.sqrt(y))
+    logarithm = xp.log(xp.safe_divide(numerator, divisor))
     return xp.where(ordinary, logarithm, 2 * logarithm)
 
 

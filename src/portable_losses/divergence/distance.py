@@ -241,8 +241,9 @@ def _moved(xp: Namespace, axis: Axis, pred: Array, target: Array) -> Array:
     It is a running sum of differences, without rounding: its signs are the derivative.
     """
     total, rest = xp.running_sum(*xp.two_sum(pred, -target), axis)
-    is_last = xp.places(total, axis) == total.shape[axis] - 1
-    return xp.where(is_last, 0.0, total + rest)
+    moved = total + rest
+    is_last = xp.places(moved, axis) == moved.shape[axis] - 1
+    return xp.where(is_last, 0 * moved, moved)  # NaN stays NaN
 
 
 @wasserstein_loss.derivative

@@ -114,10 +114,12 @@ def kl_div(
     array([-0.5, -0.5,  0. ])
     """
     if log_target:
-        prob, log_prob = xp.exp(target), xp.maximum(target, _LOWEST)
+        absent = (target == -inf) & (log_pred == log_pred)
+        gap = xp.where(absent, 0.0, target - log_pred)
+        impossible = xp.isinf(gap)  # also where exp(target) underflows
+        terms = xp.where(impossible, gap, xp.exp(target) * xp.where(impossible, 0.0, gap))
     else:
-        prob, log_prob = target, xp.floored_log(target, _LOWEST)
-    terms = xp.weighted(prob, log_prob - log_pred)
+        terms = xp.weighted(target, xp.floored_log(target, _LOWEST) - log_pred)
     return xp.squeeze(xp.row_sum(terms, axis), axis=axis)
 
 
@@ -131,7 +133,7 @@ def _(
     *,
     log_target: bool,
 ) -> Array:
-    return -(xp.exp(target) if log_target else target)
+    return xp.where(xp.isnan(log_pred), log_pred, -xp.exp(target) if log_target else -target)
 
 
 @kl_div.second_derivative

@@ -129,6 +129,16 @@ def relative_difference(x: Array, y: Array) -> Array:
     return np.where((y == 0) | np.isinf(x), 1.0, ratio) if has_nan(ratio) else ratio
 
 
+def log_quotient(x: Array, y: Array) -> Array:
+    """Return log(x / y); that of the roots, twice, where a quotient overflowed or vanished."""
+    ratio = x / y
+    extreme = ~((ratio >= np.finfo(ratio.dtype).smallest_normal) & (ratio < inf))
+    if not extreme.any():
+        return np.log(ratio)
+    roots = safe_divide(np.sqrt(x), np.sqrt(y))
+    return np.where(extreme, 2 * np.log(roots), np.log(ratio))
+
+
 def has_nan(x: Array) -> bool:
     """Return whether NaN is in a block: the largest number then is NaN, which is found fast."""
     largest = np.maximum.reduce(x, axis=None) if x.size else 0.0
@@ -236,6 +246,7 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
         floored_log,
         xlogy,
         relative_difference,
+        log_quotient,
         softmax_parts,
         pick,
         with_entry,
