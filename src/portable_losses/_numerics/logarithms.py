@@ -18,9 +18,10 @@ def xlog1py(xp: Namespace, x: Array, y: Array) -> Array:
 
 @building_block
 def log_quotient(xp: Namespace, x: Array, y: Array) -> Array:
-    """Return log(x / y) of numbers that are not negative; next to 0 it has no more digits than x / y.
+    """Return log(x / y) of numbers >= 0; next to 0 it has no more digits than x / y.
 
-    Far from 1 the quotient of the roots serves: neither it nor its derivative overflows or vanishes.
+    Far from 1 the quotient of the roots serves, which neither overflows nor vanishes, nor does
+    its derivative.
     """
     ordinary = (x < 2.0**20 * y) & (y < 2.0**20 * x)
     numerator, divisor = xp.where(ordinary, x, xp.sqrt(x)), xp.where(ordinary, y, xp.sqrt(y))

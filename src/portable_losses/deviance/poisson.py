@@ -1,4 +1,4 @@
-"""Losses of counts: Poisson's, and those of counts that spread wider than Poisson's."""
+"""Losses of counts: of a Poisson distribution, and of a negative binomial one."""
 
 from math import exp
 from typing import Annotated, Unpack
@@ -14,7 +14,7 @@ _RATE = Domain(
     "rates, numbers from 0",
     safe=1.0,
     interval=Interval(ge=0.0),
-    hint="the logarithm of a rate (any real number) belongs to `poisson_nll_loss`, with `log_input=True`",
+    hint="logarithms of rates (any real numbers) go to `poisson_nll_loss` with `log_input=True`",
 )
 _LOG_RATE = Domain("logarithms of rates, real numbers, -inf and inf included")
 
@@ -28,7 +28,7 @@ Amount = Annotated[
         "amounts, numbers from 0",
         safe=1.0,
         interval=Interval(ge=0.0),
-        hint="what is counted is not negative",
+        hint="counts and amounts are not negative",
     ),
 ]
 Mean = Annotated[
@@ -65,17 +65,19 @@ def poisson_nll_loss(
     log_input : bool, default True
         Whether `pred` holds logarithms of rates.
     full : bool, default False
-        Whether to add the logarithm of the factorial of the target, which does not depend on what
-        is predicted.
+        Whether to add the logarithm of the factorial of the target. It does not depend on the
+        prediction.
 
     Returns
     -------
     array
         The reduced loss, in the dtype of `pred`, in nats. Without `full` it may be negative.
 
-    See Also -------- poisson_deviance_loss : Twice the difference of this loss to its minimum: 0
-    for a perfect prediction. negative_binomial_nll_loss : For counts whose variance exceeds their
-    mean.
+    See Also
+    --------
+    poisson_deviance_loss : Twice the difference of this loss to its minimum: 0 for a perfect
+        prediction.
+    negative_binomial_nll_loss : For counts whose variance exceeds their mean.
 
     Notes
     -----
@@ -88,12 +90,12 @@ def poisson_nll_loss(
     :math:`\mu`, the rate 0 included; a positive count has the loss inf at the rate 0, as has every
     count at a rate beyond the largest number.
 
-    With `full` the sum would cancel for large counts. What is added up is then half the deviance
-    and :math:`\log y! - y \log y + y`, neither of which is negative.
+    With `full` the terms would cancel for large counts. The loss is then computed as the sum of
+    half the deviance and :math:`\log y! - y \log y + y`, neither of which is negative.
 
     In torch `full` adds Stirling's approximation, which is 0.652 instead of 0.693 for a count of 2,
-    and nothing for counts up to 1; without `log_input` it adds 1e-8 to the rate. Keras takes rates,
-    and adds 1e-7.
+    and adds nothing for counts up to 1; without `log_input` torch adds 1e-8 to the rate. Keras
+    takes rates, and adds 1e-7.
 
     References
     ----------
@@ -157,9 +159,11 @@ def poisson_deviance_loss(
     array
         The reduced loss, in the dtype of `pred`, in nats; not negative.
 
-    See Also -------- poisson_nll_loss : Half of this loss, but for what depends on the target
-    alone; from logarithms of rates as well. tweedie_deviance_loss : The family of deviances, of
-    which this has the power 1.
+    See Also
+    --------
+    poisson_nll_loss : Half of this loss, apart from a term of the target alone; from logarithms of
+        rates as well.
+    tweedie_deviance_loss : The family of deviances, of which this has the power 1.
 
     Notes
     -----
@@ -167,10 +171,9 @@ def poisson_deviance_loss(
 
     .. math:: \ell = 2 \left( y \log \frac{y}{\mu} - y + \mu \right).
 
-    Its three terms cancel where :math:`\mu` is near `y`. Up to a factor of 2 it is computed as
-    :math:`2 y (\delta - \mathrm{log1p}(\delta))` with :math:`\delta = (\mu - y) / y`, by a series
-    in :math:`(\mu - y) / (\mu + y)` that has no such terms. The derivative is :math:`2 (\mu - y) /
-    \mu`, the second one :math:`2 y / \mu^2`.
+    Its three terms cancel where :math:`\mu` is near `y`. There it is computed as :math:`2 y (\delta
+    - \mathrm{log1p}(\delta))` with :math:`\delta = (\mu - y) / y`, by a series in which nothing
+    cancels. The derivative is :math:`2 (\mu - y) / \mu`, the second one :math:`2 y / \mu^2`.
 
     A target of 0 has the loss :math:`2 \mu`; a positive target has the loss inf at the rate 0.
     scikit-learn's ``mean_poisson_deviance`` is the mean of this loss, and refuses a rate of 0.
@@ -212,7 +215,9 @@ def negative_binomial_nll_loss(
     dispersion: Positive = 1.0,
     **options: Unpack[Options],
 ) -> Array:
-    r"""Negative log-likelihood of a negative binomial distribution, for counts whose variance exceeds their mean.
+    r"""Negative log-likelihood of a negative binomial distribution.
+
+    It is for counts whose variance exceeds their mean.
 
     Parameters
     ----------
@@ -232,24 +237,27 @@ def negative_binomial_nll_loss(
     --------
     poisson_nll_loss : Its limit for a small `dispersion`.
 
-    Notes ----- With the mean :math:`\mu`, the dispersion :math:`\alpha` and :math:`r = 1 / \alpha`
-    the loss of an element is minus the logarithm of
+    Notes
+    -----
+    With the mean :math:`\mu`, the dispersion :math:`\alpha` and :math:`r = 1 / \alpha` the loss of
+    an element is minus the logarithm of
 
     .. math::
 
-        \frac{\Gamma(y + r)}{\Gamma(r)\, y!} \left( \frac{r}{r + \mu} \right)^r \left( \frac{\mu}{r + \mu} \right)^y,
+        \frac{\Gamma(y + r)}{\Gamma(r)\, y!}
+        \left( \frac{r}{r + \mu} \right)^r \left( \frac{\mu}{r + \mu} \right)^y,
 
     whose gamma functions cancel for large counts and for a small dispersion. Instead the loss is a
-    sum of terms that are not negative [2]_: with Stirling's remainder :math:`S(x) = \log x! - (x +
-    \frac12) \log x + x - \frac12 \log 2\pi` and :math:`\psi(\delta) = \delta -
-    \mathrm{log1p}(\delta)` it is
+    sum of terms that do not cancel [2]_. With :math:`n = y + r`, Stirling's remainder :math:`S(x) =
+    \log x! - (x + \frac12) \log x + x - \frac12 \log 2\pi` and Loader's deviance :math:`D(x, m) =
+    x \log (x / m) - x + m` it is
 
-    .. math:: S(y) + \tfrac12 \log(2 \pi y) + \tfrac12 \mathrm{log1p}(\alpha y) + (S(r) - S(r + y))
-        + r\, \psi\!\left( \frac{y - \mu}{r + \mu} \right) + y\, \psi\!\left( \frac{(\mu - y) / y}{1 + \alpha \mu} \right)
+    .. math:: \log y! - y \log y + y + \tfrac12 \mathrm{log1p}(\alpha y) + S(r) - S(n)
+        + D\!\left( y, \frac{n \mu}{r + \mu} \right) + D\!\left( r, \frac{n r}{r + \mu} \right).
 
-    for a positive count and :math:`\mathrm{log1p}(\alpha \mu) / \alpha` for 0. The derivative is
-    :math:`(\mu - y) / (\mu (1 + \alpha \mu))`, the second one
-    :math:`(y (r + 2 \mu) - \mu^2)\, r / (\mu (r + \mu))^2`.
+    In both deviances the difference of the two numbers is :math:`\pm (\mu - y) r / (r + \mu)`. The
+    derivative is :math:`(\mu - y) / (\mu (1 + \alpha \mu))`. With :math:`q = 1 / (1 + \alpha \mu)`
+    the second one is :math:`q (y (2 - q) / \mu^2 - \alpha q)`.
 
     SciPy's ``nbinom`` has the parameters :math:`r` and :math:`r / (r + \mu)`. Here the dispersion
     is a setting; it is not learned.

@@ -1,4 +1,4 @@
-"""Deviances of amounts whose variance is a power of their mean: gamma, and the whole family after Tweedie."""
+"""Deviances of amounts whose variance is a power of their mean: gamma, and Tweedie's family."""
 
 from math import factorial, inf
 from typing import Annotated, Unpack
@@ -73,13 +73,14 @@ def gamma_deviance_loss(
 
     .. math:: \ell = 2 \left( \frac{y}{\mu} - 1 - \log \frac{y}{\mu} \right).
 
-    It depends on the ratio alone. Its three terms cancel where :math:`\mu` is near `y`: up to a
-    factor of 2 it is computed by a series in :math:`(y - \mu) / (y + \mu)`, which has no such
-    terms. The derivative is :math:`2 (\mu - y) / \mu^2`, the second one :math:`2 (2 y - \mu) /
-    \mu^3`, negative for means above twice the target: the loss is not convex.
+    It depends on the ratio alone. Its three terms cancel where :math:`\mu` is near `y`. So it is
+    computed as :math:`2 (\delta - \mathrm{log1p}(\delta))` with :math:`\delta = (y - \mu) / \mu`,
+    by a series in which nothing cancels. Below half the mean the logarithm is that of :math:`y /
+    \mu`. The derivative is :math:`2 (\mu - y) / \mu^2`, the second one :math:`2 (2 y - \mu) /
+    \mu^3`. It is negative for means above twice the target: the loss is not convex.
 
     scikit-learn's ``mean_gamma_deviance`` is the mean of this loss. The negative log-likelihood of
-    a gamma distribution of known shape is proportional to half of it, but for what depends on the
+    a gamma distribution of known shape is proportional to half of it, apart from a term of the
     target alone.
 
     References
@@ -148,17 +149,17 @@ def tweedie_deviance_loss(
 
     .. math::
 
-        \ell = 2 \left( \frac{\max(y, 0)^{2 - p}}{(1 - p)(2 - p)} - \frac{y \mu^{1 - p}}{1 - p} + \frac{\mu^{2 - p}}{2 - p}
-        \right) = 2 \int_y^\mu \frac{m - y}{m^p} \, dm,
+        \ell = 2 \left( \frac{\max(y, 0)^{2 - p}}{(1 - p)(2 - p)} - \frac{y \mu^{1 - p}}{1 - p}
+        + \frac{\mu^{2 - p}}{2 - p} \right) = 2 \int_y^\mu \frac{m - y}{m^p} \, dm,
 
-    where the integral is that for positive `y`, and the limits at the powers 1 and 2 are those of
-    the integral. The three terms cancel where :math:`\mu` is near `y`, and where `p` is near 1 or
-    2. With :math:`w = \log(\mu / y)` the integral is :math:`y^{2 - p}` times the difference of
+    where the integral is that for positive `y`. Its limits at the powers 1 and 2 are the deviances
+    of Poisson and gamma. The three terms cancel where :math:`\mu` is near `y`, and where `p` is
+    near 1 or 2. With :math:`w = \log(\mu / y)` the integral is :math:`y^{2 - p}` times the difference of
     :math:`\mathrm{expm1}((2 - p) w) / (2 - p)` and :math:`\mathrm{expm1}((1 - p) w) / (1 - p)`,
-    which is right next to the powers 1 and 2. For small `w` it is a second divided difference of
-    the exponential: the smallest of the three terms, times :math:`w^2`, times a series whose terms
-    are all positive. The powers 3/2 and 3 have closed forms without cancelling terms, :math:`4
-    (\sqrt\mu - \sqrt{y})^2 / \sqrt\mu` and :math:`(\mu - y)^2 / (\mu^2 y)`.
+    which is right next to the powers 1 and 2. For small `w` that is :math:`w^2` times a second
+    divided difference of the exponential, computed by its Taylor series. The powers 3/2 and 3 have
+    closed forms in which nothing cancels, :math:`4 (\sqrt\mu - \sqrt{y})^2 / \sqrt\mu` and
+    :math:`(\mu - y)^2 / (\mu^2 y)`.
 
     The derivative is :math:`2 (\mu - y) / \mu^p`, the second one :math:`2 ((1 - p) \mu + p y) /
     \mu^{p + 1}`. Between the powers 1 and 2 a target of 0 has the loss :math:`2 \mu^{2 - p} / (2 -

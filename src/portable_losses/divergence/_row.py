@@ -1,4 +1,4 @@
-"""What the losses of two rows share: their option, and the domain of a distribution."""
+"""The option of losses that compare two rows, and the domains of distributions."""
 
 from typing import Annotated
 
@@ -10,13 +10,14 @@ PROBABILITIES = Domain(
     "probabilities in [0, 1]",
     safe=0.5,
     interval=Interval(ge=0.0, le=1.0),
-    hint="logits go through `special.softmax` first, log-probabilities through `exp`; counts are divided by their sum",
+    hint="logits go through `special.softmax` first, log-probabilities through `exp`; "
+    "counts are divided by their sum",
 )
 LOG_PROBABILITIES = Domain(
     "log-probabilities, 0 at most",
     safe=-1.0,
     interval=Interval(le=0.0),
-    hint="probabilities and logits are none: `special.log_softmax` makes them of logits",
+    hint="`special.log_softmax` makes them of logits, the logarithm of probabilities",
 )
 
 Distribution = Annotated[Array, PROBABILITIES]

@@ -32,9 +32,12 @@ def total_variation_loss(
     array
         The reduced loss, in the dtype of `pred`, a probability: from 0 to 1 where rows sum to 1.
 
-    See Also -------- hellinger_loss : Its square is at most this, and this at most the root of 2
-    times it. wasserstein_loss : For classes in an order, where to be off by one costs less than to
-    be off by two. js_divergence_loss : Smooth.
+    See Also
+    --------
+    hellinger_loss : Its square is at most this loss, which is at most the root of 2 times it.
+    wasserstein_loss : For classes in an order, where an error of one step costs less than one of
+        two.
+    js_divergence_loss : Smooth.
 
     Notes
     -----
@@ -81,7 +84,7 @@ def hellinger_loss(
     /,
     **options: Unpack[RowOptions],
 ) -> Array:
-    r"""Hellinger distance, the Euclidean one of the roots of probabilities.
+    r"""Hellinger distance: the Euclidean distance of the roots of probabilities.
 
     Parameters
     ----------
@@ -106,14 +109,12 @@ def hellinger_loss(
 
     .. math:: \ell = \frac{1}{\sqrt{2}} \sqrt{\sum_k (\sqrt{p_k} - \sqrt{y_k})^2},
 
-    the distance and not its square. The squares are :math:`(p - y)^2 / (p + y + 2 \sqrt{p y})`, in
-    which nothing cancels; probabilities are multiplied by a power of 2 before, so that none of them
-    underflows.
+    the distance and not its square. A difference of roots is computed as
+    :math:`(p - y) / (\sqrt{p} + \sqrt{y})`, in which nothing cancels.
 
     The derivative is :math:`(1 - \sqrt{y_k / p_k}) / (4 \ell)`. Where the distributions are equal,
     which is the tip of a cone, it is 0, and so is the second derivative. For a target of 0 it is
-    :math:`1 / (4 \ell)`, at `p` = 0 too; for any other target it is -inf at `p` = 0, where
-    ``torch.func``, which differentiates the operations, finds a finite number. With :math:`d =
+    :math:`1 / (4 \ell)`, at `p` = 0 too. For any other target it is -inf at `p` = 0. With :math:`d =
     \sqrt{p_k} - \sqrt{y_k}` the second derivative is
 
     .. math:: \frac{1}{8 p_k \ell} \left( 1 - \frac{d^2}{2 \ell^2} - \frac{d}{\sqrt{p_k}} \right).
@@ -129,7 +130,8 @@ def hellinger_loss(
     >>> import portable_losses as pl
     >>> pl.hellinger_loss([[1.0, 0.0], [0.64, 0.36]], [[0.0, 1.0], [0.36, 0.64]], reduction="none")
     array([1. , 0.2])
-    >>> pl.hellinger_loss.grad([[0.64, 0.36], [0.5, 0.5]], [[0.36, 0.64], [0.5, 0.5]], reduction="sum")
+    >>> pred, target = [[0.64, 0.36], [0.5, 0.5]], [[0.36, 0.64], [0.5, 0.5]]
+    >>> pl.hellinger_loss.grad(pred, target, reduction="sum")
     array([[ 0.3125    , -0.41666667],
            [ 0.        ,  0.        ]])
     """
@@ -198,8 +200,10 @@ def wasserstein_loss(
     total_variation_loss : For classes without an order.
     ranked_probability_loss : With squares instead of sizes.
 
-    Notes ----- With the cumulative sums :math:`F_k` of the predicted and :math:`G_k` of the
-    target's probabilities the loss of a row is
+    Notes
+    -----
+    With the cumulative sums :math:`F_k` of the predicted and :math:`G_k` of the target's
+    probabilities the loss of a row is
 
     .. math:: \ell = \sum_{k=1}^{K-1} |F_k - G_k|,
 
@@ -208,8 +212,8 @@ def wasserstein_loss(
     their difference would have a sign, and a derivative, that mean nothing. So a row that sums to
     less is not penalised for what is missing in the last class.
 
-    What is added up is :math:`p - y`, and beside it what rounding takes from that, so that the
-    signs are right. The derivative is the sum of the signs of :math:`F_j - G_j` for :math:`k \le j
+    The running sums of :math:`p - y` are kept with their rounding errors, so that their signs are
+    right. The derivative is the sum of the signs of :math:`F_j - G_j` for :math:`k \le j
     < K`, where the sign of 0 is 0, a subgradient; the second derivative is 0.
 
     It is ``scipy.stats.wasserstein_distance`` of the values 0 to K - 1 with these weights, which
@@ -226,7 +230,8 @@ def wasserstein_loss(
     Examples
     --------
     >>> import portable_losses as pl
-    >>> pl.wasserstein_loss([[0.0, 0.5, 0.5], [0.0, 0.0, 1.0]], [[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]], reduction="none")
+    >>> pred, target = [[0.0, 0.5, 0.5], [0.0, 0.0, 1.0]], [[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]]
+    >>> pl.wasserstein_loss(pred, target, reduction="none")
     array([1., 2.])
     >>> pl.wasserstein_loss.grad([0.0, 0.5, 0.5], [0.5, 0.5, 0.0])
     array([-2., -1.,  0.])

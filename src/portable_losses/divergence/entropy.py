@@ -1,4 +1,4 @@
-"""Relative entropies: what it costs, in nats, to take one distribution for another."""
+"""Relative entropies: the cost, in nats, of taking one distribution for another."""
 
 from math import inf
 from typing import Annotated, Unpack
@@ -70,9 +70,12 @@ def kl_div(
     array
         The reduced loss, in the dtype of `log_pred`, in nats.
 
-    See Also -------- cross_entropy : From logits; it is larger by the entropy of the target, which
-    no prediction changes. generalized_kl_loss : From probabilities, or from amounts that do not sum
-    to 1. js_divergence_loss : Finite and symmetric.
+    See Also
+    --------
+    cross_entropy : From logits; it is larger by the entropy of the target, which no prediction
+        changes.
+    generalized_kl_loss : From probabilities, or from amounts that do not sum to 1.
+    js_divergence_loss : Finite and symmetric.
 
     Notes
     -----
@@ -80,17 +83,16 @@ def kl_div(
 
     .. math:: \ell = \sum_k y_k (\log y_k - \log q_k).
 
-    A class whose target is 0 costs nothing, whatever is predicted, -inf included; a class that is
-    predicted to be impossible and has a target costs inf. torch and optax say NaN where both are 0.
+    A class whose target is 0 costs nothing for any prediction, -inf included. A class that is
+    predicted to be impossible and has a target costs inf. torch and optax return NaN where both
+    probabilities are 0.
     The derivative with respect to :math:`\log q_k` is :math:`-y_k`, and the second derivative 0.
     Autodiff with respect to the target is finite where the target is 0, so that one can learn from
     both sides; it is NaN in torch and optax.
 
     Rows need not sum to 1; if they do not, the loss may be negative. The logarithms of `y` and `q`
     are rounded before they are subtracted: where the two distributions are nearly the same the loss
-    is as precise as the entropies that cancel. With `log_target` only the difference is rounded. It
-    is multiplied twice by :math:`\exp(\frac{1}{2} \log y)`, because the product with a large
-    difference may be an ordinary number where `y` is subnormal.
+    is as precise as the entropies that cancel. With `log_target` only the difference is rounded.
 
     The mean is over rows, which torch calls "batchmean"; its "mean" divides by the number of
     classes as well. The order of the arguments is that of torch and optax. Keras and SciPy's
@@ -153,7 +155,9 @@ def _(
 def generalized_kl_loss(
     xp: Namespace, axis: Axis, pred: Amount, target: Amount, /, **options: Unpack[RowOptions]
 ) -> Array:
-    r"""Generalized Kullback-Leibler divergence of amounts, which need not sum to 1: the I-divergence.
+    r"""Generalized Kullback-Leibler divergence, or I-divergence, of amounts.
+
+    The amounts need not sum to 1.
 
     Parameters
     ----------
@@ -161,7 +165,7 @@ def generalized_kl_loss(
         Predicted amounts of the K classes along `class_axis`: finite and not negative.
         Probabilities are such.
     target : array
-        What was observed, of the shape of `pred`: finite and not negative.
+        Observed amounts, of the shape of `pred`: finite and not negative.
 
     Returns
     -------
@@ -184,8 +188,7 @@ def generalized_kl_loss(
     Each term is at least 0, and 0 only where the two amounts are equal; where both rows sum to 1 it
     is the Kullback-Leibler divergence. With :math:`x = (q - y) / y` a term is :math:`y (x - \log(1
     + x))`, for which there is a series near :math:`x = 0`: the loss keeps its digits where the rows
-    are nearly the same. Further away the logarithm is taken of the quotient, or, where that
-    overflows, is a difference of two.
+    are nearly the same. Further away the logarithm is that of the quotient of :math:`q` and `y`.
 
     A target of 0 costs `q`, a prediction of 0 inf, unless the target is 0 as well. The derivative
     is :math:`(q - y) / q`, the second :math:`y / q^2`. At `q` = 0 these are -inf and inf, and for a
@@ -234,7 +237,7 @@ def js_divergence_loss(
     beta: Share = 0.5,
     **options: Unpack[RowOptions],
 ) -> Array:
-    r"""Jensen-Shannon divergence: how far, on average, two distributions are from their mixture.
+    r"""Jensen-Shannon divergence: the mean divergence of two distributions from their mixture.
 
     Parameters
     ----------
@@ -257,8 +260,10 @@ def js_divergence_loss(
     hellinger_loss : Bounded as well, and a distance.
     total_variation_loss : Bounded as well, and linear.
 
-    Notes ----- With :math:`q` for the predicted probabilities and the mixture :math:`m = \beta y +
-    (1 - \beta) q` the loss of a row is
+    Notes
+    -----
+    With :math:`q` for the predicted probabilities and the mixture :math:`m = \beta y + (1 - \beta)
+    q` the loss of a row is
 
     .. math::
 
@@ -269,10 +274,10 @@ def js_divergence_loss(
     \beta (y - q)` are known to all digits: the loss keeps its digits where the distributions are
     nearly the same. Rows need not sum to 1, and no term is infinite.
 
-    The derivative is :math:`(1 - \beta) \log(q / m)`, the second :math:`\beta (1 - \beta) y / (q
-    m)`. For a target of 0 these are :math:`-(1 - \beta) \log(1 - \beta)` and 0, at `q` = 0 too; for
-    any other target they are -inf and inf at `q` = 0, where ``torch.func``, which differentiates
-    the operations, finds a finite number.
+    The derivative is :math:`(1 - \beta) \log(q / m)`, computed as :math:`-(1 - \beta)
+    \mathrm{log1p}(\beta (y - q) / q)`, the second :math:`\beta (1 - \beta) y / (q m)`. For a target
+    of 0 these are :math:`-(1 - \beta) \log(1 - \beta)` and 0, at `q` = 0 too. For any other target
+    they are -inf and inf at `q` = 0.
 
     At 1/2 it is the square of ``scipy.spatial.distance.jensenshannon``, which divides rows by their
     sums.

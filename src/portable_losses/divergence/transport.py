@@ -1,4 +1,4 @@
-"""Optimal transport: the least work that makes one distribution of the other, where there is a price for each pair of classes."""
+"""Optimal transport: the least work that turns one distribution into another."""
 
 from math import inf
 from typing import Annotated, NamedTuple, Unpack
@@ -71,7 +71,8 @@ def sinkhorn_loss(
 
     .. math::
 
-        \ell = \min_P \sum_{ij} P_{ij} C_{ij} + \varepsilon \sum_{ij} P_{ij} \log \frac{P_{ij}}{p_i q_j}
+        \ell = \min_P \sum_{ij} P_{ij} C_{ij}
+        + \varepsilon \sum_{ij} P_{ij} \log \frac{P_{ij}}{p_i q_j}
 
     over all plans P with the row sums p and the column sums q. It is computed as the value of the
     dual problem [1]_, :math:`\sum_i f_i p_i + \sum_j g_j q_j`, whose potentials are found in turn,

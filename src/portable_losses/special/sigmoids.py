@@ -141,8 +141,8 @@ def logit(xp: Namespace, p: Array, /) -> Array:
     Notes
     -----
     Between 1/4 and 3/4 it is :math:`\mathrm{log1p}((2p - 1) / (1 - p))`: nothing cancels next to
-    1/2, where the logit is 0. Elsewhere it is :math:`\log p - \mathrm{log1p}(-p)`. The derivative is
-    :math:`1 / (p (1 - p))`.
+    1/2, where the logit is 0. Elsewhere it is :math:`\log p - \mathrm{log1p}(-p)`. The derivative
+    is :math:`1 / (p (1 - p))`.
 
     Examples
     --------

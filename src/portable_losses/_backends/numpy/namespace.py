@@ -1,6 +1,7 @@
 """Functions that NumPy needs in another form: where its own take several times as long."""
 
 from collections.abc import Callable, Iterator
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -78,7 +79,7 @@ def power(x: Array, exponent: float) -> Array:
 
 def floored_log(x: Array, floor: float) -> Array:
     """Return max(log(x), floor) without a selection, which only autodiff needs."""
-    return maximum(np.log(x), floor)
+    return kernels.maximum(np.log(x), floor)
 
 
 def xlogy(x: Array, y: Array) -> Array:
