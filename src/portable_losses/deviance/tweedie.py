@@ -99,7 +99,8 @@ def gamma_deviance_loss(
     relative = (target - pred) / pred
     low = relative < -0.5
     logarithm = xp.log_quotient(xp.where(low, target, 1.0), xp.where(low, pred, 1.0))
-    return 2 * xp.where(low, relative - logarithm, -xp.log1pmx(xp.where(low, 0.0, relative)))
+    near = 0 - xp.log1pmx(xp.where(low, 0.0, relative))  # 0 where it is 0, not -0
+    return 2 * xp.where(low, relative - logarithm, near)
 
 
 @gamma_deviance_loss.derivative
@@ -154,8 +155,8 @@ def tweedie_deviance_loss(
 
     where the integral is that for positive `y`. Its limits at the powers 1 and 2 are the deviances
     of Poisson and gamma. The three terms cancel where :math:`\mu` is near `y`, and where `p` is
-    near 1 or 2. With :math:`w = \log(\mu / y)` the integral is :math:`y^{2 - p}` times the difference of
-    :math:`\mathrm{expm1}((2 - p) w) / (2 - p)` and :math:`\mathrm{expm1}((1 - p) w) / (1 - p)`,
+    near 1 or 2. With :math:`w = \log(\mu / y)` the integral is :math:`y^{2 - p}` times the
+    difference of :math:`\mathrm{expm1}((2 - p) w) / (2 - p)` and :math:`\mathrm{expm1}((1 - p) w) / (1 - p)`,
     which is right next to the powers 1 and 2. For small `w` that is :math:`w^2` times a second
     divided difference of the exponential, computed by its Taylor series. The powers 3/2 and 3 have
     closed forms in which nothing cancels, :math:`4 (\sqrt\mu - \sqrt{y})^2 / \sqrt\mu` and

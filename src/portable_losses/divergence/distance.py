@@ -114,8 +114,8 @@ def hellinger_loss(
 
     The derivative is :math:`(1 - \sqrt{y_k / p_k}) / (4 \ell)`. Where the distributions are equal,
     which is the tip of a cone, it is 0, and so is the second derivative. For a target of 0 it is
-    :math:`1 / (4 \ell)`, at `p` = 0 too. For any other target it is -inf at `p` = 0. With :math:`d =
-    \sqrt{p_k} - \sqrt{y_k}` the second derivative is
+    :math:`1 / (4 \ell)`, at `p` = 0 too. For any other target it is -inf at `p` = 0. With
+    :math:`d = \sqrt{p_k} - \sqrt{y_k}` the second derivative is
 
     .. math:: \frac{1}{8 p_k \ell} \left( 1 - \frac{d^2}{2 \ell^2} - \frac{d}{\sqrt{p_k}} \right).
 

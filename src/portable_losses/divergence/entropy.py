@@ -135,7 +135,8 @@ def _(
     *,
     log_target: bool,
 ) -> Array:
-    return xp.where(xp.isnan(log_pred), log_pred, -xp.exp(target) if log_target else -target)
+    prob = xp.exp(target) if log_target else target
+    return xp.where(xp.isnan(log_pred), log_pred, 0 - prob)
 
 
 @kl_div.second_derivative
