@@ -12,8 +12,6 @@ from mpmath import mp, mpf
 
 import portable_losses as pl
 
-pytestmark = pytest.mark.eager
-
 INF = np.inf
 POWERS = (-3.5, -0.3, 0.0, 1.0, 1 + 1e-12, 1.3, 1.5, 2.0, 2.7, 3.0, 5.5)
 RATES = np.asarray([1e-3, 0.4, 1.0, 1.0 + 2.0**-20, 3.0, 5.0, 70.0])

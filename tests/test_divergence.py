@@ -9,8 +9,6 @@ from mpmath import mp, mpf
 
 import portable_losses as pl
 
-pytestmark = pytest.mark.eager
-
 RANDOM = np.random.default_rng(8)
 FIRST, SECOND = RANDOM.dirichlet(np.ones(5), (2, 30))
 CLASSES = (2, 3, 99, 101, 300)

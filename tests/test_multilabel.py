@@ -7,8 +7,6 @@ import pytest
 
 import portable_losses as pl
 
-pytestmark = pytest.mark.eager
-
 RANDOM = np.random.default_rng(10)
 SCORES = RANDOM.normal(0, 2, (20, 6))
 SETS = (RANDOM.uniform(size=(20, 6)) < 0.4).astype(float)
@@ -75,7 +73,6 @@ def test_infinite_scores(backend, dtype, loss):
 
 
 @pytest.mark.parametrize("classes", [1, 2, 15, 16, 17, 33, 100, 101])
-@pytest.mark.eager
 def test_pairs_in_pieces(backend, dtype, classes):
     random = np.random.default_rng(classes)
     scores, target = (
@@ -185,7 +182,6 @@ def test_a_target_that_is_nan(backend, dtype, loss):
 
 @pytest.mark.parametrize("class_axis", [0, 1, -1])
 @each
-@pytest.mark.eager
 def test_the_class_axis_may_be_anywhere(backend, dtype, loss, class_axis):
     scores, target = (x.reshape(4, 5, 6).astype(dtype) for x in (SCORES, SETS))
     value, gradient = loss.value_and_grad(scores, target, reduction="none")
