@@ -120,8 +120,8 @@ _LARGE = 1e30
 def log1pmx_near_zero(xp: Namespace, x: Array) -> Array:
     """Return log1p(x) - x for x from -1/2 to 1.
 
-    With t = x / (2 + x) the logarithm is 2 atanh(t), and x - 2 t is x t. The series of atanh serves,
-    as abs(t) is at most 1/3.
+    With t = x / (2 + x) the logarithm is 2 atanh(t), and x - 2 t is x t. The series of atanh
+    serves, as abs(t) is at most 1/3.
     """
     t = x / (2 + x)
     square = t * t

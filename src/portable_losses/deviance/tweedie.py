@@ -75,7 +75,7 @@ def gamma_deviance_loss(
 
     It depends on the ratio alone. Its three terms cancel where :math:`\mu` is near `y`. So it is
     computed as :math:`2 (\delta - \mathrm{log1p}(\delta))` with :math:`\delta = (y - \mu) / \mu`,
-    by a series in which nothing cancels. Below half the mean the logarithm is that of :math:`y /
+    by a series in which nothing cancels. Far from the mean the logarithm is that of :math:`y /
     \mu`. The derivative is :math:`2 (\mu - y) / \mu^2`, the second one :math:`2 (2 y - \mu) /
     \mu^3`. It is negative for means above twice the target: the loss is not convex.
 
@@ -96,11 +96,7 @@ def gamma_deviance_loss(
     >>> pl.gamma_deviance_loss.grad([2.0, 3.0], [3.0, 3.0], reduction="sum")
     array([-0.5,  0. ])
     """
-    relative = (target - pred) / pred
-    low = relative < -0.5
-    logarithm = xp.log_quotient(xp.where(low, target, 1.0), xp.where(low, pred, 1.0))
-    near = 0 - xp.log1pmx(xp.where(low, 0.0, relative))  # 0 where it is 0, not -0
-    return 2 * xp.where(low, relative - logarithm, near)
+    return 2 * (xp.i_divergence(pred, target, target - pred) / pred)
 
 
 @gamma_deviance_loss.derivative
