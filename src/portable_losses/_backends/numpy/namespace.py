@@ -1,6 +1,7 @@
 """Functions that NumPy needs in another form: where its own take several times as long."""
 
 from collections.abc import Callable, Iterator
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -76,9 +77,37 @@ def safe_divide(x: Array, y: Array) -> Array:
     return np.where((x == 0) & (y == 0), 0.0, ratio) if has_nan(ratio) else ratio
 
 
+def power(x: Array, exponent: float) -> Array:
+    """Return x**exponent without a selection, which only autodiff needs."""
+    raised: Array = x**exponent
+    return raised
+
+
 def floored_log(x: Array, floor: float) -> Array:
     """Return max(log(x), floor) without a selection, which only autodiff needs."""
     return kernels.maximum(np.log(x), floor)
+
+
+def xlogy(x: Array, y: Array) -> Array:
+    """Return x * log(y), which is 0 where x is 0: a selection is made only where NaN came out."""
+    product = x * np.log(y)
+    return np.where((x == 0) & (y == y), 0.0, product) if has_nan(product) else product
+
+
+def relative_difference(x: Array, y: Array) -> Array:
+    """Return (x - y) / x, and 1 where y is 0 or x is infinite: selected only where NaN came out."""
+    ratio = (x - y) / x
+    return np.where((y == 0) | np.isinf(x), 1.0, ratio) if has_nan(ratio) else ratio
+
+
+def log_quotient(x: Array, y: Array) -> Array:
+    """Return log(x / y); that of the roots, twice, where a quotient overflowed or vanished."""
+    ratio = x / y
+    extreme = ~((ratio >= np.finfo(ratio.dtype).smallest_normal) & (ratio < inf))
+    if not extreme.any():
+        return np.log(ratio)
+    roots = safe_divide(np.sqrt(x), np.sqrt(y))
+    return np.where(extreme, 2 * np.log(roots), np.log(ratio))
 
 
 def has_nan(x: Array) -> bool:
@@ -182,7 +211,11 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
         unit_step,
         weighted,
         safe_divide,
+        power,
         floored_log,
+        xlogy,
+        relative_difference,
+        log_quotient,
         mean_of,
         softmax_parts,
         pick,
