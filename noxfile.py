@@ -138,16 +138,9 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="virtualenv")
 def bench(session: nox.Session) -> None:
-    """Time and memory beside other libraries, on this machine, into benchmarks/results/; `-- --help` says how to do less."""
+    """Time and memory beside other libraries, into benchmarks/results/; `-- --quick` does less."""
     install(session, "bench")
     session.run("python", "benchmarks/bench", *session.posargs)
-
-
-@nox.session(name="bench-cuda", default=False, venv_backend="virtualenv")
-def bench_cuda(session: nox.Session) -> None:
-    """The same on a GPU, with torch for CUDA and CuPy."""
-    session.install("-e.[cupy]", "torch", "pyperf")
-    session.run("python", "benchmarks/bench", "--contestants", "cuda", "CuPy", *session.posargs)
 
 
 @nox.session(default=False, venv_backend="virtualenv")

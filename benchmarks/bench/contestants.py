@@ -108,7 +108,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     import torch
 
     torch.compiler.reset()  # it counts how often the code of a function was compiled, and gives up
-    return torch.compile(function, dynamic=False, fullgraph=True, backend=compiler())
+    return torch.compile(function, dynamic=False, backend=compiler())
 
 
 def torch_compiled(subject: Subject, sets: list[Arrays], quantity: str) -> Call:
