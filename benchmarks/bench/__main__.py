@@ -149,7 +149,7 @@ def write(data: dict[str, Any], lines: list[str], *, quick: bool) -> None:
     name = re.sub(r"[^a-z0-9]+", "-", data["processor"].lower()).strip("-")
     stem = f"{name}-{data['date']}{'-quick' * quick}"
     (RESULTS / f"{stem}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (RESULTS / f"{stem}.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    (RESULTS / f"{stem}.json").write_text(json.dumps(data) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -187,6 +187,7 @@ def memory(given: dict[str, Any]) -> Iterator[Record]:
         some = subject.draw(np.random.default_rng(0), drawn_once, np.float32)
         arrays = tuple(np.tile(x, size // drawn_once) if x.ndim else x for x in some)
         for quantity in (VALUE, BOTH):
+            numpy_here(subject, [some], quantity)()  # what is done once in a process
             call = numpy_here(subject, [arrays], quantity)
             for workers in (1, 2):
                 with pl.set_workers(workers):
