@@ -55,8 +55,8 @@ def _checked(loss: str, parameter: Parameter, value: Any) -> Any:
                 "a single number, not an array"
             )
         if not all(holds(constraint, value) for constraint in parameter.constraints):
-            allowed = range_of(parameter.constraints)
-            raise ValueError(f"{loss}: {parameter.name} must be {word} in {allowed}, got {value!r}")
+            bounds = range_of(parameter.constraints)
+            raise ValueError(f"{loss}: {parameter.name} must be {word} in {bounds}, got {value!r}")
         return kind(value)  # scalars of an array library would widen the predictions
     return value
 
