@@ -311,8 +311,8 @@ def _registered(call: Any, head: tuple[Any, ...]) -> Callable[[Any, Any], Array]
             slope = slope + jax.jvp(rest, points, (moved, numbers))[1]
         return value, slope
 
-    ruled = jax.custom_jvp(formula)
-    ruled.defjvp(differentiated, symbolic_zeros=True)
+    ruled: Callable[[Any, Any], Array] = jax.custom_jvp(formula)
+    ruled.defjvp(differentiated, symbolic_zeros=True)  # type: ignore[attr-defined]
     return ruled
 
 

@@ -33,7 +33,6 @@ _FOLD_DOWN_TO = 4096
 class Numpy(Backend):
     """NumPy."""
 
-    name = "NumPy"
     overrides = OVERRIDES
     own_types = frozenset([np.ndarray])
 
@@ -95,7 +94,7 @@ class Numpy(Backend):
             given = []
         layout.plan.proved = True
         if request.orders == (0,) and not isinstance(results[0], np.ndarray):
-            return results
+            return list(results)
         likes = [call.arrays[i] for i in call.plan.signature.predicted]
         return [
             [_own(x, given, like) for x, like in zip(result, likes, strict=True)]
@@ -139,8 +138,8 @@ class Numpy(Backend):
         others once a fold; the rest is converted.
         """
         if axis is not None or keepdims:
-            dtype = np.result_type(x.dtype, np.float64)
-            return np.add.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)
+            wide: Any = np.result_type(x.dtype, np.float64)
+            return np.add.reduce(x, axis=axis, dtype=wide, keepdims=keepdims)  # type: ignore[call-overload]
         if x.size <= _FEW:
             return np.float64(sum(x.ravel().tolist()))
         if x.dtype != np.float32:

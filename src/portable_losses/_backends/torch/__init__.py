@@ -101,7 +101,7 @@ class Torch(Backend):
 
     def __init__(self) -> None:
         super().__init__(array_api_compat.torch)
-        self.xp.scan = self._scan
+        vars(self.xp)["scan"] = self._scan
 
     def _scan(
         self, step: loops.Step, *args: Any, remember: bool = True, **options: Any
@@ -144,7 +144,7 @@ class Torch(Backend):
 
 def _autocasts(x: Array) -> bool:
     """Return whether torch evaluates in mixed precision here: losses then are of float32."""
-    return torch.is_autocast_enabled(x.device.type)
+    return bool(torch.is_autocast_enabled(x.device.type))
 
 
 def _single(x: Any) -> Any:
