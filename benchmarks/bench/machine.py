@@ -33,8 +33,13 @@ def modes() -> dict[str, dict[str, str]]:
 
 
 def one_thread() -> dict[str, str]:
-    """Return the environment in which each library has one thread; XLA asks for NPROC."""
-    return {"NPROC": "1", "OMP_NUM_THREADS": "1", "JAX_PLATFORMS": "cpu"}
+    """Return the environment of one thread for each library; XLA asks for NPROC, and logs much."""
+    return {
+        "NPROC": "1",
+        "OMP_NUM_THREADS": "1",
+        "JAX_PLATFORMS": "cpu",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
 
 
 def features() -> list[str]:
