@@ -13,6 +13,12 @@ class FeatureOptions(Options, total=False):
     feature_axis: int
 
 
+def inverse(xp: Namespace, length: Array) -> Array:
+    """Return 1 / length, and 0 for the length 0: the zero vector has no direction."""
+    zero = length == 0
+    return xp.where(zero, 0.0, 1 / xp.where(zero, 1.0, length))
+
+
 class Direction(NamedTuple):
     """Vectors along an axis: where they point to, and how far."""
 

@@ -134,6 +134,33 @@ _DOMINATED = 2.0**-6
 """A sum of the other exponentials below this has lost digits to the 1 of the largest."""
 
 
+def row_dot(x: Array, y: Array, axis: Axis) -> Array:
+    """Return dot products without an array of the products, but for long rows.
+
+    BLAS adds up those of float32 with less care than `numpy.sum`.
+    """
+    if axis == -1 and x.shape[-1] <= _SHORT:
+        return np.vecdot(x, y)[..., None]
+    return np.add.reduce(x * y, axis=axis, keepdims=True)
+
+
+_SHORT = 4096
+"""Up to so many products BLAS adds up to within an ulp."""
+
+
+def norm(x: Array, axis: Axis) -> Array:
+    """Return the norm without a selection, which only autodiff needs."""
+    square = row_dot(x, x, axis)
+    return np.sqrt(square, out=square)
+
+
+def region_sum(x: Array, axis: Axis) -> Array:
+    """Add up a long axis: NumPy adds up the last in pairs, and only others need float64."""
+    if axis == -1 or x.dtype != np.float32:
+        return np.add.reduce(x, axis=axis, keepdims=True)
+    return np.add.reduce(x, axis=axis, keepdims=True, dtype=np.float64).astype(x.dtype)
+
+
 def pick(values: Array, labels: Array, axis: Axis) -> Array:
     """Take entries by their number in memory: numpy.take_along_axis is written in Python."""
     if axis not in (0, -1):
@@ -210,6 +237,9 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
         weighted,
         safe_divide,
         softmax_parts,
+        row_dot,
+        norm,
+        region_sum,
         pick,
         with_entry,
         neighbours,
