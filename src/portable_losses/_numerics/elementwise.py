@@ -87,6 +87,28 @@ def over_square(xp: Namespace, x: Array, y: Array) -> Array:
 
 
 @building_block
+def smaller(xp: Namespace, pred: Array, target: Array) -> Array:
+    """Return the smaller of two numbers in [0, 1], differentiated on the side that is inside.
+
+    All of the domain is below a target of 1 and above one of 0: see `rate_of_smaller`.
+    """
+    above_zero = xp.where(target == 0, target, xp.minimum(pred, target))
+    return xp.where(target == 1, pred, above_zero)
+
+
+@building_block
+def rate_of_smaller(xp: Namespace, pred: Array, target: Array) -> Array:
+    """Return the derivative of the smaller number with respect to the prediction.
+
+    It is 1 below the target, 0 above it, and 1/2 where the two are equal. For targets of 0 and 1 it
+    is the target, as the other side is outside of the domain.
+    """
+    below = (pred < target) | (target == 1)
+    tied = (pred == target) & (target > 0) & (target < 1)
+    return xp.where(tied, 0.5, xp.astype(below, pred.dtype))
+
+
+@building_block
 def log1pmx(xp: Namespace, x: Array) -> Array:
     """Return log1p(x) - x, in which nothing cancels.
 

@@ -5,8 +5,8 @@ from typing import Unpack
 
 from .._loss import loss
 from ..typing import Array, Axis, Namespace
-from ._fraction import Fraction, enlargement
-from ._region import ClassRegionOptions, Membership, Parts, by_side, compared, total
+from ._fraction import Fraction
+from ._region import ClassRegionOptions, Membership, compared
 
 __all__ = ["generalized_dice_loss"]
 
@@ -83,39 +83,35 @@ def generalized_dice_loss(
     >>> pl.generalized_dice_loss(images, images, class_axis=1, region_axis=(2, 3), reduction="none").shape
     (10,)
     """
-    fraction = _generalized(
-        xp, axis, compared(xp, axis[1], pred, target), _weights(xp, axis, target)
-    )
-    return xp.squeeze(fraction.value(xp), axis=axis)
+    return xp.squeeze(_generalized(xp, axis, pred, target)[0].value(xp), axis=axis)
 
 
 def _weights(xp: Namespace, axis: Axis, target: Array) -> Array:
-    """Return the weights of the classes, 1 for the rarest."""
+    """Return the weights of the classes, 1 for the rarest and for those that are not there."""
     class_axis, region_axis = axis
-    size = total(xp, region_axis, target)
-    absent = size == 0
-    rarest = -xp.max(xp.where(absent, -inf, -size), axis=class_axis, keepdims=True)
-    share = xp.where(absent, 1.0, rarest / xp.where(absent, 1.0, size))
+    size = xp.region_sum(target, region_axis)
+    present = size > 0
+    rarest = -xp.max(xp.where(present, -size, -inf), axis=class_axis, keepdims=True)
+    share = xp.where(present, rarest, 1.0) / xp.where(present, size, 1.0)
     return share * share
 
 
-def _generalized(xp: Namespace, axis: Axis, parts: Parts, weight: Array) -> Fraction:
-    unit = enlargement(xp)
-    weight = weight * unit
-    wrong = total(xp, axis[0], weight * (parts.excess + parts.lacking))
-    return Fraction(wrong, 2 * total(xp, axis[0], weight * parts.common), 1.0, 1.0, 2.0, unit)
+def _generalized(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Fraction, Array]:
+    """Return the fraction of all classes, and their weights."""
+    class_axis, region_axis = axis
+    parts, weight = compared(xp, region_axis, pred, target), _weights(xp, axis, target)
+    wrong = xp.row_sum(weight * (parts.excess + parts.lacking), class_axis)
+    right = 2 * xp.row_sum(weight * parts.common, class_axis)
+    return Fraction(wrong, right, 1.0, 1.0, 2.0), weight
 
 
 @generalized_dice_loss.value_and_derivative
 def _(xp: Namespace, axis: Axis, pred: Membership, target: Membership, /) -> tuple[Array, Array]:
-    parts, weight = compared(xp, axis[1], pred, target), _weights(xp, axis, target)
-    fraction = _generalized(xp, axis, parts, weight)
-    slopes = (weight * slope for slope in fraction.slopes(xp))
-    return xp.squeeze(fraction.value(xp), axis=axis), by_side(xp, pred, target, *slopes)
+    fraction, weight = _generalized(xp, axis, pred, target)
+    return xp.squeeze(fraction.value(xp), axis=axis), weight * fraction.slope(xp, pred, target)
 
 
 @generalized_dice_loss.second_derivative
 def _(xp: Namespace, axis: Axis, pred: Membership, target: Membership, /) -> Array:
-    parts, weight = compared(xp, axis[1], pred, target), _weights(xp, axis, target)
-    curvatures = _generalized(xp, axis, parts, weight).curvatures(xp)
-    return by_side(xp, pred, target, *(weight * weight * curvature for curvature in curvatures))
+    fraction, weight = _generalized(xp, axis, pred, target)
+    return weight * weight * fraction.bend(xp, pred, target)

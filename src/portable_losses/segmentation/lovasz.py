@@ -2,11 +2,9 @@
 
 from typing import Literal, NamedTuple, Unpack
 
-from .._elementary import weighted, widened
 from .._loss import loss
-from .._namespace import places, put_back, stable_order, wide_dtype
 from ..typing import Array, Axis, Logit, Namespace
-from ._region import ClassRegionOptions, Mask, MaskOrLabels, Membership, RegionOptions, total
+from ._region import ClassRegionOptions, Mask, MaskOrLabels, Membership, RegionOptions
 
 __all__ = ["lovasz_hinge_loss", "lovasz_softmax_loss"]
 
@@ -94,14 +92,13 @@ class Order(NamedTuple):
 def _ordered(xp: Namespace, axis: Axis, rising: Array, target: Array) -> Order:
     """Sort elements by numbers that rise as the errors fall.
 
-    What is counted is whole, so that no difference is rounded, up to the largest number of the
-    widest dtype.
+    Counts are in the widest dtype: float32 does not hold all whole numbers above 2**24.
     """
-    place = stable_order(xp, axis, rising)
-    inside = xp.astype(xp.take_along_axis(target, place, axis=axis), wide_dtype(xp, rising))
-    size = xp.sum(inside, axis=axis, keepdims=True)
+    place = xp.stable_order(rising, axis)
+    inside = xp.astype(xp.take_along_axis(target, place, axis=axis), xp.wide_dtype(rising))
+    size = xp.row_sum(inside, axis)
     found = xp.cumulative_sum(inside, axis=axis)
-    rank = xp.astype(places(xp, axis, inside), inside.dtype) + 1
+    rank = xp.places(inside, axis, inside.dtype) + 1
     union = size + (rank - found)
     of_others = (size - found) / union / xp.where(union > 1, union - 1, 1.0)
     of_others = xp.where(size == 0, xp.astype(rank == 1, inside.dtype), of_others)
@@ -109,18 +106,18 @@ def _ordered(xp: Namespace, axis: Axis, rising: Array, target: Array) -> Order:
 
 
 def _missing(xp: Namespace, axis: Axis, x: Array) -> Array:
-    """Return NaN for a region that has one, which may have come where a step is 0, and 0 for all others."""
-    return xp.sum(xp.where(x == x, 0.0, x), axis=axis, keepdims=True)
+    """Return NaN for a region that has one, and 0 for others: a step of 0 may have hidden it."""
+    return xp.row_sum(xp.where(x == x, 0.0, x), axis)
 
 
 def _hinge(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Array, Array]:
     """Return the loss, and minus its derivative with respect to the margins."""
     margin = xp.where(target == 1, pred, -pred)
-    order = _ordered(xp, axis, widened(xp, margin), target)
-    error = 1 - order.sorted(xp, axis, widened(xp, margin))
+    order = _ordered(xp, axis, margin, target)
+    error = 1 - order.sorted(xp, axis, margin)
     wrong = error > 0
-    value = total(xp, axis, weighted(xp, order.steps, xp.where(wrong, error, 0.0)))
-    slope = put_back(xp, axis, order.places, xp.where(wrong, order.steps, 0.0))
+    value = xp.region_sum(xp.weighted(order.steps, xp.where(wrong, error, 0.0)), axis)
+    slope = xp.put_back(xp.where(wrong, order.steps, 0.0), order.places, axis)
     missing = _missing(xp, axis, margin)
     return xp.squeeze(value + missing, axis=axis), slope + missing
 
@@ -210,7 +207,7 @@ def _mask(xp: Namespace, class_axis: Axis, pred: Array, target: Array) -> Array:
     """Return 1 for the class of each element and 0 for the others, of labels as well."""
     if target.ndim == pred.ndim:
         return target
-    return xp.astype(target[..., None, :] == places(xp, class_axis, pred, target.dtype), pred.dtype)
+    return xp.astype(target[..., None, :] == xp.places(pred, class_axis, target.dtype), pred.dtype)
 
 
 def _softmax(
@@ -218,20 +215,18 @@ def _softmax(
 ) -> tuple[Array, Array]:
     """Return the loss, and its derivative with respect to the errors."""
     class_axis, region_axis = axis
-    given = widened(xp, pred)
     target = _mask(xp, class_axis, pred, target)
-    error = xp.where(target == 1, 1 - given, given)
+    error = xp.where(target == 1, 1 - pred, pred)
     order = _ordered(xp, region_axis, -error, target)
     counts = xp.max(target, axis=region_axis, keepdims=True)
     if classes == "all":
         counts = xp.ones_like(counts)
-    number = xp.sum(counts, axis=class_axis, keepdims=True)
-    counts = xp.astype(counts, error.dtype) / xp.where(number == 0, 1.0, number)
-    value = total(xp, region_axis, order.steps * order.sorted(xp, region_axis, error))
-    slope = put_back(xp, region_axis, order.places, order.steps) + _missing(xp, region_axis, error)
-    return xp.squeeze(
-        xp.sum(value * counts, axis=class_axis, keepdims=True), axis=axis
-    ), slope * counts
+    share = xp.safe_divide(counts, xp.row_sum(counts, class_axis))
+    sorted_errors = order.sorted(xp, region_axis, error)
+    value = xp.row_sum(share * xp.region_sum(order.steps * sorted_errors, region_axis), class_axis)
+    slope = xp.put_back(order.steps, order.places, region_axis)
+    slope = slope + _missing(xp, region_axis, error)
+    return xp.squeeze(value, axis=axis), slope * share
 
 
 @lovasz_softmax_loss.value_and_derivative

@@ -4,8 +4,8 @@ from typing import Unpack
 
 from .._loss import loss
 from ..typing import Array, Axis, Namespace, NonNegative, Positive
-from ._fraction import Fraction, enlargement
-from ._region import Membership, Parts, RegionOptions, by_side, compared
+from ._fraction import Fraction
+from ._region import Membership, Parts, RegionOptions, compared
 
 __all__ = ["dice_loss", "jaccard_loss", "tversky_loss"]
 
@@ -104,19 +104,15 @@ def _dice(parts: Parts, smooth: float) -> Fraction:
 def _(
     xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative
 ) -> tuple[Array, Array]:
-    parts = compared(xp, axis, pred, target)
-    fraction = _dice(parts, smooth)
-    return xp.squeeze(fraction.value(xp), axis=axis), by_side(
-        xp, pred, target, *fraction.slopes(xp)
-    )
+    fraction = _dice(compared(xp, axis, pred, target), smooth)
+    return xp.squeeze(fraction.value(xp), axis=axis), fraction.slope(xp, pred, target)
 
 
 @dice_loss.second_derivative
 def _(
     xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative
 ) -> Array:
-    parts = compared(xp, axis, pred, target)
-    return by_side(xp, pred, target, *_dice(parts, smooth).curvatures(xp))
+    return _dice(compared(xp, axis, pred, target), smooth).bend(xp, pred, target)
 
 
 @loss("(region),(region)->()", temporaries=16)
@@ -196,19 +192,15 @@ def _jaccard(parts: Parts, smooth: float) -> Fraction:
 def _(
     xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative
 ) -> tuple[Array, Array]:
-    parts = compared(xp, axis, pred, target)
-    fraction = _jaccard(parts, smooth)
-    return xp.squeeze(fraction.value(xp), axis=axis), by_side(
-        xp, pred, target, *fraction.slopes(xp)
-    )
+    fraction = _jaccard(compared(xp, axis, pred, target), smooth)
+    return xp.squeeze(fraction.value(xp), axis=axis), fraction.slope(xp, pred, target)
 
 
 @jaccard_loss.second_derivative
 def _(
     xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative
 ) -> Array:
-    parts = compared(xp, axis, pred, target)
-    return by_side(xp, pred, target, *_jaccard(parts, smooth).curvatures(xp))
+    return _jaccard(compared(xp, axis, pred, target), smooth).bend(xp, pred, target)
 
 
 @loss("(region),(region)->()", temporaries=16)
@@ -290,14 +282,21 @@ def tversky_loss(
     >>> pl.tversky_loss.grad([0.5, 1.0, 0.0, 0.5], [1.0, 1.0, 0.0, 0.0], alpha=0.25, beta=0.75)
     array([-0.40625, -0.40625,  0.09375,  0.09375])
     """
-    value = _tversky(xp, compared(xp, axis, pred, target), alpha, beta).power(xp, gamma)
-    return xp.squeeze(value, axis=axis)
+    base = _tversky(compared(xp, axis, pred, target), alpha, beta).value(xp)
+    return xp.squeeze(xp.power(base, gamma), axis=axis)
 
 
-def _tversky(xp: Namespace, parts: Parts, alpha: float, beta: float) -> Fraction:
-    unit = enlargement(xp)
-    wrong = alpha * (parts.excess * unit) + beta * (parts.lacking * unit)
-    return Fraction(wrong, parts.common * unit, alpha, beta, 1.0, unit)
+def _tversky(parts: Parts, alpha: float, beta: float) -> Fraction:
+    wrong = alpha * parts.excess + beta * parts.lacking
+    return Fraction(wrong, parts.common, alpha, beta, 1.0)
+
+
+def _rate_of_power(xp: Namespace, base: Array, gamma: float) -> Array:
+    """Return the derivative of base**gamma, 0 where the base is 0 unless `gamma` is 1."""
+    if gamma == 1:
+        return xp.ones_like(base)
+    zero = base == 0
+    return xp.where(zero, 0.0, gamma * xp.where(zero, 1.0, base) ** (gamma - 1))
 
 
 @tversky_loss.value_and_derivative
@@ -312,10 +311,10 @@ def _(
     beta: NonNegative,
     gamma: Positive,
 ) -> tuple[Array, Array]:
-    parts = compared(xp, axis, pred, target)
-    fraction = _tversky(xp, parts, alpha, beta)
-    value = xp.squeeze(fraction.power(xp, gamma), axis=axis)
-    return value, by_side(xp, pred, target, *fraction.slopes(xp, gamma))
+    fraction = _tversky(compared(xp, axis, pred, target), alpha, beta)
+    base = fraction.value(xp)
+    slope = _rate_of_power(xp, base, gamma) * fraction.slope(xp, pred, target)
+    return xp.squeeze(xp.power(base, gamma), axis=axis), slope
 
 
 @tversky_loss.second_derivative
@@ -330,5 +329,8 @@ def _(
     beta: NonNegative,
     gamma: Positive,
 ) -> Array:
-    parts = compared(xp, axis, pred, target)
-    return by_side(xp, pred, target, *_tversky(xp, parts, alpha, beta).curvatures(xp, gamma))
+    fraction = _tversky(compared(xp, axis, pred, target), alpha, beta)
+    base, slope = fraction.value(xp), fraction.slope(xp, pred, target)
+    bend = fraction.bend(xp, pred, target)
+    curved = (gamma - 1) * slope * slope / xp.where(base == 0, 1.0, base)
+    return _rate_of_power(xp, base, gamma) * (bend + curved)
