@@ -3,7 +3,9 @@
 from typing import NamedTuple
 
 from ..typing import Array, Namespace
-from ._region import by_side
+
+Sides = tuple[Array, Array, Array]
+"""One number for predictions above their target, at it, and below: see `xp.by_side`."""
 
 
 class Fraction(NamedTuple):
@@ -25,14 +27,23 @@ class Fraction(NamedTuple):
         """Return wrong / whole, 0 where there is nothing."""
         return xp.safe_divide(self.wrong, self.wrong + self.right)
 
-    def slope(self, xp: Namespace, pred: Array, target: Array) -> Array:
-        """Return the derivative of the value, 0 where there is nothing."""
-        whole = self.wrong + self.right
-        above = xp.over_square(self.above * self.right, whole)
-        below = xp.over_square(self.below * self.right + self.common * self.wrong, whole)
-        return by_side(xp, pred, target, above, -below)
+    def slopes(self, xp: Namespace) -> Sides:
+        """Return the derivatives of the value, 0 where there is nothing.
 
-    def bend(self, xp: Namespace, pred: Array, target: Array) -> Array:
-        """Return the second derivative: -2 times the first, times the rate of the whole over it."""
-        rate = by_side(xp, pred, target, self.above, self.common - self.below)
-        return -2 * xp.safe_divide(rate * self.slope(xp, pred, target), self.wrong + self.right)
+        Above, and below, no two terms cancel. At the target it is the mean of both.
+        """
+        whole = self.wrong + self.right
+        above = self.above * self.right
+        below = -(self.below * self.right + self.common * self.wrong)
+        at = 0.5 * ((self.above - self.below) * self.right - self.common * self.wrong)
+        return tuple(xp.over_square(x, whole) for x in (above, at, below))
+
+    def bends(self, xp: Namespace) -> Sides:
+        """Return the second derivatives: -2 times the first, times the rate of the whole over it."""
+        rising, falling = self.above, self.common - self.below
+        rates = rising, 0.5 * (rising + falling), falling
+        whole = self.wrong + self.right
+        return tuple(
+            -2 * xp.safe_divide(rate * slope, whole)
+            for rate, slope in zip(rates, self.slopes(xp), strict=True)
+        )

@@ -1,6 +1,6 @@
 """What two regions have in common, and what each has beyond the other; the options of the losses of regions."""
 
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 from annotated_types import Interval
 
@@ -64,12 +64,3 @@ def compared(xp: Namespace, axis: Axis, pred: Array, target: Array) -> Parts:
     common = xp.smaller(pred, target)
     sums = (xp.region_sum(x, axis) for x in (common, pred - common, target - common))
     return Parts(*sums)
-
-
-def by_side(xp: Namespace, pred: Array, target: Array, above: Any, below: Any) -> Array:
-    """Return one number for elements above their target, another for those below.
-
-    Where the two are equal it is the mean of both, but on the side of [0, 1] at its ends.
-    """
-    rate = xp.rate_of_smaller(pred, target)
-    return above * (1 - rate) + below * rate

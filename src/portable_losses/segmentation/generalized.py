@@ -108,10 +108,12 @@ def _generalized(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple
 @generalized_dice_loss.value_and_derivative
 def _(xp: Namespace, axis: Axis, pred: Membership, target: Membership, /) -> tuple[Array, Array]:
     fraction, weight = _generalized(xp, axis, pred, target)
-    return xp.squeeze(fraction.value(xp), axis=axis), weight * fraction.slope(xp, pred, target)
+    slopes = (weight * slope for slope in fraction.slopes(xp))
+    return xp.squeeze(fraction.value(xp), axis=axis), xp.by_side(pred, target, *slopes)
 
 
 @generalized_dice_loss.second_derivative
 def _(xp: Namespace, axis: Axis, pred: Membership, target: Membership, /) -> Array:
     fraction, weight = _generalized(xp, axis, pred, target)
-    return weight * weight * fraction.bend(xp, pred, target)
+    bends = (weight * weight * bend for bend in fraction.bends(xp))
+    return xp.by_side(pred, target, *bends)

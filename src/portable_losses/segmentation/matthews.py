@@ -4,7 +4,7 @@ from typing import NamedTuple, Unpack
 
 from .._loss import loss
 from ..typing import Array, Axis, Namespace
-from ._region import Membership, RegionOptions, by_side, compared
+from ._region import Membership, RegionOptions, compared
 
 __all__ = ["matthews_loss"]
 
@@ -113,7 +113,8 @@ class Table(NamedTuple):
         a, b, c, d = self
         inside, left, scale = self.scaled(xp)
         above, below = a / inside + c / left, b / inside + d / left
-        return by_side(xp, pred, target, 0.5 * scale * above, -0.5 * scale * below)
+        sides = above, 0.5 * (above - below), -below
+        return xp.by_side(pred, target, *(0.5 * scale * x for x in sides))
 
     def bend(self, xp: Namespace, pred: Array, target: Array) -> Array:
         """Return the second derivative."""
@@ -121,7 +122,8 @@ class Table(NamedTuple):
         inside, left, scale = self.scaled(xp)
         above = (3 * c / left + a / inside) / left - (3 * a / inside + c / left) / inside
         below = (3 * b / inside + d / left) / inside - (3 * d / left + b / inside) / left
-        return by_side(xp, pred, target, 0.25 * scale * above, 0.25 * scale * below)
+        sides = above, 0.5 * (above + below), below
+        return xp.by_side(pred, target, *(0.25 * scale * x for x in sides))
 
     def degenerate(self, xp: Namespace) -> Array:
         """Return whether the prediction or the target is empty, or full."""

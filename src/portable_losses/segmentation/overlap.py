@@ -105,14 +105,16 @@ def _(
     xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative
 ) -> tuple[Array, Array]:
     fraction = _dice(compared(xp, axis, pred, target), smooth)
-    return xp.squeeze(fraction.value(xp), axis=axis), fraction.slope(xp, pred, target)
+    value = xp.squeeze(fraction.value(xp), axis=axis)
+    return value, xp.by_side(pred, target, *fraction.slopes(xp))
 
 
 @dice_loss.second_derivative
 def _(
     xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative
 ) -> Array:
-    return _dice(compared(xp, axis, pred, target), smooth).bend(xp, pred, target)
+    fraction = _dice(compared(xp, axis, pred, target), smooth)
+    return xp.by_side(pred, target, *fraction.bends(xp))
 
 
 @loss("(region),(region)->()", temporaries=16)
@@ -193,14 +195,16 @@ def _(
     xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative
 ) -> tuple[Array, Array]:
     fraction = _jaccard(compared(xp, axis, pred, target), smooth)
-    return xp.squeeze(fraction.value(xp), axis=axis), fraction.slope(xp, pred, target)
+    value = xp.squeeze(fraction.value(xp), axis=axis)
+    return value, xp.by_side(pred, target, *fraction.slopes(xp))
 
 
 @jaccard_loss.second_derivative
 def _(
     xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative
 ) -> Array:
-    return _jaccard(compared(xp, axis, pred, target), smooth).bend(xp, pred, target)
+    fraction = _jaccard(compared(xp, axis, pred, target), smooth)
+    return xp.by_side(pred, target, *fraction.bends(xp))
 
 
 @loss("(region),(region)->()", temporaries=16)
@@ -313,8 +317,8 @@ def _(
 ) -> tuple[Array, Array]:
     fraction = _tversky(compared(xp, axis, pred, target), alpha, beta)
     base = fraction.value(xp)
-    slope = _rate_of_power(xp, base, gamma) * fraction.slope(xp, pred, target)
-    return xp.squeeze(xp.power(base, gamma), axis=axis), slope
+    rate, value = _rate_of_power(xp, base, gamma), xp.squeeze(xp.power(base, gamma), axis=axis)
+    return value, xp.by_side(pred, target, *(rate * slope for slope in fraction.slopes(xp)))
 
 
 @tversky_loss.second_derivative
@@ -330,7 +334,10 @@ def _(
     gamma: Positive,
 ) -> Array:
     fraction = _tversky(compared(xp, axis, pred, target), alpha, beta)
-    base, slope = fraction.value(xp), fraction.slope(xp, pred, target)
-    bend = fraction.bend(xp, pred, target)
-    curved = (gamma - 1) * slope * slope / xp.where(base == 0, 1.0, base)
-    return _rate_of_power(xp, base, gamma) * (bend + curved)
+    base = fraction.value(xp)
+    rate, nonzero = _rate_of_power(xp, base, gamma), xp.where(base == 0, 1.0, base)
+    bends = (
+        rate * (bend + (gamma - 1) * slope * slope / nonzero)
+        for slope, bend in zip(fraction.slopes(xp), fraction.bends(xp), strict=True)
+    )
+    return xp.by_side(pred, target, *bends)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._numerics import elementwise, rows
+from ..._numerics import rows
 from ..._numerics.loops import Arrays, Step, Stepped, cut
 from ...typing import Array, Axis
 
@@ -184,11 +184,12 @@ def smaller(pred: Array, target: Array) -> Array:
     return np.minimum(pred, target)
 
 
-def rate_of_smaller(pred: Array, target: Array) -> Array:
-    """Return the derivative of the smaller: the targets themselves where all are 0 or 1."""
+def by_side(pred: Array, target: Array, above: Array, at: Array, below: Array) -> Array:
+    """Return a number for each side, by arithmetic if all targets are 0 or 1."""
     if ((target == 0) | (target == 1)).all():
-        return target
-    return elementwise.rate_of_smaller(np, pred, target)
+        return above * (1 - target) + below * target
+    is_at = (pred == target) & (target > 0) & (target < 1)
+    return where(is_at, at, where((pred < target) | (target == 1), below, above))
 
 
 def pick(values: Array, labels: Array, axis: Axis) -> Array:
@@ -271,7 +272,7 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
         norm,
         region_sum,
         smaller,
-        rate_of_smaller,
+        by_side,
         pick,
         with_entry,
         neighbours,
