@@ -1,8 +1,8 @@
 """How many digits are right: the worst error of every loss, here and in other packages.
 
-``nox -s accuracy`` writes docs/accuracy.csv, which the documentation shows. The points and the exact
-results are those of the tests (``tests/references``), the other packages those of ``tests/peers``;
-each is asked on the same points, those included where it is known to be wrong, but not what it
+``nox -s accuracy`` writes docs/accuracy.csv, which the documentation shows. The points and the
+exact results are those of the tests (``tests/references``), the other packages those of
+``tests/peers``; each is asked on the same points, those included where it is known to be wrong, but not what it
 gives another meaning. Errors are in units of the last place of the exact result (or, where it is
 the difference of two terms that cancel, of the larger term); ours also in parts of what the
 contract of ``tests/cases/contract.py`` allows.
@@ -96,7 +96,7 @@ def table(measured: dict[str, Cells]) -> Iterator[list[str]]:
 
 
 def shown(error: float | None) -> str:
-    """Show an error as a person reads it: inf stands for NaN, infinity, or 0 where they are wrong."""
+    """Show an error as a person reads it; inf stands for NaN or infinity where they are wrong."""
     if error is None:
         return ""
     if not error < np.inf:

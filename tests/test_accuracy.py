@@ -1,4 +1,4 @@
-"""Every value and derivative against exact arithmetic: the contract of `cases.contract`, on every backend, in its own dtypes.
+"""Every value and derivative against exact arithmetic, on every backend: `cases.contract`.
 
 The points and what is exact there are kept in `references`; what is swept is in `cases`.
 """

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import exact
 import numpy as np
+from exact.condition import as_tuple
 from mpmath import mp, mpf
 
 import portable_losses
@@ -228,13 +229,6 @@ def example(case: Case, index: int, dtype: str, shape: tuple[int, ...] = (ROWS,)
                     array[place] = as_float(part)
     return Example(
         case, arrays, parameters, value, inner, derivatives, seconds if orders == 3 else None
-    )
-
-
-def as_tuple(parts: Any) -> tuple[Any, ...]:
-    """Return one part for each prediction; a `Difference` is one number."""
-    return (
-        parts if isinstance(parts, tuple) and not isinstance(parts, exact.Difference) else (parts,)
     )
 
 

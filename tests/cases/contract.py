@@ -5,9 +5,10 @@ A result f of inputs x is right if it is off by no more than
     factor * ulp(f) + 2 * eps * sum(|x * df/dx|),
 
 that is `factor` units in the last place beside what moving each input by 2 units in its last place
-would do, or by no more than `factor` times the smallest normal number. The factor is 4; that of second derivatives
-and of losses of sets is 16, and that of lgamma, powers and long sums 8. Where f is a difference by
-nature, the unit is that of its largest term. Infinity is right only where f is so large.
+would do, or by no more than `factor` times the smallest normal number: some processors and
+compilers take all smaller numbers for 0. The factor is 4; that of second derivatives and of losses
+of sets is 16, and that of lgamma, powers and long sums 8. Where f is a difference by nature, the
+unit is that of its largest term. Infinity is right only where f is so large.
 """
 
 from typing import Any, NamedTuple
@@ -27,7 +28,7 @@ STEPS = 250
 
 
 class Order(NamedTuple):
-    """The exact results of one order; an axis for the points, one for the entries of all predictions."""
+    """The exact results of one order, by points and by the entries of all predictions."""
 
     nearest: np.ndarray
     """The nearest numbers of the dtype."""

@@ -7,7 +7,7 @@ import exact
 import exact.probabilistic
 import numpy as np
 from exact.arithmetic import DIGITS, finfo
-from mpmath import mp, mpf
+from mpmath import mp
 
 import portable_losses as pl
 

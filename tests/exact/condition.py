@@ -10,7 +10,7 @@ from .arithmetic import Difference, Exact, flat
 
 DIGITS = 60
 STEP = mpf(10) ** -25
-"""An input is multiplied by 1 minus this: it stays in its domain, and half of the digits remain for the difference."""
+"""An input is multiplied by 1 minus this, which leaves most of the digits to the difference."""
 
 
 def as_tuple(parts: Any) -> tuple[Any, ...]:
@@ -26,11 +26,11 @@ def numbers(results: Sequence[Any]) -> list[list[Exact | Difference]]:
 def condition(
     function: Callable[..., Any], point: Sequence[Any], predicted: Sequence[int]
 ) -> list[list[Exact]]:
-    """Return for each result f the sum of |x df/dx| over its inputs x: the arrays, and the parameters bound to the function.
+    """Return for each result f the sum of |x df/dx| over arrays and parameters.
 
-    Labels, counts and other whole numbers among the targets are no measured quantities: they are
-    not moved. Where f jumps, as a derivative does at a kink, it has the derivative of the smooth
-    side; at a jump on both sides, none.
+    The parameters are those bound to the function. Labels, counts and other whole numbers among
+    the targets are not rounded, and so not moved. Where f jumps, as a derivative does at a kink, its
+    derivative is that on the smooth side; where it jumps on both sides, 0.
     """
     results = _values(function(*point))
     total = [[mpf(0)] * len(order) for order in results]
@@ -90,7 +90,7 @@ def _values(results: Sequence[Any]) -> list[list[Exact]]:
 def _inputs(
     function: Callable[..., Any], point: Sequence[Any], predicted: Sequence[int]
 ) -> Iterator[tuple[bool, Callable[[Exact], Any]]]:
-    """Return for each input a function of what it is multiplied with, and whether that may be more than 1.
+    """Return for each input whether it may grow, and a function of what it is multiplied with.
 
     Whole numbers may be the ends of a domain.
     """

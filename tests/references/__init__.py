@@ -1,6 +1,7 @@
-"""The exact results of all sweeps, which take minutes to compute: one file for each family, made by ``python tests/references``.
+"""The exact results of all sweeps, kept in one file for each family: to compute them takes minutes.
 
-The points are kept with them, for random numbers and logarithms are not the same on all machines.
+``python tests/references`` makes them. The points are kept as well, since random numbers and
+logarithms differ between machines in their last digits.
 """
 
 import ast
@@ -8,7 +9,7 @@ import hashlib
 import inspect
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
@@ -76,7 +77,7 @@ def _logarithm(size: Any) -> int:
 
 
 def points(sweep: Sweep, dtype: np.dtype) -> list[Batch]:
-    """Return the points of a sweep, those of one shape together: some of those that it draws, without subnormal numbers."""
+    """Return some of the points that a sweep draws, without subnormal numbers, by their shapes."""
     groups: dict[Any, list[Batch]] = {}
     for batch in sweep.batches(dtype):
         groups.setdefault(tuple(x.shape[1:] for x in batch), []).append(batch)
@@ -87,7 +88,7 @@ def points(sweep: Sweep, dtype: np.dtype) -> list[Batch]:
 
 
 def _chosen(batch: Batch, dtype: np.dtype, groups: int) -> Batch:
-    """Choose by chance, a third of them among zeros, ones, ties and infinities; any first part of them is chosen alike."""
+    """Choose by chance, a third among zeros, ones, ties and infinities, in any first part alike."""
     real = [x.reshape(len(x), -1) for x in batch if x.dtype.kind != "i"]
     entries = max(x.shape[1] for x in real)
     count = POINTS if entries == 1 else -(-ENTRIES // (entries * groups * len(real[:2])))
@@ -120,14 +121,23 @@ def family(sweep: Sweep) -> ModuleType:
     return sys.modules[f"exact.{name}"]
 
 
+@cache
 def key(module: ModuleType) -> str:
-    """Return a hash of the exact functions of a family, and of all that they are made of."""
-    names = {module.__name__, "exact.arithmetic", "exact.condition", __name__}
+    """Return a hash of the exact functions of a family, and of what they are made of."""
+    names = {module.__name__, "exact.arithmetic", "exact.condition"}
     for x in vars(module).values():
         name = x.__name__ if isinstance(x, ModuleType) else getattr(x, "__module__", None) or ""
         names |= {name} if name.startswith("exact.") else set()
-    trees = [ast.dump(ast.parse(inspect.getsource(sys.modules[name]))) for name in sorted(names)]
-    return hashlib.sha256("".join(trees).encode()).hexdigest()[:16]
+    sources = [ast.parse(inspect.getsource(sys.modules[name])) for name in sorted(names)]
+    code = "".join(ast.dump(_Code().visit(source)) for source in sources)
+    return hashlib.sha256(code.encode()).hexdigest()[:16]
+
+
+class _Code(ast.NodeTransformer):
+    """Take the docstrings away."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        return None if isinstance(node.value, ast.Constant) else node
 
 
 def save(module: ModuleType, found: Mapping[str, list[Reference]]) -> None:

@@ -1,4 +1,4 @@
-"""Compute the exact results of sweeps: ``python tests/references``, or of some families only: ``python tests/references robust``."""
+"""Compute the exact results of all families, or of some: ``python tests/references robust``."""
 
 import sys
 import time
@@ -8,6 +8,7 @@ sys.path[0] = str(Path(__file__).parent.parent)
 
 import numpy as np  # noqa: E402
 from cases import SWEEPS  # noqa: E402
+
 from references import exactly, family, path, points, save  # noqa: E402
 
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
