@@ -68,10 +68,10 @@ def _scaled(xp: Any, derivative: Array, part: Part, divisor: Any, cores: int, fr
         derivative = derivative + part.doubt[inner]
     if part.weight is not None:
         derivative = derivative * part.weight[inner]
-    if not isinstance(divisor, int):
+    if isinstance(divisor, int):
+        derivative = derivative / divisor if divisor != 1 else derivative
+    else:
         derivative = derivative / divisor[inner]
-    elif divisor != 1:
-        derivative = derivative / divisor
     return xp.moveaxis(derivative, 0, -1) if front else derivative
 
 

@@ -86,8 +86,11 @@ class Numpy(Backend):
             else:
                 results = blockwise.evaluate(request, call)
                 given = []
+        likes = [call.arrays[i] for i in call.plan.signature.predicted]
         return [
-            [_own(x, given) for x in result] if type(result) is list else _own(result, given)
+            [_own(x, given, like) for x, like in zip(result, likes, strict=True)]
+            if type(result) is list
+            else _own(result, given, likes[0])
             for result in results
         ]
 
@@ -180,15 +183,22 @@ def _in_blocks(
     return outputs
 
 
-def _own(x: Any, given: Sequence[Array]) -> Any:
-    """Return a result as a scalar if it has no axes; no array that shares memory with the input."""
+def _own(x: Any, given: Sequence[Array], like: Array) -> Any:
+    """Return a result as a scalar if it has no axes; no array that shares memory with the input.
+
+    An array has the order of the predictions in memory.
+    """
     if not isinstance(x, np.ndarray):
         return x
     if x.ndim == 0:
         return x[()]
-    if not x.flags.forc or not x.flags.writeable or any(np.may_share_memory(x, a) for a in given):
-        return x.copy()
-    return x
+    if like.flags.fnc:
+        ordered = x.flags.f_contiguous
+    else:
+        ordered = x.flags.c_contiguous
+    if ordered and x.flags.writeable and not any(np.may_share_memory(x, a) for a in given):
+        return x
+    return x.copy(order="F" if like.flags.fnc else "C")
 
 
 def _read_only(x: Array) -> Array:

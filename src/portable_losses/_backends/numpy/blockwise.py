@@ -189,11 +189,12 @@ class _Pass:
         divisor = self.divisor
         if not isinstance(divisor, int):
             divisor = divisor[reduced_index(index, self.axes)]
-        results = request.losses_and_gradients(call, self.orders, part, sequences, divisor)
+        pulled = divisor if call.pulls else 1  # gradients are divided on their way to the outputs
+        results = request.losses_and_gradients(call, self.orders, part, sequences, pulled)
         sums: list[tuple[Array, Index, Any]] = []
         for order, result, outputs in zip(self.orders, results, self.written, strict=True):
             if order:
-                self._keep_gradients(result, outputs, index, sums)
+                self._keep_gradients(result, outputs, index, divisor, sums)
             elif call.reduction == "none":
                 outputs[0][index] = result
             else:
@@ -222,8 +223,10 @@ class _Pass:
         gradients: list[Array],
         outputs: list[Array],
         index: Index,
+        divisor: Any,
         sums: list[tuple[Array, Index, Any]],
     ) -> None:
+        """Write the gradients of a block that are its own, divided; the others are sums."""
         call = self.call
         for i, own, gradient, output in zip(
             call.plan.signature.predicted, call.shared, gradients, outputs, strict=True
@@ -231,15 +234,20 @@ class _Pass:
             if i in call.plan.signature.common:
                 sums.append((output, (), gradient))
                 continue
+            inner = (..., *(None,) * len(call.places[i]))
             if self.slope is not None:
-                slope = self.slope[index][(..., *(None,) * len(call.places[i]))]
+                slope = self.slope[index][inner]
                 still = gradient == 0  # stays 0, be the slope inf or NaN
                 gradient = np.where(still, 0, gradient * np.where(still, 1, slope))
-            if own is None:
+            by = divisor if isinstance(divisor, int) else divisor[inner]
+            if own is None and (call.pulls or (isinstance(by, int) and by == 1)):
                 output[index] = gradient
                 continue
+            if own is None:
+                np.divide(gradient, by, out=output[index], casting="unsafe")
+                continue
             along = tuple(k for k, size in enumerate(output.shape) if size == 1)
-            added = call.backend.total(gradient, along, keepdims=True)
+            added = call.backend.total(gradient / by, along, keepdims=True)
             sums.append((output, reduced_index(index, along), added))
 
 
