@@ -2,12 +2,15 @@
 
 from typing import NamedTuple
 
-from ..special.rows import Exponentials, exponentials
+from .._numerics.rows import SoftmaxParts
 from ..typing import Array, Namespace
 from ._pairs import Rows, diagonal, rows_of_one
 
 OUT = -2000.0
-"""An exponent so low that its exponential is 0 beside any other, in every dtype; that of -inf would be NaN where all are out."""
+"""An exponent so low that its exponential is 0 beside any other, in every dtype.
+
+That of -inf would be NaN where all are out.
+"""
 
 
 class Pairs(NamedTuple):
@@ -32,16 +35,19 @@ class Pairs(NamedTuple):
 
 
 def labelled_pairs(xp: Namespace, embedding: Array, labels: Array) -> Pairs:
-    """Return the pairs of a set of vectors with labels; on NumPy float32 is evaluated in float64."""
+    """Return the pairs of a set of vectors with labels."""
     found = rows_of_one(xp, embedding)
     alike, themselves = labels[..., :, None] == labels[..., None, :], diagonal(xp, found.cosine)
     masks = (alike & ~themselves, ~alike, themselves)
     return Pairs(found, *(xp.astype(mask, found.cosine.dtype) for mask in masks))
 
 
-def softmax_of(xp: Namespace, exponent: Array, some: Array, width: float) -> Exponentials:
-    """Return the parts of a softmax over some of the pairs of each vector; exponents differ by no more than `width`."""
-    return exponentials(xp, -1, exponent + (1 - some) * (OUT - width))
+def softmax_of(xp: Namespace, exponent: Array, some: Array, width: float) -> SoftmaxParts:
+    """Return the parts of a softmax over some of the pairs of each vector.
+
+    Exponents are not below -width.
+    """
+    return xp.softmax_parts(xp.where(some == 1, exponent, OUT - width), -1)
 
 
 def count(xp: Namespace, x: Array) -> Array:

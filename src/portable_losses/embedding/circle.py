@@ -5,11 +5,10 @@ from typing import Annotated, NamedTuple, Unpack
 from annotated_types import Ge, Le
 
 from .._loss import loss
-from ..special.rows import Exponentials
-from ..special.sigmoids import softplus
+from .._numerics.rows import SoftmaxParts
 from ..typing import Array, Axis, Labels, Namespace, Positive, Real
 from ._labels import Pairs, count, labelled_pairs, softmax_of
-from ._pairs import SetOptions, total
+from ._pairs import SetOptions
 
 __all__ = ["circle_loss"]
 
@@ -97,7 +96,7 @@ def circle_loss(
 class Exponent(NamedTuple):
     """The exponents of the positives, or of the negatives, and the parts of their softmax."""
 
-    softmax: Exponentials
+    softmax: SoftmaxParts
     slope: Array
     """The derivatives of the exponents with respect to the cosines."""
     bend: Array
@@ -109,11 +108,11 @@ class Exponent(NamedTuple):
 
     def weight(self) -> Array:
         """Return its derivative with respect to the cosines."""
-        return self.softmax.share() * self.slope
+        return self.softmax.prob * self.slope
 
     def curvature(self) -> Array:
         """Return that of the sum, divided by the sum."""
-        return self.softmax.share() * (self.slope * self.slope + self.bend)
+        return self.softmax.prob * (self.slope * self.slope + self.bend)
 
 
 class Circles(NamedTuple):
@@ -127,19 +126,10 @@ class Circles(NamedTuple):
     importance: Array
     """How much a vector counts: 0 if it has no positives, or no negatives."""
 
-    def sigmoid(self, xp: Namespace) -> tuple[Array, Array]:
-        """Return the derivative of the softplus, and 1 minus it."""
-        decay = xp.exp(-xp.abs(self.ahead))
-        large, small = 1 / (1 + decay), decay / (1 + decay)
-        return xp.where(self.ahead > 0, large, small), xp.where(self.ahead > 0, small, large)
-
     def weight(self, xp: Namespace) -> Array:
         """Return the derivative with respect to the cosines."""
-        return (
-            self.importance
-            * self.sigmoid(xp)[0]
-            * (self.positive.weight() + self.negative.weight())
-        )
+        slopes = self.positive.weight() + self.negative.weight()
+        return self.importance * xp.sigmoid(self.ahead) * slopes
 
 
 def _exponent(
@@ -162,7 +152,9 @@ def _circles(
     pairs = labelled_pairs(xp, embedding, labels)
     positive = _exponent(xp, pairs.rows.cosine, pairs.same, margin, gamma, -1.0)
     negative = _exponent(xp, pairs.rows.cosine, pairs.other, margin, gamma, 1.0)
-    both = xp.astype((total(xp, pairs.same) > 0) & (total(xp, pairs.other) > 0), pairs.same.dtype)
+    both = xp.astype(
+        (xp.row_sum(pairs.same, -1) > 0) & (xp.row_sum(pairs.other, -1) > 0), pairs.same.dtype
+    )
     return Circles(
         pairs,
         positive,
@@ -173,9 +165,7 @@ def _circles(
 
 
 def _circle(xp: Namespace, found: Circles) -> Array:
-    ahead = found.ahead
-    cost = softplus.formula(xp, ahead)
-    return xp.sum(found.importance * cost, axis=(-2, -1))
+    return xp.sum(found.importance * xp.softplus(found.ahead), axis=(-2, -1))
 
 
 @circle_loss.value_and_derivative
@@ -205,7 +195,7 @@ def _(
     gamma: Positive,
 ) -> Array:
     found = _circles(xp, embedding, labels, margin, gamma)
-    yes, no = found.sigmoid(xp)
+    yes, no = xp.sigmoids(found.ahead)
     rows, weights = found.pairs.rows, (found.positive.weight(), found.negative.weight())
     both = weights[0] + weights[1]
     # The logarithms of two sums have the curvature of the sums, less the squares of their slopes.

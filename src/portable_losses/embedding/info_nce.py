@@ -3,7 +3,7 @@
 from typing import NamedTuple, Unpack
 
 from .._loss import loss
-from ..special.rows import Exponentials, exponentials
+from .._numerics.rows import SoftmaxParts
 from ..typing import Array, Axis, Namespace, Positive, Real
 from ._pairs import Rows, SetOptions, diagonal, rows
 
@@ -86,20 +86,20 @@ class Parts(NamedTuple):
     """What value and derivatives share."""
 
     rows: Rows
-    softmax: Exponentials
+    softmax: SoftmaxParts
     own: Array
     """Which pairs belong together."""
 
     def pull(self, xp: Namespace) -> Array:
         """Return the derivative with respect to the exponents, times the number of queries."""
-        share, complement = self.softmax.shares(xp)
+        share, complement = self.softmax.prob, self.softmax.complement
         return xp.where(self.own, -complement, share)
 
 
 def _parts(xp: Namespace, query: Array, key: Array, temperature: float) -> Parts:
     found = rows(xp, query, key)
     return Parts(
-        found, exponentials(xp, -1, found.cosine / temperature), diagonal(xp, found.cosine)
+        found, xp.softmax_parts(found.cosine / temperature, -1), diagonal(xp, found.cosine)
     )
 
 
@@ -125,13 +125,13 @@ def _(
     xp: Namespace, axis: Axis, query: Real, key: Real, /, *, temperature: Positive
 ) -> tuple[Array, Array]:
     parts = _parts(xp, query, key, temperature)
-    count, (share, complement) = query.shape[-2], parts.softmax.shares(xp)
+    count, share = query.shape[-2], parts.softmax.prob
     weight = parts.pull(xp) / (temperature * count)
-    both = share * complement
+    both = share * parts.softmax.complement
     by_key = parts.rows.transposed(xp)
     variance = parts.rows.spread(xp, share) - parts.rows.shift(xp, share) ** 2
     bend = by_key.spread(xp, xp.matrix_transpose(both))
     return (
-        parts.rows.bend(xp, weight, variance / (temperature * temperature * count)),
-        by_key.bend(xp, xp.matrix_transpose(weight), bend / (temperature * temperature * count)),
+        parts.rows.bend(xp, weight, variance / (temperature**2 * count)),
+        by_key.bend(xp, xp.matrix_transpose(weight), bend / (temperature**2 * count)),
     )

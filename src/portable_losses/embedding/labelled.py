@@ -3,11 +3,10 @@
 from typing import NamedTuple, Unpack
 
 from .._loss import loss
-from ..special.rows import Exponentials
-from ..special.sigmoids import softplus
+from .._numerics.rows import SoftmaxParts
 from ..typing import Array, Axis, Labels, Namespace, Positive, Real
 from ._labels import Pairs, count, labelled_pairs, softmax_of
-from ._pairs import SetOptions, total
+from ._pairs import SetOptions
 
 __all__ = ["ntxent_loss", "supcon_loss"]
 
@@ -87,22 +86,20 @@ class Negatives(NamedTuple):
     """What value and derivatives of `ntxent_loss` share."""
 
     pairs: Pairs
-    softmax: Exponentials
+    softmax: SoftmaxParts
     """Of the negatives."""
     ahead: Array
     """How far the negatives together are above each positive."""
 
     def shares(self, xp: Namespace) -> tuple[Array, Array]:
         """Return the share of the negatives in the denominator of each positive pair, and that of the positive."""
-        decay = xp.exp(-xp.abs(self.ahead))
-        large, small = 1 / (1 + decay), decay / (1 + decay)
-        yes, no = xp.where(self.ahead > 0, large, small), xp.where(self.ahead > 0, small, large)
-        return self.pairs.same * yes, self.pairs.same * no
+        lost, kept = xp.sigmoids(self.ahead)
+        return self.pairs.same * lost, self.pairs.same * kept
 
     def weight(self, xp: Namespace, temperature: float) -> Array:
         """Return the derivative with respect to the cosines."""
         lost, _ = self.shares(xp)
-        return (total(xp, lost) * self.softmax.share() - lost) / (
+        return (xp.row_sum(lost, -1) * self.softmax.prob - lost) / (
             temperature * count(xp, self.pairs.same)
         )
 
@@ -117,9 +114,8 @@ def _against_negatives(
 
 
 def _ntxent(xp: Namespace, found: Negatives) -> Array:
-    ahead, same = found.ahead, found.pairs.same
-    cost = softplus.formula(xp, ahead)
-    return xp.sum(same * cost / count(xp, same), axis=(-2, -1))
+    same = found.pairs.same
+    return xp.sum(same * xp.softplus(found.ahead) / count(xp, same), axis=(-2, -1))
 
 
 @ntxent_loss.value_and_derivative
@@ -136,13 +132,13 @@ def _(
 ) -> Array:
     found = _against_negatives(xp, embedding, labels, temperature)
     lost, kept = found.shares(xp)
-    among, rows = found.softmax.share(), found.pairs.rows
-    lost_of_all, squares, both = total(xp, lost), total(xp, lost * lost), lost * kept
+    among, rows = found.softmax.prob, found.pairs.rows
+    lost_of_all, squares, both = xp.row_sum(lost, -1), xp.row_sum(lost * lost, -1), lost * kept
     shift = rows.shift(xp, among)
     curvature = rows.spread(xp, both) + lost_of_all * rows.spread(xp, among)
     curvature = curvature - shift * (squares * shift + 2 * rows.shift(xp, both))
     alone = both + among * (lost_of_all - among * squares)
-    scale = temperature * temperature * count(xp, found.pairs.same)
+    scale = temperature**2 * count(xp, found.pairs.same)
     return found.pairs.bend(xp, found.weight(xp, temperature), curvature / scale, alone / scale)
 
 
@@ -220,7 +216,7 @@ class Others(NamedTuple):
     """What value and derivatives of `supcon_loss` share."""
 
     pairs: Pairs
-    softmax: Exponentials
+    softmax: SoftmaxParts
     """Of all but the vector itself."""
     positives: Array
     """How many positives a vector has, and 1 for one that has none."""
@@ -230,26 +226,26 @@ class Others(NamedTuple):
     def weight(self, xp: Namespace, temperature: float) -> Array:
         """Return the derivative with respect to the cosines."""
         softmax, positives = self.softmax, self.positives
-        lacking = ((positives - 1) * softmax.exponential - softmax.others(xp)) / (
+        lacking = ((positives - 1) * softmax.exponential - softmax.others) / (
             positives * (1 + softmax.rest)
         )
         return (
             self.importance
-            * xp.where(self.pairs.same == 1, lacking, self.softmax.share())
+            * xp.where(self.pairs.same == 1, lacking, self.softmax.prob)
             / temperature
         )
 
 
 def _against_others(xp: Namespace, embedding: Array, labels: Array, temperature: float) -> Others:
     pairs = labelled_pairs(xp, embedding, labels)
-    positives = total(xp, pairs.same)
+    positives = xp.row_sum(pairs.same, -1)
     some = xp.astype(positives > 0, positives.dtype)
     softmax = softmax_of(xp, pairs.rows.cosine / temperature, 1 - pairs.themselves, 2 / temperature)
     return Others(pairs, softmax, xp.where(positives == 0, 1.0, positives), some / count(xp, some))
 
 
 def _supcon(xp: Namespace, found: Others) -> Array:
-    right = total(xp, found.pairs.same * found.softmax.shifted) / found.positives
+    right = xp.row_sum(found.pairs.same * found.softmax.shifted, -1) / found.positives
     return xp.sum(found.importance * (xp.log1p(found.softmax.rest) - right), axis=(-2, -1))
 
 
@@ -266,9 +262,9 @@ def _(
     xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, temperature: Positive
 ) -> Array:
     found = _against_others(xp, embedding, labels, temperature)
-    (share, complement), rows = found.softmax.shares(xp), found.pairs.rows
-    scale = found.importance / temperature / temperature
+    share, rows = found.softmax.prob, found.pairs.rows
+    scale = found.importance / temperature**2
     curvature = scale * (rows.spread(xp, share) - rows.shift(xp, share) ** 2)
     return found.pairs.bend(
-        xp, found.weight(xp, temperature), curvature, scale * share * complement
+        xp, found.weight(xp, temperature), curvature, scale * share * found.softmax.complement
     )

@@ -2,8 +2,6 @@
 
 from typing import Unpack
 
-from .._compensated import difference
-from .._elementary import widened
 from .._loss import loss
 from ..typing import Array, Namespace, NonNegative, Options, Positive, Real, Sign
 from ._vectors import by_sign
@@ -66,17 +64,13 @@ def hinge_embedding_loss(
     >>> pl.hinge_embedding_loss.grad([0.25, 0.25, 2.0], [1.0, -1.0, -1.0], reduction="sum")
     array([ 1., -1.,  0.])
     """
-    # of a margin that float32 does not have, the difference is to be known as well
-    pred = widened(xp, pred)
     return by_sign(xp, target, pred, xp.where(pred >= margin, 0.0, margin - pred))
 
 
 @hinge_embedding_loss.derivative
 def _(xp: Namespace, pred: Real, target: Sign, /, *, margin: Positive) -> Array:
-    wide = widened(xp, pred)
-    slope = by_sign(
-        xp, target, xp.ones_like(pred), xp.where(wide >= margin, 0.0, -xp.ones_like(pred))
-    )
+    one = xp.ones_like(pred)
+    slope = by_sign(xp, target, one, xp.where(pred >= margin, 0.0, -one))
     return xp.where(pred == pred, slope, pred)
 
 
@@ -152,8 +146,8 @@ def margin_ranking_loss(
 
 
 def _lacking(xp: Namespace, left: Array, right: Array, target: Array, margin: float) -> Array:
-    gap, error = difference(xp, widened(xp, left), widened(xp, right))
-    return by_sign(xp, target, (margin - gap) - error, (margin + gap) + error)
+    gap = left - right
+    return by_sign(xp, target, margin - gap, margin + gap)
 
 
 @margin_ranking_loss.derivative

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple, Unpack
 
-from .._elementary import widened
 from .._loss import loss
 from ..typing import Array, Axis, Namespace, NonNegative, Real
 from ._pairs import SetOptions, diagonal
@@ -19,10 +18,6 @@ def _centred(xp: Namespace, x: Array) -> Array:
 
 def _mean(xp: Namespace, x: Array) -> Array:
     return xp.mean(x, axis=-2, keepdims=True)
-
-
-def _total(xp: Namespace, x: Array) -> Array:
-    return xp.sum(x, axis=-2, keepdims=True)
 
 
 @loss("(sample,feature),(sample,feature)->()", predicted=2)
@@ -115,23 +110,25 @@ class Correlations(NamedTuple):
     def slope(self, xp: Namespace, redundancy: float) -> Array:
         """Return the derivative with respect to the first view."""
         pull, unit = self.pull(xp, redundancy), self.left.unit
-        return self.left.per_length(xp, pull - unit * _total(xp, unit * pull))
+        return self.left.per_length * (pull - unit * xp.row_sum(unit * pull, -2))
 
     def bend(self, xp: Namespace, redundancy: float) -> Array:
         """Return the diagonal of the second derivative."""
         pull, unit, right = self.pull(xp, redundancy), self.left.unit, self.right.unit
-        along = _total(xp, unit * pull)
+        along = xp.row_sum(unit * pull, -2)
         own = diagonal(xp, self.matrix)
         weight = xp.matrix_transpose(xp.where(own, xp.ones_like(self.matrix), redundancy))
         weighted = weight * xp.matrix_transpose(self.matrix)
         squares = xp.matmul(right * right, weight) - 2 * unit * xp.matmul(right, weighted)
-        squares = squares + unit * unit * _total(xp, weighted * xp.matrix_transpose(self.matrix))
+        squares = squares + unit * unit * xp.row_sum(
+            weighted * xp.matrix_transpose(self.matrix), -2
+        )
         turned = 2 * unit * (pull - along * unit) + along * (1 - 1 / unit.shape[-2] - unit * unit)
-        return self.left.per_length(xp, self.left.per_length(xp, 2 * squares - turned))
+        return (2 * squares - turned) * self.left.per_length * self.left.per_length
 
 
 def _correlations(xp: Namespace, left: Array, right: Array) -> Correlations:
-    one, other = (direction(xp, -2, _centred(xp, widened(xp, x))) for x in (left, right))
+    one, other = (direction(xp, -2, _centred(xp, x)) for x in (left, right))
     return Correlations(
         one,
         other,
@@ -282,9 +279,9 @@ class View(NamedTuple):
 
 
 def _view(xp: Namespace, x: Array, eps: float) -> View:
-    centred = _centred(xp, widened(xp, x))
+    centred = _centred(xp, x)
     divisor = max(x.shape[-2] - 1, 1)
-    variance = _total(xp, centred * centred) / divisor + eps
+    variance = xp.row_sum(centred * centred, -2) / divisor + eps
     none = variance == 0
     matrix = xp.matmul(xp.matrix_transpose(centred), centred) / divisor
     others = xp.where(diagonal(xp, matrix), 0.0, matrix)
@@ -302,7 +299,7 @@ def _vicreg(
     variance: float,
     covariance: float,
 ) -> Array:
-    apart = widened(xp, left) - widened(xp, right)
+    apart = left - right
     spread = sum(view.cost(xp, variance, covariance) for view in views) / left.shape[-1]
     return invariance * xp.mean(apart * apart, axis=(-2, -1)) + spread
 
@@ -321,7 +318,7 @@ def _(
     eps: NonNegative,
 ) -> tuple[Array, tuple[Array, Array]]:
     views = [_view(xp, x, eps) for x in (left, right)]
-    apart = (widened(xp, left) - widened(xp, right)) * (2 * invariance / left.shape[-2])
+    apart = (left - right) * (2 * invariance / left.shape[-2])
     one, other = (view.slope(xp, variance, covariance) for view in views)
     features = left.shape[-1]
     value = _vicreg(xp, left, right, views, invariance, variance, covariance)
