@@ -3,12 +3,11 @@
 from math import inf
 from typing import Unpack
 
-from .._elementary import widened
 from .._loss import loss
-from .._namespace import neighbours, places
-from .._scan import Arrays, Stepped, scan
+from .._numerics.loops import Arrays, Stepped
+from .._numerics.standard import device_of
 from ..typing import Array, Axis, Namespace, Options, Positive, Real
-from ._paths import floor, joined, shares
+from ._paths import finite, joined, shares
 
 __all__ = ["soft_dtw_loss"]
 
@@ -101,14 +100,13 @@ def soft_dtw_loss(
            [ 0.278],
            [ 2.07 ]])
     """
-    return _forward(xp, widened(xp, pred), widened(xp, target), gamma)[0]
+    return _forward(xp, pred, target, gamma)[0]
 
 
 @soft_dtw_loss.value_and_derivative
 def _(
     xp: Namespace, axis: Axis, pred: Real, target: Real, /, *, gamma: Positive
 ) -> tuple[Array, Array]:
-    pred, target = widened(xp, pred), widened(xp, target)
     value, steps = _forward(xp, pred, target, gamma, parts=True)
     return value, _backward(xp, pred, target, value, steps)
 
@@ -116,8 +114,8 @@ def _(
 def _diagonals(xp: Namespace, pred: Array, target: Array) -> Arrays:
     """Return for each diagonal the time of the target that each time of the prediction meets there, and whether it is one."""
     rows, columns = pred.shape[-2], target.shape[-2]
-    row = places(xp, -1, pred[..., 0])
-    number = xp.arange(rows + columns - 1, device=getattr(pred, "device", None))
+    row = xp.places(pred[..., 0], -1)
+    number = xp.arange(rows + columns - 1, device=device_of(pred))
     column = number[:, None] - xp.reshape(row, (1, -1))
     met = (column >= 0) & (column < columns)
     return xp.where(met, column, 0), met
@@ -130,18 +128,17 @@ def _forward(
 
     What is added up are the alignments themselves, by minus their costs: -inf is none.
     """
-    lowest = floor(xp, pred)
 
     def step(paths: Arrays, entries: Arrays) -> Stepped:
         left, diagonal = paths
         column, met = entries
-        above = neighbours(xp, -1, left, -1, -inf)
-        both, odds = joined(xp, diagonal, left, lowest, gamma)
-        every, odds_of_both = joined(xp, both, above, lowest, gamma)
+        above = xp.neighbours(left, -1, -1, -inf)
+        both, odds = joined(xp, diagonal, left, gamma)
+        every, odds_of_both = joined(xp, both, above, gamma)
         gap = pred - xp.take(target, column, axis=-2)
         here = xp.where(met, every - xp.sum(gap * gap, axis=-1), -inf)
         # An alignment may skip a diagonal, but not the one before as well.
-        level = xp.maximum(xp.max(xp.maximum(here, above), axis=-1, keepdims=True), lowest)
+        level = finite(xp, xp.max(xp.maximum(here, above), axis=-1, keepdims=True))
         results = [level[..., 0]]
         if parts:
             of_both, of_above = shares(xp, both, above, odds_of_both)
@@ -150,8 +147,8 @@ def _forward(
         return (here - level, above - level), tuple(results)
 
     nothing = xp.full_like(pred[..., 0], -inf)
-    start = xp.where(places(xp, -1, nothing) == 0, 0.0, nothing)
-    (here, _), (levels, *steps) = scan(xp, step, (nothing, start), _diagonals(xp, pred, target))
+    start = xp.where(xp.places(nothing, -1) == 0, 0.0, nothing)
+    (here, _), (levels, *steps) = xp.scan(step, (nothing, start), _diagonals(xp, pred, target))
     return 0 - (here[..., -1] + xp.sum(levels, axis=0)), tuple(steps)
 
 
@@ -163,13 +160,13 @@ def _backward(xp: Namespace, pred: Array, target: Array, value: Array, steps: Ar
         of_diagonal, of_left, of_above, column, met = entries
         here = xp.where(met, gone, 0.0)
         slope = slope + here[..., None] * (pred - xp.take(target, column, axis=-2))
-        above = neighbours(xp, -1, here * of_above + skipped, 1, 0.0)
+        above = xp.neighbours(here * of_above + skipped, -1, 1, 0.0)
         return (here * of_left + above, here * of_diagonal, slope), ()
 
     nothing = xp.zeros_like(pred[..., 0])
-    last = places(xp, -1, nothing) == pred.shape[-2] - 1
+    last = xp.places(nothing, -1) == pred.shape[-2] - 1
     # NaN where the loss is not finite
     whole = xp.where(xp.isfinite(value), 1.0, value - value)[..., None]
     start = (xp.where(last, whole, nothing), nothing, xp.zeros_like(pred))
-    slope = scan(xp, step, start, (*steps, *_diagonals(xp, pred, target)), reverse=True)[0][2]
+    slope = xp.scan(step, start, (*steps, *_diagonals(xp, pred, target)), reverse=True)[0][2]
     return 2 * slope

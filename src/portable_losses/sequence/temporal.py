@@ -5,12 +5,11 @@ from typing import Annotated, Unpack
 
 from annotated_types import Interval
 
-from .._elementary import widened
 from .._loss import loss
-from .._namespace import device_of, neighbours, one_hot, pick, places
-from .._scan import Arrays, Stepped, scan
+from .._numerics.loops import Arrays, Stepped
+from .._numerics.standard import device_of
 from ..typing import Array, Axis, DependentDomain, Domain, Index, Namespace, Options
-from ._paths import floor, joined, shares
+from ._paths import finite, joined, shares
 
 __all__ = ["ctc_loss"]
 
@@ -195,16 +194,16 @@ def _lanes(xp: Namespace, log_prob: Array, labels: Array, blank: int) -> tuple[A
     some = labels if number else xp.zeros_like(log_prob[..., 0, :1], dtype=labels.dtype)
     place = xp.arange(number + 1, device=device_of(labels))
     lanes = xp.take(some, xp.where(place < number, place, 0), axis=-1)
-    last = places(xp, -1, lanes) == number
+    last = xp.places(lanes, -1) == number
     lanes = xp.where(last, xp.full_like(lanes, blank), lanes)
-    return lanes, lanes == neighbours(xp, -1, lanes, -1, None), last
+    return lanes, lanes == xp.neighbours(lanes, -1, -1, None), last
 
 
 def _times(xp: Namespace, log_prob: Array, input_lengths: Array | None) -> Arrays:
     """Return which times count, if not all do: a tuple of one array, or of none. Time is first."""
     if input_lengths is None:
         return ()
-    return (xp.moveaxis(places(xp, -1, log_prob[..., 0]) < input_lengths[..., None], -1, 0),)
+    return (xp.moveaxis(xp.places(log_prob[..., 0], -1) < input_lengths[..., None], -1, 0),)
 
 
 def _forward(
@@ -224,25 +223,23 @@ def _forward(
     end and at each step.
     """
     lanes, again, last = _lanes(xp, log_prob, labels, blank)
-    lowest = floor(xp, log_prob)
-    nothing = xp.full_like(lanes, -inf, dtype=widened(xp, log_prob[..., 0, :0]).dtype)
+    nothing = xp.full_like(lanes, -inf, dtype=log_prob.dtype)
     certain = xp.zeros_like(nothing)
     blanks_only = xp.where(last, certain, nothing)
 
     def step(paths: Arrays, entries: Arrays) -> Stepped:
         at_blank, at_label = paths
-        log_probs = widened(xp, xp.take_along_axis(entries[0], lanes, axis=-1))
+        log_probs = xp.take_along_axis(entries[0], lanes, axis=-1)
         if len(entries) > 1:  # a sequence that has ended goes on with blanks
             log_probs = xp.where(entries[1][..., None], log_probs, blanks_only)
-        before = neighbours(xp, -1, at_label, -1, -inf)
-        passing, odds = joined(xp, at_blank, before, lowest)
+        before = xp.neighbours(at_label, -1, -1, -inf)
+        passing, odds = joined(xp, at_blank, before)
         entering = xp.where(again, at_blank, passing)
-        staying, odds_of_staying = joined(xp, at_label, entering, lowest)
+        staying, odds_of_staying = joined(xp, at_label, entering)
         at_blank_now, at_label_now = passing + log_probs[..., -1:], staying + log_probs
         # Numbers stay small, and precise, where the likeliest path is worth 1 at each time.
-        level = xp.maximum(
-            xp.max(xp.maximum(at_blank_now, at_label_now), axis=-1, keepdims=True), lowest
-        )
+        likeliest = xp.max(xp.maximum(at_blank_now, at_label_now), axis=-1, keepdims=True)
+        level = finite(xp, likeliest)
         results = [level[..., 0]]
         if parts:
             results += [
@@ -251,12 +248,12 @@ def _forward(
             ]
         return (at_blank_now - level, at_label_now - level), tuple(results)
 
-    start = xp.where(places(xp, -1, lanes) == 0, certain, nothing)
+    start = xp.where(xp.places(lanes, -1) == 0, certain, nothing)
     times = (xp.moveaxis(log_prob, -2, 0), *_times(xp, log_prob, input_lengths))
-    (at_blank, at_label), (levels, *steps) = scan(xp, step, (start, nothing), times)
-    before = neighbours(xp, -1, at_label, -1, -inf)
-    ended, odds = joined(xp, at_blank, before, lowest)
-    total = ended[..., -1] if label_lengths is None else pick(xp, ended, label_lengths, -1)
+    (at_blank, at_label), (levels, *steps) = xp.scan(step, (start, nothing), times)
+    before = xp.neighbours(at_label, -1, -1, -inf)
+    ended, odds = joined(xp, at_blank, before)
+    total = ended[..., -1] if label_lengths is None else xp.pick(ended, label_lengths, -1)
     return (
         total + xp.sum(levels, axis=0),
         shares(xp, at_blank, before, odds) if parts else (),
@@ -287,20 +284,18 @@ def _backward(
             blanks = xp.where(entries[4][..., None], blanks, 0.0)
         entered = at_label * of_entering
         passed = at_blank + fresh * entered
-        at_label_then = at_label * of_staying + neighbours(xp, -1, passed * of_before, 1, 0.0)
+        at_label_then = at_label * of_staying + xp.neighbours(passed * of_before, -1, 1, 0.0)
         return (passed * of_blank + again * entered, at_label_then), (
             xp.where(last, blanks, at_label),
         )
 
     # NaN stays NaN; where there is no alignment, none becomes likelier.
     whole = xp.where(total == -inf, 0.0, xp.where(total == total, 1.0, total))[..., None]
-    final = last if label_lengths is None else places(xp, -1, lanes) == label_lengths[..., None]
+    final = last if label_lengths is None else xp.places(lanes, -1) == label_lengths[..., None]
     ended = xp.where(final, whole, xp.zeros_like(end[0]))
-    start = ended * end[0], neighbours(xp, -1, ended * end[1], 1, 0.0)
-    (occupied,) = scan(
-        xp, step, start, (*steps, *_times(xp, log_prob, input_lengths)), reverse=True
-    )[1]
+    start = ended * end[0], xp.neighbours(ended * end[1], -1, 1, 0.0)
+    times = _times(xp, log_prob, input_lengths)
+    _, (occupied,) = xp.scan(step, start, (*steps, *times), reverse=True)
     occupied = xp.moveaxis(occupied, 0, -2)
-    return xp.matmul(
-        occupied, 0 - xp.astype(one_hot(xp, lanes, log_prob[..., :1, :], -1), total.dtype)
-    )
+    classes = xp.astype(xp.one_hot(lanes, log_prob[..., :1, :], -1), total.dtype)
+    return 0 - xp.matmul(occupied, classes)
