@@ -1,4 +1,4 @@
-"""Labels in their order, but at no times that anybody knows: connectionist temporal classification."""
+"""Connectionist temporal classification: labels in a known order, at unknown times."""
 
 from math import inf
 from typing import Annotated, Unpack
@@ -77,7 +77,7 @@ def ctc_loss(
     zero_infinity: bool = False,
     **options: Unpack[SequenceOptions],
 ) -> Array:
-    r"""Connectionist temporal classification: labels in their order, whose times in the input are unknown.
+    r"""Connectionist temporal classification: labels in a known order, at unknown times.
 
     Parameters
     ----------
@@ -90,15 +90,15 @@ def ctc_loss(
         1, but for the blank. The other axes are those of `log_prob`, without time and class.
     input_lengths : array, optional
         How many of the times count: integers from 0 to the size of the time axis, one for each
-        sequence. All by default. What lies beyond does not matter, be it NaN, and its gradient is
-        0.
+        sequence. All by default. Entries beyond the length do not count, even if they are NaN, and
+        their gradient is 0.
     label_lengths : array, optional
         How many of the labels count: integers from 0 to the size of the label axis, one for each
-        sequence. All by default. What lies beyond does not matter, be it no label at all.
+        sequence. All by default. Entries beyond the length do not count, even if they are no labels.
     blank : int, default 0
         The class that stands for no label.
     zero_infinity : bool, default False
-        Whether a sequence whose labels cannot be aligned with the input has loss 0 and not inf.
+        Whether a sequence whose labels cannot be aligned with the input has loss 0 instead of inf.
 
     Returns
     -------
@@ -107,35 +107,37 @@ def ctc_loss(
 
     See Also
     --------
-    nll_loss : Of labels whose times are known.
-    soft_dtw_loss : Of sequences of vectors.
+    nll_loss : For labels whose times are known.
+    soft_dtw_loss : For sequences of vectors.
 
-    Notes ----- An alignment says a class at each time: each label for one time or more, with any
-    number of blanks before, between and after them, and one at least between labels that are equal.
+    Notes
+    -----
+    An alignment has a class at each time: each label for one time or more, with any number of
+    blanks before, between and after the labels. Between equal labels there is at least one blank.
     The loss is
 
     .. math:: \ell = -\log \sum_\pi \prod_t p_t(\pi_t),
 
-    over all alignments :math:`\pi`; the log-probabilities are taken as they are, whether or not
-    they sum to 1. Without labels it is the sum of those of the blanks. Where there is no alignment,
-    as the input is too short or what is needed has probability 0, it is inf.
+    over all alignments :math:`\pi`. The log-probabilities are taken as they are, whether or not
+    they sum to 1. Without labels it is the sum over the blanks. If there is no alignment, because
+    the input is too short or a needed class has probability 0, it is inf.
 
     The sum is computed in logarithms by the forward-backward algorithm, for all sequences at once,
-    one time after another. The likeliest place is taken out at each time, so that the numbers stay
-    small and as many digits are right after 500 times as after one. The derivative is minus the
-    share of the alignments, each counting its probability, that are in a class at a time: -1 in
-    total at each time. The shares of the terms in each sum of the forward pass lead back from the
-    end to the beginning, with no logarithm and no difference. Where there is no alignment the
+    one time after another. At each time the largest logarithm is subtracted and kept apart, so that
+    the numbers stay small and long sequences keep their digits. The derivative is minus the share
+    of the alignments that are in a class at a time, where each alignment counts its probability: in
+    total -1 at each time. The shares of the terms in each sum of the forward pass lead back from
+    the end to the beginning, without a logarithm or a difference. Without an alignment the
     derivative is 0. There is no second derivative.
 
-    On libraries other than NumPy, whose values are not looked at, a label or a length out of range
-    gives NaN. A class that is neither blank nor among the labels is not looked at.
+    Only NumPy checks the values of arrays. On other libraries a label or a length out of range
+    gives NaN. A class that is neither the blank nor among the labels has no effect.
 
     The mean is over the sequences, by their weights; PyTorch first divides each loss by the number
-    of its labels. With ``reduction="none"`` and ``"sum"`` its values are those given here; its axes
-    are time, batch and class. Its own derivative is that with respect to logits, through their
-    log-softmax; here it is with respect to the log-probabilities, and a log-softmax before the loss
-    makes the two equal. optax takes logits, and masks for padding; what cannot be aligned has a
+    of its labels. With ``reduction="none"`` and ``"sum"`` the values are equal. Its axes are time,
+    batch and class. Its own derivative is with respect to logits, through their log-softmax. Here
+    the derivative is with respect to the log-probabilities; with a log-softmax before the loss the
+    two are equal. optax takes logits, and masks for padding; a sequence without an alignment has a
     loss of :math:`10^5` or more there.
 
     References
@@ -189,7 +191,10 @@ def _loss(xp: Namespace, total: Array, zero_infinity: bool) -> Array:
 
 
 def _lanes(xp: Namespace, log_prob: Array, labels: Array, blank: int) -> tuple[Array, Array, Array]:
-    """Return the class of each label, and last the blank; which of them follow an equal one; and which is the last."""
+    """Return the class of each label, with the blank as the last.
+
+    And whether each is equal to the one before, and whether it is the last.
+    """
     number = labels.shape[-1]
     some = labels if number else xp.zeros_like(log_prob[..., 0, :1], dtype=labels.dtype)
     place = xp.arange(number + 1, device=device_of(labels))
@@ -217,10 +222,10 @@ def _forward(
 ) -> tuple[Array, Arrays, Arrays]:
     """Add up the probabilities of all alignments, going along time, in logarithms.
 
-    An alignment is at a label or at the blank before it; after the last label there is a blank
-    only. At each step what is in a place has come from that place or from the one before, and at
-    labels that differ also from the label before: of these sums the parts are given as well, at the
-    end and at each step.
+    An alignment is at a label or at the blank before it; after the last label there is only a
+    blank. A path comes to its place from that place or from the one before, and to a label that
+    differs from the label before also from there. The shares of these terms are returned as well,
+    at the end and at each step.
     """
     lanes, again, last = _lanes(xp, log_prob, labels, blank)
     nothing = xp.full_like(lanes, -inf, dtype=log_prob.dtype)
@@ -272,7 +277,7 @@ def _backward(
     end: Arrays,
     steps: Arrays,
 ) -> Array:
-    """Return minus the part of the alignments in each class at each time, going back in time along the parts of the sums."""
+    """Return minus the share of the alignments in each class at each time, going back in time."""
     lanes, again, last = _lanes(xp, log_prob, labels, blank)
     again, fresh = (xp.astype(x, total.dtype) for x in (again, ~again))
 
