@@ -1,6 +1,6 @@
 """Vectors by their direction and length, and the angle between two of them."""
 
-from math import nan
+from math import inf, nan
 from typing import Any, NamedTuple
 
 from ..typing import Array, Axis, Namespace, Options
@@ -14,8 +14,7 @@ class FeatureOptions(Options, total=False):
 
 def inverse(xp: Namespace, length: Array) -> Array:
     """Return 1 / length, and 0 for the length 0: the zero vector has no direction."""
-    zero = length == 0
-    return xp.where(zero, 0.0, 1 / xp.where(zero, 1.0, length))
+    return 1 / xp.where(length == 0, inf, length)
 
 
 class Direction(NamedTuple):
@@ -29,8 +28,9 @@ class Direction(NamedTuple):
 
 def direction(xp: Namespace, axis: Axis, x: Array) -> Direction:
     """Return the direction of vectors."""
-    per_length = inverse(xp, xp.norm(x, axis))
-    return Direction(x * per_length, per_length)
+    length = xp.norm(x, axis)
+    divisor = xp.where(length == 0, inf, length)  # by which the zero vector has no derivative
+    return Direction(x / divisor, 1 / divisor)
 
 
 class Angle(NamedTuple):
@@ -42,26 +42,26 @@ class Angle(NamedTuple):
     gap: Array
     """1 - cosine, which keeps its digits where the two point nearly the same way."""
 
-    def slopes(self) -> tuple[Array, ...]:
+    def slopes(self, xp: Namespace) -> tuple[Array, ...]:
         """Return the derivatives of the cosine with respect to both vectors."""
-        return tuple(this.per_length * self._tangent(this, other) for this, other in self._both())
+        return tuple(
+            this.per_length * self._tangent(xp, this, other) for this, other in self._both()
+        )
 
-    def bends(self) -> tuple[Array, ...]:
+    def bends(self, xp: Namespace) -> tuple[Array, ...]:
         """Return the diagonals of the second derivatives of the cosine."""
-        return tuple(self._bend(this, other) for this, other in self._both())
+        return tuple(self._bend(xp, this, other) for this, other in self._both())
 
     def _both(self) -> tuple[tuple[Direction, Direction], ...]:
         return (self.left, self.right), (self.right, self.left)
 
-    def _tangent(self, this: Direction, other: Direction) -> Array:
-        """Return the part of the other direction that is at right angles to this one.
+    def _tangent(self, xp: Namespace, this: Direction, other: Direction) -> Array:
+        """Return the part of the other direction at right angles to this one, of small terms."""
+        near = self.gap * this.unit - (this.unit - other.unit)
+        return xp.where(self.cosine > 0.5, near, other.unit - self.cosine * this.unit)
 
-        It is other - cosine * this, of terms that are small where the two are nearly the same.
-        """
-        return self.gap * this.unit - (this.unit - other.unit)
-
-    def _bend(self, this: Direction, other: Direction) -> Array:
-        turned = 2 * this.unit * self._tangent(this, other)
+    def _bend(self, xp: Namespace, this: Direction, other: Direction) -> Array:
+        turned = 2 * this.unit * self._tangent(xp, this, other)
         shortened = self.cosine * ((1 - this.unit) * (1 + this.unit))
         return -(turned + shortened) * this.per_length * this.per_length
 

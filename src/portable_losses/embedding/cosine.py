@@ -74,12 +74,12 @@ def cosine_distance_loss(
 @cosine_distance_loss.value_and_derivative
 def _(xp: Namespace, axis: Axis, pred: Real, target: Real, /) -> tuple[Array, Array]:
     found = angle(xp, axis, pred, target)
-    return xp.squeeze(found.gap, axis=axis), -found.slopes()[0]
+    return xp.squeeze(found.gap, axis=axis), -found.slopes(xp)[0]
 
 
 @cosine_distance_loss.second_derivative
 def _(xp: Namespace, axis: Axis, pred: Real, target: Real, /) -> Array:
-    return -angle(xp, axis, pred, target).bends()[0]
+    return -angle(xp, axis, pred, target).bends(xp)[0]
 
 
 @loss("(feature),(feature),()->()", predicted=2)
@@ -166,7 +166,7 @@ def _(
     xp: Namespace, axis: Axis, left: Real, right: Real, target: Sign, /, *, margin: float
 ) -> tuple[Array, tuple[Array, ...]]:
     found = angle(xp, axis, left, right)
-    slopes = tuple(_signed(xp, axis, found, target, margin, x) for x in found.slopes())
+    slopes = tuple(_signed(xp, axis, found, target, margin, x) for x in found.slopes(xp))
     return _value(xp, axis, found, target, margin), slopes
 
 
@@ -175,4 +175,4 @@ def _(
     xp: Namespace, axis: Axis, left: Real, right: Real, target: Sign, /, *, margin: float
 ) -> tuple[Array, ...]:
     found = angle(xp, axis, left, right)
-    return tuple(_signed(xp, axis, found, target, margin, x) for x in found.bends())
+    return tuple(_signed(xp, axis, found, target, margin, x) for x in found.bends(xp))

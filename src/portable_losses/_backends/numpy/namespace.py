@@ -148,7 +148,8 @@ def by_side(pred: Array, target: Array, above: Array, at: Array, below: Array) -
     if ((target == 0) | (target == 1)).all():
         return above * (1 - target) + below * target
     is_at = (pred == target) & (target > 0) & (target < 1)
-    return where(is_at, at, where((pred < target) | (target == 1), below, above))
+    is_below = (pred < target) | (target == 1)
+    return kernels.where(is_at, at, kernels.where(is_below, below, above))
 
 
 def pick(values: Array, labels: Array, axis: Axis) -> Array:
