@@ -55,6 +55,10 @@ class Backend:
         """Return whether a value is True or False."""
         return isinstance(value, bool)
 
+    def is_all(self, mask: Array) -> bool:
+        """Return whether a mask is known to be True everywhere. It is not looked at by default."""
+        return False
+
     # How a loss is evaluated.
 
     def keeps_plans(self) -> bool:
@@ -87,7 +91,7 @@ class Backend:
         self, call: Any, fault: str, arrays: Sequence[Array], unseen: Mapping[int, Array]
     ) -> NoReturn:
         """Raise the error of the argument that `fault` has named."""
-        raise ValueError(f"{call.formulas.name}: {fault} holds a value outside its domain")
+        raise ValueError(f"{call.plan.formulas.name}: {fault} holds a value outside its domain")
 
     def compute(
         self,

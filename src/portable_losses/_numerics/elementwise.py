@@ -68,6 +68,17 @@ def weighted(xp: Namespace, weight: Array, value: Array) -> Array:
 
 
 @building_block
+def mean_of(xp: Namespace, total: Array, count: Array) -> Array:
+    """Return total / count, NaN where the count is 0.
+
+    The gradient of 0 / 0 is NaN, and NaN * 0 would reach the elements that are left out.
+    """
+    nothing = count == 0
+    mean = total / xp.where(nothing, xp.ones_like(count), count)
+    return xp.where(nothing, xp.full_like(mean, nan), mean)
+
+
+@building_block
 def nan_where(xp: Namespace, stray: Array) -> Array:
     """Return NaN where a number is greater than 0, and 0 where it is 0."""
     return xp.where(stray == 0, stray, xp.full_like(stray, nan))

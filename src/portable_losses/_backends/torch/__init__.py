@@ -130,7 +130,7 @@ class Torch(Backend):
         sequences: Mapping[str, Array],
     ) -> list[Any]:
         """Have autograd of the losses find the registered derivative."""
-        if orders != (0,) or not call.formulas.knows(1) or call.pulls:
+        if orders != (0,) or not call.plan.formulas.knows(1) or call.plan.pulls:
             return super().compute(call, orders, head, arrays, sequences)
         return [registered.losses(call, head, arrays, sequences)]
 

@@ -100,7 +100,7 @@ class _Transformed(_Compiled):
         predicted = call.plan.signature.predicted
         moved = {i: x for i, x in enumerate(tangents[3:]) if x is not None}
         slope: Any = 0.0
-        loops = len(call.loop)
+        loops = len(call.layout.loop)
         if any(i in predicted for i in moved):
             for i, derivative in zip(
                 predicted, _derivatives(call, head, names, given), strict=True
