@@ -47,7 +47,8 @@ def softmax_of(xp: Namespace, exponent: Array, some: Array, width: float) -> Sof
 
     Exponents are not below -width.
     """
-    return xp.softmax_parts(xp.where(some == 1, exponent, OUT - width), -1)
+    parts: SoftmaxParts = xp.softmax_parts(xp.where(some == 1, exponent, OUT - width), -1)
+    return parts
 
 
 def count(xp: Namespace, x: Array) -> Array:

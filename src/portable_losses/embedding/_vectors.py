@@ -79,8 +79,8 @@ def gap_between(xp: Namespace, axis: Axis, left: Direction, right: Direction) ->
     The square of a direction that a zero vector lacks is put back.
     """
     apart = left.unit - right.unit
-    lacking = xp.where(left.per_length == 0, 0.5, 0.0) + xp.where(right.per_length == 0, 0.5, 0.0)
-    return 0.5 * xp.row_dot(apart, apart, axis) + xp.astype(lacking, apart.dtype)
+    absent = (xp.astype(x.per_length == 0, apart.dtype) for x in (left, right))
+    return 0.5 * (xp.row_dot(apart, apart, axis) + sum(absent))
 
 
 def along(axis: Axis, x: Array) -> Array:
