@@ -250,7 +250,7 @@ def test_long_sequences_of_optax(backend: Any, dtype: str) -> None:
         return found, pull(jax.numpy.ones_like(found))[0]
 
     found, slope = theirs(given[0])
-    np.testing.assert_allclose(value, found, rtol={"float32": 1e-6, "float64": 1e-12}[dtype])
+    np.testing.assert_allclose(value, found, rtol={"float32": 3e-6, "float64": 1e-12}[dtype])
     np.testing.assert_allclose(
         gradient, slope, rtol=0, atol={"float32": 1e-4, "float64": 1e-11}[dtype]
     )
