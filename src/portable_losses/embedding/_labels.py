@@ -1,4 +1,4 @@
-"""The pairs of one set of vectors, by the labels that say which of them belong together."""
+"""The pairs of one set of vectors, with labels that tell which of them belong together."""
 
 from typing import NamedTuple
 
@@ -25,11 +25,15 @@ class Pairs(NamedTuple):
     """1 for a vector and itself, otherwise 0."""
 
     def slope(self, xp: Namespace, weight: Array) -> Array:
-        """Return the derivative by that with respect to the cosines: each vector is on both sides."""
+        """Return the derivative of sum(weight * cosine): each vector is on both sides."""
         return self.rows.slope(xp, weight + xp.matrix_transpose(weight))
 
     def bend(self, xp: Namespace, weight: Array, curvature: Array, alone: Array) -> Array:
-        """Return the second derivative by the curvature of a vector's own row, and by the second derivatives of other rows."""
+        """Return the diagonal of the second derivative.
+
+        `curvature` is that of a vector's own row, and `alone` are the second derivatives of the
+        other rows.
+        """
         curvature = curvature + self.rows.spread(xp, xp.matrix_transpose(alone))
         return self.rows.bend(xp, weight + xp.matrix_transpose(weight), curvature)
 
@@ -52,6 +56,6 @@ def softmax_of(xp: Namespace, exponent: Array, some: Array, width: float) -> Sof
 
 
 def count(xp: Namespace, x: Array) -> Array:
-    """Return the number of what is counted, 1 if there is nothing."""
+    """Return the sum of a matrix, but 1 in place of 0."""
     number = xp.sum(x, axis=(-2, -1), keepdims=True)
     return xp.where(number == 0, 1.0, number)

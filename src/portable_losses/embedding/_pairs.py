@@ -18,7 +18,7 @@ class SetOptions(Options, total=False):
 
 
 class Rows(NamedTuple):
-    """The directions of two sets of vectors, and the cosine of each of the first with each of the second."""
+    """The directions of two sets of vectors, and the cosines of all pairs of the two."""
 
     left: Direction
     right: Direction
@@ -35,7 +35,10 @@ class Rows(NamedTuple):
         return self.left.per_length * (pull - unit * xp.row_dot(unit, pull, -1))
 
     def bend(self, xp: Namespace, weight: Array, curvature: Array) -> Array:
-        """Return the diagonal of the second derivative, of the slopes of a function and its curvature along the entries."""
+        """Return the diagonal of the second derivative of a function of the cosines.
+
+        `weight` are its derivatives, and `curvature` is its own along each entry of a vector.
+        """
         unit = self.left.unit
         pull = xp.matmul(weight, self.right.unit)
         along = xp.row_dot(unit, pull, -1)
@@ -43,13 +46,13 @@ class Rows(NamedTuple):
         return (curvature - turned) * self.left.per_length * self.left.per_length
 
     def shift(self, xp: Namespace, weight: Array) -> Array:
-        """Return the weighted sum of the rates at which cosines change with an entry of a vector, times its length."""
+        """Return the weighted sum of the rates of the cosines along each entry, times length."""
         return xp.matmul(weight, self.right.unit) - self.left.unit * xp.row_sum(
             weight * self.cosine, -1
         )
 
     def spread(self, xp: Namespace, weight: Array) -> Array:
-        """Return that of the squares of the rates."""
+        """Return the weighted sum of the squares of the rates."""
         unit, cosine = self.left.unit, self.cosine
         squares = xp.matmul(weight, self.right.unit * self.right.unit)
         mixed = xp.matmul(weight * cosine, self.right.unit)
@@ -69,5 +72,5 @@ def rows_of_one(xp: Namespace, embedding: Array) -> Rows:
 
 
 def diagonal(xp: Namespace, matrix: Array) -> Array:
-    """Return of which pairs the two have one number."""
+    """Return which pairs are on the diagonal."""
     return xp.places(matrix, -1) == xp.places(matrix, -2)

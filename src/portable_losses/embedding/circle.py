@@ -1,4 +1,4 @@
-"""Circle loss: pairs of a labelled set, each of which counts by how far it is from where it should be."""
+"""The circle loss, which pulls at each pair as hard as it is far from its optimum."""
 
 from typing import Annotated, NamedTuple, Unpack
 
@@ -27,7 +27,7 @@ def circle_loss(
     gamma: Positive = 80.0,
     **options: Unpack[SetOptions],
 ) -> Array:
-    r"""Circle loss: pulls at each pair of a labelled set as hard as the pair is far from where it should be.
+    r"""Circle loss: pulls at each pair of a labelled set as hard as it is far from its optimum.
 
     Parameters
     ----------
@@ -37,11 +37,10 @@ def circle_loss(
         Integers of the shape of `embedding` without the feature axis: vectors with one label belong
         together. Any integers do.
     margin : float, default 0.4
-        What is left to be desired, in [-1, 1]: the boundary between the pairs is a circle with this
-        radius times the root of 2.
+        The allowed distance from the optimum, in [-1, 1]: the boundary between the pairs is a
+        circle with this radius times the root of 2.
     gamma : float, default 80
-        What exponents are multiplied by: positive. The higher it is, the more the hardest pairs
-        count.
+        The factor of the exponents: positive. The higher it is, the more the hardest pairs count.
 
     Returns
     -------
@@ -50,10 +49,12 @@ def circle_loss(
 
     See Also
     --------
-    ntxent_loss : A positive is compared with negatives, whatever the cosines are.
-    supcon_loss : A positive is compared with all other vectors.
+    ntxent_loss : Compares a positive with negatives alone.
+    supcon_loss : Compares a positive with all other vectors.
 
-    Notes ----- With the cosine :math:`c_{ij}` of vectors i and j, the margin m, and the others with
+    Notes
+    -----
+    With the cosine :math:`c_{ij}` of vectors i and j, the margin m, and the others with
     and without the label of vector i, :math:`P_i` and :math:`N_i`, the loss of a set is the mean,
     over the vectors that have both, of
 
@@ -66,11 +67,11 @@ def circle_loss(
     The largest temporaries hold n x n numbers.
 
     Gradients are the derivative of this value: that of h is :math:`2 x`, and 0 up to :math:`-m`. In
-    the paper, and in pytorch-metric-learning and Keras, the weight :math:`\max(0, x + m)` is a
-    constant to the gradient, which so belongs to no function of the embedding: there :math:`x + m`
-    stands for :math:`2 x`, and a negative with a cosine between :math:`-m` and 0 is pushed further
-    away, where here it is drawn to a right angle. Where nothing more is to be gained, at a cosine
-    of 0 of the negatives and 1 of the positives, the derivative vanishes.
+    the paper, and in pytorch-metric-learning and Keras, the weight :math:`\max(0, x + m)` counts as
+    a constant, so that the gradient is not that of a function: it has :math:`x + m` in place of
+    :math:`2 x`. There a negative with a cosine between :math:`-m` and 0 is pushed further away;
+    here it is drawn to a right angle. At the optimum, a cosine of 0 for negatives and 1 for
+    positives, the derivative is 0.
 
     The value is that of pytorch-metric-learning, which leaves vectors out of the mean whose loss
     has rounded to 0. The defaults are those of the two packages, and the paper's for the retrieval
@@ -116,7 +117,7 @@ class Exponent(NamedTuple):
 
 
 class Circles(NamedTuple):
-    """What value and derivatives share."""
+    """The parts of the loss."""
 
     pairs: Pairs
     positive: Exponent
@@ -135,7 +136,7 @@ class Circles(NamedTuple):
 def _exponent(
     xp: Namespace, cosine: Array, some: Array, margin: float, gamma: float, sign: float
 ) -> Exponent:
-    """Return gamma * h(x), where x is the cosine or, with the sign -1, what it lacks to 1."""
+    """Return gamma * h(x), where x is the cosine or, with the sign -1, 1 - cosine."""
     x = cosine if sign > 0 else 1 - cosine
     flat = x <= -margin
     height = xp.where(flat, 0.0, gamma * (x + margin) * (x - margin))

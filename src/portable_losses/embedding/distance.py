@@ -24,7 +24,7 @@ def contrastive_loss(
     margin: Positive = 1.0,
     **options: Unpack[FeatureOptions],
 ) -> Array:
-    r"""Half the squared distance of pairs that belong together, and of what the others lack of a margin.
+    r"""Half the squared distance of positive pairs, and squared shortfall of negative ones.
 
     Parameters
     ----------
@@ -45,9 +45,9 @@ def contrastive_loss(
 
     See Also
     --------
-    cosine_embedding_loss : The same by angles.
-    hinge_embedding_loss : Of distances that are given, and not squared.
-    triplet_margin_loss : Compares two distances, and needs no distance to be large in itself.
+    cosine_embedding_loss : From angles instead of distances.
+    hinge_embedding_loss : From given distances, and not squared.
+    triplet_margin_loss : Compares two distances, neither of which must be large itself.
 
     Notes
     -----
@@ -55,13 +55,16 @@ def contrastive_loss(
 
     .. math::
 
-        \ell = \begin{cases} \frac{1}{2} D^2 & y = +1 \\ \frac{1}{2} \max(0, m - D)^2 & y = -1. \end{cases}
+        \ell = \begin{cases} \frac{1}{2} D^2 & y = +1 \\
+               \frac{1}{2} \max(0, m - D)^2 & y = -1. \end{cases}
 
     The derivative with respect to `left` is :math:`r = a - b` for +1 and :math:`-(m - D)\, r / D`
-    for -1, that with respect to `right` its negative. The second derivative, with respect to
-    either, is 1 for +1 and :math:`1 - (m / D) (1 - r_k^2 / D^2)` for -1 inside the margin. Where
-    two vectors that do not belong together coincide, no direction is better than another: both
-    derivatives are 0 there. A vector with an infinite entry has no gradient: NaN.
+    for -1; that with respect to `right` is its negative. The second derivative, with respect to
+    either, is 1 for +1 and :math:`1 - (m / D) (1 - r_k^2 / D^2)` for -1 inside the margin, where
+    :math:`1 - r_k^2 / D^2` is computed as the share of the other entries. If the two vectors of a
+    negative pair coincide, no direction is better than another: both derivatives are 0 there. The
+    squares of the differences must neither overflow nor underflow. A vector with an infinite entry
+    has no gradient: NaN.
 
     The paper counts the other way: there 1 says that a pair does not belong together. Some packages
     leave out the factor one half, and pytorch-metric-learning the squares.
@@ -125,7 +128,7 @@ def triplet_margin_loss(
     swap: bool = False,
     **options: Unpack[FeatureOptions],
 ) -> Array:
-    r"""Hinge loss of the distance of a positive from an anchor, which should be a margin below that of a negative.
+    r"""Hinge loss of a positive's distance from an anchor, a margin below that of a negative.
 
     Parameters
     ----------
@@ -136,7 +139,7 @@ def triplet_margin_loss(
     negative : array
         Vectors of the shape of `anchor` that should be far from it.
     margin : float, default 1
-        How much farther: not negative.
+        By how much the negative should be farther: not negative.
     p : float, default 2
         The norm of the distances, from 1: 2 is Euclid's, 1 that of Manhattan.
     swap : bool, default False
@@ -150,8 +153,8 @@ def triplet_margin_loss(
 
     See Also
     --------
-    contrastive_loss : Of pairs.
-    margin_ranking_loss : The same of scores that are given.
+    contrastive_loss : For pairs.
+    margin_ranking_loss : For given scores.
 
     Notes
     -----
@@ -160,14 +163,16 @@ def triplet_margin_loss(
     .. math:: \ell = \max(0, D(a, p) - D(a, n) + m),
 
     with :math:`\min(D(a, n), D(p, n))` in place of :math:`D(a, n)` if `swap`. Distances are exact:
-    nothing is added to them or to the differences, which are divided by a power of 2 so that powers
-    neither overflow nor underflow.
+    nothing is added to them or to the differences. For `p` other than 2 differences are divided by
+    the largest one, so that their powers do not overflow; for 2 their squares must neither overflow
+    nor underflow.
 
     The derivative of a distance with respect to its first vector is :math:`u_k = \mathrm{sign}(r_k)
-    (|r_k| / D)^{p - 1}`, and the second :math:`(p - 1) (|r_k| / D)^{p - 2} (1 - (|r_k| / D)^p) /
-    D`, inf for `p` below 2 where :math:`r_k` is 0. Where two vectors coincide both are 0. Where the
-    loss is 0, at the margin too, so are its derivatives. Of two equal distances the anchor's
-    counts. A vector with an infinite entry has no gradient: NaN.
+    (|r_k| / D)^{p - 1}`. The second is :math:`(p - 1) (|r_k| / D)^{p - 2} (1 - (|r_k| / D)^p) / D`,
+    and inf for `p` below 2 where :math:`r_k` is 0; the difference in it is computed as the share of
+    the other entries. If two vectors coincide, both are 0. Where the loss is 0, at the margin too,
+    its derivatives are 0. Of two equal distances the anchor's counts. A vector with an infinite
+    entry has no gradient: NaN.
 
     torch adds its `eps` to each difference, optax and MLX theirs under the root, so that the
     distance of equal vectors is not 0; optax takes no absolute values where `p` is not 2. torch

@@ -31,7 +31,7 @@ def info_nce_loss(
         Vectors of the shape of `query`. Each is the positive of the query at the same place, and a
         negative of all others.
     temperature : float, default 0.1
-        What cosines are divided by: positive. The lower it is, the more the hardest negatives
+        The divisor of the cosines: positive. The lower it is, the more the hardest negatives
         count.
 
     Returns
@@ -41,11 +41,13 @@ def info_nce_loss(
 
     See Also
     --------
-    ntxent_loss : Of one set, with labels that say what belongs together.
+    ntxent_loss : For one set, with labels that tell which vectors belong together.
     supcon_loss : With several positives.
-    cross_entropy : The same of logits that are given.
+    cross_entropy : For given logits.
 
-    Notes ----- With the cosine :math:`c_{ij}` of query i and key j, and the temperature
+    Notes
+    -----
+    With the cosine :math:`c_{ij}` of query i and key j, and the temperature
     :math:`\tau`, the loss of a set is
 
     .. math:: \ell = \frac{1}{n} \sum_i \log \Bigl( \sum_j e^{c_{ij} / \tau} \Bigr) - c_{ii} / \tau,
@@ -54,15 +56,14 @@ def info_nce_loss(
     their digits. A set of one is a loss of 0. The zero vector has a cosine of 0 with every other,
     and its gradient is 0. A vector with an infinite entry makes the loss NaN.
 
-    With the softmax :math:`p_{ij}` of a query's cosines, what pulls at direction i of the queries
-    is :math:`g_i = \sum_j (p_{ij} - [i = j]) \hat k_j / (n \tau)`, and the derivative :math:`(g_i -
-    \hat q_i (\hat q_i \cdot g_i)) /
-    |q_i|`; that of the keys is the same with the two exchanged. The second derivative adds the variance of the rates at which
-    the cosines change. The largest temporary holds the n x n cosines.
+    With the softmax :math:`p_{ij}` of a query's cosines, let :math:`g_i = \sum_j (p_{ij} - [i = j])
+    \hat k_j / (n \tau)`. Then the derivative with respect to query i is :math:`(g_i - \hat q_i
+    (\hat q_i \cdot g_i)) / |q_i|`; that of the keys is the same with the two exchanged. The second
+    derivative adds the variance of the rates of the cosines. The largest temporary holds the n x n
+    cosines.
 
-    Keys are not looked at from the other side: the symmetric loss is the mean of this and of that
-    with the two exchanged. Some packages take the scalar product of what is given instead of the
-    cosine.
+    Only queries choose among keys: the symmetric loss is the mean of this loss and of that with the
+    two exchanged. Some packages take the scalar product instead of the cosine.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Contrastive losses of one set of vectors, with labels that say which of them belong together."""
+"""Contrastive losses of one set of vectors, with labels that tell which belong together."""
 
 from typing import NamedTuple, Unpack
 
@@ -22,7 +22,7 @@ def ntxent_loss(
     temperature: Positive = 0.07,
     **options: Unpack[SetOptions],
 ) -> Array:
-    r"""Normalised temperature-scaled cross-entropy: each positive pair against the negatives of its first vector.
+    r"""Normalised temperature-scaled cross-entropy: each positive pair against the negatives.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def ntxent_loss(
         Integers of the shape of `embedding` without the feature axis: vectors with one label belong
         together. Any integers do.
     temperature : float, default 0.07
-        What cosines are divided by: positive. The lower it is, the more the hardest negatives
+        The divisor of the cosines: positive. The lower it is, the more the hardest negatives
         count.
 
     Returns
@@ -42,10 +42,12 @@ def ntxent_loss(
 
     See Also
     --------
-    supcon_loss : Other positives are in the denominator as well.
-    info_nce_loss : Of two sets that come in pairs.
+    supcon_loss : Has the other positives in the denominator as well.
+    info_nce_loss : For two sets that come in pairs.
 
-    Notes ----- With the cosine :math:`c_{ij}` of vectors i and j, the temperature :math:`\tau` and
+    Notes
+    -----
+    With the cosine :math:`c_{ij}` of vectors i and j, the temperature :math:`\tau` and
     the positive pairs :math:`P`, those of two different vectors with one label, the loss of a set
     is
 
@@ -83,16 +85,16 @@ def ntxent_loss(
 
 
 class Negatives(NamedTuple):
-    """What value and derivatives of `ntxent_loss` share."""
+    """The parts of `ntxent_loss`."""
 
     pairs: Pairs
     softmax: SoftmaxParts
     """Of the negatives."""
     ahead: Array
-    """How far the negatives together are above each positive."""
+    """The logarithm of the sum over the negatives, minus the exponent of each positive."""
 
     def shares(self, xp: Namespace) -> tuple[Array, Array]:
-        """Return the share of the negatives in the denominator of each positive pair, and that of the positive."""
+        """Return for each positive pair the share of the negatives, and that of the positive."""
         lost, kept = xp.sigmoids(self.ahead)
         return self.pairs.same * lost, self.pairs.same * kept
 
@@ -153,7 +155,7 @@ def supcon_loss(
     temperature: Positive = 0.1,
     **options: Unpack[SetOptions],
 ) -> Array:
-    r"""Supervised contrastive loss: the mean cross-entropy of a vector's positives among all other vectors.
+    r"""Supervised contrastive loss: mean cross-entropy of a vector's positives among all others.
 
     Parameters
     ----------
@@ -163,7 +165,7 @@ def supcon_loss(
         Integers of the shape of `embedding` without the feature axis: vectors with one label belong
         together. Any integers do.
     temperature : float, default 0.1
-        What cosines are divided by: positive. The lower it is, the more the hardest negatives
+        The divisor of the cosines: positive. The lower it is, the more the hardest negatives
         count.
 
     Returns
@@ -173,16 +175,19 @@ def supcon_loss(
 
     See Also
     --------
-    ntxent_loss : A positive is compared with negatives alone.
-    info_nce_loss : Of two sets that come in pairs.
+    ntxent_loss : Compares a positive with negatives alone.
+    info_nce_loss : For two sets that come in pairs.
 
-    Notes ----- With the cosine :math:`c_{ij}` of vectors i and j, the temperature :math:`\tau` and
+    Notes
+    -----
+    With the cosine :math:`c_{ij}` of vectors i and j, the temperature :math:`\tau` and
     the positives :math:`P_i` of vector i, the others with its label, the loss of a set is the mean
     over the vectors that have positives of
 
     .. math::
 
-        \ell_i = \log \Bigl( \sum_{j \ne i} e^{c_{ij} / \tau} \Bigr) - \frac{1}{|P_i|} \sum_{p \in P_i} c_{ip} / \tau,
+        \ell_i = \log \Bigl( \sum_{j \ne i} e^{c_{ij} / \tau} \Bigr)
+                 - \frac{1}{|P_i|} \sum_{p \in P_i} c_{ip} / \tau,
 
     in which the largest exponential is kept out of the sum of the others. A set without a positive
     pair is a loss of 0 with a gradient of 0. The zero vector has a cosine of 0 with every other,
@@ -213,7 +218,7 @@ def supcon_loss(
 
 
 class Others(NamedTuple):
-    """What value and derivatives of `supcon_loss` share."""
+    """The parts of `supcon_loss`."""
 
     pairs: Pairs
     softmax: SoftmaxParts

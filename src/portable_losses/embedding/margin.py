@@ -1,4 +1,4 @@
-"""Losses of distances and scores that are given, with a margin."""
+"""Losses of given distances and scores, with a margin."""
 
 from typing import Unpack
 
@@ -19,7 +19,7 @@ def hinge_embedding_loss(
     margin: Positive = 1.0,
     **options: Unpack[Options],
 ) -> Array:
-    r"""Distance of pairs that belong together, and what the others lack of a margin.
+    r"""Distance of positive pairs, and the shortfall of negative ones from a margin.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ def hinge_embedding_loss(
 
     See Also
     --------
-    contrastive_loss : Of vectors, and squared.
-    hinge_loss : The hinge loss of a classifier, which this is not.
+    contrastive_loss : From vectors, and squared.
+    hinge_loss : The hinge loss of a classifier.
 
     Notes
     -----
@@ -49,8 +49,8 @@ def hinge_embedding_loss(
     The derivative is 1, or -1 below the margin; at the margin, where any number from -1 to 0 is a
     subgradient, it is 0. The second derivative is 0. A distance that is inf costs inf or nothing.
 
-    torch has the same loss; a target other than -1 and +1 adds both terms there, and is NaN here
-    where it is not refused.
+    torch has the same loss; a target other than -1 and +1 adds both terms there, and gives NaN here
+    where values are not checked.
 
     References
     ----------
@@ -90,7 +90,7 @@ def margin_ranking_loss(
     margin: NonNegative = 0.0,
     **options: Unpack[Options],
 ) -> Array:
-    r"""Hinge loss of the difference of two scores, of which the right one should be a margin above the other.
+    r"""Hinge loss of the difference of two scores, one of which should be higher by a margin.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def margin_ranking_loss(
     target : array or number
         Of the shape of `left`: +1 where `left` should be the higher one, -1 where `right` should.
     margin : float, default 0
-        How much higher: not negative.
+        By how much the score should be higher: not negative.
 
     Returns
     -------
@@ -110,7 +110,7 @@ def margin_ranking_loss(
 
     See Also
     --------
-    hinge_embedding_loss : Of the distance of a pair.
+    hinge_embedding_loss : For the distance of a pair.
     triplet_margin_loss : Compares two distances from one vector.
 
     Notes
@@ -119,13 +119,12 @@ def margin_ranking_loss(
 
     .. math:: \ell = \max(0, m - y (a - b)).
 
-    What rounding takes from the difference of the scores is put back. The derivatives are
-    :math:`-y` with respect to `left` and :math:`y` with respect to `right` where the loss is
-    positive, and 0 where it is 0, at the margin too. The second derivatives are 0. Two scores that
-    are infinite with one sign have no difference: NaN.
+    The derivatives are :math:`-y` with respect to `left` and :math:`y` with respect to `right`
+    where the loss is positive, and 0 where it is 0, at the margin too. The second derivatives are
+    0. Two infinite scores of one sign have no difference: NaN.
 
-    torch has the same loss; its gradient at the margin is that of a positive loss, so that with a
-    margin of 0 ties have one.
+    torch has the same loss, but its gradient at the margin is that of a positive loss: with a
+    margin of 0 ties have a gradient.
 
     References
     ----------
@@ -136,7 +135,8 @@ def margin_ranking_loss(
     Examples
     --------
     >>> import portable_losses as pl
-    >>> pl.margin_ranking_loss([2.0, 2.0, 1.0], [1.0, 1.0, 1.0], [1.0, -1.0, 1.0], margin=0.5, reduction="none")
+    >>> left, right, target = [2.0, 2.0, 1.0], [1.0, 1.0, 1.0], [1.0, -1.0, 1.0]
+    >>> pl.margin_ranking_loss(left, right, target, margin=0.5, reduction="none")
     array([0. , 1.5, 0.5])
     >>> pl.margin_ranking_loss.grad([1.0], [2.0], [1.0])
     (array([-1.]), array([1.]))

@@ -1,4 +1,4 @@
-"""Losses of two views of a set that keep features from saying the same: no negatives are needed."""
+"""Losses of two views of a set that make features differ, without negatives."""
 
 from typing import NamedTuple, Unpack
 
@@ -11,7 +11,7 @@ __all__ = ["barlow_twins_loss", "vicreg_loss"]
 
 
 def _centred(xp: Namespace, x: Array) -> Array:
-    """Subtract the mean of each feature; of one that is constant there is nothing left, not even what rounding would leave."""
+    """Subtract the mean of each feature; a constant feature becomes exactly 0."""
     from_first = x - x[..., :1, :]
     return from_first - _mean(xp, from_first)
 
@@ -39,11 +39,10 @@ def barlow_twins_loss(
         One view of a set: n vectors along `sample_axis`, with d features along `feature_axis`: real
         numbers.
     right : array
-        The other view, in the shape of `left`: its vectors are of the same things, in the same
-        order.
+        The other view, in the shape of `left`, with the same samples in the same order.
     redundancy : float, default 0.005
-        What correlations of different features count, not negative; that of a feature with itself
-        counts 1.
+        The weight of the correlations of different features: not negative. That of a feature with
+        itself has weight 1.
 
     Returns
     -------
@@ -53,24 +52,27 @@ def barlow_twins_loss(
     See Also
     --------
     vicreg_loss : Keeps the variances from vanishing, and decorrelates each view by itself.
-    info_nce_loss : Tells samples apart, where this does so with features.
+    info_nce_loss : Tells samples apart instead of features.
 
-    Notes ----- With Pearson's correlation :math:`c_{ij}` of feature i of one view with feature j of
+    Notes
+    -----
+    With Pearson's correlation :math:`c_{ij}` of feature i of one view with feature j of
     the other, over the samples, the loss of a set is
 
     .. math:: \ell = \sum_i (1 - c_{ii})^2 + \lambda \sum_i \sum_{j \ne i} c_{ij}^2,
 
-    where :math:`1 - c_{ii}` is half the square of the difference of two directions, in which
-    nothing cancels. A feature that is constant has a correlation of 0 with every other, and a
-    gradient of 0; so has all of a set of one vector.
+    where :math:`1 - c_{ii}` is computed as half the square of the difference of two directions, in
+    which no terms cancel. A constant feature has a correlation of 0 with every other, and a
+    gradient of 0; so have all features of a set of one vector.
 
-    The direction of a feature, the unit vector of its n centred values, is pulled at by those of
-    the other view, and the derivative is what of that is at right angles to it, divided by the
-    length of the centred values. The largest temporaries beside the views hold d x d numbers.
+    The direction of a feature is the unit vector of its n centred values. The derivative with
+    respect to the directions is a weighted sum of those of the other view; its part at right angles
+    to the direction, divided by the length of the centred values, is the derivative with respect to
+    the feature. The largest temporaries beside the views hold d x d numbers.
 
     The authors' program normalises by a layer of batch normalisation, which adds 1e-5 to the
     variances. In MONAI correlations are (n - 1) / n times these, because deviations have the
-    divisor n - 1 there and the product of the views n, so that equal views have a loss.
+    divisor n - 1 there and the product of the views n: equal views have a loss.
 
     References
     ----------
@@ -175,7 +177,7 @@ def vicreg_loss(
     eps: NonNegative = 1e-4,
     **options: Unpack[SetOptions],
 ) -> Array:
-    r"""Squared distance of two views, with a hinge on the deviation of each feature and a penalty on their covariances.
+    r"""Squared distance of two views, with a hinge on deviations and a penalty on covariances.
 
     Parameters
     ----------
@@ -183,16 +185,15 @@ def vicreg_loss(
         One view of a set: n vectors along `sample_axis`, with d features along `feature_axis`: real
         numbers.
     right : array
-        The other view, in the shape of `left`: its vectors are of the same things, in the same
-        order.
+        The other view, in the shape of `left`, with the same samples in the same order.
     invariance : float, default 25
-        What the squared distance counts: not negative.
+        The weight of the squared distance: not negative.
     variance : float, default 25
-        What deviations below 1 count: not negative.
+        The weight of deviations below 1: not negative.
     covariance : float, default 1
-        What covariances count: not negative.
+        The weight of covariances: not negative.
     eps : float, default 1e-4
-        What is added to each variance, so that its root has a derivative: not negative.
+        A number added to each variance, so that its root has a derivative: not negative.
 
     Returns
     -------
@@ -201,10 +202,12 @@ def vicreg_loss(
 
     See Also
     --------
-    barlow_twins_loss : Of correlations of one view with the other.
+    barlow_twins_loss : From the correlations of one view with the other.
     mse_loss : The first term.
 
-    Notes ----- The loss of a set is :math:`\lambda s + \mu (v + v') + \nu (c + c')`, with
+    Notes
+    -----
+    The loss of a set is :math:`\lambda s + \mu (v + v') + \nu (c + c')`, with
     `invariance` for :math:`\lambda`, `variance` for :math:`\mu` and `covariance` for :math:`\nu`.
     Of the views, :math:`z` and :math:`z'`, it takes
 
@@ -248,14 +251,14 @@ class View(NamedTuple):
     """Of the sums that variances are."""
 
     def cost(self, xp: Namespace, variance: float, covariance: float) -> Array:
-        """Return what the view adds to the loss, times the number of features."""
+        """Return the part of the loss that the view adds, times the number of features."""
         lacking = xp.where(self.deviation >= 1, 0.0, 1 - self.deviation)
         return variance * xp.sum(lacking, axis=(-2, -1)) + covariance * xp.sum(
             self.covariance**2, axis=(-2, -1)
         )
 
     def slope(self, xp: Namespace, variance: float, covariance: float) -> Array:
-        """Return the derivative of that."""
+        """Return the derivative of the cost."""
         apart = xp.matmul(self.centred, self.covariance) * (4 * covariance / self.divisor)
         return apart - self.centred * (self._pressure(xp) * (variance / self.divisor))
 

@@ -9,7 +9,7 @@ Sides = tuple[Array, Array, Array]
 
 
 class Fraction(NamedTuple):
-    """What is wrong, and what is right, which together are the whole.
+    """The wrong part of a region and the right part, which together are the whole.
 
     A prediction changes both: at one rate above the target, at another below.
     """
@@ -39,7 +39,7 @@ class Fraction(NamedTuple):
         return tuple(xp.over_square(x, whole) for x in (above, at, below))
 
     def bends(self, xp: Namespace) -> Sides:
-        """Return the second derivatives: -2 times the first, times the rate of the whole over it."""
+        """Return the second derivatives: -2 times the first, times the rate of log(whole)."""
         rising, falling = self.above, self.common - self.below
         rates = rising, 0.5 * (rising + falling), falling
         whole = self.wrong + self.right

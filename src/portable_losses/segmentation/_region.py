@@ -1,4 +1,4 @@
-"""What two regions have in common, and what each has beyond the other; the options of the losses of regions."""
+"""What two regions have in common, and what each has alone; the options of losses of regions."""
 
 from typing import Annotated, NamedTuple
 
@@ -12,7 +12,8 @@ Membership = Annotated[
         "probabilities in [0, 1]",
         safe=0.5,
         interval=Interval(ge=0.0, le=1.0),
-        hint="logits go through `special.sigmoid`, or `special.softmax`, first; a mask of 0 and 255 is divided by 255",
+        hint="apply `special.sigmoid` or `special.softmax` to logits first; divide a mask of 0 and "
+        "255 by 255",
     ),
 ]
 """How far each element belongs to a region."""
@@ -22,8 +23,8 @@ _MASK = Domain(
     safe=0.0,
     interval=Interval(ge=0.0, le=1.0),
     members=(0.0, 1.0),
-    hint="labels become this by a comparison of each with the numbers of all classes; signs by `(1 + target) / 2`; what is soft, "
-    "by `target > 0.5`",
+    hint="compare labels with the number of each class; convert signs by `(1 + target) / 2`, and "
+    "soft targets by `target > 0.5`",
 )
 _LABELS = Domain(
     "class labels, integers from 0 to the number of classes - 1",
@@ -33,7 +34,7 @@ _LABELS = Domain(
 
 Mask = Annotated[Array, _MASK]
 MaskOrLabels = Annotated[Array, _MASK, _LABELS]
-"""One domain for each signature of the loss, in their order: with the class axis, and without it."""
+"""One domain for each signature of the loss: with the class axis, and without it."""
 
 
 class RegionOptions(Options, total=False):
@@ -49,7 +50,7 @@ class ClassRegionOptions(RegionOptions, total=False):
 
 
 class Parts(NamedTuple):
-    """Sums over a region, none of them of terms of both signs; they keep its axis, with size 1."""
+    """Sums over a region, of terms of one sign; they keep its axis, with size 1."""
 
     common: Array
     """The sum of the smaller of prediction and target: the intersection."""

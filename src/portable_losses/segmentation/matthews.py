@@ -18,7 +18,7 @@ def matthews_loss(
     /,
     **options: Unpack[RegionOptions],
 ) -> Array:
-    r"""Loss of Matthews: 1 minus the correlation of two regions, in which what is right outside of them counts too.
+    r"""Matthews loss: 1 minus the correlation of two regions; true negatives count as well.
 
     Parameters
     ----------
@@ -26,36 +26,37 @@ def matthews_loss(
         Predicted probabilities that the elements along `region_axis` belong to the region: in [0,
         1].
     target : array
-        What was observed, of the shape of `pred`: 1 for the elements of the region, 0 for the
+        The observed region, of the shape of `pred`: 1 for the elements of the region, 0 for the
         others, or probabilities in [0, 1].
 
     Returns
     -------
     array
-        The reduced loss, in the dtype of `pred`, without a unit: from 0 to 2, and 1 for what is no
-        better than chance.
+        The reduced loss, in the dtype of `pred`, without a unit: from 0 to 2, and 1 for chance.
 
     See Also
     --------
-    dice_loss : Does not count what is right outside of the region.
+    dice_loss : Does not count true negatives.
 
-    Notes ----- With :math:`a = \sum_i \min(p_i, y_i)` for what is right in the region, :math:`b =
-    \sum_i \max(p_i - y_i, 0)` for what is predicted wrongly, :math:`c = \sum_i \max(y_i - p_i, 0)`
-    for what is missed and :math:`d = \sum_i (1 - \max(p_i, y_i))` for what is right outside, which
-    for targets of 0 and 1 are the sums of the products, the loss of a region is
+    Notes
+    -----
+    With :math:`a = \sum_i \min(p_i, y_i)` (right, in the region), :math:`b = \sum_i \max(p_i - y_i,
+    0)` (false positives), :math:`c = \sum_i \max(y_i - p_i, 0)` (false negatives) and :math:`d =
+    \sum_i (1 - \max(p_i, y_i))` (right, outside), which for targets of 0 and 1 are sums of
+    products, the loss of a region is
 
     .. math:: \ell = 1 - \frac{a d - b c}{Q}, \quad Q = \sqrt{(a + b) (a + c) (b + d) (c + d)}.
 
-    Where the correlation is positive the difference is :math:`n (b c (a + d) + a d (b + c)) / (Q (Q
-    + a d - b c))` with `n` for the number of elements, in which nothing cancels. If the prediction
-    or the target is empty, or full, :math:`Q` is 0: then the loss is 0 if both are the same, 1 if
-    they are not, and the derivatives are 0. With :math:`P = a + b` and :math:`N = c + d` for what
-    is predicted inside and outside, the derivative is
+    Where the correlation is positive, the computed form is :math:`n (b c (a + d) + a d (b + c)) /
+    (Q (Q + a d - b c))` with `n` for the number of elements: no terms cancel. If the prediction or
+    the target is empty, or full, :math:`Q` is 0. Then the loss is 0 if both are the same and 1 if
+    they are not, and the derivatives are 0. With :math:`P = a + b` and :math:`N = c + d`, the parts
+    predicted inside and outside, the derivative is
 
     .. math:: \frac{n}{2 Q} \left( \frac{a}{P} + \frac{c}{N} \right) \text{ above the target, }
               -\frac{n}{2 Q} \left( \frac{b}{P} + \frac{d}{N} \right) \text{ below it.}
 
-    What it is at the target is said in `dice_loss`. The second derivative is
+    `dice_loss` says what it is at the target. The second derivative is
 
     .. math::
 
@@ -88,14 +89,14 @@ def matthews_loss(
 
 
 class Table(NamedTuple):
-    """The sums of a region, in a table of what is right and what is wrong."""
+    """The sums of a region in a table: a, b, c, d of the formula."""
 
     inside: Array
-    """What is right in the region."""
+    """Right, in the region."""
     excess: Array
     lacking: Array
     outside: Array
-    """What is right outside."""
+    """Right, outside of it."""
 
     def value(self, xp: Namespace) -> Array:
         """Return 1 minus the correlation."""

@@ -1,4 +1,4 @@
-"""Losses of unaligned sequences: classes without times (CTC), and series of different pace (DTW)."""
+"""Losses of unaligned sequences: classes without times (CTC), series of different pace (DTW)."""
 
 from .soft_dtw import soft_dtw_loss
 from .temporal import ctc_loss

@@ -161,7 +161,7 @@ def _forward(
 
 
 def _backward(xp: Namespace, pred: Array, target: Array, value: Array, steps: Arrays) -> Array:
-    """Follow the alignments back from the end, and add up the derivatives of the costs they meet."""
+    """Follow the alignments back from the end, and add up the derivatives of their costs."""
 
     def step(carried: Arrays, entries: Arrays) -> Stepped:
         gone, skipped, slope = carried

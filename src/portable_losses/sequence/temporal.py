@@ -94,7 +94,7 @@ def ctc_loss(
         their gradient is 0.
     label_lengths : array, optional
         How many of the labels count: integers from 0 to the size of the label axis, one for each
-        sequence. All by default. Entries beyond the length do not count, even if they are no labels.
+        sequence. All by default. Entries beyond the length do not count, whatever they are.
     blank : int, default 0
         The class that stands for no label.
     zero_infinity : bool, default False
