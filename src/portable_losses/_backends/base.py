@@ -87,6 +87,10 @@ class Backend:
         """
         return ""
 
+    def labels_inside(self, call: Any, arrays: Sequence[Array]) -> bool:
+        """Return whether all labels and lengths are known to be inside their domains."""
+        return False
+
     def refuse(
         self, call: Any, fault: str, arrays: Sequence[Array], unseen: Mapping[int, Array]
     ) -> NoReturn:

@@ -140,7 +140,8 @@ def log1pmx(xp: Namespace, x: Array) -> Array:
     square = t * t
     series = -t * (small - 2 * square * _atanh_series(xp, square))
     large = xp.where(near, 1.0, x)
-    return xp.where(near, series, xp.log1p(large) - large)
+    logarithm = xp.log1p(xp.minimum(large, xp.finfo(x.dtype).max))  # inf - inf would be NaN
+    return xp.where(near, series, logarithm - large)
 
 
 def _atanh_series(xp: Namespace, square: Array) -> Array:
