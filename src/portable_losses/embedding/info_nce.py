@@ -99,9 +99,10 @@ class Parts(NamedTuple):
 
 def _parts(xp: Namespace, query: Array, key: Array, temperature: float) -> Parts:
     found = rows(xp, query, key)
-    return Parts(
-        found, xp.softmax_parts(found.cosine / temperature, -1), diagonal(xp, found.cosine)
-    )
+    # The difference of two cosines is exact where they are close; that of two quotients is not.
+    below = found.cosine - xp.max(found.cosine, axis=-1, keepdims=True)
+    softmax = xp.softmax_parts(below / temperature, -1)
+    return Parts(found, softmax, diagonal(xp, found.cosine))
 
 
 def _value(xp: Namespace, parts: Parts) -> Array:
