@@ -7,7 +7,7 @@ from .._loss import loss
 from .._numerics.loops import Arrays, Stepped
 from .._numerics.standard import device_of
 from ..typing import Array, Axis, Namespace, Options, Positive, Real
-from ._paths import finite, joined, shares
+from ._paths import finite, joined
 
 __all__ = ["soft_dtw_loss"]
 
@@ -141,16 +141,16 @@ def _forward(
         left, diagonal = paths
         column, met = entries
         above = xp.neighbours(left, -1, -1, -inf)
-        both, odds = joined(xp, diagonal, left, gamma)
-        every, odds_of_both = joined(xp, both, above, gamma)
-        gap = pred - xp.take(target, column, axis=-2)
-        here = xp.where(met, every - xp.sum(gap * gap, axis=-1), -inf)
+        both, gap = joined(xp, diagonal, left, gamma)
+        every, gap_of_both = joined(xp, both, above, gamma)
+        apart = pred - xp.take(target, column, axis=-2)
+        here = xp.where(met, every - xp.sum(apart * apart, axis=-1), -inf)
         # An alignment may skip a diagonal, but not the one before as well.
         level = finite(xp, xp.max(xp.maximum(here, above), axis=-1, keepdims=True))
         results = [level[..., 0]]
         if parts:
-            of_both, of_above = shares(xp, both, above, odds_of_both)
-            of_diagonal, of_left = shares(xp, diagonal, left, odds)
+            of_both, of_above = xp.sigmoids(gap_of_both)
+            of_diagonal, of_left = xp.sigmoids(gap)
             results += [of_both * of_diagonal, of_both * of_left, of_above]
         return (here - level, above - level), tuple(results)
 

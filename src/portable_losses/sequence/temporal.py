@@ -9,7 +9,7 @@ from .._loss import loss
 from .._numerics.loops import Arrays, Stepped
 from .._numerics.standard import device_of
 from ..typing import Array, Axis, DependentDomain, Domain, Index, Namespace, Options
-from ._paths import finite, joined, shares
+from ._paths import finite, joined
 
 __all__ = ["ctc_loss"]
 
@@ -238,9 +238,9 @@ def _forward(
         if len(entries) > 1:  # a sequence that has ended goes on with blanks
             log_probs = xp.where(entries[1][..., None], log_probs, blanks_only)
         before = xp.neighbours(at_label, -1, -1, -inf)
-        passing, odds = joined(xp, at_blank, before)
+        passing, gap = joined(xp, at_blank, before)
         entering = xp.where(again, at_blank, passing)
-        staying, odds_of_staying = joined(xp, at_label, entering)
+        staying, gap_of_staying = joined(xp, at_label, entering)
         at_blank_now, at_label_now = passing + log_probs[..., -1:], staying + log_probs
         # Numbers stay small, and precise, where the likeliest path is worth 1 at each time.
         likeliest = xp.max(xp.maximum(at_blank_now, at_label_now), axis=-1, keepdims=True)
@@ -248,8 +248,8 @@ def _forward(
         results = [level[..., 0]]
         if parts:
             results += [
-                *shares(xp, at_blank, before, odds),
-                *shares(xp, at_label, entering, odds_of_staying),
+                *xp.sigmoids(gap),
+                *xp.sigmoids(gap_of_staying),
             ]
         return (at_blank_now - level, at_label_now - level), tuple(results)
 
@@ -257,11 +257,11 @@ def _forward(
     times = (xp.moveaxis(log_prob, -2, 0), *_times(xp, log_prob, input_lengths))
     (at_blank, at_label), (levels, *steps) = xp.scan(step, (start, nothing), times)
     before = xp.neighbours(at_label, -1, -1, -inf)
-    ended, odds = joined(xp, at_blank, before)
+    ended, gap = joined(xp, at_blank, before)
     total = ended[..., -1] if label_lengths is None else xp.pick(ended, label_lengths, -1)
     return (
         total + xp.sum(levels, axis=0),
-        shares(xp, at_blank, before, odds) if parts else (),
+        xp.sigmoids(gap) if parts else (),
         tuple(steps),
     )
 
