@@ -51,8 +51,8 @@ def _checked(loss: str, parameter: Parameter, value: Any) -> Any:
             others = " or a sequence of numbers" if parameter.sequence else ""
             others += " or None" if parameter.optional else ""
             raise TypeError(
-                f"{loss}: {parameter.name} must be {word}{others}, not {_brief(value)}; "
-                "arrays are passed by position"
+                f"{loss}: {parameter.name} must be {word}{others}, got {_brief(value)}: "
+                "a single number, not an array"
             )
         if not all(holds(constraint, value) for constraint in parameter.constraints):
             allowed = range_of(parameter.constraints)

@@ -143,11 +143,6 @@ def make_plan(
     core = len(signature.ways[way][0])
     dtypes = _dtypes(signature, backend, arrays)
     domains = signature.domains_for(way, parameters)
-    for i, domain in enumerate(domains):
-        if slots[i].number:
-            check_number(signature, i, arrays[i], domain)
-        elif i not in signature.predicted:
-            check_kind(signature, i, backend, arrays[i], domain)
     if options.get("ignore_index") is not None and not domains[signature.target].labels:
         raise ValueError(
             f"{name}: ignore_index goes with labels, but the target holds probabilities; "
@@ -155,7 +150,8 @@ def make_plan(
         )
     loops = pred.ndim - len(slots[0].place)
     _check_extras(name, backend, extras)
-    if "class_weights" in extras and "class" not in signature.ways[way][0]:
+    classes = any("class" in cores for cores in signature.ways[way])
+    if "class_weights" in extras and not classes:
         raise ValueError(
             f"{name}: class_weights needs a class axis, but the inputs have none; "
             "pass class_axis, or use weights"
@@ -187,6 +183,15 @@ def make_plan(
         limited=[i for i, domain in enumerate(domains) if not domain.unbounded],
         integers=[i for i, domain in enumerate(domains) if domain.integer],
     )
+
+
+def check_kinds(plan: Plan, arguments: Sequence[Any]) -> None:
+    """Refuse targets that do not hold what their domains say: labels, lengths or real numbers."""
+    for i, x in enumerate(plan.present(arguments)):
+        if plan.slots[i].number:
+            check_number(plan.signature, i, x, plan.domains[i])
+        elif i not in plan.signature.predicted:
+            check_kind(plan.signature, i, plan.backend, x, plan.domains[i])
 
 
 def _converted_to(backend: Backend, x: Any, domain: Domain, dtype: Any) -> Any:
