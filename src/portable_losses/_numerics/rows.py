@@ -17,6 +17,33 @@ def row_sum(xp: Namespace, x: Array, axis: Axis) -> Array:
     return xp.sum(x, axis=axis, keepdims=True)
 
 
+@building_block
+def row_dot(xp: Namespace, x: Array, y: Array, axis: Axis) -> Array:
+    """Return the dot products of vectors along an axis, which stays with size 1."""
+    return xp.row_sum(x * y, axis)
+
+
+@building_block
+def norm(xp: Namespace, x: Array, axis: Axis) -> Array:
+    """Return the Euclidean norm of vectors along an axis, which stays with size 1.
+
+    Its derivative at the zero vector is 0.
+    """
+    square = xp.row_dot(x, x, axis)
+    zero = square == 0
+    return xp.where(zero, 0.0, xp.sqrt(xp.where(zero, 1.0, square)))
+
+
+@building_block
+def region_sum(xp: Namespace, x: Array, axis: Axis) -> Array:
+    """Add up a long axis, which stays with size 1: float32 in float64 where the device has it.
+
+    A region may have more elements than float32 can count.
+    """
+    total = xp.sum(x, axis=axis, keepdims=True, dtype=xp.wide_dtype(x))
+    return xp.astype(total, x.dtype)
+
+
 class SoftmaxParts(NamedTuple):
     """The parts of a softmax, each with all its digits; rows keep their axis with size 1."""
 
