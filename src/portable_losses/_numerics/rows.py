@@ -113,6 +113,16 @@ def pick_kept(xp: Namespace, values: Array, labels: Array, axis: Axis) -> Array:
 
 
 @building_block
+def label_parts(xp: Namespace, parts: SoftmaxParts, labels: Array, axis: Axis) -> SoftmaxParts:
+    """Return the parts of a softmax for the one entry of each row that its label names.
+
+    The exponential is computed again: to pick it, compilers would hold those of all entries.
+    """
+    entries = xp.pick_kept(parts.entries, labels, axis)
+    return SoftmaxParts(entries, parts.top, xp.exp(entries - parts.top), parts.rest)
+
+
+@building_block
 def places(xp: Namespace, like: Array, axis: Axis, dtype: Any = None) -> Array:
     """Return the numbers from 0 along an axis of an array, in a shape that broadcasts with it."""
     shape = [1] * like.ndim

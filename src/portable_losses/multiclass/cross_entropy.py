@@ -2,10 +2,8 @@
 
 from typing import Unpack
 
-from .._elementary import row_sum, weighted
 from .._loss import loss
-from .._namespace import one_hot, with_entry
-from ..special.rows import Exponentials, exp_below, exponentials
+from .._numerics.rows import SoftmaxParts
 from ..typing import (
     Array,
     Axis,
@@ -15,7 +13,6 @@ from ..typing import (
     Namespace,
     UnitInterval,
 )
-from ._rows import of_label, shifted_of_label
 
 __all__ = ["cross_entropy"]
 
@@ -94,46 +91,37 @@ def cross_entropy(
     >>> pl.cross_entropy.grad([0.0, 0.0], 1)
     array([ 0.5, -0.5])
     """
-    return _value(xp, axis, exponentials(xp, axis, logits), target, label_smoothing)
+    return _value(xp, axis, xp.softmax_parts(logits, axis), target, label_smoothing)
 
 
 def _value(
-    xp: Namespace, axis: Axis, parts: Exponentials, target: Array, label_smoothing: float
+    xp: Namespace, axis: Axis, parts: SoftmaxParts, target: Array, label_smoothing: float
 ) -> Array:
-    tail = xp.log1p(parts.rest)
+    """Return mass * log(sum(exp(z))) - sum(y * z), both relative to the largest logit."""
     if target.ndim < parts.entries.ndim:
-        value = xp.squeeze(tail - shifted_of_label(xp, axis, parts, target), axis=axis)
+        mass, score = 1.0, xp.label_parts(parts, target, axis).shifted
     else:
-        shifted = parts.shifted
-        value = xp.squeeze(
-            row_sum(xp, axis, weighted(xp, target, tail - shifted, shifted)), axis=axis
-        )
+        mass = xp.row_sum(target, axis)
+        score = xp.row_sum(xp.weighted(target, parts.shifted), axis)
     if label_smoothing:
-        mean = (
-            xp.squeeze(row_sum(xp, axis, tail - parts.shifted), axis=axis)
-            / parts.entries.shape[axis]
-        )
-        return (1 - label_smoothing) * value + label_smoothing * mean
-    return value
+        mass = (1 - label_smoothing) * mass + label_smoothing
+        mean = xp.row_sum(parts.shifted, axis) / parts.entries.shape[axis]
+        score = (1 - label_smoothing) * score + label_smoothing * mean
+    return xp.squeeze(mass * xp.log1p(parts.rest) - score, axis=axis)
 
 
 def _derivative(
-    xp: Namespace, axis: Axis, parts: Exponentials, target: Array, label_smoothing: float
+    xp: Namespace, axis: Axis, parts: SoftmaxParts, target: Array, label_smoothing: float
 ) -> Array:
-    total = 1 + parts.rest
+    """Return mass * p - y, where the probability of the other classes stands for 1 - p."""
+    spread = label_smoothing / parts.entries.shape[axis]
     if target.ndim < parts.entries.ndim:
-        if not label_smoothing:
-            # the exponentials of all would have to be held to take one of them
-            label = of_label(xp, parts.entries, target, axis)
-            others = parts.rest + (1 - exp_below(xp, label, parts.top))
-            return with_entry(
-                xp, parts.exponential / total, target, xp.squeeze(-others / total, axis=axis), axis
-            )
-        target = xp.astype(one_hot(xp, target, parts.entries, axis), parts.exponential.dtype)
-    if label_smoothing:
-        target = (1 - label_smoothing) * target + label_smoothing / target.shape[axis]
-    mass = row_sum(xp, axis, target)
-    return (parts.exponential * (mass - target) - target * parts.others(xp)) / total
+        slope = parts.prob - spread if spread else parts.prob
+        of_label = (label_smoothing - spread) - xp.label_parts(parts, target, axis).complement
+        return xp.with_entry(slope, target, xp.squeeze(of_label, axis=axis), axis)
+    target = (1 - label_smoothing) * target + spread
+    mass = xp.row_sum(target, axis)
+    return (parts.exponential * (mass - target) - target * parts.others) / parts.total
 
 
 @cross_entropy.value_and_derivative
@@ -146,23 +134,11 @@ def _(
     *,
     label_smoothing: UnitInterval,
 ) -> tuple[Array, Array]:
-    parts = exponentials(xp, axis, logits)
-    return _value(xp, axis, parts, target, label_smoothing), _derivative(
-        xp, axis, parts, target, label_smoothing
+    parts = xp.softmax_parts(logits, axis)
+    return (
+        _value(xp, axis, parts, target, label_smoothing),
+        _derivative(xp, axis, parts, target, label_smoothing),
     )
-
-
-@cross_entropy.derivative
-def _(
-    xp: Namespace,
-    axis: Axis,
-    logits: ClassLogit,
-    target: LabelsOrProbability,
-    /,
-    *,
-    label_smoothing: UnitInterval,
-) -> Array:
-    return _derivative(xp, axis, exponentials(xp, axis, logits), target, label_smoothing)
 
 
 @cross_entropy.second_derivative
@@ -175,9 +151,9 @@ def _(
     *,
     label_smoothing: UnitInterval,
 ) -> Array:
-    prob, complement = exponentials(xp, axis, logits).shares(xp)
-    curvature = prob * complement
+    parts = xp.softmax_parts(logits, axis)
+    curvature = parts.prob * parts.complement
     if target.ndim < logits.ndim:
         return curvature
-    mass = row_sum(xp, axis, target)
-    return curvature * ((1 - label_smoothing) * mass + label_smoothing)
+    mass = (1 - label_smoothing) * xp.row_sum(target, axis) + label_smoothing
+    return curvature * mass
