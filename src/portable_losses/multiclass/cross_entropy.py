@@ -1,4 +1,4 @@
-"""Cross-entropy: minus the logarithm of the softmax at what was observed."""
+"""Cross-entropy: minus the logarithm of the softmax of the observed class."""
 
 from typing import Unpack
 
@@ -37,10 +37,10 @@ def cross_entropy(
     target : array or int
         Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0
         to K - 1. Or probabilities, of the shape of `logits`: in [0, 1]. The number of axes decides
-        which of the two it is.
+        between the two.
     label_smoothing : float, default 0.0
-        The share s of each target that goes to all classes alike, in [0, 1]: targets become (1 - s)
-        * target + s / K.
+        The share s of each target that is spread evenly over all classes, in [0, 1]: targets become
+        (1 - s) * target + s / K.
 
     Returns
     -------
@@ -57,19 +57,23 @@ def cross_entropy(
 
     .. math:: \ell = -\sum_k y_k \log \frac{\exp z_k}{\sum_j \exp z_j}.
 
-    The logarithm is computed as :math:`\mathrm{log1p}(\sum_{j \ne m} \exp(z_j - z_m)) + (z_m -
-    z_k)` with the largest logit :math:`z_m`. Both terms are positive. Where the right class
-    dominates the loss keeps its digits: for [16.94, 0] in float32 it is 4.396e-08, where torch,
-    SciPy and JAX say 0. A class that is masked by -inf costs nothing while its target is 0.
+    With the largest logit :math:`z_m` it is computed as
 
-    The derivative is :math:`p_k \sum_j y_j - y_k`, in which the probability of the other classes
-    stands for :math:`1 - p_k`, so that it does not round to 0 either. The diagonal of the second is
-    :math:`p_k (1 - p_k) \sum_j y_j`.
+    .. math:: \ell = \Big(\sum_k y_k\Big) \mathrm{log1p} \sum_{j \ne m} \exp(z_j - z_m)
+        + \sum_k y_k (z_m - z_k).
+
+    No term is negative, so nothing cancels. The loss keeps its digits where the right class
+    dominates: for [16.94, 0] in float32 it is 4.396e-08, where torch, SciPy and JAX return 0. A
+    class that is masked by -inf costs nothing if its target is 0.
+
+    The derivative is :math:`p_k \sum_j y_j - y_k`. Where :math:`1 - p_k` occurs in it, the
+    probability of the other classes takes its place, so that it does not round to 0 either. The
+    diagonal of the second derivative is :math:`p_k (1 - p_k) \sum_j y_j`.
 
     Labels and the same labels as rows of 0 and 1 give the same number, with class weights too: the
-    mean divides by the sum of the weights of the rows. torch divides by the number of rows where
-    targets are probabilities, and puts class weights under the sum over classes, which differs from
-    this for targets that are not 0 or 1, and with label smoothing.
+    mean divides by the sum of the weights of the rows. If targets are probabilities, torch divides
+    by the number of rows and applies class weights inside the sum over classes. That differs for
+    targets other than 0 and 1, and with label smoothing.
 
     References
     ----------
@@ -91,33 +95,53 @@ def cross_entropy(
     >>> pl.cross_entropy.grad([0.0, 0.0], 1)
     array([ 0.5, -0.5])
     """
-    return _value(xp, axis, xp.softmax_parts(logits, axis), target, label_smoothing)
+    parts, label = _parts(xp, axis, logits, target)
+    return _value(xp, axis, parts, label, target, label_smoothing)
+
+
+def _parts(
+    xp: Namespace, axis: Axis, logits: Array, target: Array
+) -> tuple[SoftmaxParts, SoftmaxParts | None]:
+    """Return the parts of the softmax of all classes, and of the label, if the target is one."""
+    parts = xp.softmax_parts(logits, axis)
+    labels = target.ndim < logits.ndim
+    return parts, xp.label_parts(parts, target, axis) if labels else None
 
 
 def _value(
-    xp: Namespace, axis: Axis, parts: SoftmaxParts, target: Array, label_smoothing: float
+    xp: Namespace,
+    axis: Axis,
+    parts: SoftmaxParts,
+    label: SoftmaxParts | None,
+    target: Array,
+    label_smoothing: float,
 ) -> Array:
     """Return mass * log(sum(exp(z))) - sum(y * z), both relative to the largest logit."""
-    if target.ndim < parts.entries.ndim:
-        mass, score = 1.0, xp.label_parts(parts, target, axis).shifted
+    if label is not None:
+        mass, score = 1.0, label.shifted
     else:
         mass = xp.row_sum(target, axis)
         score = xp.row_sum(xp.weighted(target, parts.shifted), axis)
     if label_smoothing:
-        mass = (1 - label_smoothing) * mass + label_smoothing
         mean = xp.row_sum(parts.shifted, axis) / parts.entries.shape[axis]
         score = (1 - label_smoothing) * score + label_smoothing * mean
+        mass = (1 - label_smoothing) * mass + label_smoothing
     return xp.squeeze(mass * xp.log1p(parts.rest) - score, axis=axis)
 
 
 def _derivative(
-    xp: Namespace, axis: Axis, parts: SoftmaxParts, target: Array, label_smoothing: float
+    xp: Namespace,
+    axis: Axis,
+    parts: SoftmaxParts,
+    label: SoftmaxParts | None,
+    target: Array,
+    label_smoothing: float,
 ) -> Array:
     """Return mass * p - y, where the probability of the other classes stands for 1 - p."""
     spread = label_smoothing / parts.entries.shape[axis]
-    if target.ndim < parts.entries.ndim:
+    if label is not None:
         slope = parts.prob - spread if spread else parts.prob
-        of_label = (label_smoothing - spread) - xp.label_parts(parts, target, axis).complement
+        of_label = (label_smoothing - spread) - label.complement
         return xp.with_entry(slope, target, xp.squeeze(of_label, axis=axis), axis)
     target = (1 - label_smoothing) * target + spread
     mass = xp.row_sum(target, axis)
@@ -134,10 +158,10 @@ def _(
     *,
     label_smoothing: UnitInterval,
 ) -> tuple[Array, Array]:
-    parts = xp.softmax_parts(logits, axis)
+    parts, label = _parts(xp, axis, logits, target)
     return (
-        _value(xp, axis, parts, target, label_smoothing),
-        _derivative(xp, axis, parts, target, label_smoothing),
+        _value(xp, axis, parts, label, target, label_smoothing),
+        _derivative(xp, axis, parts, label, target, label_smoothing),
     )
 
 
