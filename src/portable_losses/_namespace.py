@@ -19,6 +19,7 @@ _NUMPY_DEFAULTS: dict[str, Any] = dict(np.__array_namespace_info__().default_dty
 _BITS = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}
 
 
+
 def namespace_of(array: Array) -> Namespace | None:
     """Return the namespace that formulas use on an array, or None for no array."""
     backend = backend_of(array)
