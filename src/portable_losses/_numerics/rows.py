@@ -112,14 +112,52 @@ def pick_kept(xp: Namespace, values: Array, labels: Array, axis: Axis) -> Array:
     return with_axis(xp.pick(values, labels, axis), axis)
 
 
-@building_block
-def label_parts(xp: Namespace, parts: SoftmaxParts, labels: Array, axis: Axis) -> SoftmaxParts:
-    """Return the parts of a softmax for the one entry of each row that its label names.
+class LabelParts(NamedTuple):
+    """The parts of the softmax at the label of each row; rows keep their axis with size 1."""
 
-    The exponential is computed again: to pick it, compilers would hold those of all entries.
+    entries: Array
+    top: Array
+    """The largest entry of each row."""
+    exponential: Array
+    """exp(entries - top), of all entries."""
+    score: Array
+    """The entry of the label minus the largest."""
+    own: Array
+    """exp(score)"""
+    others: Array
+    """The sum of the exponentials of the other entries."""
+
+    @property
+    def rest(self) -> Array:
+        """The sum of all exponentials minus 1: exact where the label has the largest entry."""
+        return self.others + (self.own - 1)
+
+    @property
+    def total(self) -> Array:
+        """The sum of all exponentials."""
+        return self.others + self.own
+
+    @property
+    def prob(self) -> Array:
+        """The softmax of the label."""
+        return self.own / self.total
+
+    @property
+    def complement(self) -> Array:
+        """1 minus the softmax of the label."""
+        return self.others / self.total
+
+
+@building_block
+def label_parts(xp: Namespace, x: Array, labels: Array, axis: Axis) -> LabelParts:
+    """Return the parts of the softmax at the label of each row.
+
+    The others are added up without the label, so that nothing of them is lost where it dominates.
     """
-    entries = xp.pick_kept(parts.entries, labels, axis)
-    return SoftmaxParts(entries, parts.top, xp.exp(entries - parts.top), parts.rest)
+    top = xp.max(x, axis=axis, keepdims=True)
+    exponential, score = xp.exp(x - top), xp.pick_kept(x, labels, axis) - top
+    others = xp.row_sum(xp.where(xp.one_hot(labels, x, axis), 0.0, exponential), axis)
+    return LabelParts(x, top, exponential, score, xp.exp(score), others)
 
 
 @building_block

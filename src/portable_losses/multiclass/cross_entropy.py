@@ -3,7 +3,7 @@
 from typing import Unpack
 
 from .._loss import loss
-from .._numerics.rows import SoftmaxParts
+from .._numerics.rows import LabelParts, SoftmaxParts
 from ..typing import (
     Array,
     Axis,
@@ -95,54 +95,41 @@ def cross_entropy(
     >>> pl.cross_entropy.grad([0.0, 0.0], 1)
     array([ 0.5, -0.5])
     """
-    parts, label = _parts(xp, axis, logits, target)
-    return _value(xp, axis, parts, label, target, label_smoothing)
+    return _value(xp, axis, _parts(xp, axis, logits, target), target, label_smoothing)
 
 
-def _parts(
-    xp: Namespace, axis: Axis, logits: Array, target: Array
-) -> tuple[SoftmaxParts, SoftmaxParts | None]:
-    """Return the parts of the softmax of all classes, and of the label, if the target is one."""
-    parts = xp.softmax_parts(logits, axis)
-    labels = target.ndim < logits.ndim
-    return parts, xp.label_parts(parts, target, axis) if labels else None
+Parts = SoftmaxParts | LabelParts
 
 
-def _value(
-    xp: Namespace,
-    axis: Axis,
-    parts: SoftmaxParts,
-    label: SoftmaxParts | None,
-    target: Array,
-    label_smoothing: float,
-) -> Array:
+def _parts(xp: Namespace, axis: Axis, logits: Array, target: Array) -> Parts:
+    if target.ndim < logits.ndim:
+        return xp.label_parts(logits, target, axis)
+    return xp.softmax_parts(logits, axis)
+
+
+def _value(xp: Namespace, axis: Axis, parts: Parts, target: Array, label_smoothing: float) -> Array:
     """Return mass * log(sum(exp(z))) - sum(y * z), both relative to the largest logit."""
-    if label is not None:
-        mass, score = 1.0, label.shifted
+    if isinstance(parts, LabelParts):
+        mass, score = 1.0, parts.score
     else:
         mass = xp.row_sum(target, axis)
         score = xp.row_sum(xp.weighted(target, parts.shifted), axis)
     if label_smoothing:
-        mean = xp.row_sum(parts.shifted, axis) / parts.entries.shape[axis]
+        mean = xp.row_sum(parts.entries - parts.top, axis) / parts.entries.shape[axis]
         score = (1 - label_smoothing) * score + label_smoothing * mean
         mass = (1 - label_smoothing) * mass + label_smoothing
     return xp.squeeze(mass * xp.log1p(parts.rest) - score, axis=axis)
 
 
 def _derivative(
-    xp: Namespace,
-    axis: Axis,
-    parts: SoftmaxParts,
-    label: SoftmaxParts | None,
-    target: Array,
-    label_smoothing: float,
+    xp: Namespace, axis: Axis, parts: Parts, target: Array, label_smoothing: float
 ) -> Array:
     """Return mass * p - y, where the probability of the other classes stands for 1 - p."""
     spread = label_smoothing / parts.entries.shape[axis]
-    if label is not None:
-        slope = parts.prob - spread if spread else parts.prob
-        of_label = (label_smoothing - spread) - label.complement
-        return xp.with_entry(slope, target, xp.squeeze(of_label, axis=axis), axis)
+    if isinstance(parts, LabelParts):
+        prob = parts.exponential / parts.total
+        slope = xp.squeeze((label_smoothing - spread) - parts.complement, axis=axis)
+        return xp.with_entry(prob - spread if spread else prob, target, slope, axis)
     target = (1 - label_smoothing) * target + spread
     mass = xp.row_sum(target, axis)
     return (parts.exponential * (mass - target) - target * parts.others) / parts.total
@@ -158,10 +145,10 @@ def _(
     *,
     label_smoothing: UnitInterval,
 ) -> tuple[Array, Array]:
-    parts, label = _parts(xp, axis, logits, target)
+    parts = _parts(xp, axis, logits, target)
     return (
-        _value(xp, axis, parts, label, target, label_smoothing),
-        _derivative(xp, axis, parts, label, target, label_smoothing),
+        _value(xp, axis, parts, target, label_smoothing),
+        _derivative(xp, axis, parts, target, label_smoothing),
     )
 
 

@@ -154,13 +154,18 @@ _DOMINATED = 2.0**-6
 """A sum of the other exponentials below this has lost digits to the 1 of the largest."""
 
 
-def label_parts(parts: rows.SoftmaxParts, labels: Array, axis: Axis) -> rows.SoftmaxParts:
-    """Take the exponentials of the labels from those of all, which are there."""
-    at = _counted(parts.entries, labels, axis)
-    entries, exponential = (
-        x.reshape(-1).take(at).reshape(parts.top.shape) for x in (parts.entries, parts.exponential)
-    )
-    return rows.SoftmaxParts(entries, parts.top, exponential, parts.rest)
+def label_parts(x: Array, labels: Array, axis: Axis) -> rows.LabelParts:
+    """Return the parts of the softmax at the labels, whose exponentials are 0 in the sum."""
+    top = np.maximum.reduce(x, axis=axis, keepdims=True)
+    exponential = np.ascontiguousarray(x - top)
+    np.exp(exponential, out=exponential)
+    at, flat = _counted(x, labels, axis), exponential.reshape(-1)
+    score, own = x.reshape(-1).take(at), flat.take(at)
+    flat[at] = 0.0
+    others = row_sum(exponential, axis)
+    flat[at] = own
+    score, own = score.reshape(top.shape), own.reshape(top.shape)
+    return rows.LabelParts(x, top, exponential, score - top, own, others)
 
 
 def pick(values: Array, labels: Array, axis: Axis) -> Array:
