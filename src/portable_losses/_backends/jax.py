@@ -153,8 +153,8 @@ def label_parts(x: Array, labels: Array, axis: Axis) -> rows.LabelParts:
         label, others = _two_sums(axis % x.ndim, jnp.where(hot, x, 0.0), others)
     else:
         label, others = backend.xp.pick_kept(x, labels, axis), row_sum(others, axis)
-    score = label - top
-    return rows.LabelParts(x, top, exponential, score, jnp.exp(score), others)
+    gap = top - label
+    return rows.LabelParts(x, top, exponential, gap, jnp.exp(-gap), others)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))

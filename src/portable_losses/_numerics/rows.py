@@ -120,10 +120,10 @@ class LabelParts(NamedTuple):
     """The largest entry of each row."""
     exponential: Array
     """exp(entries - top), of all entries."""
-    score: Array
-    """The entry of the label minus the largest."""
+    gap: Array
+    """The largest entry minus that of the label."""
     own: Array
-    """exp(score)"""
+    """exp(-gap), the exponential of the label."""
     others: Array
     """The sum of the exponentials of the other entries."""
 
@@ -155,9 +155,9 @@ def label_parts(xp: Namespace, x: Array, labels: Array, axis: Axis) -> LabelPart
     The others are added up without the label, so that nothing of them is lost where it dominates.
     """
     top = xp.max(x, axis=axis, keepdims=True)
-    exponential, score = xp.exp(x - top), xp.pick_kept(x, labels, axis) - top
+    exponential, gap = xp.exp(x - top), top - xp.pick_kept(x, labels, axis)
     others = xp.row_sum(xp.where(xp.one_hot(labels, x, axis), 0.0, exponential), axis)
-    return LabelParts(x, top, exponential, score, xp.exp(score), others)
+    return LabelParts(x, top, exponential, gap, xp.exp(-gap), others)
 
 
 @building_block

@@ -108,17 +108,17 @@ def _parts(xp: Namespace, axis: Axis, logits: Array, target: Array) -> Parts:
 
 
 def _value(xp: Namespace, axis: Axis, parts: Parts, target: Array, label_smoothing: float) -> Array:
-    """Return mass * log(sum(exp(z))) - sum(y * z), both relative to the largest logit."""
+    """Return mass * log(sum(exp(z))) - sum(y * z), with logits relative to the largest."""
     if isinstance(parts, LabelParts):
-        mass, score = 1.0, parts.score
+        mass, gap = 1.0, parts.gap
     else:
         mass = xp.row_sum(target, axis)
-        score = xp.row_sum(xp.weighted(target, parts.shifted), axis)
+        gap = xp.row_sum(xp.weighted(target, parts.top - parts.entries), axis)
     if label_smoothing:
-        mean = xp.row_sum(parts.entries - parts.top, axis) / parts.entries.shape[axis]
-        score = (1 - label_smoothing) * score + label_smoothing * mean
+        mean = xp.row_sum(parts.top - parts.entries, axis) / parts.entries.shape[axis]
+        gap = (1 - label_smoothing) * gap + label_smoothing * mean
         mass = (1 - label_smoothing) * mass + label_smoothing
-    return xp.squeeze(mass * xp.log1p(parts.rest) - score, axis=axis)
+    return xp.squeeze(mass * xp.log1p(parts.rest) + gap, axis=axis)
 
 
 def _derivative(

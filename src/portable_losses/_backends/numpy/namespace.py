@@ -160,12 +160,11 @@ def label_parts(x: Array, labels: Array, axis: Axis) -> rows.LabelParts:
     exponential = np.ascontiguousarray(x - top)
     np.exp(exponential, out=exponential)
     at, flat = _counted(x, labels, axis), exponential.reshape(-1)
-    score, own = x.reshape(-1).take(at), flat.take(at)
+    label, own = x.reshape(-1).take(at).reshape(top.shape), flat.take(at)
     flat[at] = 0.0
     others = row_sum(exponential, axis)
     flat[at] = own
-    score, own = score.reshape(top.shape), own.reshape(top.shape)
-    return rows.LabelParts(x, top, exponential, score - top, own, others)
+    return rows.LabelParts(x, top, exponential, top - label, own.reshape(top.shape), others)
 
 
 def pick(values: Array, labels: Array, axis: Axis) -> Array:
