@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import portable_losses as pl
-from portable_losses._signature import Signature
+from portable_losses._engine.signature import Signature
 from portable_losses.typing import Domain
 
 LOSSES = [found for name in pl.__all__ if isinstance(found := getattr(pl, name), pl.Loss)]

@@ -8,7 +8,7 @@ from arguments import LOSSES, arguments
 from cases import CASES
 
 import portable_losses as pl
-from portable_losses._blocks import blocks
+from portable_losses._backends.numpy.blocks import blocks
 
 MANY = 300_000
 """More than two blocks in float32 and in float64."""

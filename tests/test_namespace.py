@@ -5,7 +5,14 @@ import itertools
 import numpy as np
 import pytest
 
-from portable_losses._namespace import namespace_of, numpy
+from portable_losses._backends import backend_of, default
+
+numpy = default.xp
+
+
+def namespace_of(array):
+    backend = backend_of(array)
+    return None if backend is None else backend.xp
 
 LARGE = 3000
 """More elements than a plain `numpy.where` is used for."""

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import portable_losses as pl
-from portable_losses._namespace import namespace_of
-from portable_losses._scan import scan
+from portable_losses._backends import backend_of
 from portable_losses.typing import (
     Array,
     Axis,
@@ -132,8 +131,8 @@ def steps(xp: Namespace, numbers: Array, reverse: bool) -> tuple[Array, Array, A
         total = carried[0] + entries[0]
         return (total,), (total, entries[1] / 2)
 
-    (total,), (totals, halves) = scan(
-        xp, step, (xp.zeros_like(numbers[0, ...]),), (numbers, numbers), reverse=reverse
+    (total,), (totals, halves) = xp.scan(
+        step, (xp.zeros_like(numbers[0, ...]),), (numbers, numbers), reverse=reverse
     )
     return total, totals, halves
 
@@ -141,7 +140,7 @@ def steps(xp: Namespace, numbers: Array, reverse: bool) -> tuple[Array, Array, A
 @pytest.mark.parametrize("reverse", [False, True])
 def test_steps(backend: Any, reverse: bool) -> None:
     numbers = backend.asarray(PRED, backend.dtypes[0])
-    total, totals, halves = backend.call(lambda x: steps(namespace_of(x), x, reverse), numbers)
+    total, totals, halves = backend.call(lambda x: steps(backend_of(x).xp, x, reverse), numbers)
     np.testing.assert_allclose(backend.to_numpy(total), PRED.sum(axis=0), rtol=1e-5)
     expected = np.cumsum(PRED[::-1], axis=0)[::-1] if reverse else np.cumsum(PRED, axis=0)
     np.testing.assert_allclose(backend.to_numpy(totals), expected, rtol=1e-5)

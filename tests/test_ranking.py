@@ -12,7 +12,8 @@ from cases import as_exact
 from mpmath import mp, mpf
 
 import portable_losses as pl
-from portable_losses import _pairs, special
+from portable_losses import special
+from portable_losses._backends.numpy import namespace
 
 pytestmark = pytest.mark.eager
 
@@ -177,7 +178,7 @@ def test_long_lists_and_many(backend, dtype, loss, items):
 @pytest.mark.parametrize("together", [1, 50, 10**6])
 def test_pieces_of_any_size(loss, together, monkeypatch):
     expected = orders_of_numpy(loss)
-    monkeypatch.setattr(_pairs, "_TOGETHER", together)
+    monkeypatch.setattr(namespace, "_TOGETHER", together)
     for one, other in zip(orders_of_numpy(loss), expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-13, atol=1e-15)
 

@@ -8,7 +8,7 @@ import pytest
 from arguments import WAYS, arguments, many, methods, parts
 
 import portable_losses as pl
-from portable_losses import _workers
+from portable_losses._backends.numpy import workers as _workers
 
 MANY = (1000, 300)
 

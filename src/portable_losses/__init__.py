@@ -1,9 +1,8 @@
 """Loss functions written once, for every array library: values, gradients and second derivatives without autodiff."""
 
+from ._backends import set_workers, validation
 from ._check import check
-from ._domains import validation
 from ._loss import Loss, loss
-from ._workers import set_workers
 from .binary import (
     asymmetric_loss,
     binary_cross_entropy,

@@ -1,18 +1,13 @@
 """`Loss` and `@loss`: from a formula to a public function with its gradient, second derivative and options."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
-import numpy as np
-
-from . import _small
-from ._autodiff import value_and_derivatives
-from ._blocks import TEMPORARIES
-from ._docstrings import carry_over, with_options
-from ._evaluate import Finish, Orders, evaluate
-from ._namespace import namespace_of
-from ._signature import Signature, read
+from ._engine.docstrings import carry_over, with_options
+from ._engine.evaluate import evaluate
+from ._engine.formulas import Formulas
+from ._engine.signature import TEMPORARIES, Signature, read
 from .typing import Array, Axis, Namespace
 
 P = ParamSpec("P")
@@ -54,11 +49,7 @@ class Loss(Generic[P]):
     ) -> None:
         self.formula = formula
         self.signature: Signature = read(formula, layouts, predicted, steps, temporaries)
-        self._signatures: dict[frozenset[str], Signature] = {frozenset(): self.signature}
-        self._derivatives: dict[int, Callable[..., Any]] = {}
-        self._value_and_derivative: Callable[..., Any] | None = None
-        self._value_and_pullback: Callable[..., Any] | None = None
-        self.finishing: Finish | None = None
+        self.formulas = Formulas(self.signature, formula)
         carry_over(self, formula)
         self.__doc__ = with_options(formula.__doc__, self.signature)
         self.__signature__ = self.signature.public
@@ -68,11 +59,7 @@ class Loss(Generic[P]):
 
     def __call__(self, *arrays: P.args, **options: P.kwargs) -> Array:
         """Return the reduced loss."""
-        if arrays and type(arrays[0]) is np.ndarray and self.finishing is None:
-            value = _small.mean(self.signature, self.formula, arrays, options)
-            if value is not None:
-                return value
-        return self._evaluate((0,), arrays, options)[0]
+        return evaluate(self.formulas, (0,), arrays, options)[0]
 
     def value_and_grad(self, *arrays: P.args, **options: P.kwargs) -> tuple[Array, Any]:
         """Return the reduced loss and its gradient with respect to what is predicted, in one pass over the data.
@@ -90,17 +77,17 @@ class Loss(Generic[P]):
             Of the shape of the predictions; a tuple where the loss has several. With `axis` or
             ``reduction="none"`` it is the gradient of the sum of the result.
         """
-        value, gradient = self._evaluate((0, 1), arrays, options)
-        return value, self._one_or_all(gradient)
+        value, gradient = evaluate(self.formulas, (0, 1), arrays, options)
+        return value, _one_or_all(gradient)
 
     def grad(self, *arrays: P.args, **options: P.kwargs) -> Any:
         """Return the gradient of the reduced loss with respect to what is predicted: see `value_and_grad`."""
-        return self._one_or_all(*self._evaluate((1,), arrays, options))
+        return _one_or_all(*evaluate(self.formulas, (1,), arrays, options))
 
     def grad_and_hess(self, *arrays: P.args, **options: P.kwargs) -> tuple[Any, Any]:
         """Return the gradient and the diagonal of the second derivative, for boosting and Newton's method: see `value_and_grad`."""
-        gradient, second = self._evaluate((1, 2), arrays, options)
-        return self._one_or_all(gradient), self._one_or_all(second)
+        gradient, second = evaluate(self.formulas, (1, 2), arrays, options)
+        return _one_or_all(gradient), _one_or_all(second)
 
     def derivative(self, function: Formula) -> Formula:
         """Register the derivative: a function of the formula's arguments that gives an array for each prediction.
@@ -116,17 +103,17 @@ class Loss(Generic[P]):
         callable
             The same function.
         """
-        self._derivatives[1] = function
+        self.formulas.derivatives[1] = function
         return function
 
     def second_derivative(self, function: Formula) -> Formula:
         """Register the diagonal of the second derivative: see `derivative`."""
-        self._derivatives[2] = function
+        self.formulas.derivatives[2] = function
         return function
 
     def value_and_derivative(self, function: Formula) -> Formula:
         """Register a function that gives value and derivative, where they share the expensive part: see `derivative`."""
-        self._value_and_derivative = function
+        self.formulas.both = function
         return function
 
     def value_and_pullback(self, function: Formula) -> Formula:
@@ -145,7 +132,7 @@ class Loss(Generic[P]):
         callable
             The same function.
         """
-        self._value_and_pullback = function
+        self.formulas.pullback = function
         return function
 
     def finish(self, function: Formula) -> Formula:
@@ -165,179 +152,8 @@ class Loss(Generic[P]):
             raise TypeError(
                 f"{self.__name__}: rows share what is predicted, and no function of the reduced loss goes with that"
             )
-        self.finishing = function
+        self.formulas.finish = function
         return function
-
-    def _evaluate(
-        self, orders: Orders, arrays: Sequence[Any], options: Mapping[str, Any]
-    ) -> list[Any]:
-        if arrays and type(arrays[0]) is np.ndarray:
-            if self.finishing is None:
-                results = _small.derivatives_of_mean(
-                    self.signature, self._compute, orders, arrays, options
-                )
-                if results is not None:
-                    return results
-        elif arrays and (lent_to_numpy := getattr(namespace_of(arrays[0]), "lent_to_numpy", None)):
-            lent: list[Any] | None = lent_to_numpy(self, orders, arrays, options)
-            if lent is not None:
-                return lent
-        return self._in_general(orders, arrays, options)
-
-    def _in_general(
-        self, orders: Orders, arrays: Sequence[Any], options: Mapping[str, Any]
-    ) -> list[Any]:
-        if not self.signature.optional:
-            return evaluate(self.signature, self._compute, orders, self.finishing, arrays, options)
-        arrays, options = self._with_optional(arrays, options)
-        signature, names = self._signature_of(arrays), self.signature.arguments
-        if len(arrays) <= len(names):
-            arrays = [
-                x for name, x in zip(names, arrays, strict=False) if name in signature.arguments
-            ]
-
-        def compute(
-            orders: Orders,
-            xp: Namespace,
-            head: tuple[Axis, ...],
-            arrays: Sequence[Array],
-            parameters: Any,
-            **share: Array,
-        ) -> list[Any]:
-            given = dict(zip(signature.arguments, arrays, strict=True))
-            return self._compute(
-                orders, xp, head, [given.get(name) for name in names], parameters, **share
-            )
-
-        return evaluate(signature, compute, orders, self.finishing, arrays, options)
-
-    def _with_optional(
-        self, arrays: Sequence[Any], options: Mapping[str, Any]
-    ) -> tuple[Sequence[Any], Mapping[str, Any]]:
-        """Take optional arrays from where they were given, by position or by name: None is one that is missing."""
-        names, optional = self.signature.arguments, self.signature.optional
-        if not optional:
-            return arrays, options
-        named = {key: value for key, value in options.items() if key in optional}
-        given = dict(zip(names, arrays, strict=False))
-        if twice := given.keys() & named.keys():
-            raise TypeError(
-                f"{self.__name__}: {min(twice)} was given twice, by position and by name"
-            )
-        rest = {key: value for key, value in options.items() if key not in named}
-        if not len(names) - len(optional) <= len(arrays) <= len(names):
-            return arrays, rest  # which will be refused
-        return [(given | named).get(name) for name in names], rest
-
-    def _signature_of(self, arrays: Sequence[Any]) -> Signature:
-        """Return the signature of a call where some optional arrays are missing."""
-        given = dict(zip(self.signature.arguments, arrays, strict=False))
-        missing = frozenset(name for name in self.signature.optional if given.get(name) is None)
-        if missing not in self._signatures:
-            self._signatures[missing] = self.signature.without(missing)
-        return self._signatures[missing]
-
-    def _knows(self, order: int) -> bool:
-        """Return whether a derivative is registered: the formula itself is the derivative of order 0."""
-        both = (self._value_and_derivative, self._value_and_pullback)
-        return order == 0 or order in self._derivatives or (order == 1 and any(both))
-
-    def _one_or_all(self, gradients: Sequence[Array]) -> Any:
-        return gradients[0] if len(gradients) == 1 else tuple(gradients)
-
-    def _compute(
-        self,
-        orders: Orders,
-        xp: Namespace,
-        head: tuple[Axis, ...],
-        arrays: Sequence[Array],
-        parameters: Mapping[str, Any],
-        share: Array | None = None,
-    ) -> list[Any]:
-        """Evaluate the formulas: for each order the value, or a tuple of derivatives."""
-        if share is not None:
-            value, gradients = self._pulled(xp, head, share, arrays, parameters)
-            return [gradients if order else value for order in orders]
-        if orders == (0,) and hasattr(xp, "recorded"):
-            losses = xp.recorded(self, xp, head, arrays, parameters)
-            if losses is not None:
-                return [losses]
-        if orders == (0, 1) and self._value_and_derivative is not None:
-            value, derivative = self._value_and_derivative(xp, *head, *arrays, **parameters)
-            return [value, _as_tuple(derivative)]
-        return [
-            _as_tuple(self._derivative(order, xp, head, arrays, parameters))
-            if order
-            else self.formula(xp, *head, *arrays, **parameters)
-            for order in orders
-        ]
-
-    def _pulled(
-        self,
-        xp: Namespace,
-        head: tuple[Axis, ...],
-        share: Array,
-        arrays: Sequence[Array],
-        parameters: Mapping[str, Any],
-    ) -> tuple[Array, tuple[Array, ...]]:
-        """Evaluate the losses, and the gradients of their sum, each times its share."""
-        if self._value_and_pullback is not None:
-            value, gradients = self._value_and_pullback(xp, *head, share, *arrays, **parameters)
-            return value, tuple(gradient for gradient in gradients if gradient is not None)
-        return self._by_autodiff("value_and_pullback", xp, head, arrays, parameters, share)
-
-    def _by_autodiff(
-        self,
-        what: str,
-        xp: Namespace,
-        head: tuple[Axis, ...],
-        arrays: Sequence[Array],
-        parameters: Mapping[str, Any],
-        share: Array | None = None,
-    ) -> tuple[Array, tuple[Array, ...]]:
-        chosen = [i for i in self.signature.predicted if arrays[i] is not None]
-
-        def value(*predictions: Array) -> Array:
-            every = list(arrays)
-            for i, prediction in zip(chosen, predictions, strict=True):
-                every[i] = prediction
-            return self.formula(xp, *head, *every, **parameters)
-
-        return value_and_derivatives(
-            self.__name__, what, xp, value, tuple(arrays[i] for i in chosen), share
-        )
-
-    def _derivative(
-        self,
-        order: int,
-        xp: Namespace,
-        head: tuple[Axis, ...],
-        arrays: Sequence[Array],
-        parameters: Mapping[str, Any],
-    ) -> Any:
-        if order in self._derivatives:
-            return self._derivatives[order](xp, *head, *arrays, **parameters)
-        if order == 1 and self._value_and_derivative is not None:
-            return self._value_and_derivative(xp, *head, *arrays, **parameters)[1]
-        if order == 1:
-            return self._by_autodiff("derivative", xp, head, arrays, parameters)[1]
-        if head:
-            raise NotImplementedError(
-                f"{self.__name__} has no registered second_derivative, and autodiff would need a pass for each entry of a row: "
-                f"register it with `@{self.__name__}.second_derivative`"
-            )
-        return tuple(
-            value_and_derivatives(
-                self.__name__,
-                "second_derivative",
-                xp,
-                lambda p, i=i, k=k: _as_tuple(
-                    self._derivative(1, xp, head, (*arrays[:i], p, *arrays[i + 1 :]), parameters)
-                )[k],
-                (arrays[i],),
-            )[1][0]
-            for k, i in enumerate(self.signature.predicted)
-        )
 
     def __reduce__(self) -> str:
         return self.__qualname__
@@ -350,8 +166,9 @@ class Loss(Generic[P]):
         return f"<loss {self.__name__}{inspect.Signature(plain)}>"
 
 
-def _as_tuple(derivative: Any) -> tuple[Array, ...]:
-    return derivative if isinstance(derivative, tuple) else (derivative,)
+def _one_or_all(gradients: Sequence[Array]) -> Any:
+    """Return the gradient, or a tuple of several."""
+    return gradients[0] if len(gradients) == 1 else tuple(gradients)
 
 
 @overload

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ._backends import backend_of
-from ._backends import numpy as _numpy_backend
+from ._backends import default as _numpy_backend
 from .typing import Array, Axis, Namespace
 
 numpy: Namespace = _numpy_backend.xp
@@ -19,29 +19,10 @@ _NUMPY_DEFAULTS: dict[str, Any] = dict(np.__array_namespace_info__().default_dty
 _BITS = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}
 
 
-
 def namespace_of(array: Array) -> Namespace | None:
     """Return the namespace that formulas use on an array, or None for no array."""
     backend = backend_of(array)
-    if backend is None:
-        return None
-    xp: Any = backend.xp
-    if "engine" not in vars(xp):
-        xp.engine = True
-        if backend.name == "torch":
-            from ._lent import evaluated
-            from ._recorded_torch import recorded
-
-            xp.lent_to_numpy, xp.recorded = evaluated, recorded
-        if backend.name == "jax.numpy":
-            from ._recorded_jax import recorded as recorded_jax
-
-            xp.recorded = recorded_jax
-        if backend.name == "dask.array":
-            from ._chunks import evaluated as in_chunks
-
-            xp.in_chunks = in_chunks
-    return xp
+    return None if backend is None else backend.xp
 
 
 def device_of(array: Array) -> Any:

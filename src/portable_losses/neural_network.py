@@ -5,9 +5,8 @@ lesson imports from its own file. The lesson prints 0.1731486847 for its example
 cross-entropy; its formula gives 0.15392626529447747.
 """
 
-from ._arrays import prepare_one
-from ._namespace import name_of
-from ._shapes import known
+from ._engine.arrays import one_library, read_one
+from ._numerics.standard import known
 from .binary import binary_cross_entropy
 from .regression import mse_loss
 from .special import sigmoid
@@ -62,7 +61,8 @@ def normalize(x: Array, /) -> Array:
     >>> normalize([0.1, 0.1, 0.1])
     array([0., 0., 0.])
     """
-    xp, x, result = prepare_one("normalize", x)
+    backend, x, result = read_one("normalize", x)
+    xp = backend.xp
     if 0 in x.shape:
         return xp.astype(x, result, copy=False)
     mean = xp.minimum(xp.maximum(xp.mean(x), xp.min(x)), xp.max(x))
@@ -114,16 +114,14 @@ def matrix_multiply(x: Array, w: Array, /) -> Array:
            [3.5],
            [5. ]])
     """
-    xp, x, first = prepare_one("matrix_multiply", x)
-    other, w, second = prepare_one("matrix_multiply", w, "w")
-    if xp is not other:
-        raise TypeError(
-            f"matrix_multiply: x is an array of {name_of(xp)}, but w is one of {name_of(other)}, or was read by it: convert one, "
-            "arrays that meet belong to one library"
-        )
+    left, x, first = read_one("matrix_multiply", x)
+    right, w, second = read_one("matrix_multiply", w, "w")
+    xp = one_library("matrix_multiply", {"x": (left, x), "w": (right, w)}).xp
     shapes = f"x has shape {tuple(x.shape)} and w has shape {tuple(w.shape)}"
     if not x.ndim or not w.ndim:
-        raise ValueError(f"matrix_multiply: {shapes}: a number is no matrix, multiply by `x * w`")
+        raise ValueError(
+            f"matrix_multiply: {shapes}: matrix_multiply needs arrays with at least one axis; for scalars use `x * w`"
+        )
     columns, rows = x.shape[-1], w.shape[max(w.ndim - 2, 0)]
     if known(columns) and known(rows) and columns != rows:
         raise ValueError(

@@ -6,8 +6,8 @@ from typing import NamedTuple, Unpack
 from ._compensated import exp_of_difference
 from ._loss import loss
 from ._namespace import cast, device_of, entry, wide_dtype, with_entry
+from ._numerics.standard import known
 from ._scan import scan
-from ._shapes import known
 from .typing import (
     Array,
     Axis,

@@ -10,7 +10,8 @@ import numpy as np
 from mpmath import mp, mpf
 
 import portable_losses
-from portable_losses._namespace import default_dtype, device_of, namespace_of, numpy
+from portable_losses._backends import backend_of, default
+from portable_losses._numerics.standard import device_of
 
 ROWS, CLASSES = 6, 4
 
@@ -123,12 +124,13 @@ class Layer:
     def arguments(self, given: Sequence[Any]) -> list[Any]:
         """Return all arguments: what is shared in the library, on the device and in the dtype of what is given."""
         like = given[0] if hasattr(given[0], "dtype") else np.asarray(given[0])
-        xp: Any = namespace_of(like)
-        device = None if xp is numpy else device_of(like)
+        backend: Any = backend_of(like)
+        xp = backend.xp
+        device = None if backend is default else device_of(like)
         dtype = (
             like.dtype
             if xp.isdtype(like.dtype, "real floating")
-            else default_dtype(xp, like, "real floating")
+            else xp.default_dtype(like, "real floating")
         )
         rest = iter(given)
         return [

@@ -12,9 +12,10 @@ import array_api_compat
 
 from ..typing import Array
 from .base import Backend
-from .numpy import backend as numpy
+from .numpy import NUMBER, set_workers, validation
+from .numpy import backend as default
 
-__all__ = ["Backend", "backend_of", "numpy"]
+__all__ = ["NUMBER", "Backend", "backend_of", "default", "set_workers", "validation"]
 
 _ALIASES = {"jaxlib": "jax"}
 """Where arrays of a library are defined by another module."""

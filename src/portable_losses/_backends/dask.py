@@ -1,14 +1,18 @@
 """Dask, whose chunks are evaluated by NumPy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain, count
+from operator import itemgetter
 from typing import Any
 
 import array_api_compat.dask.array as library
 import dask.array
 import numpy as np
 
+from .._numerics.standard import known
 from ..typing import Array
 from .base import Backend
+from .numpy import backend as numpy
 
 
 def clip(x: Array, low: Any, high: Any, /) -> Array:
@@ -53,6 +57,70 @@ class Dask(Backend):
     """Dask."""
 
     overrides = {function.__name__: function for function in (clip, max, stack, take_along_axis)}
+
+    def compute(
+        self,
+        call: Any,
+        orders: tuple[int, ...],
+        head: tuple[Any, ...],
+        arrays: Sequence[Array],
+        sequences: Mapping[str, Array],
+    ) -> list[Any]:
+        """Have NumPy evaluate a chunk in one task, in blocks.
+
+        A formula in operations of Dask is a task for each of them and each chunk. That is done
+        where chunks are not of NumPy, or the length of a row is not known.
+        """
+        plain = all(isinstance(x._meta, np.ndarray) for x in arrays)
+        if call.pulls or not plain or not all(map(known, call.sizes.values())):
+            return super().compute(call, orders, head, arrays, sequences)
+        return _by_chunks(call, orders, arrays, sequences)
+
+
+def _by_chunks(
+    call: Any, orders: tuple[int, ...], arrays: Sequence[Array], sequences: Mapping[str, Array]
+) -> list[Any]:
+    """Return lazy losses or derivatives: each chunk of all of them is one task."""
+    number, names, plan = len(arrays), tuple(sequences), call.plan
+    alone = call.request.alone(numpy, np.dtype(plan.dtype))
+
+    def of_chunk(*blocks: Array) -> tuple[Array, ...]:
+        given = dict(zip(names, blocks[number:], strict=True))
+        results = alone(orders, list(blocks[:number]), given)
+        lists = (x if order else [x] for order, x in zip(orders, results, strict=True))
+        return tuple(chain.from_iterable(lists))
+
+    loop = tuple(map(str, range(len(call.loop))))  # names of axes, as the core dimensions have
+    common = plan.signature.common
+    axes = [cores if i in common else (*loop, *cores) for i, cores in enumerate(plan.cores)]
+    sizes = call.sizes
+    # An error of the formula is raised now, and not when the result is asked for.
+    nothing = [
+        np.empty([sizes.get(axis, 0) for axis in own], x.dtype)
+        for x, own in zip(arrays, axes, strict=True)
+    ]
+    of_chunk(*nothing, *(np.empty(0) for _ in names))
+    given = [*zip(arrays, axes, strict=True), *((x, loop[-1:]) for x in sequences.values())]
+    meta = np.empty([0] * len(loop), object)  # of tuples, which blockwise hands on without a look
+    every = dask.array.blockwise(
+        of_chunk, loop, *chain(*given), concatenate=True, dtype=object, meta=meta
+    )
+    dtype = plan.dtype
+
+    def result(place: int, cores: tuple[str, ...]) -> Array:
+        meta = np.empty([0] * (len(loop) + len(cores)), dtype)
+        new = {core: sizes[core] for core in cores}
+        return dask.array.blockwise(
+            itemgetter(place), (*loop, *cores), every, loop, new_axes=new, dtype=dtype, meta=meta
+        )
+
+    place = count()
+    return [
+        [result(next(place), plan.cores[i]) for i in plan.signature.predicted]
+        if order
+        else result(next(place), ())
+        for order in orders
+    ]
 
 
 backend = Dask(library)

@@ -4,7 +4,7 @@ Each keeps its digits over its whole domain, and its autodiff is right everywher
 branches meet, and at infinities. A branch that is not taken computes a finite number.
 """
 
-from math import inf, isfinite
+from math import inf, isfinite, nan
 from typing import Any
 
 from ..typing import Array, Namespace
@@ -65,6 +65,12 @@ def relu(xp: Namespace, x: Array) -> Array:
 def weighted(xp: Namespace, weight: Array, value: Array) -> Array:
     """Return weight * value, where 0 * inf is 0; both derivatives are right as well."""
     return weight * xp.where((weight == 0) & xp.isinf(value), 0.0, value)
+
+
+@building_block
+def nan_where(xp: Namespace, stray: Array) -> Array:
+    """Return NaN where a number is greater than 0, and 0 where it is 0."""
+    return xp.where(stray == 0, stray, xp.full_like(stray, nan))
 
 
 @building_block

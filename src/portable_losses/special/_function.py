@@ -2,16 +2,11 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from math import prod
-from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
-import numpy as np
-
-from .._arrays import prepare_one, prepare_together
-from .._blocks import TEMPORARIES, block_bytes, blocks, flattened
-from .._docstrings import carry_over
-from .._namespace import numpy
-from .._shapes import known
+from .._engine.arrays import read_one, read_together
+from .._engine.docstrings import carry_over
+from .._numerics.standard import known
 from ..typing import Array, Namespace
 
 P = ParamSpec("P")
@@ -43,7 +38,7 @@ class Special(Generic[P]):
 
     def __call__(self, *arrays: P.args, **parameters: P.kwargs) -> Array:
         """Evaluate the function."""
-        return self._evaluate(self.formula, 1, arrays, parameters)[0]
+        return self._evaluate(self.formula, arrays, parameters)[0]
 
     def grad(self, *arrays: P.args, **parameters: P.kwargs) -> Any:
         """Evaluate the derivative, element by element.
@@ -63,7 +58,7 @@ class Special(Generic[P]):
             raise NotImplementedError(
                 f"{self.__name__} mixes the elements of a row: its derivative is not one array"
             )
-        derivatives = self._evaluate(self._derivative, len(self._arguments), arrays, parameters)
+        derivatives = self._evaluate(self._derivative, arrays, parameters)
         return derivatives[0] if len(derivatives) == 1 else tuple(derivatives)
 
     def derivative(self, function: Formula) -> Formula:
@@ -84,27 +79,26 @@ class Special(Generic[P]):
         return function
 
     def _evaluate(
-        self, formula: Callable[..., Any], count: int, given: Sequence[Any], parameters: Any
+        self, formula: Callable[..., Any], given: Sequence[Any], parameters: Any
     ) -> list[Array]:
-        """Evaluate a formula that gives `count` arrays."""
+        """Evaluate a formula of the arrays."""
         name = self.__name__
         if len(given) != len(self._arguments):
-            raise TypeError(
-                f"{name} takes the arrays ({', '.join(self._arguments)}), got {len(given)} by position"
-            )
+            names = ", ".join(self._arguments)
+            raise TypeError(f"{name} takes the arrays ({names}), got {len(given)} by position")
         if len(given) == 1:
-            xp, array, result = prepare_one(name, given[0], self._arguments[0])
+            backend, array, result = read_one(name, given[0], self._arguments[0])
             arrays = [array]
         else:
-            xp, arrays, result = prepare_together(
-                name, dict(zip(self._arguments, given, strict=True))
-            )
+            named = dict(zip(self._arguments, given, strict=True))
+            backend, arrays, result = read_together(name, named)
             self._check_shapes(arrays)
-        if xp is numpy:
-            return _on_numpy(formula, count, arrays, parameters, result, self._by_element)
-        return [
-            xp.astype(x, result, copy=False) for x in _as_tuple(formula(xp, *arrays, **parameters))
-        ]
+
+        def each(xp: Namespace, *parts: Array) -> tuple[Array, ...]:
+            values = formula(xp, *parts, **parameters)
+            return values if isinstance(values, tuple) else (values,)
+
+        return backend.elementwise(each, arrays, result, whole=not self._by_element)
 
     def _check_shapes(self, arrays: Sequence[Array]) -> None:
         """Refuse arrays that do not broadcast, with one error for all libraries."""
@@ -124,36 +118,3 @@ class Special(Generic[P]):
 
     def __repr__(self) -> str:
         return f"<special function {self.__name__}>"
-
-
-@np.errstate(all="ignore")
-def _on_numpy(
-    formula: Callable[..., Any],
-    count: int,
-    arrays: Sequence[Array],
-    parameters: Any,
-    result: Any,
-    by_element: bool,
-) -> list[Array]:
-    """Evaluate without warnings of infinities that are meant, and many elements in blocks that stay in the cache."""
-    shape = arrays[0].shape if len(arrays) == 1 else np.broadcast_shapes(*(x.shape for x in arrays))
-    size = block_bytes(TEMPORARIES) // np.dtype(result).itemsize
-    if not by_element or prod(shape) <= size:
-        values = _as_tuple(formula(numpy, *arrays, **parameters))
-        return [numpy.astype(x, result, copy=any(x is given for given in arrays)) for x in values]
-    order: Literal["C", "F"] = "F" if any(x.flags.fnc for x in arrays) else "C"
-    outputs = [np.empty(shape, result, order=order) for _ in range(count)]
-    everything = [*(np.broadcast_to(x, shape) for x in arrays), *outputs]
-    flat = flattened(everything, shape)
-    views: list[Array] = flat[0] if flat else everything
-    for index in blocks(flat[1] if flat else shape, size):
-        inputs = [x[index] for x in views[: len(arrays)]]
-        for output, value in zip(
-            views[len(arrays) :], _as_tuple(formula(numpy, *inputs, **parameters)), strict=True
-        ):
-            output[index] = value
-    return outputs
-
-
-def _as_tuple(values: Any) -> tuple[Array, ...]:
-    return values if isinstance(values, tuple) else (values,)

@@ -1,17 +1,213 @@
-"""NumPy, whose arrays are evaluated in blocks that stay in the cache."""
+"""NumPy, whose arrays are evaluated in blocks that stay in the cache.
+
+It also reads what belongs to no array library: lists, numbers, data frames.
+"""
+
+from collections.abc import Callable, Sequence
+from math import isfinite, prod
+from numbers import Real
+from typing import Any, NoReturn
 
 import numpy as np
 
+from ...typing import Array
 from ..base import Backend
+from . import blockwise
+from .blocks import block_bytes, flattened, laid_out, per_block
+from .blocks import blocks as cut
 from .namespace import OVERRIDES
+from .values import validating, validation
+from .workers import set_workers
 
-__all__ = ["backend"]
+__all__ = ["NUMBER", "backend", "set_workers", "validation"]
+
+NUMBER = (Real, np.bool_)
+"""Python numbers and NumPy scalars, which have no shape that could disagree."""
+
+_FEW = 32
+"""So few numbers are added up by Python in less time than a reduction of NumPy takes to start."""
+
+_FOLD_DOWN_TO = 4096
 
 
 class Numpy(Backend):
     """NumPy."""
 
     overrides = OVERRIDES
+    own_types = frozenset([np.ndarray])
+
+    def takes(self, array: Array) -> bool:
+        """Return whether it is an array and no subclass, whose operators differ."""
+        return type(array) is np.ndarray
+
+    def read(self, name: str, key: str, value: Any) -> Array:
+        """Read a value that belongs to no array library."""
+        if isinstance(value, np.ma.MaskedArray):
+            raise TypeError(
+                f"{name}: {key} is a masked array; pass its data, and `where=~{key}.mask`"
+            )
+        try:
+            array = np.asarray(value)
+        except ValueError as error:
+            raise TypeError(
+                f"{name}: {key} is not an array, and NumPy cannot read it as one: {error}"
+            ) from error
+        if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
+            complex_hint = "take abs(x), or x.real and x.imag, first"
+            hint = complex_hint if array.dtype.kind == "c" else "convert it to numbers first"
+            raise TypeError(f"{name}: {key} must hold real numbers, got {array.dtype}: {hint}")
+        return array
+
+    def device(self, array: Array) -> Any:
+        """Return None: there is only one."""
+        return None
+
+    def native(self, dtype: Any) -> Any:
+        """Return the dtype in the byte order of the processor."""
+        return dtype.newbyteorder("=")
+
+    def is_bool(self, value: Any) -> bool:
+        """Return whether a value is True or False."""
+        return isinstance(value, (bool, np.bool_))
+
+    def is_sequence(self, value: Any) -> bool:
+        """Return whether a value is a sequence of numbers: a list, a tuple or a vector."""
+        vector = isinstance(value, np.ndarray) and value.ndim == 1
+        return isinstance(value, (list, tuple)) or vector
+
+    def evaluate(self, request: Any) -> list[Any]:
+        """Evaluate small arrays at once, others block by block."""
+        call = request.bind()
+        call.checked = request.checked and validating()
+        with np.errstate(all="ignore"):
+            if prod(call.loop) <= per_block(call):
+                results = request.whole(call)
+                given = call.arrays
+            else:
+                results = blockwise.evaluate(request, call)
+                given = []
+        likes = [call.arrays[i] for i in call.plan.signature.predicted]
+        return [
+            [_own(x, given, like) for x, like in zip(result, likes, strict=True)]
+            if type(result) is list
+            else _own(result, given, likes[0])
+            for result in results
+        ]
+
+    def laid_out(self, call: Any, arrays: Sequence[Array]) -> tuple[tuple[Any, ...], Any]:
+        """Bring the core axis of rows in front, where that makes the inner loops long.
+
+        A formula is handed arrays that it cannot write to.
+        """
+        head = call.plan.head
+        if call.plan.core == 1 and not call.plan.signature.common:
+            head, arrays = laid_out(arrays, call.places)
+        return head, [_read_only(x) for x in arrays]
+
+    def fault(self, *given: Any) -> str:
+        """Return the name of an argument with a value outside its domain, or nothing."""
+        return blockwise.fault(*given)
+
+    def refuse(self, *given: Any) -> NoReturn:
+        """Raise the error of the argument that `fault` has named."""
+        blockwise.refuse_argument(*given)
+
+    def total(self, x: Array, axis: Any = None, keepdims: bool = False) -> Any:
+        """Add up losses, float32 in float64.
+
+        A sum in float32 loses digits, and to convert all of a block costs as much as a loss. So a
+        block is first folded in half a few times, which is exact for equal values and rounds
+        others once a fold; the rest is converted.
+        """
+        if axis is not None or keepdims:
+            dtype = np.result_type(x.dtype, np.float64)
+            return np.add.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)
+        if x.size <= _FEW:
+            return np.float64(sum(x.ravel().tolist()))
+        if x.dtype != np.float32:
+            return np.add.reduce(x, axis=None)
+        folded = x.reshape(-1)
+        out = None  # the first fold needs an array of its own, which the next ones work in
+        while folded.size > _FOLD_DOWN_TO and folded.size % 2 == 0:
+            half = folded.size // 2
+            out = np.add(folded[:half], folded[half:], out=None if out is None else out[:half])
+            folded = out
+        total = np.add.reduce(folded, dtype=np.float64)
+        if isfinite(total):
+            return total
+        return np.add.reduce(
+            x, axis=None, dtype=np.float64
+        )  # a fold may overflow where it does not
+
+    def elementwise(
+        self,
+        formula: Callable[..., Sequence[Array]],
+        arrays: Sequence[Array],
+        result: Any,
+        *,
+        whole: bool = False,
+    ) -> list[Array]:
+        """Evaluate many elements in blocks that stay in the cache."""
+        with np.errstate(all="ignore"):
+            shape = np.broadcast_shapes(*(x.shape for x in arrays))
+            size = block_bytes(32) // np.dtype(result).itemsize
+            if whole or prod(shape) <= size:
+                values = formula(self.xp, *arrays)
+                own = [any(x is given for given in arrays) for x in values]
+                return [
+                    self.xp.astype(x, result, copy=copy)
+                    for x, copy in zip(values, own, strict=True)
+                ]
+            return _in_blocks(self, formula, arrays, result, shape, size)
+
+
+def _in_blocks(
+    backend: Numpy,
+    formula: Callable[..., Sequence[Array]],
+    arrays: Sequence[Array],
+    result: Any,
+    shape: tuple[int, ...],
+    size: int,
+) -> list[Array]:
+    """Evaluate a function of single elements block by block."""
+    order: Any = "F" if any(x.flags.fnc for x in arrays) else "C"
+    inputs = [np.broadcast_to(x, shape) for x in arrays]
+    count = len(formula(backend.xp, *(x[(slice(0, 1),) * len(shape)] for x in inputs)))
+    outputs = [np.empty(shape, result, order=order) for _ in range(count)]
+    flat = flattened([*inputs, *outputs], shape)
+    views: list[Any] = flat[0] if flat else [*inputs, *outputs]
+    for index in cut(flat[1] if flat else shape, size):
+        values = formula(backend.xp, *(x[index] for x in views[: len(arrays)]))
+        for output, value in zip(views[len(arrays) :], values, strict=True):
+            output[index] = value
+    return outputs
+
+
+def _own(x: Any, given: Sequence[Array], like: Array) -> Any:
+    """Return a result as a scalar if it has no axes; no array that shares memory with the input.
+
+    An array has the order of the predictions in memory.
+    """
+    if not isinstance(x, np.ndarray):
+        return x
+    if x.ndim == 0:
+        return x[()]
+    if like.flags.fnc:
+        ordered = x.flags.f_contiguous
+    else:
+        ordered = x.flags.c_contiguous
+    if ordered and x.flags.writeable and not any(np.may_share_memory(x, a) for a in given):
+        return x
+    return x.copy(order="F" if like.flags.fnc else "C")
+
+
+def _read_only(x: Array) -> Array:
+    """Return a view that cannot be written to."""
+    if not x.flags.writeable:
+        return x
+    view = x.view()
+    view.flags.writeable = False
+    return view
 
 
 backend = Numpy(np)

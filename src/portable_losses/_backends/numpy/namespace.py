@@ -1,7 +1,6 @@
 """Functions that NumPy needs in another form: where its own take several times as long."""
 
 from collections.abc import Callable, Iterator
-from math import copysign, inf
 from typing import Any
 
 import numpy as np
@@ -9,52 +8,12 @@ import numpy as np
 from ..._numerics import rows
 from ..._numerics.loops import Arrays, Step, Stepped, cut
 from ...typing import Array, Axis
-
-_SMALL = 1024
-"""Up to so many numbers a call costs more than a mispredicted branch for each number."""
+from . import kernels
 
 _TOGETHER = 2**16
 """So many pairs are formed together: as many as a block has numbers, which stay in the cache."""
 
 _DEFAULTS: dict[str, Any] = dict(np.__array_namespace_info__().default_dtypes())
-_BITS = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}
-
-
-def where(condition: Array, x1: Array, x2: Array, /) -> Array:
-    """Select without a branch: `numpy.where` takes ten times as long on a mask without pattern.
-
-    The mask, spread to all bits, selects between two bit patterns: ``x2 ^ ((x1 ^ x2) & mask)``.
-    """
-    if condition.size < _SMALL:
-        return np.where(condition, x1, x2)
-    dtypes = {x.dtype for x in (x1, x2) if isinstance(x, np.ndarray)}
-    dtype = dtypes.pop() if len(dtypes) == 1 else None
-    bits = _BITS.get(dtype)
-    if bits is None or not all(
-        isinstance(x, np.ndarray) or type(x) in (int, float) for x in (x1, x2)
-    ):
-        return np.where(condition, x1, x2)
-    mask = condition.view(np.int8).astype(bits)
-    if not isinstance(x1, np.ndarray) and x1 == 0 and copysign(1, x1) > 0:
-        mask -= 1
-        return (np.asarray(x2, dtype).view(bits) & mask).view(dtype)
-    np.negative(mask, out=mask)
-    first, second = (np.asarray(x, dtype).view(bits) for x in (x1, x2))
-    return (second ^ ((first ^ second) & mask)).view(dtype)
-
-
-def minimum(x1: Array, x2: Array, /) -> Array:
-    """Compare with a number as fast as with an array: only `numpy.clip` is vectorised for that."""
-    if isinstance(x2, (int, float)) and x1.size >= _SMALL:
-        return np.clip(x1, -inf, x2)
-    return np.minimum(x1, x2)
-
-
-def maximum(x1: Array, x2: Array, /) -> Array:
-    """Compare with a number as fast as with an array; see `minimum`."""
-    if isinstance(x2, (int, float)) and x1.size >= _SMALL:
-        return np.clip(x1, x2, inf)
-    return np.maximum(x1, x2)
 
 
 def sum(  # noqa: A001 - the name in the standard
@@ -89,7 +48,7 @@ def decay(x: Array) -> Array:
 
 def relu(x: Array) -> Array:
     """Return max(x, 0) without a selection, which only autodiff needs."""
-    return maximum(x, 0.0)
+    return kernels.maximum(x, 0.0)
 
 
 def weighted(weight: Array, value: Array) -> Array:
@@ -232,9 +191,6 @@ def pieces(x: Array, axis: Axis) -> Iterator[slice]:
 OVERRIDES: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
-        where,
-        minimum,
-        maximum,
         sum,
         max,
         default_dtype,
@@ -253,4 +209,4 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
         scan,
         pieces,
     )
-}
+} | kernels.KERNELS

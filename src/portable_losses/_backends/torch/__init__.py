@@ -1,16 +1,19 @@
 """PyTorch."""
 
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Any
 
 import array_api_compat.torch
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import _get_current_dispatch_mode
 from torch.utils.checkpoint import checkpoint
 
-from .._numerics import loops
-from ..typing import Array, Axis
-from .base import Backend
+from ..._numerics import loops
+from ...typing import Array, Axis
+from ..base import Backend, Pull
+from . import lending, registered
 
 
 def minimum(x1: Array, x2: Array, /) -> Array:
@@ -80,17 +83,6 @@ def sign(x: Array, /) -> Array:
 class Torch(Backend):
     """PyTorch."""
 
-    def __init__(self) -> None:
-        super().__init__(array_api_compat.torch)
-
-        def scan(
-            step: loops.Step, *args: Any, remember: bool = True, **options: Any
-        ) -> loops.Stepped:
-            taken = step if remember else forgetful(step)
-            return loops.scan(self.xp, taken, *args, **options)
-
-        self.xp.scan = scan
-
     overrides = {
         function.__name__: function
         for function in (
@@ -106,6 +98,52 @@ class Torch(Backend):
             sign,
         )
     } | {"erf": torch.erf}
+
+    def __init__(self) -> None:
+        super().__init__(array_api_compat.torch)
+        self.xp.scan = self._scan
+
+    def _scan(
+        self, step: loops.Step, *args: Any, remember: bool = True, **options: Any
+    ) -> loops.Stepped:
+        return loops.scan(self.xp, step if remember else forgetful(step), *args, **options)
+
+    def keeps_plans(self) -> bool:
+        """Return whether no compiler is looking on."""
+        return not torch.compiler.is_compiling()
+
+    def evaluate(self, request: Any) -> list[Any]:
+        """Lend tensors in the memory of the CPU to NumPy, whose blocks take a fraction of the time.
+
+        Nothing is copied. It is done where only autograd looks on: a compiler, a tracer or a
+        transform of `torch.func` is given the operations of torch.
+        """
+        lent = None if _observed() else lending.evaluate(request)
+        return super().evaluate(request) if lent is None else lent
+
+    def compute(
+        self,
+        call: Any,
+        orders: tuple[int, ...],
+        head: tuple[Any, ...],
+        arrays: Sequence[Array],
+        sequences: Mapping[str, Array],
+    ) -> list[Any]:
+        """Have autograd of the losses find the registered derivative."""
+        if orders != (0,) or not call.formulas.knows(1) or call.pulls:
+            return super().compute(call, orders, head, arrays, sequences)
+        return [registered.losses(call, head, arrays, sequences)]
+
+    def vjp(self, function: Callable[..., Array], *primals: Array) -> tuple[Array, Pull]:
+        """Return the value of a function and its pullback."""
+        value, pull = torch.func.vjp(function, *primals)
+        return value, pull
+
+
+def _observed() -> bool:
+    """Return whether a compiler or a tracer sees the operations."""
+    compiled = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    return compiled or _get_current_dispatch_mode() is not None
 
 
 def forgetful(step: loops.Step) -> loops.Step:

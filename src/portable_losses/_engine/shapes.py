@@ -1,20 +1,14 @@
-"""The shapes of a call: which way it is meant, where the core axes are, and whether all arrays agree."""
+"""The shapes of a call: which way it is meant, where core axes are, whether all arrays agree."""
 
 from collections.abc import Mapping, Sequence
 from math import prod
 from numbers import Integral
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from ._arrays import NUMBER
-from ._signature import Signature
-from .typing import Array, Namespace
-
-
-def known(size: Any) -> bool:
-    """Return whether a size is known: a lazy library has None or NaN where it is not."""
-    return size is not None and size == size
+from .._backends import NUMBER
+from .._numerics.standard import known
+from ..typing import Array, Namespace
+from .signature import Signature
 
 
 def way_of(
@@ -23,7 +17,7 @@ def way_of(
     sharing: Sequence[bool],
     options: Mapping[str, Any],
 ) -> int:
-    """Return the number of the gufunc signature that the numbers of axes fit; `sharing` says which arrays broadcast.
+    """Return the number of the gufunc signature that fits; `sharing` says which arrays broadcast.
 
     Vectors fit one with a core axis, as a single row, and one without. They are a row if the option
     says where its axis is.
@@ -33,8 +27,7 @@ def way_of(
     fitting = []
     for way, cores in enumerate(signature.ways):
         numbers = [
-            sum(_number_of_axes(signature, core, options) for core in of_array)
-            for of_array in cores
+            sum(number_of_axes(signature, core, options) for core in of_array) for of_array in cores
         ]
         loops = arrays[0].ndim - numbers[0]
         if signature.core and not any(cores) and (rows or not vectors):
@@ -66,7 +59,7 @@ def way_of(
     )
 
 
-def _number_of_axes(signature: Signature, core: str, options: Mapping[str, Any]) -> int:
+def number_of_axes(signature: Signature, core: str, options: Mapping[str, Any]) -> int:
     axis = options.get(f"{core}_axis")
     return len(axis) if core in signature.several and isinstance(axis, tuple) else 1
 
@@ -74,7 +67,7 @@ def _number_of_axes(signature: Signature, core: str, options: Mapping[str, Any])
 def places_of(
     signature: Signature, cores: tuple[str, ...], array: Array, options: Mapping[str, Any]
 ) -> tuple[int, ...]:
-    """Return where an array has its core axes, of which one dimension may have several.
+    """Return where an array has its core axes; one dimension may have several.
 
     They are last, in their order, unless an option says otherwise; then -1 is the last axis and no
     other.
@@ -98,7 +91,8 @@ def places_of(
             if not isinstance(place, Integral) or not -array.ndim <= place < array.ndim:
                 fault = "is no axis" if axes == (axis,) else "are not all axes"
                 raise ValueError(
-                    f"{signature.name}: {core}_axis={axis!r} {fault} of an array of shape {tuple(array.shape)}"
+                    f"{signature.name}: {core}_axis={axis!r} {fault} of an array of shape "
+                    f"{tuple(array.shape)}"
                 )
             places.append(int(place) % array.ndim)
     if len(set(places)) != len(places):
@@ -111,7 +105,7 @@ def places_of(
 def places_left(
     signature: Signature, way: int, i: int, first: tuple[int, ...], options: Mapping[str, Any]
 ) -> tuple[int, ...]:
-    """Return where an array has its core axes that lacks some of those of the first array, as labels lack that of the classes.
+    """Return where an array has its core axes that lacks some of the first, as labels do.
 
     Options name axes of the first array; what is left of them stays in its order. An array that
     lacks nothing has none.
@@ -121,7 +115,7 @@ def places_left(
         return ()
     rest = iter(first)
     axes = {
-        core: [next(rest) for _ in range(_number_of_axes(signature, core, options))]
+        core: [next(rest) for _ in range(number_of_axes(signature, core, options))]
         for core in cores
     }
     kept = [place for core in signature.ways[way][i] for place in axes[core]]
@@ -140,7 +134,7 @@ class Merge(NamedTuple):
     """How many axes they became."""
 
     def undone(self, xp: Namespace, array: Array) -> Array:
-        """Return an array of that kind the axes that the array had."""
+        """Split the axes again of an array of that kind."""
         split = xp.reshape(array, (*array.shape[: array.ndim - self.cores], *self.sizes))
         return xp.moveaxis(split, tuple(range(-len(self.places), 0)), self.places)
 
@@ -156,17 +150,17 @@ def merged(
     sizes: dict[str, tuple[int, ...]],
     given: Sequence[Any],
 ) -> tuple[Array, Merge]:
-    """Make one axis of the axes of each core dimension, which are last; `sizes` holds those of the arrays before."""
+    """Make one axis of the axes of each core dimension, which are last.
+
+    `sizes` holds those of the arrays before.
+    """
     loops = array.ndim - len(place)
     shape, start = list(array.shape[:loops]), loops
     for core in cores:
-        end = start + _number_of_axes(signature, core, options)
+        end = start + number_of_axes(signature, core, options)
         own = tuple(array.shape[start:end])
-        if any(
-            known(a) and known(b) and a != b
-            for a, b in zip(own, sizes.setdefault(core, own), strict=True)
-        ):
-            _differ(signature, i, tuple(np.shape(given[0])), tuple(np.shape(given[i])), True)
+        if _differ(own, sizes.setdefault(core, own)):
+            _refuse(signature, i, given, True)
         shape.append(prod(own))
         start = end
     return xp.reshape(array, tuple(shape)), Merge(place, tuple(array.shape[loops:]), len(cores))
@@ -179,15 +173,16 @@ def check_agreement(
     sharing: Sequence[bool],
     places: Sequence[tuple[int, ...]],
     given: Sequence[Any],
-) -> dict[str, int]:
-    """Check that the loop dimensions are the same everywhere, and give the sizes of the core dimensions, each of one name one."""
+) -> tuple[tuple[int, ...], dict[str, int]]:
+    """Check that the loop dimensions agree; return them, and the sizes of the core dimensions."""
     cores = signature.ways[way]
-    first = arrays[0].shape
-    loop = first[: len(first) - len(cores[0])]
-    sizes = dict(zip(cores[0], first[len(loop) :], strict=True))
-    if any(known(size) and size == 0 for size in sizes.values()):
+    first = tuple(arrays[0].shape)
+    loops = len(first) - len(cores[0])
+    loop, sizes = first[:loops], dict(zip(cores[0], first[loops:], strict=True))
+    if 0 in sizes.values():
+        shape, names = tuple(given[0].shape), ", ".join(sizes)
         raise ValueError(
-            f"{signature.name}: {signature.arguments[0]} of shape {tuple(given[0].shape)} has no {', '.join(sizes)}"
+            f"{signature.name}: {signature.arguments[0]} of shape {shape} has no {names}"
         )
     for i, shared in enumerate(sharing):
         if i == 0 or isinstance(arrays[i], NUMBER):
@@ -195,26 +190,18 @@ def check_agreement(
         if shared:
             check_broadcast(signature.name, signature.arguments[i], arrays[i], loop)
             continue
-        shape = arrays[i].shape
+        shape = tuple(arrays[i].shape)
         ahead = () if i in signature.common else loop
-        expected = (
-            *ahead,
-            *(
-                sizes.setdefault(core, size)
-                for core, size in zip(cores[i], shape[len(ahead) :], strict=False)
-            ),
-        )
-        if len(shape) != len(expected) or any(
-            known(a) and known(b) and a != b for a, b in zip(shape, expected, strict=True)
-        ):
-            _differ(
-                signature,
-                i,
-                tuple(np.shape(given[0])),
-                tuple(np.shape(given[i])),
-                places[i] == places[0],
-            )
-    return sizes
+        own = zip(cores[i], shape[len(ahead) :], strict=False)
+        expected = (*ahead, *(sizes.setdefault(core, size) for core, size in own))
+        if shape != expected and (len(shape) != len(expected) or _differ(shape, expected)):
+            _refuse(signature, i, given, places[i] == places[0])
+    return loop, sizes
+
+
+def _differ(shape: Sequence[Any], other: Sequence[Any]) -> bool:
+    """Return whether sizes differ that are known."""
+    return any(known(a) and known(b) and a != b for a, b in zip(shape, other, strict=True))
 
 
 def check_indices(
@@ -229,22 +216,23 @@ def check_indices(
             )
 
 
-def _differ(
-    signature: Signature, i: int, first: tuple[int, ...], other: tuple[int, ...], same: bool
-) -> None:
+def _refuse(signature: Signature, i: int, given: Sequence[Any], same: bool) -> None:
+    """Raise the error of an array whose shape does not go with that of the first."""
     names = signature.arguments
-    wanted = (
-        "their shapes must be the same"
-        if same
-        else "their shapes must agree on all axes but the core axes"
-    )
+    first, other = (() if isinstance(x, NUMBER) else tuple(x.shape) for x in (given[0], given[i]))
+    if same:
+        wanted = "their shapes must be the same"
+    else:
+        wanted = "their shapes must agree on all axes but the core axes"
     hint = ""
-    if same and tuple(n for n in first if n != 1) == tuple(n for n in other if n != 1):
-        hint = f"; broadcasting would pair every element with every other: pass `{names[i]}.reshape({names[0]}.shape)`"
+    if same and [n for n in first if n != 1] == [n for n in other if n != 1]:
+        cure = f"pass `{names[i]}.reshape({names[0]}.shape)`"
+        hint = f"; broadcasting would pair every element with every other: {cure}"
     elif same and len(first) == len(other) == 2 and first == other[::-1]:
         hint = f"; is {names[i]} transposed?"
     raise ValueError(
-        f"{signature.name}: {names[0]} has shape {first} and {names[i]} has shape {other}: {wanted}{hint}"
+        f"{signature.name}: {names[0]} has shape {first} and {names[i]} has shape {other}: "
+        f"{wanted}{hint}"
     )
 
 
@@ -254,13 +242,16 @@ def check_broadcast(name: str, key: str, array: Array, loop: tuple[int, ...]) ->
     sizes = zip(reversed(shape), reversed(loop), strict=False)
     if len(shape) > len(loop) or any(known(a) and known(b) and a not in (1, b) for a, b in sizes):
         raise ValueError(
-            f"{name}: {key} of shape {shape} does not fit the losses of shape {loop}: it is broadcast to that shape and "
-            "may not enlarge it"
+            f"{name}: {key} of shape {shape} does not fit the losses of shape {loop}: it is "
+            "broadcast to that shape and may not enlarge it"
         )
 
 
 def spread(xp: Namespace, array: Array, pred: Array, loop: tuple[int, ...]) -> Array:
-    """Broadcast an array to the loop shape; a lazy library that does not know it finds out by adding zeros of that shape."""
+    """Broadcast an array to the loop shape.
+
+    A lazy library that does not know the shape finds out by adding zeros of it.
+    """
     if all(map(known, loop)):
         return xp.broadcast_to(array, loop)
     return array + xp.astype(xp.zeros_like(pred), array.dtype)
@@ -276,7 +267,8 @@ def loop_axes(name: str, axis: Any, loops: int) -> tuple[int, ...] | None:
     ]
     if not all(-loops <= a < loops for a in axes):
         raise ValueError(
-            f"{name}: axis={axis!r} names no axis, or not only axes, of the losses, which have {loops}"
+            f"{name}: axis={axis!r} names no axis, or not only axes, of the losses, which have "
+            f"{loops}"
         )
     normal = tuple(a % loops for a in axes)
     if len(set(normal)) != len(normal):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ._signature import Signature
+from .signature import Signature
 
 _OPTIONS = {
     "reduction": """\

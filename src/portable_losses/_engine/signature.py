@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from types import NoneType, UnionType
 from typing import Any, TypeAlias, Union, Unpack, get_args, get_origin, get_type_hints
 
-from ._blocks import block_bytes
-from ._domains import Parameter, check_parameter
-from .typing import DependentDomain, Domain, Index, Options
+from ..typing import DependentDomain, Domain, Index, Options
+from .parameters import Parameter, check_parameter
 
 DEFAULTS: Mapping[str, Any] = {
     "reduction": "mean",
@@ -21,6 +20,9 @@ DEFAULTS: Mapping[str, Any] = {
     "ignore_index": None,
 }
 """The options of the engine. Which of them a loss has is said by the TypedDict that its ``**options`` unpack."""
+
+TEMPORARIES = 32
+"""How many arrays like the predictions a formula holds at once, of which nothing else is known."""
 
 Domains: TypeAlias = tuple[Domain, ...]
 
@@ -64,11 +66,8 @@ class Signature:
     """The core dimensions of the first argument, in the first way to call the loss: none for a pointwise loss."""
     steps: str
     """The core dimension that the formula goes along step by step, if there is one."""
-    block: int
-    """How many bytes of each array are evaluated together on NumPy."""
-    small: tuple[tuple[bool, bool], ...]
-    """For each argument of the first way to call the loss: whether it has the core dimension, and whether it holds labels. Empty
-    where a call without options always has something to prepare."""
+    temporaries: int
+    """How many arrays like the predictions the formulas hold at once."""
 
     def domains_for(self, way: int, parameters: Mapping[str, Any]) -> Domains:
         """Return the domains of a way to call the loss with parameters."""
@@ -201,8 +200,7 @@ def read(
         ),
         core=ways[0][0],
         steps=steps,
-        block=block_bytes(temporaries),
-        small=_small(ways, domains[0]) if len(defaults) == len(own) and not optional else (),
+        temporaries=temporaries,
         public=inspect.Signature(
             positional + keywords + shown, return_annotation=hints.get("return", Any)
         ),
@@ -245,20 +243,6 @@ def _cores(
             "with the names of its core dimensions, and gives one value, as '(class),()->()'"
         )
     return tuple(cores)
-
-
-def _small(
-    ways: tuple[tuple[tuple[str, ...], ...], ...], domains: Domains
-) -> tuple[tuple[bool, bool], ...]:
-    if any(domain.shared and cores for domain, cores in zip(domains, ways[0], strict=True)):
-        return ()
-    if any(cores not in ((), ways[0][0]) or len(cores) > 1 for cores in ways[0]) or any(
-        way[0] != ways[0][0] for way in ways
-    ):
-        return ()
-    return tuple(
-        (bool(cores), domain.labels) for cores, domain in zip(ways[0], domains, strict=True)
-    )
 
 
 def _option_kinds(annotation: Any) -> dict[str, Any]:

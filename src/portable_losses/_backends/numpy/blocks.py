@@ -1,12 +1,13 @@
 """The geometry of blocks: views of NumPy arrays along their leading axes, of a size that stays in the cache."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from .typing import Array
+from ...typing import Array
 
 _LARGEST = 2**20
 """Bytes of each array that are evaluated together, where a formula holds few temporaries.
@@ -19,11 +20,12 @@ two of them are slower than one.
 _IN_ALL = 2**23
 """Bytes that the temporaries of a block may take together: more would leave the caches, and blocks then get no faster."""
 
-TEMPORARIES = 32
-"""How many arrays like those that it is given a formula holds at once, of which nothing else is said."""
-
 _MOST_STEPS = 64
 """Blocks are no larger than so many temporaries: 32 MiB."""
+
+_MANY = 512
+"""So many rows at a time where they share predictions: the sum of the gradients is a pass over all
+of these."""
 
 _FEW_CLASSES = 100
 """Up to so many classes a NumPy block is copied with the class axis in front, which makes the inner loops long."""
@@ -35,18 +37,15 @@ third of the time of formulas that do not. With more classes a block has too few
 Index = tuple[slice, ...]
 
 
-def _keep_freed_memory() -> None:
+@cache
+def keep_freed_memory() -> None:
     """Have the allocator keep the memory of temporaries for the next block.
 
-    glibc maps each array over 128 KiB afresh and gives it back at once, until it has seen a larger
-    one freed (mallopt(3), the dynamic threshold): then it keeps that much. In a process that had
-    freed none, the page faults of the temporaries doubled the time of a loss. Nothing is written
-    here, so that no memory is really taken.
+    glibc maps each array over 128 KiB afresh and returns it at once, until a larger one was freed
+    (mallopt(3), the dynamic threshold): then it keeps that much. Without that, the page faults of
+    the temporaries double the time of a loss. Nothing is written here, so no memory is taken.
     """
     np.empty(2**23, dtype=np.uint8)
-
-
-_keep_freed_memory()
 
 
 def block_bytes(temporaries: int) -> int:
@@ -54,13 +53,14 @@ def block_bytes(temporaries: int) -> int:
     return min(_LARGEST, 1 << (_IN_ALL // temporaries).bit_length() - 1)
 
 
-def block_size(numbers: int, entries: int, steps: int = 1) -> int:
-    """Return how many losses are evaluated together, of so many entries each, where a block has so many numbers.
-
-    A formula that takes steps has, at each, a share of the entries in the cache; all steps together
-    stay in memory.
-    """
-    return max(1, numbers * min(steps, _MOST_STEPS) // entries)
+def per_block(call: Any) -> int:
+    """Return how many losses of a call are evaluated together."""
+    signature = call.plan.signature
+    if signature.pulls:
+        return _MANY
+    numbers = block_bytes(signature.temporaries) // np.dtype(call.plan.dtype).itemsize
+    steps = call.sizes.get(signature.steps, 1)
+    return max(1, numbers * min(steps, _MOST_STEPS) // call.entries)
 
 
 def blocks(loop: tuple[int, ...], size: int) -> Iterator[Index]:

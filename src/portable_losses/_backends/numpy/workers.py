@@ -2,22 +2,25 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from contextvars import ContextVar, copy_context
+from contextvars import copy_context
 from operator import index
 from typing import TypeVar
 
-_workers = ContextVar("portable_losses.workers", default=1)
+from .settings import Change, Setting
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+_workers = Setting("workers", 1)
 
-@contextmanager
-def set_workers(workers: int) -> Generator[None]:
-    """Set how many threads evaluate the blocks of NumPy arrays, in this thread or task, for a block of code.
+
+def set_workers(workers: int) -> Change[int]:
+    """Set how many threads evaluate the blocks of NumPy arrays.
+
+    A plain call sets it for the process. In a ``with`` it holds for the block of code, in this
+    thread or task.
 
     Parameters
     ----------
@@ -25,11 +28,10 @@ def set_workers(workers: int) -> Generator[None]:
         The number of threads. Negative numbers count from the number of cores: -1 is all of them,
         -2 all but one, as in ``scipy.fft.set_workers``.
 
-    Yields
-    ------
-    None
-        Nothing: the setting holds inside the ``with`` block, and nests. By default there is one
-        thread.
+    Returns
+    -------
+    context manager
+        For ``with set_workers(2):``. Blocks nest. By default there is one thread.
 
     Raises
     ------
@@ -38,10 +40,11 @@ def set_workers(workers: int) -> Generator[None]:
     ValueError
         If it is 0, or counts below 1.
 
-    Notes ----- Results do not depend on the number of threads, to the last digit: the blocks are
-    the same, and so is the order in which they are added up. What fits into one block, some ten
-    thousand numbers, is evaluated in the calling thread. Arrays of other libraries are evaluated by
-    these as they see fit.
+    Notes
+    -----
+    Results do not depend on the number of threads, to the last digit: the blocks are the same, and
+    so is the order in which they are added up. Data that fits into one block, some ten thousand
+    numbers, is evaluated in the calling thread. Other array libraries have their own threads.
 
     Examples
     --------
@@ -59,13 +62,10 @@ def set_workers(workers: int) -> Generator[None]:
     count = number if number >= 0 else cores + 1 + number
     if count < 1:
         raise ValueError(
-            f"set_workers: workers must be at least 1, or negative and at least -{cores}, got {workers!r}"
+            f"set_workers: workers must be at least 1, or negative and at least -{cores}, "
+            f"got {workers!r}"
         )
-    token = _workers.set(count)
-    try:
-        yield
-    finally:
-        _workers.reset(token)
+    return Change(_workers, count)
 
 
 def _cores() -> int:
@@ -76,7 +76,7 @@ def _cores() -> int:
 
 
 def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Return the results of a function in the order of its arguments, evaluated by as many threads as are set.
+    """Return the results of a function in the order of its arguments, evaluated by the threads.
 
     This thread is one of them. Each of the others takes what comes next when it has done what it
     took before: to hand over every block by itself would cost more time than a cheap block takes.

@@ -1,0 +1,332 @@
+"""NumPy arrays in blocks: checked, evaluated and added up while they are in the cache."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import prod
+from typing import Any, NoReturn
+
+import numpy as np
+from annotated_types import Interval
+
+from ...typing import Array, Domain
+from .blocks import Index, blocks, flattened, keep_freed_memory, per_block, reduced_index
+from .values import all_inside, inside, refuse
+from .workers import in_order
+
+_WEIGHTS = Domain(
+    "weights that are not negative",
+    interval=Interval(ge=0.0),
+    hint="leave elements out with `where`",
+)
+
+
+def evaluate(request: Any, call: Any) -> list[Any]:
+    """Evaluate a call block by block: for each order the reduced value, or a list of gradients.
+
+    A function of the reduced loss takes two passes: its gradients need the reduced loss.
+    """
+    keep_freed_memory()
+    orders, finish = request.orders, call.finish
+    if finish is None:
+        return _Pass(request, call, orders).results()
+    (value,) = _Pass(request, call, (0,), wide=True).results()
+    value, slope = finish(call.backend.xp, value)
+    if call.reduction != "none" and call.axis is not None:
+        slope = np.expand_dims(slope, call.axis)
+    rest = tuple(order for order in orders if order)
+    spread = np.broadcast_to(slope, call.loop)
+    found = (
+        dict(zip(rest, _Pass(request, call, rest, spread).results(), strict=True)) if rest else {}
+    )
+    result = np.asarray(value).astype(call.plan.result)
+    return [found[order] if order else result for order in orders]
+
+
+class _Pass:
+    """One pass over the blocks of a call: views of its arrays, and the arrays of its results."""
+
+    def __init__(
+        self,
+        request: Any,
+        call: Any,
+        orders: tuple[int, ...],
+        slope: Array | None = None,
+        wide: bool = False,
+    ) -> None:
+        self.request, self.call, self.orders = request, call, orders
+        self.wide = np.result_type(call.plan.dtype, np.float64)
+        self.dtype = self.wide if wide else call.plan.result
+        self.outputs = [self._outputs(order) for order in orders]
+        self._view(slope)
+        self.axes = tuple(range(len(self.loop))) if call.axis is None else call.axis
+        self.kept = tuple(1 if i in self.axes else n for i, n in enumerate(self.loop))
+
+    def _outputs(self, order: int) -> list[Array]:
+        """Make the arrays that results are written to; sums over shared numbers are wide."""
+        call = self.call
+        if order == 0:
+            return [np.empty(call.loop, self.dtype)] if call.reduction == "none" else []
+        outputs = []
+        for i, kind, own in zip(
+            call.plan.signature.predicted, call.plan.results, call.shared, strict=True
+        ):
+            array = _as_given(call.arrays[i], call.places[i])
+            if own is not None:
+                outputs.append(np.zeros(own, self.wide))
+            elif i in call.plan.signature.common:
+                # few sums over many rows each: to be wide would gain nothing
+                outputs.append(np.zeros(array.shape, call.plan.dtype))
+            else:
+                order_in_memory: Any = "F" if array.flags.fnc else "C"
+                outputs.append(np.empty(array.shape, kind, order=order_in_memory))
+        return outputs
+
+    def _view(self, slope: Array | None) -> None:
+        """View all arrays so that they can be cut; all loop axes as one where that is no copy."""
+        call = self.call
+        common = call.plan.signature.common
+        given = (call.weights, call.where, slope, *call.sequences.values())
+        modifiers = [None if x is None else np.broadcast_to(x, call.loop) for x in given]
+        predicted = list(zip(call.plan.signature.predicted, call.shared, strict=True))
+        written = [
+            None
+            if order and (own is not None or i in common)
+            else _core_last(x, call.places[i] if order else ())
+            for order, arrays in zip(self.orders, self.outputs, strict=True)
+            for x, (i, own) in zip(arrays, predicted, strict=False)
+        ]
+        arrays = [None if i in common else x for i, x in enumerate(call.arrays)]
+        everything = [*arrays, *modifiers, *written]
+        flat = flattened(everything, call.loop) if call.axis is None else None
+        views, self.loop = flat or (everything, call.loop)
+        number = len(call.arrays)
+        self.raw = [call.arrays[i] if i in common else x for i, x in enumerate(views[:number])]
+        self.weights, self.where, self.slope = views[number : number + 3]
+        self.sequences = dict(zip(call.sequences, views[number + 3 :], strict=False))
+        rest = iter(views[number + len(given) :])
+        self.written = [
+            [
+                self._sum(x, flat is not None, i) if (y := next(rest)) is None else y
+                for x, (i, _) in zip(arrays, predicted, strict=False)
+            ]
+            for arrays in self.outputs
+        ]
+
+    def _sum(self, total: Array, flat: bool, i: int) -> Array:
+        """View a sum over shared numbers so that the part of a block can be added."""
+        if i in self.call.plan.signature.common:
+            return _core_last(total, self.call.places[i])
+        return total.reshape(-1 if flat else (1,) * (len(self.loop) - total.ndim) + total.shape)
+
+    def _blocks(self) -> Iterator[Index]:
+        return blocks(self.loop, per_block(self.call))
+
+    def results(self) -> list[Any]:
+        """Evaluate all blocks."""
+        call = self.call
+        shape = () if call.axis is None else self.kept
+        self.total = np.zeros(shape, self.wide)
+        count = prod(self.loop[i] for i in self.axes)
+        self.divisor: Any = 1
+        weighted_mean = call.reduction == "mean" and call.weighted
+        if call.reduction == "mean" and any(self.orders):
+            self.divisor = max(count, 1)
+            if weighted_mean:
+                self.divisor = self._weight_sums()
+        self.weight_total = np.zeros(shape, self.wide)
+        for sums in in_order(self._evaluated, self._blocks()):
+            while sums:  # they may be large, and the next block comes with its own
+                target, where, part = sums.pop()
+                target[where] += part
+        total: Any = self.total
+        if call.reduction == "mean":
+            # 0 / 0 is NaN, as it should be
+            total = np.divide(total, self.weight_total if weighted_mean else count)
+        kept = [n for i, n in enumerate(call.loop) if call.axis is not None and i not in call.axis]
+        return [self._final(order, x, total, kept) for order, x in zip(self.orders, self.outputs)]
+
+    def _final(self, order: int, outputs: list[Array], total: Array, kept: list[int]) -> Any:
+        """Give results their dtypes, and gradients the shapes of the predictions."""
+        call = self.call
+        if order == 0:
+            value = outputs[0] if outputs else np.asarray(total).reshape(kept)
+            return value.astype(self.dtype, copy=False)
+        results = []
+        for i, x, own, dtype in zip(
+            call.plan.signature.predicted, outputs, call.shared, call.plan.results, strict=True
+        ):
+            merge = call.merges[i]
+            x = x.astype(dtype, copy=False) if own is None else x.reshape(own).astype(dtype)
+            results.append(x if merge is None else merge.undone(call.backend.xp, x))
+        return results
+
+    def _weight_sums(self) -> Array:
+        """Add up the weights, which the gradient of a mean is divided by, in a pass of their own."""
+        sums = np.zeros(self.kept, self.wide)
+
+        def of_block(index: Index) -> tuple[Index, Array]:
+            weights, where = (None if x is None else x[index] for x in (self.weights, self.where))
+            target = self.raw[self.call.plan.signature.target][index]
+            weight = self.request.target_weight(self.call, target, weights, where)
+            return reduced_index(index, self.axes), self._added(weight, index)
+
+        for where, part in in_order(of_block, self._blocks()):
+            sums[where] += part
+        return np.where(sums == 0, 1, sums).astype(self.call.plan.dtype)
+
+    def _added(self, x: Array, index: Index) -> Array:
+        """Add up the losses, or weights, of a block, along axes that stay with size 1."""
+        loop = self.raw[0][index].shape[: len(self.loop)]
+        return self.call.backend.total(np.broadcast_to(x, loop), self.axes, keepdims=True)
+
+    def _evaluated(self, index: Index) -> list[tuple[Array, Index, Any]]:
+        """Write the results of a block; return the sums to add elsewhere, and where."""
+        call, request = self.call, self.request
+        common = call.plan.signature.common
+        raw = [x if i in common else x[index] for i, x in enumerate(self.raw)]
+        weights, where = (None if x is None else x[index] for x in (self.weights, self.where))
+        part = request.read_part(call, raw, weights, where)
+        sequences = {key: values[index] for key, values in self.sequences.items()}
+        divisor = self.divisor
+        if not isinstance(divisor, int):
+            divisor = divisor[reduced_index(index, self.axes)]
+        pulled = divisor if call.pulls else 1  # gradients are divided on their way to the outputs
+        results = request.losses_and_gradients(call, self.orders, part, sequences, pulled)
+        sums: list[tuple[Array, Index, Any]] = []
+        for order, result, outputs in zip(self.orders, results, self.written, strict=True):
+            if order:
+                self._keep_gradients(result, outputs, index, divisor, sums)
+            elif call.reduction == "none":
+                outputs[0][index] = result
+            else:
+                sums += self._losses_added(result, part.weight, index)
+        return sums
+
+    def _losses_added(
+        self, losses: Array, weight: Array | None, index: Index
+    ) -> list[tuple[Array, Index, Any]]:
+        """Return the sum of the losses of a block, and that of their weights for a mean."""
+        call = self.call
+        if call.axis is None:
+            sums = [(self.total, (), call.backend.total(losses))]
+        else:
+            sums = [(self.total, reduced_index(index, self.axes), self._added(losses, index))]
+        if weight is not None and call.reduction == "mean":
+            where = () if call.axis is None else reduced_index(index, self.axes)
+            added = self._added(weight, index)
+            sums.append(
+                (self.weight_total, where, added[(0,) * added.ndim] if where == () else added)
+            )
+        return sums
+
+    def _keep_gradients(
+        self,
+        gradients: list[Array],
+        outputs: list[Array],
+        index: Index,
+        divisor: Any,
+        sums: list[tuple[Array, Index, Any]],
+    ) -> None:
+        """Write the gradients of a block that are its own, divided; the others are sums."""
+        call = self.call
+        for i, own, gradient, output in zip(
+            call.plan.signature.predicted, call.shared, gradients, outputs, strict=True
+        ):
+            if i in call.plan.signature.common:
+                sums.append((output, (), gradient))
+                continue
+            inner = (..., *(None,) * len(call.places[i]))
+            if self.slope is not None:
+                slope = self.slope[index][inner]
+                still = gradient == 0  # stays 0, be the slope inf or NaN
+                gradient = np.where(still, 0, gradient * np.where(still, 1, slope))
+            by = divisor if isinstance(divisor, int) else divisor[inner]
+            if own is None and (call.pulls or (isinstance(by, int) and by == 1)):
+                output[index] = gradient
+                continue
+            if own is None:
+                np.divide(gradient, by, out=output[index], casting="unsafe")
+                continue
+            along = tuple(k for k, size in enumerate(output.shape) if size == 1)
+            added = call.backend.total(gradient / by, along, keepdims=True)
+            sums.append((output, reduced_index(index, along), added))
+
+
+def _core_last(array: Array, place: tuple[int, ...]) -> Array:
+    return np.moveaxis(array, place, range(-len(place), 0)) if place else array
+
+
+def _as_given(array: Array, place: tuple[int, ...]) -> Array:
+    return np.moveaxis(array, range(-len(place), 0), place) if place else array
+
+
+# Values
+
+
+def fault(
+    call: Any,
+    arrays: Sequence[Array],
+    weights: Array | None,
+    where: Array | None,
+    unseen: Mapping[int, Array],
+) -> str:
+    """Return the name of an argument with a value outside its domain, or nothing."""
+    if weights is not None:
+        kept = weights if where is None else np.where(where, weights, 0)
+        if not all_inside(_WEIGHTS, kept, None):
+            return "weights"
+    if call.class_weights is not None and not all_inside(_WEIGHTS, call.class_weights, None):
+        return "class_weights"
+    for i, domain in enumerate(call.plan.domains):
+        if domain.unbounded or all_inside(domain, arrays[i], _limit(call, domain)):
+            continue
+        if i not in unseen or not np.all(
+            inside(domain, arrays[i], _limit(call, domain)) | unseen[i]
+        ):
+            name: str = call.plan.signature.arguments[i]
+            return name
+    return ""
+
+
+def refuse_argument(
+    call: Any, key: str, arrays: Sequence[Array], unseen: Mapping[int, Array]
+) -> NoReturn:
+    """Find the first offence in a whole argument, as it was given, and raise its error.
+
+    `arrays` are all arrays, with values inside their domains where they are left out.
+    """
+    name = call.formulas.name
+    if key == "class_weights":
+        refuse(name, key, _WEIGHTS, call.class_weights, inside(_WEIGHTS, call.class_weights, None))
+    if key == "weights":
+        values = np.broadcast_to(call.weights, call.loop)
+        good = inside(_WEIGHTS, values, None)
+        good = good if call.where is None else good | ~call.where
+        _refuse_shared(name, key, _WEIGHTS, values, good, call.weights.shape)
+    i = call.plan.signature.arguments.index(key)
+    domain, values = call.plan.domains[i], call.arrays[i]
+    good = inside(domain, arrays[i], _limit(call, domain))
+    good = good | unseen[i] if i in unseen else good
+    own = dict(zip(call.plan.signature.predicted, call.shared, strict=True)).get(i)
+    if own is not None:
+        _refuse_shared(name, key, domain, values, good, own)
+    values, good = (_as_given(x, call.places[i]) for x in (values, good))
+    merge = call.merges[i]
+    if merge is not None:
+        values, good = (merge.undone(np, x) for x in (values, good))
+    refuse(name, key, domain, values, good)
+
+
+def _limit(call: Any, domain: Domain) -> int | None:
+    limit: int | None = call.limit(domain) if domain.integer else None
+    return limit
+
+
+def _refuse_shared(
+    name: str, key: str, domain: Domain, values: Array, good: Array, own: tuple[int, ...]
+) -> NoReturn:
+    """Find the first offence in numbers that were broadcast, and name its place in their shape."""
+    lead = values.ndim - len(own)
+    axes = (*range(lead), *(lead + i for i, size in enumerate(own) if size == 1))
+    first = tuple(slice(0, 1) if i in axes else slice(None) for i in range(values.ndim))
+    good = good.all(axis=axes, keepdims=True)[(0,) * lead]
+    refuse(name, key, domain, values[first][(0,) * lead], good)

@@ -1,0 +1,91 @@
+"""The values of NumPy arrays, which are checked block by block, while they are in the cache."""
+
+from typing import NoReturn
+
+import numpy as np
+
+from ..._numerics.constraints import holds
+from ...typing import Array, Domain
+from .settings import Change, Setting
+
+_validation = Setting("validation", True)
+
+validating = _validation.get
+
+
+def validation(enabled: bool) -> Change[bool]:
+    """Enable or disable value checks of NumPy arrays.
+
+    A plain call sets it for the process. In a ``with`` it holds for the block of code, in this
+    thread or task.
+
+    Parameters
+    ----------
+    enabled : bool
+        False: the values of arrays are not checked. Outside a domain the result is that of the
+        other array libraries: the value of the formula, and NaN for a label out of range. Dtypes,
+        shapes and parameters are checked all the same.
+
+    Returns
+    -------
+    context manager
+        For ``with validation(False):``. Blocks nest.
+
+    Examples
+    --------
+    >>> import portable_losses as pl
+    >>> with pl.validation(False):
+    ...     float(pl.cross_entropy([[0.5, 1.0]], [2]))
+    nan
+    """
+    return Change(_validation, bool(enabled))
+
+
+def among(domain: Domain, values: Array, limit: int) -> Array:
+    """Return of labels or lengths, of any library, which are in the domain: from 0 up to a limit."""
+    good = (values >= 0) & (values < limit)
+    return good if domain.excluded is None else good & (values != domain.excluded)
+
+
+def inside(domain: Domain, values: Array, limit: int | None) -> Array:
+    """Return of each value of a NumPy array whether it is in the domain; NaN, which is nobody's fault, is."""
+    if domain.integer:
+        return values == values if limit is None else among(domain, values, limit)
+    good = values == values
+    for part in domain.interval or ():
+        good &= holds(part, values)
+    if domain.members:
+        good &= np.isin(values, domain.members)
+    if domain.whole:
+        good &= values == np.floor(values)
+    return good | np.isnan(values)
+
+
+def all_inside(domain: Domain, values: Array, limit: int | None) -> bool:
+    """Return whether a NumPy block is inside its domain, by its extremes where they tell: two reads while it is in the cache."""
+    if values.size == 0 or (domain.integer and limit is None):
+        return True
+    if not (domain.members or domain.whole or domain.excluded is not None):
+        low, high = np.minimum.reduce(values, axis=None), np.maximum.reduce(values, axis=None)
+        if domain.integer:
+            return bool(low >= 0 and high < (limit or 0))
+        bounds = domain.interval
+        if bounds is None or (
+            (bounds.ge is None or low >= bounds.ge)
+            and (bounds.gt is None or low > bounds.gt)
+            and (bounds.le is None or high <= bounds.le)
+            and (bounds.lt is None or high < bounds.lt)
+        ):
+            return True
+    return bool(np.all(inside(domain, values, limit)))
+
+
+def refuse(loss: str, argument: str, domain: Domain, values: Array, good: Array) -> NoReturn:
+    """Raise the error of a NumPy array with a value outside its domain."""
+    index = tuple(int(i) for i in np.argwhere(~good)[0])
+    bad = values[index].item()
+    where = f"{argument}[{', '.join(map(str, index))}]" if index else argument
+    hint = f" ({domain.hint})" if domain.hint else ""
+    raise ValueError(
+        f"{loss}: {argument} must hold {domain.description}, but {where} is {bad!r}{hint}"
+    )

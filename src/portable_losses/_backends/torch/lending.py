@@ -1,0 +1,131 @@
+"""Tensors in the memory of the CPU, lent to NumPy as views.
+
+Results are those of torch's own operations but for their last digits.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.autograd import forward_ad
+
+from ..numpy import NUMBER
+
+
+def evaluate(request: Any) -> list[Any] | None:
+    """Evaluate a loss of tensors by NumPy; None where it cannot be lent them.
+
+    NumPy has no autodiff: all derivatives that are asked for must be registered.
+    """
+    formulas, orders = request.plan.formulas, request.orders
+    tensors = [*request.arrays, *request.extras.values()]
+    differentiated = torch.is_grad_enabled() and any(is_differentiated(x) for x in tensors)
+    if not all(formulas.knows(order) for order in ((0, 1) if differentiated else orders)):
+        return None
+    predicted = formulas.signature.predicted
+    try:
+        lent = [_lent(x, i in predicted) for i, x in enumerate(request.arrays)]
+        extras = {key: _lent(x) for key, x in request.extras.items()}
+    except (RuntimeError, TypeError):  # transformed, sparse, or of a dtype that NumPy lacks
+        return None
+    if not differentiated:
+        return _by_numpy(request, orders, lent, extras)
+    chosen = [i for i in predicted if request.arrays[i] is not None]
+    rest = [x for i, x in enumerate(request.arrays) if i not in chosen]
+    if orders != (0,) or any(is_differentiated(x) for x in (*rest, *request.extras.values())):
+        return None
+    if request.plan.reduction == "none" or request.plan.axis is not None:
+        return None  # each result has a gradient of its own
+    predictions = [request.arrays[i] for i in chosen]
+    return [
+        _Lent.apply(
+            request.without_arrays(), rest, request.extras, lent, extras, chosen, *predictions
+        )
+    ]
+
+
+def is_differentiated(x: Any) -> bool:
+    """Return whether autograd is to find a derivative with respect to a value."""
+    return isinstance(x, torch.Tensor) and x.requires_grad
+
+
+def _lent(x: Any, predicted: bool = False) -> Any:
+    """View a tensor as an array of NumPy; raise an error if that is not the whole truth about it."""
+    if isinstance(x, torch.Tensor):
+        if type(x) is not torch.Tensor and type(x) is not torch.nn.Parameter:
+            raise TypeError("of a subclass")
+        if x.is_complex() or forward_ad.unpack_dual(x).tangent is not None:
+            raise TypeError("complex or dual numbers")
+        if predicted and not x.is_floating_point():
+            x = x.to(torch.get_default_dtype())  # which is not that of NumPy
+        return (x.detach() if x.requires_grad else x).numpy()
+    if x is not None and not isinstance(x, NUMBER):
+        raise TypeError("of another library")
+    return x
+
+
+def _by_numpy(request: Any, orders: tuple[int, ...], arrays: Any, extras: Any) -> list[Any]:
+    results = request.again(arrays, extras, orders)
+    return [
+        [_tensor(x) for x in result] if order else _tensor(result)
+        for order, result in zip(orders, results, strict=True)
+    ]
+
+
+def _tensor(x: Any) -> torch.Tensor:
+    return torch.from_numpy(np.asarray(x))
+
+
+class _Lent(torch.autograd.Function):  # type: ignore[misc]
+    """A loss that is differentiated: its gradient comes from the pass that the value takes."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        request: Any,
+        rest: Sequence[Any],
+        extras: Any,
+        lent: Any,
+        lent_extras: Any,
+        chosen: Any,
+        *predictions: Any,
+    ) -> torch.Tensor:
+        """Evaluate value and gradient."""
+        value, ctx.gradients = _by_numpy(request, (0, 1), lent, lent_extras)
+        ctx.call = request, rest, extras, chosen
+        ctx.save_for_backward(*predictions)
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, upstream: torch.Tensor) -> tuple[Any, ...]:
+        """Return the gradients; they are made again for a second pass, or to differentiate them."""
+        gradients, ctx.gradients = ctx.gradients, None
+        request, rest, extras, chosen = ctx.call
+        predictions = ctx.saved_tensors
+        others = iter(rest)
+        made_of = dict(zip(chosen, predictions, strict=True))
+        number = len(rest) + len(chosen)
+        arrays = [made_of[i] if i in made_of else next(others) for i in range(number)]
+        again = request.with_arrays(arrays, extras)
+        if torch.is_grad_enabled():
+            call = again.bind()
+            (value,) = again.whole(call)
+            wanted = [x for x in predictions if x.requires_grad]
+            made = iter(torch.autograd.grad(value, wanted, upstream, create_graph=True))
+            return *(None,) * 6, *(next(made) if x.requires_grad else None for x in predictions)
+        if gradients is None:
+            lent = [_lent(x, i in made_of) for i, x in enumerate(arrays)]
+            given = {key: _lent(x) for key, x in extras.items()}
+            (gradients,) = _by_numpy(again, (1,), lent, given)
+        if not _is_one(upstream):
+            gradients = [gradient * upstream for gradient in gradients]
+        return *(None,) * 6, *gradients
+
+
+def _is_one(upstream: torch.Tensor) -> bool:
+    """Return whether the loss is the end of the graph: then there is nothing to multiply by."""
+    try:
+        return bool(upstream.item() == 1)
+    except RuntimeError:  # several at once, by vmap
+        return False

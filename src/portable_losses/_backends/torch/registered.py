@@ -1,0 +1,138 @@
+"""Registered derivatives in place of those that autograd finds: for predictions, on every device.
+
+Autograd differentiates each operation of a formula. The registered derivative keeps its digits, is
+right where branches meet, and takes a part of the time. The derivative of the derivative is that of
+its formula.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from ...typing import Array
+
+
+def losses(
+    call: Any, head: tuple[Any, ...], arrays: Sequence[Array], sequences: Mapping[str, Array]
+) -> Array:
+    """Return the losses of a formula, which autograd differentiates by the registered derivative.
+
+    An exported program has the operations alone: `torch.export` would lose the gradient.
+    """
+    names = tuple(sequences)
+    given = (*arrays, *sequences.values())
+    if torch.compiler.is_exporting() or not _is_differentiated(given):
+        return _formula(call, head, names, given)
+    kind = _Compiled if torch.compiler.is_compiling() else _Transformed
+    found: Array = kind.apply(call, head, names, *given)
+    return found
+
+
+def _is_differentiated(given: Sequence[Any]) -> bool:
+    """Return whether autograd or a transform may ask for a derivative."""
+    if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
+        return True
+    if not torch.compiler.is_compiling() and torch.autograd.forward_ad._current_level >= 0:
+        return True
+    return torch.is_grad_enabled() and any(x.requires_grad for x in given)
+
+
+def _formula(call: Any, head: Any, names: tuple[str, ...], given: Sequence[Any]) -> Any:
+    number = len(given) - len(names)
+    sequences = dict(zip(names, given[number:], strict=True))
+    return call.compute((0,), head, list(given[:number]), sequences)[0]
+
+
+def _derivatives(call: Any, head: Any, names: tuple[str, ...], given: Sequence[Any]) -> Any:
+    number = len(given) - len(names)
+    sequences = dict(zip(names, given[number:], strict=True))
+    return call.compute((1,), head, list(given[:number]), sequences)[0]
+
+
+class _Compiled(torch.autograd.Function):  # type: ignore[misc]
+    """A formula under ``torch.compile``, before weights and the reduction."""
+
+    @staticmethod
+    def forward(call: Any, head: Any, names: Any, *given: Any) -> torch.Tensor:
+        """Evaluate the formula."""
+        losses: torch.Tensor = _formula(call, head, names, given)
+        return losses
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        """Save the arrays."""
+        ctx.call = inputs[:3]
+        ctx.save_for_backward(*inputs[3:])
+        ctx.save_for_forward(*inputs[3:])
+
+    @staticmethod
+    def backward(ctx: Any, upstream: torch.Tensor) -> tuple[Any, ...]:
+        """Multiply by the registered derivatives; of targets by those of the formula."""
+        call, head, names = ctx.call
+        given = ctx.saved_tensors
+        predicted = call.plan.signature.predicted
+        gradients: list[Any] = [None] * len(given)
+        wanted = [i for i in range(len(given)) if ctx.needs_input_grad[3 + i]]
+        if any(i in predicted for i in wanted):
+            for i, derivative in zip(
+                predicted, _derivatives(call, head, names, given), strict=True
+            ):
+                gradients[i] = derivative * _along(upstream, derivative)
+        rest = [i for i in wanted if i not in predicted]
+        if rest:
+            _, pull = torch.func.vjp(_of_some(call, head, names, given, rest), *_at(given, rest))
+            for i, gradient in zip(rest, pull(upstream), strict=True):
+                gradients[i] = gradient
+        return (None, None, None, *gradients)
+
+
+class _Transformed(_Compiled):
+    """The same for eager code and the transforms of `torch.func`; a compiler knows no such rules."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> torch.Tensor:
+        """Add up the derivatives along the directions that there are."""
+        call, head, names = ctx.call
+        given = ctx.saved_tensors
+        predicted = call.plan.signature.predicted
+        moved = {i: x for i, x in enumerate(tangents[3:]) if x is not None}
+        slope: Any = 0.0
+        loops = len(call.loop)
+        if any(i in predicted for i in moved):
+            for i, derivative in zip(
+                predicted, _derivatives(call, head, names, given), strict=True
+            ):
+                if i in moved:
+                    along = derivative * moved.pop(i)
+                    cores = tuple(range(loops, along.ndim))
+                    slope = slope + (along.sum(dim=cores) if cores else along)
+        if moved:
+            rest = list(moved)
+            function = _of_some(call, head, names, given, rest)
+            _, along = torch.func.jvp(function, _at(given, rest), tuple(moved.values()))
+            slope = slope + along
+        return slope
+
+
+def _of_some(call: Any, head: Any, names: Any, given: Sequence[Any], chosen: list[int]) -> Any:
+    """Return the formula as a function of some of its arrays."""
+
+    def function(*some: Any) -> Any:
+        every = list(given)
+        for i, x in zip(chosen, some, strict=True):
+            every[i] = x
+        return _formula(call, head, names, every)
+
+    return function
+
+
+def _at(given: Sequence[Any], chosen: list[int]) -> tuple[Any, ...]:
+    return tuple(given[i] for i in chosen)
+
+
+def _along(upstream: torch.Tensor, derivative: torch.Tensor) -> torch.Tensor:
+    """Lay what there is of each loss along the core axes of a derivative, which are last."""
+    return upstream[(..., *(None,) * (derivative.ndim - upstream.ndim))]

@@ -1,0 +1,145 @@
+"""Reading the arrays of a call: one library, one device, real numbers, and dtypes."""
+
+from collections.abc import Mapping, Sequence
+from numbers import Integral
+from typing import Any, NoReturn
+
+from .._backends import NUMBER, Backend, backend_of, default
+from ..typing import Array, Domain
+from .signature import Signature
+
+
+def read(name: str, key: str, value: Any) -> tuple[Backend, Array]:
+    """Return an array and its backend; an object of no array library is read by the default one."""
+    backend = backend_of(value)
+    if backend is None or not backend.takes(value):
+        return default, default.read(name, key, value)
+    return backend, value
+
+
+def read_one(name: str, x: Any, key: str = "x") -> tuple[Backend, Array, Any]:
+    """Read the array of a function of one array.
+
+    Return its backend, the array in the dtype of the evaluation, and the dtype of the result.
+    """
+    backend, x = read(name, key, x)
+    dtype, result = floating(name, key, backend, x)
+    return backend, backend.xp.astype(x, dtype, copy=False), result
+
+
+def read_together(name: str, given: Mapping[str, Any]) -> tuple[Backend, list[Array], Any]:
+    """Read the arrays of a function of several.
+
+    Return their backend, all in the dtype of the evaluation, and the dtype of the result. A Python
+    number takes the dtype of the arrays. If there are numbers only, the default library reads them.
+    """
+    numbers = {key: value for key, value in given.items() if isinstance(value, NUMBER)}
+    if len(numbers) == len(given):
+        numbers = {}
+    found = {key: read_one(name, x, key) for key, x in given.items() if key not in numbers}
+    backend = one_library(name, {key: (library, x) for key, (library, x, _) in found.items()})
+    first = next(iter(found))
+    like = found[first][1]
+    dtype = promoted(backend, [array.dtype for _, array, _ in found.values()])
+    xp = backend.xp
+    arrays = [
+        xp.astype(found[key][1], dtype, copy=False)
+        if key in found
+        else xp.scalar(float(value), dtype, like)
+        for key, value in given.items()
+    ]
+    return backend, arrays, promoted(backend, [result for *_, result in found.values()])
+
+
+def one_library(name: str, given: Mapping[str, tuple[Backend, Array]]) -> Backend:
+    """Return the one backend of arrays, on one device, or refuse them."""
+    (first, (backend, like)), *rest = given.items()
+    device = backend.device(like)
+    for key, (other, array) in rest:
+        if other is not backend:
+            raise TypeError(
+                f"{name}: {first} is {_described(backend)}, but {key} is {_described(other)}: "
+                "convert one of them, all arrays of a call belong to one library"
+            )
+        here = backend.device(array)
+        if here is not None and device is not None and here != device:
+            raise ValueError(
+                f"{name}: {first} is on {device}, but {key} is on {here}; "
+                "nothing is copied to another device"
+            )
+        device = here if device is None else device
+    return backend
+
+
+def _described(backend: Backend) -> str:
+    if backend is default:
+        return f"an array of {backend.name}, or was read by it"
+    return f"an array of {backend.name}"
+
+
+def promoted(backend: Backend, dtypes: Sequence[Any]) -> Any:
+    """Return the dtype that several are promoted to."""
+    if all(dtype == dtypes[0] for dtype in dtypes):
+        return dtypes[0]
+    return backend.xp.result_type(*dtypes)
+
+
+def refuse_dtype(name: str, key: str, dtype: Any) -> NoReturn:
+    """Raise the error of an array that does not hold real numbers."""
+    complex_hint = "take abs(x), or x.real and x.imag, first"
+    hint = complex_hint if "complex" in str(dtype) else "convert it to numbers first"
+    raise TypeError(f"{name}: {key} must hold real numbers, got {dtype}: {hint}")
+
+
+def is_kind(backend: Backend, dtype: Any, *kinds: str) -> bool:
+    """Return whether a dtype is of one of the kinds that the standard names."""
+    try:
+        return bool(backend.xp.isdtype(dtype, kinds))
+    except TypeError:  # a library asked about a dtype that is not its own
+        return False
+
+
+def floating(name: str, key: str, backend: Backend, array: Array) -> tuple[Any, Any]:
+    """Return the dtype to evaluate a prediction in, and that of the result."""
+    xp, dtype = backend.xp, array.dtype
+    if is_kind(backend, dtype, "real floating"):
+        dtype = backend.native(dtype)
+        return (xp.float32 if xp.finfo(dtype).bits < 32 else dtype), dtype
+    if str(dtype) == "bfloat16":  # of ml_dtypes: a real dtype, though isdtype does not know it
+        return xp.float32, dtype
+    if not is_kind(backend, dtype, "integral", "bool"):
+        refuse_dtype(name, key, dtype)
+    usual = xp.default_dtype(array, "real floating")
+    return usual, usual
+
+
+def check_real(name: str, key: str, backend: Backend, array: Array) -> None:
+    """Refuse an array that does not hold real numbers."""
+    kinds = ("real floating", "integral", "bool")
+    if not is_kind(backend, array.dtype, *kinds) and str(array.dtype) != "bfloat16":
+        refuse_dtype(name, key, array.dtype)
+
+
+def check_kind(
+    signature: Signature, i: int, backend: Backend, array: Array, domain: Domain
+) -> None:
+    """Refuse a target that does not hold integers for labels, or real numbers otherwise."""
+    key = signature.arguments[i]
+    if not domain.integer:
+        check_real(signature.name, key, backend, array)
+    elif not is_kind(backend, array.dtype, "integral", "bool"):
+        kind = "labels" if domain.labels else "lengths"
+        hint = "; probabilities have the class axis as well" if domain.labels else ""
+        raise TypeError(
+            f"{signature.name}: {key} has the shape of {kind}, {tuple(array.shape)}, which are "
+            f"integers, but its dtype is {array.dtype}{hint}"
+        )
+
+
+def check_number(signature: Signature, i: int, number: Any, domain: Domain) -> None:
+    """Refuse a number that is no integer where labels or lengths are wanted."""
+    if domain.integer and not isinstance(number, Integral):  # bool is one
+        kind = "label" if domain.labels else "length"
+        raise TypeError(
+            f"{signature.name}: {signature.arguments[i]} must be an integer {kind}, got {number!r}"
+        )

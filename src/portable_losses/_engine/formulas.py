@@ -1,0 +1,194 @@
+"""The formulas of a loss: its value, its derivatives, and who computes what is not registered."""
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+from .._backends import Backend
+from ..typing import Array, Axis
+from .signature import Signature
+
+Orders = tuple[int, ...]
+"""What to evaluate: 0 the value, 1 the derivative, 2 the second derivative."""
+
+Head = tuple[Axis, ...]
+"""What a formula is handed before its arrays: the position of its core axes, if it has any."""
+
+
+class Formulas:
+    """The formulas of a loss, registered one by one.
+
+    Parameters
+    ----------
+    signature : Signature
+        The arrays and parameters that the formulas take.
+    value : callable
+        The formula of the loss.
+    """
+
+    def __init__(self, signature: Signature, value: Callable[..., Array]) -> None:
+        self.name = signature.name
+        self.signature = signature
+        self.value = value
+        self.derivatives: dict[int, Callable[..., Any]] = {}
+        self.both: Callable[..., Any] | None = None
+        """Value and derivative, where they share the expensive part."""
+        self.pullback: Callable[..., Any] | None = None
+        """Value, and gradients that are added up over the rows."""
+        self.finish: Callable[..., tuple[Array, Array]] | None = None
+        """A function of the reduced loss, and its derivative."""
+        self.plans: dict[Any, Any] = {}
+        """The plans of the last calls."""
+        self._signatures: dict[frozenset[str], Signature] = {}
+
+    def __reduce__(self) -> Any:
+        """Pickle the formulas by the name of their loss."""
+        return _of_loss, (self.value.__module__, self.value.__qualname__)
+
+    def knows(self, order: int) -> bool:
+        """Return whether a derivative is registered."""
+        registered = order in self.derivatives
+        return order == 0 or registered or (order == 1 and bool(self.both or self.pullback))
+
+    def signature_of(self, arrays: Sequence[Any]) -> Signature:
+        """Return the signature of a call where some optional arrays are missing."""
+        names, optional = self.signature.arguments, self.signature.optional
+        given = dict(zip(names, arrays, strict=False))
+        missing = frozenset(name for name in optional if given.get(name) is None)
+        if not missing:
+            return self.signature
+        if missing not in self._signatures:
+            self._signatures[missing] = self.signature.without(missing)
+        return self._signatures[missing]
+
+    def compute(
+        self,
+        backend: Backend,
+        orders: Orders,
+        head: Head,
+        arrays: Sequence[Array | None],
+        parameters: Mapping[str, Any],
+    ) -> list[Any]:
+        """Evaluate the formulas: for each order the value, or a tuple of derivatives."""
+        given = (backend.xp, *head, *arrays)
+        if self.both is not None and 0 in orders and 1 in orders:
+            value, derivative = self.both(*given, **parameters)
+            known = {0: value, 1: as_tuple(derivative)}
+        else:
+            known = {}
+        return [
+            known[order]
+            if order in known
+            else self._derivative(backend, order, head, arrays, parameters)
+            if order
+            else self.value(*given, **parameters)
+            for order in orders
+        ]
+
+    def pulled(
+        self,
+        backend: Backend,
+        head: Head,
+        share: Array,
+        arrays: Sequence[Array | None],
+        parameters: Mapping[str, Any],
+    ) -> tuple[Array, tuple[Array, ...]]:
+        """Evaluate the losses, and the gradients of their sum, each times its share."""
+        if self.pullback is not None:
+            value, gradients = self.pullback(backend.xp, *head, share, *arrays, **parameters)
+            return value, tuple(gradient for gradient in gradients if gradient is not None)
+        return self._by_autodiff(backend, "value_and_pullback", head, arrays, parameters, share)
+
+    def _derivative(
+        self,
+        backend: Backend,
+        order: int,
+        head: Head,
+        arrays: Sequence[Array | None],
+        parameters: Mapping[str, Any],
+    ) -> tuple[Array, ...]:
+        if order in self.derivatives:
+            return as_tuple(self.derivatives[order](backend.xp, *head, *arrays, **parameters))
+        if order == 1 and self.both is not None:
+            return as_tuple(self.both(backend.xp, *head, *arrays, **parameters)[1])
+        if order == 1:
+            return self._by_autodiff(backend, "derivative", head, arrays, parameters)[1]
+        if head:
+            raise NotImplementedError(
+                f"{self.name} has no registered second_derivative, and autodiff would need a pass "
+                f"for each entry of a row: register it with `@{self.name}.second_derivative`"
+            )
+        return tuple(
+            self._second(backend, k, i, arrays, parameters)
+            for k, i in enumerate(self.signature.predicted)
+        )
+
+    def _second(
+        self,
+        backend: Backend,
+        k: int,
+        i: int,
+        arrays: Sequence[Array | None],
+        parameters: Mapping[str, Any],
+    ) -> Array:
+        """Differentiate the k-th part of the derivative with respect to the i-th array."""
+
+        def slope(prediction: Array) -> Array:
+            moved = (*arrays[:i], prediction, *arrays[i + 1 :])
+            return self._derivative(backend, 1, (), moved, parameters)[k]
+
+        prediction = arrays[i]
+        assert prediction is not None
+        pull = self._vjp(backend, "second_derivative", slope, prediction)[1]
+        return pull(backend.xp.ones_like(prediction))[0]
+
+    def _by_autodiff(
+        self,
+        backend: Backend,
+        registered: str,
+        head: Head,
+        arrays: Sequence[Array | None],
+        parameters: Mapping[str, Any],
+        share: Array | None = None,
+    ) -> tuple[Array, tuple[Array, ...]]:
+        """Differentiate the sum of the losses, or of their products with a share.
+
+        The losses of a batch do not depend on each other's predictions, so that the sum has the
+        derivative of each loss, unless they share some.
+        """
+        chosen = {i: arrays[i] for i in self.signature.predicted if arrays[i] is not None}
+
+        def value(*predictions: Array) -> Array:
+            every = list(arrays)
+            for i, prediction in zip(chosen, predictions, strict=True):
+                every[i] = prediction
+            return self.value(backend.xp, *head, *every, **parameters)
+
+        losses, pull = self._vjp(backend, registered, value, *chosen.values())
+        return losses, pull(backend.xp.ones_like(losses) if share is None else share)
+
+    def _vjp(
+        self, backend: Backend, registered: str, function: Callable[..., Array], *primals: Any
+    ) -> tuple[Array, Callable[[Array], tuple[Array, ...]]]:
+        """Return the value of a function, and the function that pulls back along it."""
+        found = backend.vjp(function, *primals)
+        if found is None:
+            raise NotImplementedError(
+                f"{self.name} has no registered {registered}, and {backend.name} has no autodiff: "
+                f"register it with `@{self.name}.{registered}`, a function of the same arguments "
+                "as the formula"
+            )
+        return found
+
+
+def as_tuple(derivative: Any) -> tuple[Array, ...]:
+    """Return the derivatives with respect to each prediction, of which there may be one."""
+    return derivative if isinstance(derivative, tuple) else (derivative,)
+
+
+def _of_loss(module: str, name: str) -> Any:
+    """Return the formulas of a loss by its name."""
+    found: Any = import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found.formulas

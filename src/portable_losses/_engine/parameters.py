@@ -1,0 +1,66 @@
+"""The Python parameters of a loss: their types and ranges."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
+from typing import Any, Literal, get_args, get_origin
+
+from .._backends import default
+from .._numerics.constraints import holds, range_of
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a loss: its default, its type, and the constraints of its annotation."""
+
+    name: str
+    default: Any
+    kind: Any
+    constraints: tuple[Any, ...]
+    optional: bool = False
+    """Whether it may be None."""
+    sequence: bool = False
+    """Whether it may be a sequence of numbers, one for each entry of the last axis."""
+
+
+def check_parameter(loss: str, parameter: Parameter, value: Any) -> Any:
+    """Return a parameter as a Python value, a sequence as a tuple; refuse a wrong type or range."""
+    if value is None and parameter.optional:
+        return None
+    if parameter.sequence and default.is_sequence(value):
+        return tuple(
+            _checked(loss, replace(parameter, name=f"{parameter.name}[{i}]"), number)
+            for i, number in enumerate(value)
+        )
+    return _checked(loss, parameter, value)
+
+
+def _checked(loss: str, parameter: Parameter, value: Any) -> Any:
+    kind = parameter.kind
+    if get_origin(kind) is Literal:
+        if not isinstance(value, Hashable) or value not in get_args(kind):
+            allowed = get_args(kind)
+            raise ValueError(f"{loss}: {parameter.name} must be one of {allowed}, got {value!r}")
+    elif kind is bool:
+        if not default.is_bool(value):
+            raise TypeError(f"{loss}: {parameter.name} must be True or False, got {value!r}")
+        return bool(value)
+    elif kind in (int, float):
+        wanted, word = (Integral, "a whole number") if kind is int else (Real, "a number")
+        if not isinstance(value, wanted):
+            others = " or a sequence of numbers" if parameter.sequence else ""
+            others += " or None" if parameter.optional else ""
+            raise TypeError(
+                f"{loss}: {parameter.name} must be {word}{others}, not {_brief(value)}; "
+                "arrays are passed by position"
+            )
+        if not all(holds(constraint, value) for constraint in parameter.constraints):
+            allowed = range_of(parameter.constraints)
+            raise ValueError(f"{loss}: {parameter.name} must be {word} in {allowed}, got {value!r}")
+        return kind(value)  # scalars of an array library would widen the predictions
+    return value
+
+
+def _brief(value: Any) -> str:
+    text = repr(value)
+    return f"{text if len(text) < 50 else text[:47] + '...'} ({type(value).__name__})"

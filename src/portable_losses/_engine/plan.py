@@ -1,0 +1,286 @@
+"""The plan of a call: what depends on its libraries, dtypes, ranks and options, but not on shapes.
+
+A loss keeps the plans of its last calls, so that the next call of the kind has only its shapes
+checked.
+"""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from numbers import Integral
+from typing import Any, NamedTuple, get_args
+
+from .._backends import NUMBER, Backend, backend_of
+from ..typing import Array, Domain, Reduction
+from .arrays import check_kind, check_number, check_real, floating, is_kind, one_library
+from .formulas import Formulas
+from .parameters import check_parameter
+from .shapes import loop_axes, number_of_axes, places_left, places_of, way_of
+from .signature import Signature
+
+REDUCTIONS = get_args(Reduction)
+
+
+class Slot(NamedTuple):
+    """How an argument becomes an array of the loop axes with its core axes last."""
+
+    number: bool
+    """Whether it is a Python number."""
+    shared: bool
+    """Whether it is broadcast to the loop axes."""
+    extended: bool
+    """Whether it lacks the axis of a sequence of parameters."""
+    place: tuple[int, ...]
+    """Where its core axes are."""
+    moved: bool
+    """Whether they are not last."""
+    several: bool
+    """Whether a core dimension has several axes, which become one."""
+    cores: int
+    """How many core dimensions it has."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """The plan of a call."""
+
+    formulas: Formulas
+    signature: Signature
+    """That of the arrays which are there: optional ones may be missing."""
+    backend: Backend
+    slots: tuple[Slot, ...]
+    way: int
+    loops: int
+    """How many loop axes there are."""
+    core: int
+    """How many core dimensions the first argument has."""
+    domains: tuple[Domain, ...]
+    parameters: Mapping[str, Any]
+    """Without those that are sequences of numbers."""
+    sequences: Mapping[str, tuple[float, ...]]
+    dtype: Any
+    """The dtype that the formula is evaluated in."""
+    results: list[Any]
+    """The dtype of each prediction, as a result."""
+    result: Any
+    """The dtype of the loss."""
+    reduction: str
+    axis: tuple[int, ...] | None
+    """The loop axes to reduce, None for all."""
+    ignore_index: int | None
+    options: Mapping[str, Any]
+    memory: dict[Any, Any] = field(default_factory=dict)
+    """What the backend keeps for calls of this plan."""
+
+    @property
+    def cores(self) -> tuple[tuple[str, ...], ...]:
+        """The core dimensions of each argument."""
+        return self.signature.ways[self.way]
+
+    @property
+    def head(self) -> tuple[Any, ...]:
+        """The position of the core axes, where they are last, as a formula is handed it."""
+        if not self.signature.core:
+            return ()
+        if self.core == 0:
+            return (None,)
+        return (-1,) if self.core == 1 else (tuple(range(-self.core, 0)),)
+
+
+def make_plan(
+    formulas: Formulas,
+    arguments: Sequence[Any],
+    given: Mapping[str, Any],
+    extras: Mapping[str, Any],
+) -> Plan:
+    """Check everything about a call but shapes; `extras` are the options that are arrays."""
+    signature = formulas.signature_of(arguments)
+    arrays = [x for x in arguments if x is not None or not signature.optional]
+    parameters, options = _settings(signature, given)
+    name = signature.name
+    found = {key: x for key, x in zip(signature.arguments, arrays, strict=True)} | dict(extras)
+    backend = one_library(name, {k: b for k, b in _backends(found).items()})
+    pred = arrays[0]
+    if pred.ndim < min(len(way[0]) for way in signature.ways):
+        axes = ", ".join(signature.core)
+        raise ValueError(
+            f"{name}: {signature.arguments[0]} needs the axis {axes}; its shape is {pred.shape}"
+        )
+    sequences = {key: value for key, value in parameters.items() if type(value) is tuple}
+    extended = [_lacks_last(signature, arrays, i, sequences) for i in range(len(arrays))]
+    sharing = [_shares(signature, arrays, i) or extended[i] for i in range(len(arrays))]
+    seen = [x[..., None] if longer else x for x, longer in zip(arrays, extended, strict=True)]
+    way = way_of(signature, seen, sharing, options)
+    slots = _slots(signature, way, seen, sharing, extended, options)
+    core = len(signature.ways[way][0])
+    dtypes = _dtypes(signature, backend, arrays)
+    domains = signature.domains_for(way, parameters)
+    for i, domain in enumerate(domains):
+        if slots[i].number:
+            check_number(signature, i, arrays[i], domain)
+        elif i not in signature.predicted:
+            check_kind(signature, i, backend, arrays[i], domain)
+    if options.get("ignore_index") is not None and not domains[signature.target].labels:
+        raise ValueError(
+            f"{name}: ignore_index goes with labels, but the target holds probabilities; "
+            "leave rows out with `where`"
+        )
+    loops = pred.ndim - len(slots[0].place)
+    _check_extras(name, backend, extras)
+    if "class_weights" in extras and "class" not in signature.ways[way][0]:
+        raise ValueError(
+            f"{name}: class_weights needs a class axis, but the inputs have none; "
+            "pass class_axis, or use weights"
+        )
+    return Plan(
+        formulas=formulas,
+        signature=signature,
+        backend=backend,
+        slots=slots,
+        way=way,
+        loops=loops,
+        core=core,
+        domains=domains,
+        parameters={k: v for k, v in parameters.items() if k not in sequences},
+        sequences=sequences,
+        dtype=dtypes[0],
+        results=dtypes[1],
+        result=dtypes[2],
+        reduction=options["reduction"],
+        axis=loop_axes(name, options["axis"], loops),
+        ignore_index=options.get("ignore_index"),
+        options=options,
+    )
+
+
+def _backends(found: Mapping[str, Any]) -> dict[str, tuple[Backend, Array]]:
+    """Return the backend of each argument that is an array."""
+    pairs = {key: (backend_of(x), x) for key, x in found.items() if not isinstance(x, NUMBER)}
+    return {key: (backend, x) for key, (backend, x) in pairs.items() if backend is not None}
+
+
+def _slots(
+    signature: Signature,
+    way: int,
+    arrays: Sequence[Any],
+    sharing: Sequence[bool],
+    extended: Sequence[bool],
+    options: Mapping[str, Any],
+) -> tuple[Slot, ...]:
+    """Find the core axes of each argument; those of the first lead."""
+    slots: list[Slot] = []
+    first: tuple[int, ...] = ()
+    for i, cores in enumerate(signature.ways[way]):
+        array, number = arrays[i], isinstance(arrays[i], NUMBER)
+        if i in signature.common:
+            place = tuple(range(len(cores)))
+        elif number:
+            place = ()
+        else:
+            left = places_left(signature, way, i, first, options)
+            place = left or places_of(signature, cores, array, options)
+        first = place if i == 0 else first
+        last = () if number else tuple(range(array.ndim - len(place), array.ndim))
+        several = sum(number_of_axes(signature, core, options) for core in cores) > len(cores)
+        slots.append(
+            Slot(
+                number=number,
+                shared=sharing[i],
+                extended=extended[i],
+                place=place,
+                moved=bool(place) and place != last,
+                several=several and bool(place) and i not in signature.common,
+                cores=len(cores),
+            )
+        )
+    return tuple(slots)
+
+
+def _shares(signature: Signature, arrays: Sequence[Any], i: int) -> bool:
+    """Return whether an array broadcasts to the first."""
+    if isinstance(arrays[i], NUMBER) or i == 0:
+        return False
+    return signature.domains[0][i].shared and i not in signature.common
+
+
+def _lacks_last(
+    signature: Signature, arrays: Sequence[Any], i: int, sequences: Mapping[str, Any]
+) -> bool:
+    """Return whether a target lacks the last axis, along which a sequence of parameters lies."""
+    if isinstance(arrays[i], NUMBER) or i in signature.predicted or not sequences:
+        return False
+    return bool(arrays[i].ndim == arrays[0].ndim - 1)
+
+
+def _dtypes(signature: Signature, backend: Backend, arrays: Sequence[Any]) -> Any:
+    """Return the dtype of the evaluation, those of the predictions, and that of the loss."""
+    kinds = []
+    for i in signature.predicted:
+        array = arrays[0] if isinstance(arrays[i], NUMBER) else arrays[i]
+        kinds.append(floating(signature.name, signature.arguments[i], backend, array))
+    if len(kinds) == 1:
+        dtype, result = kinds[0]
+    else:
+        dtype, result = (backend.xp.result_type(*each) for each in zip(*kinds, strict=True))
+    return dtype, [each for _, each in kinds], result
+
+
+def _check_extras(name: str, backend: Backend, extras: Mapping[str, Any]) -> None:
+    """Check the dtypes of weights and masks."""
+    for key, given in extras.items():
+        if key != "where":
+            if not isinstance(given, NUMBER):
+                check_real(name, key, backend, given)
+            continue
+        if isinstance(given, NUMBER):
+            if not backend.is_bool(given):
+                raise TypeError(
+                    f"{name}: where must be a boolean array (True: keep), got {given!r}"
+                )
+        elif not is_kind(backend, given.dtype, "bool"):
+            raise TypeError(
+                f"{name}: where must be a boolean array (True: keep), its dtype is {given.dtype}: "
+                "pass `where != 0`"
+            )
+
+
+def _settings(
+    signature: Signature, given: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    options = dict(signature.options)
+    parameters = signature.defaults
+    name = signature.name
+    for key, value in given.items():
+        if key in signature.parameters:
+            checked = check_parameter(name, signature.parameters[key], value)
+            parameters = {**parameters, key: checked}
+        elif key in options:
+            options[key] = value
+        else:
+            _unknown_option(signature, key)
+    missing = signature.parameters.keys() - parameters.keys()
+    if missing:
+        raise TypeError(f"{name}: the parameter {min(missing)} has no default and must be given")
+    reduction = options["reduction"]
+    if not isinstance(reduction, str) or reduction not in REDUCTIONS:
+        hint = "; a mean over the batch is reduction='mean' here, for every loss"
+        raise ValueError(
+            f"{name}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
+            f"{hint if str(reduction) == 'batchmean' else ''}"
+        )
+    ignored = options.get("ignore_index")
+    if ignored is not None and not isinstance(ignored, Integral):
+        raise TypeError(f"{name}: ignore_index must be an integer label or None, got {ignored!r}")
+    return parameters, options
+
+
+def _unknown_option(signature: Signature, key: str) -> None:
+    known_keys = [*signature.parameters, *signature.options]
+    close = difflib.get_close_matches(key, known_keys, n=1)
+    if key in signature.arguments:
+        hint = f"{key} is an array, and arrays are passed by position"
+    elif close:
+        hint = f"did you mean {close[0]}?"
+    else:
+        hint = f"it has {', '.join(known_keys)}"
+    raise TypeError(f"{signature.name} has no option {key!r}: {hint}")

@@ -1,0 +1,163 @@
+"""Weights, masks and labels: the same rules for a block and for the whole."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, NoReturn
+
+from ..typing import Array, Domain
+from .call import Call
+
+
+class Part(NamedTuple):
+    """Arrays as a formula takes them: of one dtype, with values inside their domains."""
+
+    arrays: list[Array]
+    weight: Array | None
+    """The weight of each loss, 0 for one that is left out; None where all count alike."""
+    doubt: Array | None
+    """NaN for each loss whose label names no class, 0 for all others; None where there is none."""
+
+
+def read_part(call: Call, raw: Sequence[Array], weights: Array | None, where: Array | None) -> Part:
+    """Read arrays, a part of those of a call or all of them."""
+    arrays = converted(call, raw)
+    weight = None
+    if call.weighted:
+        weight = weigh(call, arrays[call.plan.signature.target], weights, where)
+        arrays = without_left_out(call, arrays, weight)
+    if call.checked:
+        unseen = _unseen(call, arrays)
+        fault = call.backend.fault(call, arrays, weights, where, unseen)
+        if fault:
+            _refuse(call, fault)
+        if not any(call.plan.domains[i].integer for i in unseen):
+            return Part(arrays, weight, None)
+    arrays, stray = with_labels_inside(call, arrays)
+    if stray is None:
+        return Part(arrays, weight, None)
+    xp = call.backend.xp
+    return Part(arrays, weight, xp.nan_where(xp.cast(stray, call.plan.dtype)))
+
+
+def _refuse(call: Call, fault: str) -> NoReturn:
+    """Have the backend find the value that is outside its domain in the whole of an argument."""
+    arrays = converted(call, call.arrays)
+    weight = weigh(call, arrays[call.plan.signature.target], call.weights, call.where)
+    arrays = without_left_out(call, arrays, weight)
+    call.backend.refuse(call, fault, arrays, _unseen(call, arrays))
+
+
+def _unseen(call: Call, arrays: Sequence[Array]) -> dict[int, Array]:
+    """Return for each argument that has lengths which of its entries lie beyond them."""
+    found = {i: beyond(call, i, arrays) for i, x in enumerate(call.plan.domains) if x.until}
+    return {i: entries for i, entries in found.items() if entries is not None}
+
+
+def converted(call: Call, raw: Sequence[Array]) -> list[Array]:
+    """Convert arrays to the dtype of the evaluation, and labels to that of indices."""
+    xp, dtype = call.backend.xp, call.plan.dtype
+    return [
+        xp.cast(x, xp.default_dtype(x, "indexing") if domain.integer else dtype)
+        for x, domain in zip(raw, call.plan.domains, strict=True)
+    ]
+
+
+def target_weight(
+    call: Call, target: Array, weights: Array | None, where: Array | None
+) -> Array | None:
+    """Return the weight of each loss from the target as it was given."""
+    xp, domain = call.backend.xp, call.plan.domains[call.plan.signature.target]
+    dtype = xp.default_dtype(target, "indexing") if domain.integer else call.plan.dtype
+    return weigh(call, xp.cast(target, dtype), weights, where)
+
+
+def weigh(call: Call, target: Array, weights: Array | None, where: Array | None) -> Array | None:
+    """Return the weight of each loss, 0 for one that is left out; None where all count alike."""
+    xp, dtype = call.backend.xp, call.plan.dtype
+    if call.ignore_index is not None:
+        kept = target != call.ignore_index
+        where = kept if where is None else where & kept
+    weight = None if weights is None else xp.cast(weights, dtype)
+    if call.class_weights is not None:
+        of_class = _class_weight(call, target)
+        weight = of_class if weight is None else weight * of_class
+    if where is not None:
+        some = xp.ones_like(where, dtype=dtype) if weight is None else weight
+        weight = xp.where(where, some, xp.zeros_like(some))
+    return weight
+
+
+def _class_weight(call: Call, target: Array) -> Array:
+    xp, domain = call.backend.xp, call.plan.domains[call.plan.signature.target]
+    class_weights = xp.cast(call.class_weights, call.plan.dtype)
+    if not domain.labels:
+        return xp.sum(target * class_weights, axis=-1)
+    label = xp.where(strayed(call, domain, target) == 0, target, xp.zeros_like(target))
+    rows = xp.broadcast_to(class_weights, (*label.shape, class_weights.shape[0]))
+    return xp.pick(rows, label, -1)
+
+
+def strayed(call: Call, domain: Domain, values: Array) -> Array:
+    """Return 1 or more for labels that name no class, or lengths that are too long, else 0."""
+    limit, xp = call.limit(domain), call.backend.xp
+    assert limit is not None
+    far = xp.abs(xp.clip(values, -1, limit) - xp.clip(values, 0, limit - 1))
+    return far if domain.excluded is None else far + xp.astype(values == domain.excluded, far.dtype)
+
+
+def beyond(call: Call, i: int, arrays: Sequence[Array]) -> Array | None:
+    """Return which entries of an array lie beyond the lengths that another argument holds.
+
+    None if the array has no such lengths.
+    """
+    until, arguments = call.plan.domains[i].until, call.plan.signature.arguments
+    if until not in arguments:
+        return None
+    cores = len(call.places[i])
+    length = arrays[arguments.index(until)][(..., *(None,) * cores)]
+    return call.backend.xp.places(arrays[i], -cores) >= length
+
+
+def without_left_out(call: Call, arrays: list[Array], weight: Array | None) -> list[Array]:
+    """Put a value inside the domain where a loss is left out: by a mask, a label, or weight 0.
+
+    To multiply the loss by 0 is not enough: 0 * inf and 0 * NaN are NaN, in the value and in the
+    derivative.
+    """
+    if weight is None:
+        return arrays
+    xp = call.backend.xp
+    keep = weight != 0
+    kept = []
+    for i, (x, domain, place) in enumerate(
+        zip(arrays, call.plan.domains, call.places, strict=True)
+    ):
+        if i in call.plan.signature.common:
+            kept.append(x)
+            continue
+        safe = int(domain.safe) if domain.integer else domain.safe
+        kept.append(xp.where(keep[(..., *(None,) * len(place))], x, xp.full_like(x, safe)))
+    return kept
+
+
+def with_labels_inside(call: Call, arrays: list[Array]) -> tuple[list[Array], Array | None]:
+    """Put label 0 where a label names no class, and return where that was.
+
+    Left to the libraries, a label out of range raises, wraps around, is clamped, or reads other
+    memory. Lengths are treated in the same way. Labels beyond a length are not looked at.
+    """
+    stray = None
+    inside = list(arrays)
+    xp = call.backend.xp
+    for i, domain in enumerate(call.plan.domains):
+        if not domain.integer or call.limit(domain) is None:
+            continue
+        outside = strayed(call, domain, arrays[i])
+        inside[i] = xp.where(outside == 0, arrays[i], xp.zeros_like(arrays[i]))
+        unseen = beyond(call, i, arrays)
+        if unseen is not None:
+            outside = xp.where(unseen, xp.zeros_like(outside), outside)
+        if cores := len(call.places[i]):
+            some = xp.any(outside != 0, axis=tuple(range(-cores, 0)))
+            outside = xp.cast(some, outside.dtype)
+        stray = outside if stray is None else stray + outside
+    return inside, stray
