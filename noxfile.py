@@ -133,7 +133,7 @@ def bench_cuda(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="virtualenv")
 def accuracy(session: nox.Session) -> None:
-    """The errors of every loss over its whole domain, beside those of other packages, into docs/accuracy.csv."""
+    """The errors of every loss, beside those of other packages, into docs/accuracy.csv."""
     install(session, "accuracy")
     session.run("python", "benchmarks/accuracy.py", *session.posargs)
 

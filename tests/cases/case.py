@@ -1,12 +1,13 @@
 """What a case and a sweep are, and how inputs are drawn and brought to exact arithmetic."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import exact
 import numpy as np
+from exact.condition import as_tuple
 from mpmath import mp, mpf
 
 import portable_losses
@@ -231,13 +232,6 @@ def example(case: Case, index: int, dtype: str, shape: tuple[int, ...] = (ROWS,)
     )
 
 
-def as_tuple(parts: Any) -> tuple[Any, ...]:
-    """Return one part for each prediction; a `Difference` is one number."""
-    return (
-        parts if isinstance(parts, tuple) and not isinstance(parts, exact.Difference) else (parts,)
-    )
-
-
 def as_float(part: Any) -> Any:
     if isinstance(part, list):
         return [as_float(x) for x in part]
@@ -253,11 +247,16 @@ class Sweep(NamedTuple):
     """From the order (0 the value, 1 and 2 the derivatives) and the arrays to an array, or a tuple of one for each prediction."""
     exact: Callable[..., Sequence[Any]]
     """From the numbers of one point, or the rows of one, to the exact results of all orders."""
-    batches: Callable[[np.dtype], Sequence[Batch]]
+    batches: Callable[[np.dtype], Iterable[Batch]]
     """Arrays in a dtype."""
     orders: int = 3
-    limit: float = 4.0
-    """How many ulp a result may be off."""
+    factor: float = 4.0
+    """How many ulp a result may be off, beside what rounding of the inputs does: see `cases.contract`."""
+
+    @property
+    def function(self) -> str:
+        """The public name."""
+        return self.name.partition(" ")[0]
 
 
 def pointwise(
@@ -265,7 +264,7 @@ def pointwise(
     points: Callable[..., Batch],
     *,
     orders: int = 3,
-    limit: float = 4.0,
+    factor: float = 4.0,
     **parameters: Any,
 ) -> Sweep:
     """Sweep a pointwise loss, or one of them with other parameters, over what ``points(dtype, **parameters)`` gives."""
@@ -277,7 +276,7 @@ def pointwise(
         reference,
         lambda dtype: [points(dtype, **parameters)],
         orders,
-        limit,
+        factor,
     )
 
 
