@@ -34,6 +34,11 @@ class SoftmaxParts(NamedTuple):
         return self.entries - self.top
 
     @property
+    def gap(self) -> Array:
+        """The largest entry minus the entries."""
+        return self.top - self.entries
+
+    @property
     def total(self) -> Array:
         """The sum of the exponentials."""
         return 1 + self.rest

@@ -13,6 +13,7 @@ from ..typing import (
     Namespace,
     UnitInterval,
 )
+from ._surprise import parts_of
 
 __all__ = ["cross_entropy"]
 
@@ -95,25 +96,21 @@ def cross_entropy(
     >>> pl.cross_entropy.grad([0.0, 0.0], 1)
     array([ 0.5, -0.5])
     """
-    return _value(xp, axis, _parts(xp, axis, logits, target), target, label_smoothing)
+    return _value(xp, axis, parts_of(xp, axis, logits, target), target, label_smoothing)
 
 
-Parts = SoftmaxParts | LabelParts
-
-
-def _parts(xp: Namespace, axis: Axis, logits: Array, target: Array) -> Parts:
-    if target.ndim < logits.ndim:
-        return xp.label_parts(logits, target, axis)
-    return xp.softmax_parts(logits, axis)
-
-
-def _value(xp: Namespace, axis: Axis, parts: Parts, target: Array, label_smoothing: float) -> Array:
+def _value(
+    xp: Namespace,
+    axis: Axis,
+    parts: LabelParts | SoftmaxParts,
+    target: Array,
+    label_smoothing: float,
+) -> Array:
     """Return mass * log(sum(exp(z))) - sum(y * z), with logits relative to the largest."""
-    if isinstance(parts, LabelParts):
-        mass, gap = 1.0, parts.gap
-    else:
+    mass, gap = 1.0, parts.gap
+    if isinstance(parts, SoftmaxParts):
         mass = xp.row_sum(target, axis)
-        gap = xp.row_sum(xp.weighted(target, parts.top - parts.entries), axis)
+        gap = xp.row_sum(xp.weighted(target, gap), axis)
     if label_smoothing:
         mean = xp.row_sum(parts.top - parts.entries, axis) / parts.entries.shape[axis]
         gap = (1 - label_smoothing) * gap + label_smoothing * mean
@@ -122,7 +119,11 @@ def _value(xp: Namespace, axis: Axis, parts: Parts, target: Array, label_smoothi
 
 
 def _derivative(
-    xp: Namespace, axis: Axis, parts: Parts, target: Array, label_smoothing: float
+    xp: Namespace,
+    axis: Axis,
+    parts: LabelParts | SoftmaxParts,
+    target: Array,
+    label_smoothing: float,
 ) -> Array:
     """Return mass * p - y, where the probability of the other classes stands for 1 - p."""
     spread = label_smoothing / parts.entries.shape[axis]
@@ -145,7 +146,7 @@ def _(
     *,
     label_smoothing: UnitInterval,
 ) -> tuple[Array, Array]:
-    parts = _parts(xp, axis, logits, target)
+    parts = parts_of(xp, axis, logits, target)
     return (
         _value(xp, axis, parts, target, label_smoothing),
         _derivative(xp, axis, parts, target, label_smoothing),

@@ -6,12 +6,9 @@ from typing import Annotated, Unpack
 
 from annotated_types import Gt, Lt
 
-from .._elementary import excess_near_zero, sum_of_others, widened
 from .._loss import loss
-from .._namespace import one_hot
-from ..special.rows import exponentials
 from ..typing import Array, Axis, ClassLogit, ClassOptions, LabelsOrProbability, Namespace
-from ._surprise import Surprise, gradient, mixture, surprise, surprise_of_label
+from ._surprise import Surprise, diagonal, value, value_and_gradient
 
 __all__ = ["poly_cross_entropy"]
 
@@ -20,38 +17,34 @@ Finite = Annotated[float, Gt(-inf), Lt(inf)]
 
 @dataclass(frozen=True)
 class Poly:
-    """s + epsilon * (1 - p), whose slope is 1 + epsilon * p."""
+    """s + epsilon * (1 - p)."""
 
     epsilon: float
 
-    def value(self, xp: Namespace, nats: Array) -> Array:
-        """Return f: for negative epsilon as (1 + epsilon) * (1 - p) and a series for the rest, where p is large."""
-        complement = -xp.expm1(-nats)
-        whole = nats + self.epsilon * complement
+    def value(self, xp: Namespace, seen: Surprise) -> Array:
+        """Return f, for negative epsilon as (1 + epsilon) * (1 - p) + (s - (1 - p))."""
+        nats, complement = seen.nats, seen.complement
         if self.epsilon >= 0:
-            return whole
-        small = complement < 0.5
-        complement = xp.where(small, complement, 0.0)
-        return xp.where(
-            small, (1 + self.epsilon) * complement + excess_near_zero(xp, -complement), whole
-        )
+            return nats + self.epsilon * complement
+        likely = complement < 0.5
+        series = -xp.log1pmx(xp.where(likely, -complement, 0.0))
+        return (1 + self.epsilon) * complement + xp.where(likely, series, nats - complement)
 
     def slope(self, xp: Namespace, seen: Surprise) -> Array:
-        """Return f'."""
+        """Return 1 + epsilon * p."""
         if self.epsilon >= 0:
-            return 1 + self.epsilon * seen.power(xp, 1.0)
+            return 1 + self.epsilon * seen.prob
         return (1 + self.epsilon) - self.epsilon * seen.complement
 
-    def own(self, xp: Namespace, seen: Surprise) -> Array:
-        """Return the second derivative with respect to the logit of the class itself."""
-        prob, complement = seen.power(xp, 1.0), seen.complement
-        return prob * complement * self.turn(prob, complement)
+    def bend(self, xp: Namespace, seen: Surprise) -> Array:
+        """Return -epsilon * p * (1 - p)."""
+        return -self.epsilon * seen.prob * seen.complement
 
-    def turn(self, prob: Array, complement: Array) -> Array:
-        """Return 1 + epsilon * (p - (1 - p)), of positive terms as far as there are such."""
+    def own(self, xp: Namespace, seen: Surprise) -> Array:
+        """Return p * (1 + epsilon * (p - (1 - p)))."""
         if self.epsilon >= 0:
-            return (1 - self.epsilon) + 2 * self.epsilon * prob
-        return (1 + self.epsilon) - 2 * self.epsilon * complement
+            return seen.prob * ((1 - self.epsilon) + 2 * self.epsilon * seen.prob)
+        return seen.prob * ((1 + self.epsilon) - 2 * self.epsilon * seen.complement)
 
 
 @loss("(class),()->()", "(class),(class)->()")
@@ -123,7 +116,7 @@ def poly_cross_entropy(
     >>> pl.poly_cross_entropy.grad([0.0, 0.0], 1)
     array([ 0.75, -0.75])
     """
-    return mixture(xp, axis, exponentials(xp, axis, logits), target, Poly(epsilon))
+    return value(xp, axis, logits, target, Poly(epsilon))
 
 
 @poly_cross_entropy.value_and_derivative
@@ -136,23 +129,7 @@ def _(
     *,
     epsilon: Finite,
 ) -> tuple[Array, Array]:
-    parts = exponentials(xp, axis, logits)
-    return mixture(xp, axis, parts, target, Poly(epsilon)), gradient(
-        xp, axis, logits, parts, target, Poly(epsilon)
-    )
-
-
-@poly_cross_entropy.derivative
-def _(
-    xp: Namespace,
-    axis: Axis,
-    logits: ClassLogit,
-    target: LabelsOrProbability,
-    /,
-    *,
-    epsilon: Finite,
-) -> Array:
-    return gradient(xp, axis, logits, exponentials(xp, axis, logits), target, Poly(epsilon))
+    return value_and_gradient(xp, axis, logits, target, Poly(epsilon))
 
 
 @poly_cross_entropy.second_derivative
@@ -165,17 +142,4 @@ def _(
     *,
     epsilon: Finite,
 ) -> Array:
-    logits, poly = widened(xp, logits), Poly(epsilon)
-    parts = exponentials(xp, axis, logits)
-    prob, complement = parts.shares(xp)
-    turn = poly.turn(complement, prob)
-    if target.ndim < logits.ndim:
-        hit = one_hot(xp, target, logits, axis)
-        seen = surprise_of_label(xp, axis, logits, parts, complement, target)
-        # Of neither the label nor the class itself.
-        third = sum_of_others(xp, axis, xp.where(hit, 0.0, parts.exponential)) / (1 + parts.rest)
-        return xp.where(hit, poly.own(xp, seen), prob * (third + seen.power(xp, 1.0) * turn))
-    mass, likely = sum_of_others(xp, axis, target), sum_of_others(xp, axis, target * prob)
-    return target * poly.own(xp, surprise(xp, logits, parts, complement)) + prob * (
-        (complement * mass - likely) + likely * turn
-    )
+    return diagonal(xp, axis, logits, target, Poly(epsilon))

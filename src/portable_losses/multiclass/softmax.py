@@ -1,11 +1,9 @@
-"""Losses of logits that give less weight to what is easy than cross-entropy does, or to what may be wrong."""
+"""Losses of logits that give less weight to easy examples, or to examples with a wrong label."""
 
 from dataclasses import dataclass
 from typing import Unpack
 
-from .._elementary import widened
 from .._loss import loss
-from ..special.rows import exponentials
 from ..typing import (
     Array,
     Axis,
@@ -16,91 +14,46 @@ from ..typing import (
     NonNegative,
     UnitInterval,
 )
-from ._complement import complement
-from ._surprise import FAR, Surprise, diagonal, gradient, mixture
+from ._surprise import Surprise, diagonal, value, value_and_gradient
 
 __all__ = ["generalized_cross_entropy", "softmax_focal_loss"]
 
 
 @dataclass(frozen=True)
 class Focal:
-    """(1 - p)**gamma * s, whose slope is (1 - p)**gamma * (1 + gamma * r) with r = s / (1 / p - 1)."""
+    """(1 - p)**gamma * s; its derivatives have the ratio r = p * s / (1 - p)."""
 
     gamma: float
-    power: Array | None = None
-    """(1 - p)**gamma of what is seen, if that takes more digits than 1 - p has."""
 
-    def weight(self, xp: Namespace, complement: Array) -> Array:
-        """Return (1 - p)**gamma; autodiff meets no power of 0."""
-        if self.power is not None:
-            return self.power
-        nothing = complement == 0
-        return xp.where(nothing, 0.0, xp.where(nothing, 1.0, complement) ** self.gamma)
+    def weight(self, xp: Namespace, seen: Surprise) -> Array:
+        """Return (1 - p)**gamma."""
+        return xp.power(seen.complement, self.gamma)
 
-    def value(self, xp: Namespace, nats: Array) -> Array:
+    def value(self, xp: Namespace, seen: Surprise) -> Array:
         """Return f."""
-        if not self.gamma:
-            return nats
-        bounded = near(xp, nats)
-        if self.power is None:
-            weight = self.weight(xp, -xp.expm1(-bounded))
-        else:  # 1 from 40 nats on, where autodiff would find nothing but rounding
-            weight = xp.where(nats < 40, self.power, 1.0)
-        # Forward-mode autodiff must not multiply what is infinite by the slope of the weight, which
-        # is 0 there.
-        return weight * bounded + (nats - bounded)
+        return self.weight(xp, seen) * seen.nats
 
     def slope(self, xp: Namespace, seen: Surprise) -> Array:
-        """Return f'."""
-        if not self.gamma:
-            return xp.ones_like(seen.nats)
-        return self.weight(xp, seen.complement) * (1 + self.gamma * odds(xp, seen.nats))
-
-    def own(self, xp: Namespace, seen: Surprise) -> Array:
-        """Return p * (1 - p) * f' + (1 - p)**2 * f''."""
-        if not self.gamma:
-            return seen.power(xp, 1.0) * seen.complement
-        curvature = (
-            (1 + 2 * self.gamma)
-            + self.gamma**2 * odds(xp, seen.nats)
-            - self.gamma * near(xp, seen.nats)
-        )
-        return seen.times_probability(xp, curvature) * (
-            self.weight(xp, seen.complement) * seen.complement
-        )
+        """Return (1 - p)**gamma * (1 + gamma * r)."""
+        return self.weight(xp, seen) * (1 + self.gamma * _ratio(xp, seen))
 
     def bend(self, xp: Namespace, seen: Surprise) -> Array:
-        """Return (1 - p) * f''."""
-        if not self.gamma:
-            return xp.zeros_like(seen.nats)
-        curvature = 2 - near(xp, seen.nats) + (self.gamma - 1) * odds(xp, seen.nats)
-        return self.gamma * self.weight(xp, seen.complement) * seen.times_probability(xp, curvature)
+        """Return gamma * (1 - p)**gamma * p * (2 - s + (gamma - 1) * r)."""
+        curvature = 2 + (self.gamma - 1) * _ratio(xp, seen) - seen.nats
+        return self.gamma * self.weight(xp, seen) * xp.weighted(seen.prob, curvature)
+
+    def own(self, xp: Namespace, seen: Surprise) -> Array:
+        """Return (1 - p)**gamma * p * (1 + 2 * gamma + gamma**2 * r - gamma * s)."""
+        growth = 1 + 2 * self.gamma + self.gamma**2 * _ratio(xp, seen)
+        curvature = xp.weighted(seen.prob, growth - xp.weighted(self.gamma, seen.nats))
+        return self.weight(xp, seen) * curvature
 
 
-def focal(
-    xp: Namespace, axis: Axis, logits: Array, target: Array, gamma: float
-) -> tuple[Array, Focal]:
-    """Return the logits with the digits it takes, and the curve: a power beyond 2 multiplies the rounding errors of 1 - p."""
-    wide = widened(xp, logits) if gamma > 2 else logits
-    if gamma <= 2 or wide.dtype != logits.dtype:
-        return wide, Focal(gamma)
-    found, lack = complement(xp, axis, logits, target)
-    nothing = found == 0
-    whole = xp.where(nothing, 1.0, found)
-    power = whole**gamma
-    return logits, Focal(gamma, xp.where(nothing, 0.0, power + power * (gamma * (lack / whole))))
-
-
-def near(xp: Namespace, nats: Array) -> Array:
-    """Return a surprise that is finite."""
-    return xp.where(nats < FAR, nats, FAR)
-
-
-def odds(xp: Namespace, nats: Array) -> Array:
-    """Return p * s / (1 - p), that is s / (exp(s) - 1), which is 1 at 0, and too small to count from 80 on."""
-    nothing = nats == 0
-    bounded = xp.where(nothing, 1.0, xp.where(nats < 80, nats, 80.0))
-    return xp.where(nothing, 1.0, bounded / xp.expm1(bounded))
+def _ratio(xp: Namespace, seen: Surprise) -> Array:
+    """Return p * s / (1 - p), which goes to 1 where p does."""
+    sure = seen.complement == 0
+    relative = seen.nats / xp.where(sure, 1.0, seen.complement)
+    return xp.where(sure, 1.0, xp.weighted(seen.prob, relative))
 
 
 @loss("(class),()->()", "(class),(class)->()")
@@ -178,8 +131,7 @@ def softmax_focal_loss(
     >>> pl.softmax_focal_loss.grad([0.0, 0.0], 1, gamma=0.5)
     array([ 0.47...,  -0.47...])
     """
-    logits, curve = focal(xp, axis, logits, target, gamma)
-    return mixture(xp, axis, exponentials(xp, axis, logits), target, curve)
+    return value(xp, axis, logits, target, Focal(gamma))
 
 
 @softmax_focal_loss.value_and_derivative
@@ -192,23 +144,7 @@ def _(
     *,
     gamma: NonNegative,
 ) -> tuple[Array, Array]:
-    logits, curve = focal(xp, axis, logits, target, gamma)
-    parts = exponentials(xp, axis, logits)
-    return mixture(xp, axis, parts, target, curve), gradient(xp, axis, logits, parts, target, curve)
-
-
-@softmax_focal_loss.derivative
-def _(
-    xp: Namespace,
-    axis: Axis,
-    logits: ClassLogit,
-    target: LabelsOrProbability,
-    /,
-    *,
-    gamma: NonNegative,
-) -> Array:
-    logits, curve = focal(xp, axis, logits, target, gamma)
-    return gradient(xp, axis, logits, exponentials(xp, axis, logits), target, curve)
+    return value_and_gradient(xp, axis, logits, target, Focal(gamma))
 
 
 @softmax_focal_loss.second_derivative
@@ -221,35 +157,34 @@ def _(
     *,
     gamma: NonNegative,
 ) -> Array:
-    logits, curve = focal(xp, axis, logits, target, gamma)
-    return diagonal(xp, axis, widened(xp, logits), target, curve)
+    return diagonal(xp, axis, logits, target, Focal(gamma))
 
 
 @dataclass(frozen=True)
 class Generalized:
-    """(1 - p**q) / q, whose slope is p**q."""
+    """(1 - p**q) / q, which is s if q is 0."""
 
     q: float
 
-    def value(self, xp: Namespace, nats: Array) -> Array:
-        """Return f, which is s where the product is so small that it may have lost digits."""
-        if not self.q:
-            return nats
-        x = self.q * nats
-        return xp.where(x < 2.0**-60, nats, -xp.expm1(-x) / self.q)
+    def power(self, xp: Namespace, seen: Surprise) -> Array:
+        """Return p**q, also where p is too small for the dtype."""
+        return xp.exp(-self.q * seen.nats) if self.q else xp.ones_like(seen.nats)
+
+    def value(self, xp: Namespace, seen: Surprise) -> Array:
+        """Return f."""
+        return -xp.expm1(-self.q * seen.nats) / self.q if self.q else seen.nats
 
     def slope(self, xp: Namespace, seen: Surprise) -> Array:
-        """Return f'."""
-        return seen.power(xp, self.q)
-
-    def own(self, xp: Namespace, seen: Surprise) -> Array:
-        """Return p * (1 - p) * f' + (1 - p)**2 * f''."""
-        complement = seen.complement
-        return seen.power(xp, self.q) * complement * (seen.power(xp, 1.0) - self.q * complement)
+        """Return p**q."""
+        return self.power(xp, seen)
 
     def bend(self, xp: Namespace, seen: Surprise) -> Array:
-        """Return (1 - p) * f''."""
-        return -self.q * seen.power(xp, self.q) * seen.complement
+        """Return -q * p**q * (1 - p)."""
+        return -self.q * self.power(xp, seen) * seen.complement
+
+    def own(self, xp: Namespace, seen: Surprise) -> Array:
+        """Return p**q * (p - q * (1 - p))."""
+        return self.power(xp, seen) * (seen.prob - self.q * seen.complement)
 
 
 @loss("(class),()->()", "(class),(class)->()")
@@ -319,7 +254,7 @@ def generalized_cross_entropy(
     >>> pl.generalized_cross_entropy.grad([0.0, 0.0], 1, q=1.0)
     array([ 0.25, -0.25])
     """
-    return mixture(xp, axis, exponentials(xp, axis, logits), target, Generalized(q))
+    return value(xp, axis, logits, target, Generalized(q))
 
 
 @generalized_cross_entropy.value_and_derivative
@@ -332,23 +267,7 @@ def _(
     *,
     q: UnitInterval,
 ) -> tuple[Array, Array]:
-    parts = exponentials(xp, axis, logits)
-    return mixture(xp, axis, parts, target, Generalized(q)), gradient(
-        xp, axis, logits, parts, target, Generalized(q)
-    )
-
-
-@generalized_cross_entropy.derivative
-def _(
-    xp: Namespace,
-    axis: Axis,
-    logits: ClassLogit,
-    target: LabelsOrProbability,
-    /,
-    *,
-    q: UnitInterval,
-) -> Array:
-    return gradient(xp, axis, logits, exponentials(xp, axis, logits), target, Generalized(q))
+    return value_and_gradient(xp, axis, logits, target, Generalized(q))
 
 
 @generalized_cross_entropy.second_derivative
@@ -361,4 +280,4 @@ def _(
     *,
     q: UnitInterval,
 ) -> Array:
-    return diagonal(xp, axis, widened(xp, logits), target, Generalized(q))
+    return diagonal(xp, axis, logits, target, Generalized(q))

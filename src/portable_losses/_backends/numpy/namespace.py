@@ -109,7 +109,7 @@ def softmax_parts(x: Array, axis: Axis) -> rows.SoftmaxParts:
     return rows.SoftmaxParts(x, top, exponential, rest)
 
 
-_DOMINATED = 2.0**-6
+_DOMINATED = 0.25
 """A sum of the other exponentials below this has lost digits to the 1 of the largest."""
 
 
