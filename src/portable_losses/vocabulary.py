@@ -3,11 +3,8 @@
 from math import inf, prod
 from typing import NamedTuple, Unpack
 
-from ._compensated import exp_of_difference
 from ._loss import loss
-from ._namespace import cast, device_of, entry, wide_dtype, with_entry
-from ._numerics.standard import known
-from ._scan import scan
+from ._numerics.standard import device_of, known
 from .typing import (
     Array,
     Axis,
@@ -157,7 +154,7 @@ def _(
     # dominates that is not 0. The smoothing gives some of it back.
     of_label = drift * seen.of_label - seen.of_others + (label_smoothing - spread) * mass
     top, of_all, of_each, counted = (
-        cast(xp, x, hidden.dtype)[..., None]
+        xp.cast(x, hidden.dtype)[..., None]
         for x in (seen.top, 1 + drift, spread * mass, share / mass)
     )
     scaled = hidden * counted
@@ -171,7 +168,7 @@ def _(
             slope = slope * of_all
         if label_smoothing:
             slope = slope - of_each
-        slope = with_entry(xp, slope, place, cast(xp, of_label, slope.dtype))
+        slope = xp.with_entry(slope, place, xp.cast(of_label, slope.dtype))
         if softcap is not None:
             slope = slope * (1 - (logits / softcap) ** 2)
         if not rows.even:
@@ -183,7 +180,7 @@ def _(
         )
         return (carried[0] + xp.tensordot(slope, chosen, axes=1),), sums
 
-    (to_hidden,), sums = scan(xp, step, (xp.zeros_like(hidden),), (rows.starts,))
+    (to_hidden,), sums = xp.scan(step, (xp.zeros_like(hidden),), (rows.starts,))
     to_weight, *to_bias = (xp.reshape(each, (-1, each.shape[-1]))[:classes, :] for each in sums)
     value = _value(xp, seen, classes, label_smoothing, z_loss)
     return value, (to_hidden * counted, to_weight, to_bias[0][:, 0] if to_bias else None)
@@ -285,7 +282,7 @@ class _Rows:
 
     def seen(self, totals: bool) -> _Seen:
         """Go through all of them."""
-        xp, wide = self.xp, wide_dtype(self.xp, self.hidden)
+        xp, wide = self.xp, self.xp.wide_dtype(self.hidden)
 
         def step(
             carried: tuple[Array, ...], entries: tuple[Array, ...]
@@ -293,19 +290,19 @@ class _Rows:
             label, top, rest, total = carried
             logits, _, place, inside = self.some(*entries)
             if totals:
-                total = total + cast(xp, xp.sum(xp.where(inside, logits, 0.0), axis=-1), wide)
-            label = label + cast(xp, entry(xp, logits, place), wide)
-            others = with_entry(xp, logits, place, -inf)
-            largest = xp.maximum(cast(xp, top, logits.dtype), xp.max(others, axis=-1))
+                total = total + xp.cast(xp.sum(xp.where(inside, logits, 0.0), axis=-1), wide)
+            label = label + xp.cast(xp.entry(logits, place), wide)
+            others = xp.with_entry(logits, place, -inf)
+            largest = xp.maximum(xp.cast(top, logits.dtype), xp.max(others, axis=-1))
             base = xp.where(largest == -inf, 0.0, largest)
-            sums = cast(xp, xp.sum(xp.exp(others - base[..., None]), axis=-1), wide)
-            rest = rest * xp.exp(top - cast(xp, base, wide)) + sums
-            return (label, cast(xp, largest, wide), rest, total), ()
+            sums = xp.cast(xp.sum(xp.exp(others - base[..., None]), axis=-1), wide)
+            rest = rest * xp.exp(top - xp.cast(base, wide)) + sums
+            return (label, xp.cast(largest, wide), rest, total), ()
 
         none = xp.zeros_like(self.hidden[..., 0], dtype=wide)
         started = (none, xp.full_like(none, -inf), none, none)
-        (label, others, rest, total), _ = scan(xp, step, started, (self.starts,), remember=False)
+        (label, others, rest, total), _ = xp.scan(step, started, (self.starts,), remember=False)
         top = xp.maximum(label, others)
-        of_label = exp_of_difference(xp, label, top)
-        of_top = exp_of_difference(xp, others, top)
+        of_label = xp.exp(label - top)
+        of_top = xp.exp(others - top)
         return _Seen(label, top, of_label, rest * of_top, total)

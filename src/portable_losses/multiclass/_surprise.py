@@ -39,9 +39,12 @@ class Curve(Protocol):
 
 def parts_of(xp: Namespace, axis: Axis, logits: Array, target: Array) -> LabelParts | SoftmaxParts:
     """Return the parts of the softmax: at the labels, or of all classes."""
+    parts: LabelParts | SoftmaxParts
     if target.ndim < logits.ndim:
-        return xp.label_parts(logits, target, axis)
-    return xp.softmax_parts(logits, axis)
+        parts = xp.label_parts(logits, target, axis)
+    else:
+        parts = xp.softmax_parts(logits, axis)
+    return parts
 
 
 def surprise(xp: Namespace, parts: LabelParts | SoftmaxParts) -> Surprise:

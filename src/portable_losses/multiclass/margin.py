@@ -3,12 +3,8 @@
 from math import inf
 from typing import Any, Literal, Unpack
 
-from .._compensated import difference
-from .._elementary import row_sum, widened
 from .._loss import loss
-from .._namespace import one_hot
 from ..typing import Array, Axis, ClassLogit, ClassOptions, Labels, Namespace, NonNegative
-from ._rows import of_label, step
 
 __all__ = ["crammer_singer_loss", "multi_margin_loss", "multiclass_perceptron_loss"]
 
@@ -88,34 +84,25 @@ def multi_margin_loss(
 
 
 def _margin_value(xp: Namespace, axis: Axis, missing: Array, p: int) -> Array:
-    powered = missing / missing.shape[axis]
-    return xp.squeeze(row_sum(xp, axis, powered if p == 1 else powered * missing), axis=axis)
+    share = missing / missing.shape[axis]
+    return xp.squeeze(xp.row_sum(share if p == 1 else share * missing, axis), axis=axis)
 
 
 def _margin_derivative(xp: Namespace, axis: Axis, target: Array, missing: Array, p: int) -> Array:
-    classes = missing.shape[axis]
-    if p == 1:
-        return _against_label(xp, axis, target, step(xp, missing)) / classes
-    return 2 * _against_label(xp, axis, target, missing / classes)
+    slope = xp.sign(missing) if p == 1 else 2 * missing
+    return _against_label(xp, axis, target, slope / missing.shape[axis])
 
 
 def _missing(xp: Namespace, axis: Axis, logits: Array, target: Array, margin: float) -> Array:
-    """Return for each class what is missing to the margin, 0 for the label and for masked classes; NaN stays."""
-    logits = widened(xp, logits)
-    gap = _sum_with(xp, margin, *difference(xp, logits, of_label(xp, logits, target, axis)))
-    enough = (gap <= 0) | one_hot(xp, target, logits, axis) | (logits == -inf)
-    return xp.where(enough, 0.0, gap)
-
-
-def _sum_with(xp: Namespace, margin: float, x: Array, error: Array) -> Array:
-    """Return margin + x + error to the last digits, also where the first two cancel."""
-    total, lost = difference(xp, x, xp.full_like(x, -margin))
-    return total + (lost + error)
+    """Return how far each class is within the margin: 0 for the label and for masked classes."""
+    gap = margin + (logits - xp.pick_kept(logits, target, axis))
+    exempt = xp.one_hot(target, logits, axis) | (logits == -inf)
+    return xp.relu(xp.where(exempt, 0.0, gap))
 
 
 def _against_label(xp: Namespace, axis: Axis, target: Array, x: Array) -> Array:
     """Return a row, 0 at the label, with minus its sum there."""
-    return xp.where(one_hot(xp, target, x, axis), 0.0 - row_sum(xp, axis, x), x)
+    return xp.where(xp.one_hot(target, x, axis), 0.0 - xp.row_sum(x, axis), x)
 
 
 @multi_margin_loss.value_and_derivative
@@ -160,7 +147,7 @@ def _(
 ) -> Array:
     if p == 1:
         return xp.zeros_like(logits)
-    within = step(xp, _missing(xp, axis, logits, target, margin))
+    within = xp.sign(_missing(xp, axis, logits, target, margin))
     return 2 * xp.abs(_against_label(xp, axis, target, within)) / logits.shape[axis]
 
 
@@ -227,27 +214,23 @@ def crammer_singer_loss(
     array([-1. ,  0.5,  0.5])
     """
     _, _, lacking = _runner_up(xp, axis, logits, target)
-    return xp.squeeze(xp.where(lacking <= 0, 0.0, lacking), axis=axis)
+    return xp.squeeze(xp.relu(lacking), axis=axis)
 
 
 def _runner_up(
     xp: Namespace, axis: Axis, logits: Array, target: Array
 ) -> tuple[Array, Array, Array]:
     """Return the scores of the other classes, the largest of them, and what the label lacks to exceed it by 1."""
-    others = xp.where(one_hot(xp, target, logits, axis), -inf, logits)
+    others = xp.where(xp.one_hot(target, logits, axis), -inf, logits)
     largest = xp.max(others, axis=axis, keepdims=True)
-    return (
-        others,
-        largest,
-        _sum_with(xp, 1.0, *difference(xp, largest, of_label(xp, logits, target, axis))),
-    )
+    return others, largest, 1.0 + (largest - xp.pick_kept(logits, target, axis))
 
 
 @crammer_singer_loss.derivative
 def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> Array:
     others, largest, lacking = _runner_up(xp, axis, logits, target)
     share = _shared(xp, axis, others == largest, logits.dtype)
-    return _against_label(xp, axis, target, share * step(xp, lacking))
+    return _against_label(xp, axis, target, share * xp.sign(xp.relu(lacking)))
 
 
 def _shared(xp: Namespace, axis: Axis, chosen: Array, dtype: Any) -> Array:
@@ -319,7 +302,7 @@ def multiclass_perceptron_loss(
     array([-0.5,  0.5,  0. ])
     """
     return xp.squeeze(
-        xp.max(logits, axis=axis, keepdims=True) - of_label(xp, logits, target, axis), axis=axis
+        xp.max(logits, axis=axis, keepdims=True) - xp.pick_kept(logits, target, axis), axis=axis
     )
 
 
@@ -327,7 +310,7 @@ def multiclass_perceptron_loss(
 def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> Array:
     top = xp.max(logits, axis=axis, keepdims=True)
     share = _shared(xp, axis, logits == top, logits.dtype)
-    return xp.where(top == top, xp.where(one_hot(xp, target, logits, axis), share - 1, share), top)
+    return xp.where(top == top, xp.where(xp.one_hot(target, logits, axis), share - 1, share), top)
 
 
 @multiclass_perceptron_loss.second_derivative

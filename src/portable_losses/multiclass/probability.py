@@ -5,9 +5,7 @@ from typing import Annotated, Unpack
 
 from annotated_types import Ge, Interval, Lt
 
-from .._elementary import floored, row_sum, weighted
 from .._loss import loss
-from .._namespace import one_hot, pick
 from ..typing import Array, Axis, ClassOptions, Domain, LabelsOrProbability, Namespace, Probability
 
 __all__ = ["categorical_cross_entropy", "nll_loss"]
@@ -83,8 +81,8 @@ def nll_loss(
     array([ 0., -1.])
     """
     if target.ndim < log_prob.ndim:
-        return 0.0 - pick(xp, log_prob, target, axis)
-    return 0.0 - xp.squeeze(row_sum(xp, axis, weighted(xp, target, log_prob)), axis=axis)
+        return 0.0 - xp.pick(log_prob, target, axis)
+    return 0.0 - xp.squeeze(xp.row_sum(xp.weighted(target, log_prob), axis), axis=axis)
 
 
 @nll_loss.derivative
@@ -98,12 +96,10 @@ def _(xp: Namespace, axis: Axis, log_prob: LogProbability, target: LabelsOrProba
 
 
 def _share(xp: Namespace, axis: Axis, prob: Array, target: Array) -> Array:
-    """Return the target of each class, be it a label or a row."""
-    return (
-        xp.astype(one_hot(xp, target, prob, axis), prob.dtype)
-        if target.ndim < prob.ndim
-        else target
-    )
+    """Return the target of each class: labels become rows of 0 and 1."""
+    if target.ndim < prob.ndim:
+        return xp.astype(xp.one_hot(target, prob, axis), prob.dtype)
+    return target
 
 
 @loss("(class),()->()", "(class),(class)->()", temporaries=8)
@@ -175,30 +171,20 @@ def categorical_cross_entropy(
     """
     floor = log(eps) if eps else -inf
     if target.ndim < prob.ndim:
-        return 0.0 - floored(xp, xp.log, pick(xp, prob, target, axis), 0.0, floor)
-    log_prob = floored(xp, xp.log, prob, 0.0, floor)
-    terms = target * log_prob if eps else weighted(xp, target, log_prob)
-    return 0.0 - xp.squeeze(row_sum(xp, axis, terms), axis=axis)
+        return 0.0 - xp.floored_log(xp.pick(prob, target, axis), floor)
+    log_prob = xp.floored_log(prob, floor)
+    return 0.0 - xp.squeeze(xp.row_sum(xp.weighted(target, log_prob), axis), axis=axis)
 
 
 @categorical_cross_entropy.derivative
 def _(
     xp: Namespace, axis: Axis, prob: Probability, target: LabelsOrProbability, /, *, eps: Floor
 ) -> Array:
-    share, floor = _over(xp, axis, prob, target, eps)
-    return 0.0 - share / floor
+    return 0.0 - xp.safe_divide(_share(xp, axis, prob, target), xp.maximum(prob, eps))
 
 
 @categorical_cross_entropy.second_derivative
 def _(
     xp: Namespace, axis: Axis, prob: Probability, target: LabelsOrProbability, /, *, eps: Floor
 ) -> Array:
-    share, floor = _over(xp, axis, prob, target, eps)
-    return share / floor / floor
-
-
-def _over(xp: Namespace, axis: Axis, prob: Array, target: Array, eps: float) -> tuple[Array, Array]:
-    """Return targets, and what they are divided by: 1 where 0 / 0 is 0."""
-    share = _share(xp, axis, prob, target)
-    floor = xp.maximum(prob, eps)
-    return share, xp.where((share == 0) & (floor == 0), 1.0, floor)
+    return xp.over_square(_share(xp, axis, prob, target), xp.maximum(prob, eps))

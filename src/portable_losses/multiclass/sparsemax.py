@@ -3,12 +3,8 @@
 from math import inf
 from typing import NamedTuple, Unpack
 
-from .._compensated import difference
-from .._elementary import row_sum, widened
 from .._loss import loss
-from .._namespace import one_hot, places
 from ..typing import Array, Axis, ClassLogit, ClassOptions, Labels, Namespace
-from ._rows import of_label, step
 
 __all__ = ["sparsemax_loss"]
 
@@ -99,17 +95,16 @@ class Projection(NamedTuple):
 
 def _projection(xp: Namespace, axis: Axis, logits: Array) -> Projection:
     """Project rows: with n positive coordinates each is (1 + the sum of its differences to the others that have one) / n."""
-    logits = widened(xp, logits)
     top = xp.max(logits, axis=axis, keepdims=True)
     falling = xp.sort(-logits, axis=axis)
-    upper, lower = _digits(xp, *difference(xp, -falling, top))
+    upper, lower = _digits(xp, *xp.two_sum(-falling, -top))
     sums = (xp.cumulative_sum(digits, axis=axis) for digits in (upper, lower))
-    heights = _raised(1 + places(xp, axis, falling, falling.dtype), upper, lower, *sums)
+    heights = _raised(1 + xp.places(falling, axis, falling.dtype), upper, lower, *sums)
     last = xp.max(xp.where(heights > 0, falling, -inf), axis=axis, keepdims=True)
     chosen = -logits <= last
     # in a row with NaN none is
     count = xp.maximum(xp.sum(xp.astype(chosen, logits.dtype), axis=axis, keepdims=True), 1)
-    shifted, error = difference(xp, logits, top)
+    shifted, error = xp.two_sum(logits, -top)
     upper, lower = _digits(xp, shifted, error)
     whole, rest = (
         xp.sum(xp.where(chosen, x, 0.0), axis=axis, keepdims=True) for x in (upper, lower)
@@ -124,7 +119,7 @@ def _digits(xp: Namespace, shifted: Array, error: Array) -> tuple[Array, Array]:
     """Split numbers from `OUTSIDE` to 0 into upper digits, of which many may be added without rounding, and the rest."""
     outside = shifted <= OUTSIDE
     shifted, error = xp.where(outside, OUTSIDE, shifted), xp.where(outside, 0.0, error)
-    unit = 2.0 ** -(26 if shifted.dtype == xp.float64 else 11)
+    unit = 2.0 ** -(26 if xp.finfo(shifted.dtype).bits == 64 else 11)
     upper = xp.floor(shifted / unit + 0.5) * unit
     return upper, (shifted - upper) + error
 
@@ -137,14 +132,14 @@ def _raised(count: Array, upper: Array, lower: Array, uppers: Array, lowers: Arr
 def _value_and_derivative(
     xp: Namespace, axis: Axis, logits: Array, target: Array
 ) -> tuple[Array, Array]:
-    near, hit = _projection(xp, axis, logits), one_hot(xp, target, logits, axis)
+    near, hit = _projection(xp, axis, logits), xp.one_hot(target, logits, axis)
     others = xp.where(hit, 0.0, near.prob)
-    mass = row_sum(xp, axis, others)
-    shifted, height = (of_label(xp, x, target, axis) for x in (near.shifted, near.height))
+    mass = xp.row_sum(others, axis)
+    shifted, height = (xp.pick_kept(x, target, axis) for x in (near.shifted, near.height))
     below = xp.where(
         shifted <= OUTSIDE, near.threshold - shifted, xp.where(height < 0, -height, 0.0)
     )
-    value = 0.5 * (row_sum(xp, axis, others * others) + mass * mass) + below
+    value = 0.5 * (xp.row_sum(others * others, axis) + mass * mass) + below
     return xp.squeeze(value, axis=axis), xp.where(hit, 0.0 - mass, near.prob)
 
 
@@ -153,12 +148,7 @@ def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> tuple
     return _value_and_derivative(xp, axis, logits, target)
 
 
-@sparsemax_loss.derivative
-def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> Array:
-    return _value_and_derivative(xp, axis, logits, target)[1]
-
-
 @sparsemax_loss.second_derivative
 def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> Array:
     near = _projection(xp, axis, logits)
-    return step(xp, near.prob) * ((near.count - 1) / near.count)
+    return xp.sign(near.prob) * ((near.count - 1) / near.count)

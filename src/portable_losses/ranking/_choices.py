@@ -9,9 +9,6 @@ from collections.abc import Callable
 from math import inf
 from typing import NamedTuple
 
-from .._compensated import difference
-from .._elementary import magnitude
-from .._namespace import neighbours
 from ..typing import Array, Axis, Namespace
 from ._list import same_infinity
 
@@ -48,9 +45,7 @@ def _doubled(
         by = step if after else -step
         state = join(
             state,
-            tuple(
-                neighbours(xp, axis, x, by, fill) for x, fill in zip(state, nothing, strict=True)
-            ),
+            tuple(xp.neighbours(x, axis, by, fill) for x, fill in zip(state, nothing, strict=True)),
         )
         step *= 2
     return state
@@ -85,12 +80,9 @@ def choices(xp: Namespace, axis: Axis, scores: Array) -> Choices:
 
 
 def _decay(xp: Namespace, left: Array, right: Array) -> Array:
-    """Return exp(-abs(left - right)), 1 for equal infinities, without the rounding error of the difference."""
+    """Return exp(-abs(left - right)), which is 1 for equal infinities."""
     same = same_infinity(xp, left, right)
-    gap, error = difference(xp, left, xp.where(same, xp.zeros_like(right), right))
-    gap = xp.where(same, 0.0, gap)
-    decay = xp.exp(-magnitude(xp, gap))
-    return decay - decay * xp.where(same, 0.0, xp.where(gap >= 0, error, -error))
+    return xp.decay(xp.where(same, 0.0, left - xp.where(same, 0.0, right)))
 
 
 def slope(xp: Namespace, axis: Axis, drawn: Choices) -> Array:
@@ -104,7 +96,7 @@ def slope(xp: Namespace, axis: Axis, drawn: Choices) -> Array:
         (factor, total), (earlier, others) = here, before
         return factor * earlier, total + factor * others
 
-    q = neighbours(xp, axis, drawn.complement, -1, 0.0)
+    q = xp.neighbours(drawn.complement, axis, -1, 0.0)
     _, total = _doubled(xp, axis, (q, q), (1.0, 0.0), join, after=False)
     return drawn.prob * total - drawn.complement
 
@@ -122,7 +114,7 @@ def curvature(xp: Namespace, axis: Axis, drawn: Choices) -> Array:
         (a, b, c, d), (e, f, g, h) = here, before
         return a * e, a * f + b * (e * e), a * g + b * h + c, (a * a) * h + d
 
-    p, q = (neighbours(xp, axis, x, -1, 0.0) for x in (drawn.prob, drawn.complement))
+    p, q = (xp.neighbours(x, axis, -1, 0.0) for x in (drawn.prob, drawn.complement))
     state = (q, q * p, xp.zeros_like(q), xp.ones_like(q))
     _, _, x, w = _doubled(xp, axis, state, (1.0, 0.0, 0.0, 0.0), join, after=False)
     return drawn.prob * (x + drawn.complement * w)

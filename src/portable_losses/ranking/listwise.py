@@ -2,10 +2,8 @@
 
 from typing import Unpack
 
-from .._elementary import row_sum, sum_of_others, weighted, widened
 from .._loss import loss
-from .._namespace import put_back, stable_order
-from ..special.rows import Exponentials, exponentials
+from .._numerics.rows import SoftmaxParts
 from ..typing import Array, Axis, Namespace
 from ._choices import Choices, choices, curvature, slope
 from ._list import Gain, ListOptions, Relevance, Score, read
@@ -74,38 +72,28 @@ def listnet_loss(
     >>> pl.listnet_loss.grad([0.0, 0.0, 0.0, -float("inf")], [2.0, 1.0, 0.0, 0.0])
     array([-1.,  0.,  1.,  0.])
     """
-    return _surprise(xp, axis, exponentials(xp, axis, widened(xp, pred)), target)
+    return _surprise(xp, axis, xp.softmax_parts(pred, axis), target)
 
 
-def _surprise(xp: Namespace, axis: Axis, parts: Exponentials, target: Array) -> Array:
-    shifted = parts.shifted
-    return xp.squeeze(
-        row_sum(xp, axis, weighted(xp, target, xp.log1p(parts.rest) - shifted, shifted)), axis=axis
-    )
+def _surprise(xp: Namespace, axis: Axis, parts: SoftmaxParts, target: Array) -> Array:
+    each = xp.weighted(target, xp.log1p(parts.rest) + parts.gap)
+    return xp.squeeze(xp.row_sum(each, axis), axis=axis)
 
 
-def _pull(xp: Namespace, axis: Axis, parts: Exponentials, target: Array) -> Array:
-    total = 1 + parts.rest
-    return (parts.exponential / total) * sum_of_others(xp, axis, target) - target * (
-        parts.others(xp) / total
-    )
+def _pull(xp: Namespace, axis: Axis, parts: SoftmaxParts, target: Array) -> Array:
+    return parts.prob * xp.sum_of_others(target, axis) - target * parts.complement
 
 
 @listnet_loss.value_and_derivative
 def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /) -> tuple[Array, Array]:
-    parts = exponentials(xp, axis, widened(xp, pred))
+    parts = xp.softmax_parts(pred, axis)
     return _surprise(xp, axis, parts, target), _pull(xp, axis, parts, target)
-
-
-@listnet_loss.derivative
-def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /) -> Array:
-    return _pull(xp, axis, exponentials(xp, axis, widened(xp, pred)), target)
 
 
 @listnet_loss.second_derivative
 def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /) -> Array:
-    prob, complement = exponentials(xp, axis, widened(xp, pred)).shares(xp)
-    return prob * complement * row_sum(xp, axis, target)
+    parts = xp.softmax_parts(pred, axis)
+    return parts.prob * parts.complement * xp.row_sum(target, axis)
 
 
 @loss("(item),(item)->()")
@@ -172,30 +160,24 @@ def listmle_loss(
     >>> pl.listmle_loss.grad([0.0, 0.0, -float("inf")], [1.0, 2.0, 0.0])
     array([ 0.5, -0.5,  0. ])
     """
-    return xp.squeeze(row_sum(xp, axis, _drawn(xp, axis, pred, target)[1].surprise), axis=axis)
+    return xp.squeeze(xp.row_sum(_drawn(xp, axis, pred, target)[1].surprise, axis), axis=axis)
 
 
 def _drawn(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Array, Choices]:
     pred, target = read(xp, pred, target)
-    order = stable_order(xp, axis, -target)
+    order = xp.stable_order(-target, axis)
     return order, choices(xp, axis, xp.take_along_axis(pred, order, axis=axis))
 
 
 @listmle_loss.value_and_derivative
 def _(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /) -> tuple[Array, Array]:
     order, drawn = _drawn(xp, axis, pred, target)
-    return xp.squeeze(row_sum(xp, axis, drawn.surprise), axis=axis), put_back(
-        xp, axis, order, slope(xp, axis, drawn)
+    return xp.squeeze(xp.row_sum(drawn.surprise, axis), axis=axis), xp.put_back(
+        slope(xp, axis, drawn), order, axis
     )
-
-
-@listmle_loss.derivative
-def _(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /) -> Array:
-    order, drawn = _drawn(xp, axis, pred, target)
-    return put_back(xp, axis, order, slope(xp, axis, drawn))
 
 
 @listmle_loss.second_derivative
 def _(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /) -> Array:
     order, drawn = _drawn(xp, axis, pred, target)
-    return put_back(xp, axis, order, curvature(xp, axis, drawn))
+    return xp.put_back(curvature(xp, axis, drawn), order, axis)

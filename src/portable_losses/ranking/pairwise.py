@@ -2,13 +2,10 @@
 
 from typing import Unpack
 
-from .._compensated import difference
 from .._loss import loss
-from .._namespace import put_back, stable_order
-from .._pairs import against
 from ..typing import Array, Axis, Namespace
-from ._contests import Weigh, bend, cost, cost_and_push, push
-from ._gain import gains_of, lost_by_rank, swapped
+from ._contests import Weigh, bend, cost, cost_and_push
+from ._gain import exchanged, gains_of
 from ._list import Gain, ListOptions, Relevance, Score, read
 
 __all__ = ["lambdarank_loss", "ranknet_loss"]
@@ -83,11 +80,6 @@ def ranknet_loss(
 @ranknet_loss.value_and_derivative
 def _(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /) -> tuple[Array, Array]:
     return cost_and_push(xp, axis, *read(xp, pred, target))
-
-
-@ranknet_loss.derivative
-def _(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /) -> Array:
-    return push(xp, axis, *read(xp, pred, target))
 
 
 @ranknet_loss.second_derivative
@@ -174,18 +166,12 @@ def _ranked(
 ) -> tuple[Array, Array, Array, Weigh]:
     """Bring lists to the order of their scores: give that order, the lists in it, and the weights of pairs."""
     pred, target = read(xp, pred, target)
-    order = stable_order(xp, axis, -pred)
+    order = xp.stable_order(-pred, axis)
     pred, target = (xp.take_along_axis(x, order, axis=axis) for x in (pred, target))
-    gains, lost = gains_of(xp, axis, target), lost_by_rank(xp, axis, target)
-    share = gains.power / gains.ideal
+    gains, rank = gains_of(xp, axis, target), 1 + xp.places(target, axis, target.dtype)
 
     def weigh(piece: slice) -> Array:
-        below, error = difference(xp, *against(axis, lost[0], piece))
-        small, rest = against(axis, lost[1], piece)
-        exchanged = below + (error + (small - rest))
-        return xp.abs(
-            swapped(xp, against(axis, target, piece), against(axis, share, piece)) * exchanged
-        )
+        return exchanged(xp, axis, gains, target, rank, piece)
 
     return order, pred, target, weigh
 
@@ -194,16 +180,10 @@ def _ranked(
 def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /) -> tuple[Array, Array]:
     order, pred, target, weigh = _ranked(xp, axis, pred, target)
     value, slope = cost_and_push(xp, axis, pred, target, weigh)
-    return value, put_back(xp, axis, order, slope)
-
-
-@lambdarank_loss.derivative
-def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /) -> Array:
-    order, pred, target, weigh = _ranked(xp, axis, pred, target)
-    return put_back(xp, axis, order, push(xp, axis, pred, target, weigh))
+    return value, xp.put_back(slope, order, axis)
 
 
 @lambdarank_loss.second_derivative
 def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /) -> Array:
     order, pred, target, weigh = _ranked(xp, axis, pred, target)
-    return put_back(xp, axis, order, bend(xp, axis, pred, target, weigh))
+    return xp.put_back(bend(xp, axis, pred, target, weigh), order, axis)
