@@ -12,13 +12,15 @@ _LARGE = 60
 
 
 class Gains(NamedTuple):
-    """The gains 2**y - 1 of the relevances of lists, all divided by one power of 2, which is 1 for ordinary relevances."""
+    """The gains of lists as shares of the ideal: the discounted cumulative gain of the best order.
+
+    The ideal counts as 1 where no gain is positive.
+    """
 
     gain: Array
+    """2**y - 1"""
     power: Array
     """2**y"""
-    ideal: Array
-    """The discounted cumulative gain of the best order, and 1 where no gain is positive. The item axis stays with size 1."""
 
 
 def gains_of(xp: Namespace, axis: Axis, target: Array) -> Gains:
@@ -31,7 +33,8 @@ def gains_of(xp: Namespace, axis: Axis, target: Array) -> Gains:
     gain = xp.where(small, xp.expm1(_LOG_TWO * xp.where(small, target, 0.0)) * one, power - one)
     best = -xp.sort(-gain, axis=axis)
     ideal = xp.row_sum(best * discount(xp, 1 + xp.places(gain, axis, gain.dtype)), axis)
-    return Gains(gain, power, xp.where(ideal == 0, 1.0, ideal))
+    ideal = xp.where(ideal == 0, 1.0, ideal)
+    return Gains(gain / ideal, power / ideal)
 
 
 def discount(xp: Namespace, rank: Array) -> Array:
@@ -50,8 +53,11 @@ def exchanged(
     lower = xp.where(first < second, first, second)
     product = discount(xp, first) * discount(xp, second)
     apart = xp.log1p(xp.abs(first - second) / (1 + lower)) / _LOG_TWO
-    share = gains.power / gains.ideal
-    return _gap(xp, against(relevance, piece, axis), against(share, piece, axis)) * apart * product
+    return (
+        _gap(xp, against(relevance, piece, axis), against(gains.power, piece, axis))
+        * apart
+        * product
+    )
 
 
 def _gap(xp: Namespace, relevances: tuple[Array, Array], powers: tuple[Array, Array]) -> Array:

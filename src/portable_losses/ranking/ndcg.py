@@ -98,7 +98,7 @@ def approx_ndcg_loss(
 
 
 def _value(xp: Namespace, axis: Axis, gains: Gains, rank: Array) -> Array:
-    return xp.squeeze(-(xp.row_sum(gains.gain * discount(xp, rank), axis) / gains.ideal), axis=axis)
+    return xp.squeeze(-xp.row_sum(gains.gain * discount(xp, rank), axis), axis=axis)
 
 
 def _ranks(xp: Namespace, axis: Axis, pred: Array, temperature: float) -> Array:
@@ -149,7 +149,7 @@ def _slope(
     for piece, _, slope, _ in _steps(xp, axis, pred, temperature):
         here, there = against(loss_per_rank, piece, axis)
         total = total + xp.piece_sum((here - there) * slope, axis)
-    return total / gains.ideal / temperature
+    return total / temperature
 
 
 @approx_ndcg_loss.value_and_derivative
@@ -176,4 +176,4 @@ def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /, *, temperature: P
         turn = (there - here) * xp.tanh(0.5 * apart)
         total = total + xp.piece_sum(slope * (turn - bent * slope), axis)
         own = own + xp.piece_sum(slope, axis)
-    return (total - curvature * (own * own)) / gains.ideal / temperature**2
+    return (total - curvature * (own * own)) / temperature**2
