@@ -89,9 +89,10 @@ def linear_cross_entropy(
 
     .. math::
 
-        \ell = \log \sum_j \exp z_j - z_k = \mathrm{softplus}\Bigl(\log \sum_{j \ne k} \exp z_j - z_k\Bigr),
+        \ell = \log \sum_j \exp z_j - z_k
+        = \mathrm{softplus}\Bigl(\log \sum_{j \ne k} \exp z_j - z_k\Bigr).
 
-    of which the others are added up by themselves: nothing cancels where the right class dominates.
+    The other classes are added up by themselves: nothing cancels where the right class dominates.
     The logits are computed for a few hundred classes at a time, and their exponentials added up as
     they come, relative to the largest so far [1]_. For the gradients they are computed once more:
     :math:`p_j - y_j` of some classes gives these their rows of the gradient of the weights, and its
@@ -187,7 +188,7 @@ def _(
 
 
 class _Seen(NamedTuple):
-    """What the logits of a row come to, in float64 where there is that."""
+    """Sums over the logits of a row, in float64 where the device has it."""
 
     label: Array
     """The logit of the label."""
@@ -206,10 +207,9 @@ class _Seen(NamedTuple):
         return self.of_label + self.of_others
 
     def surprise(self, xp: Namespace) -> Array:
-        """Return minus the logarithm of the probability of the label, as a sum of what is not negative.
+        """Return -log(p) of the label, as a sum of terms that are not negative.
 
-        Where the label leads its exponential is 1, which leaves the others; nor does autodiff see
-        which logit leads.
+        Where the label has the largest logit its exponential is 1, and the others remain.
         """
         return xp.log1p((self.of_label - 1) + self.of_others) + (self.top - self.label)
 
@@ -260,9 +260,10 @@ class _Rows:
         self.starts = xp.arange(steps, dtype=labels.dtype, device=device_of(labels)) * self.width
 
     def some(self, start: Array) -> tuple[Array, Array, Array, Array]:
-        """Return some logits and their weights, where among them that of the label is, and which are there at all.
+        """Return some logits, their weights, the place of the label, and which classes exist.
 
-        The last step may go too far, where the logits are -inf; the label's may be in another step.
+        The last step may go beyond the classes: its logits are -inf there. The label may belong to
+        another step: its place is then outside.
         """
         xp, classes = self.xp, self.weight.shape[0]
         places = start + xp.arange(

@@ -1,4 +1,4 @@
-"""Losses of scores of which the largest decides, and by how much: piecewise linear ones, and the square of one."""
+"""Margin losses of several classes: the largest score decides."""
 
 from math import inf
 from typing import Any, Literal, Unpack
@@ -21,7 +21,7 @@ def multi_margin_loss(
     margin: NonNegative = 1.0,
     **options: Unpack[ClassOptions],
 ) -> Array:
-    r"""Hinge loss of each class that comes too near the right one, that of Weston and Watkins.
+    r"""Hinge loss of each class within the margin, by Weston and Watkins.
 
     Parameters
     ----------
@@ -31,9 +31,9 @@ def multi_margin_loss(
         Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0
         to K - 1.
     p : {1, 2}, default 1
-        The power of what is missing to the margin.
+        The power of the hinge.
     margin : float, default 1.0
-        By how much the score of the label should exceed each of the others: not negative.
+        How much the score of the label should exceed each of the others: not negative.
 
     Returns
     -------
@@ -51,10 +51,9 @@ def multi_margin_loss(
 
     .. math:: \ell = \frac{1}{K} \sum_{j \ne y} \max(0, m - z_y + z_j)^p.
 
-    The sum is divided by the number of all classes, as in torch. What is missing to the margin is
-    small where two large numbers cancel; the rounding error of the difference of the scores is put
-    back, so that the loss has its digits there too. A masked class costs nothing; a label that is
-    masked costs inf.
+    The sum is divided by the number of all classes, as in torch. The difference of the scores is
+    taken first, then the margin is added. A masked class costs nothing; a label that is masked
+    costs inf.
 
     For `p` = 1 the derivative is 1 / K for each class within the margin, and for the label minus
     their sum. At the margin itself, where any number from 0 to 1 / K is a subgradient, it is 0, as
@@ -160,7 +159,7 @@ def crammer_singer_loss(
     /,
     **options: Unpack[ClassOptions],
 ) -> Array:
-    r"""Hinge loss of the class that comes nearest to the right one, that of Crammer and Singer.
+    r"""Hinge loss of the largest score among the other classes, by Crammer and Singer.
 
     Parameters
     ----------
@@ -187,14 +186,13 @@ def crammer_singer_loss(
 
     .. math:: \ell = \max(0, 1 + \max_{j \ne y} z_j - z_y).
 
-    It is 0 where the score of the label exceeds all others by 1. The rounding error of the
-    difference of the scores is put back, so that the loss has its digits near the margin too. A
-    label that is masked costs inf.
+    It is 0 where the score of the label exceeds all others by 1. The difference of the scores is
+    taken first, then 1 is added. A label that is masked costs inf.
 
     The derivative is 1 for the largest score among the other classes and -1 for that of the label,
-    and 0 beyond the margin. If several are the largest, each has an equal share of the 1. At the
-    margin itself, where any mixture of the two is a subgradient, it is 0; JAX takes the half. The
-    second derivative is 0: the kinks are not in it.
+    and 0 beyond the margin. If several are the largest, they share the 1 equally. At the margin
+    itself any mixture of the two is a subgradient; it is 0 here, and half of the two in JAX. The
+    second derivative is 0; it leaves out the kinks.
 
     The formula is that of optax and scikit-learn. Keras compares with 0 as well as with the other
     scores, and so has a loss where all scores are negative; torchmetrics takes a softmax of scores
@@ -220,7 +218,7 @@ def crammer_singer_loss(
 def _runner_up(
     xp: Namespace, axis: Axis, logits: Array, target: Array
 ) -> tuple[Array, Array, Array]:
-    """Return the scores of the other classes, the largest of them, and what the label lacks to exceed it by 1."""
+    """Return the other classes' scores, the largest of them, and how far it is in the margin."""
     others = xp.where(xp.one_hot(target, logits, axis), -inf, logits)
     largest = xp.max(others, axis=axis, keepdims=True)
     return others, largest, 1.0 + (largest - xp.pick_kept(logits, target, axis))
@@ -254,7 +252,7 @@ def multiclass_perceptron_loss(
     /,
     **options: Unpack[ClassOptions],
 ) -> Array:
-    r"""Perceptron loss of several classes: by how much the largest score exceeds that of the right class.
+    r"""Perceptron loss of several classes: the largest score minus that of the right class.
 
     Parameters
     ----------
@@ -284,9 +282,8 @@ def multiclass_perceptron_loss(
     * t`` for `t` to 0, and the Fenchel-Young loss of the maximum. A label that is masked costs inf.
 
     The derivative is 1 for the largest score, minus 1 for that of the label. If several are the
-    largest, each has an equal share of the 1, one of them the label or not: a perceptron that
-    starts with scores of 0 moves, and so it does in optax. The second derivative is 0: the kinks
-    are not in it.
+    largest, they share the 1 equally, also if the label is one of them. So a perceptron that starts
+    with scores of 0 moves, as in optax. The second derivative is 0; it leaves out the kinks.
 
     References
     ----------
@@ -296,7 +293,8 @@ def multiclass_perceptron_loss(
     Examples
     --------
     >>> import portable_losses as pl
-    >>> pl.multiclass_perceptron_loss([[1.0, 0.5, 0.75], [1.0, 0.5, 0.75]], [0, 1], reduction="none")
+    >>> scores = [[1.0, 0.5, 0.75], [1.0, 0.5, 0.75]]
+    >>> pl.multiclass_perceptron_loss(scores, [0, 1], reduction="none")
     array([0. , 0.5])
     >>> pl.multiclass_perceptron_loss.grad([0.0, 0.0, -1.0], 0)
     array([-0.5,  0.5,  0. ])

@@ -58,7 +58,7 @@ def poly_cross_entropy(
     epsilon: Finite = 1.0,
     **options: Unpack[ClassOptions],
 ) -> Array:
-    r"""Poly-1 loss of logits with class labels: cross-entropy and a multiple of the probability of all other classes.
+    r"""Poly-1 loss of logits: cross-entropy and a multiple of the other classes' probability.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def poly_cross_entropy(
     target : array or int
         Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0
         to K - 1. Or probabilities, of the shape of `logits`: in [0, 1]. The number of axes decides
-        which of the two it is.
+        between the two.
     epsilon : float, default 1.0
         How much to add to the first coefficient of the series of the cross-entropy, which is 1.
         From -1 on the loss is not negative.
@@ -83,16 +83,18 @@ def poly_cross_entropy(
     poly_binary_cross_entropy : For two classes and one logit.
     softmax_focal_loss : Counts less where the prediction is right.
 
-    Notes ----- Cross-entropy is the series :math:`\sum_i (1 - p)^i / i` in the softmax `p` of what
-    was observed. This loss adds :math:`\varepsilon` to its first coefficient:
+    Notes
+    -----
+    Cross-entropy is the series :math:`\sum_i (1 - p)^i / i` in the softmax `p` of the observed
+    class. This loss adds :math:`\varepsilon` to its first coefficient:
 
     .. math:: \ell = \sum_k y_k (-\log p_k + \varepsilon (1 - p_k)),
 
-    of which a label takes one term. It is a function of the surprise :math:`s = -\log p`, computed
-    as in `cross_entropy`, and of :math:`1 - p = -\mathrm{expm1}(-s)`. For negative
-    :math:`\varepsilon` and likely labels it is :math:`(1 + \varepsilon)(1 - p) + (-\log p - (1 -
-    p))`: at :math:`\varepsilon = -1` the series begins with :math:`(1 - p)^2 / 2`, and no digit is
-    lost. A masked class costs nothing while its target is 0, inf otherwise.
+    of which a label takes one term. The surprise :math:`s = -\log p` is computed as in
+    `cross_entropy`, and :math:`1 - p` is the softmax of the other classes. For negative
+    :math:`\varepsilon` the loss is :math:`(1 + \varepsilon)(1 - p) + (s - (1 - p))`, whose last
+    term is a series where a label is likely: it begins with :math:`(1 - p)^2 / 2`. A masked class
+    costs nothing if its target is 0, and inf otherwise.
 
     For a label y the derivative with respect to the logits is :math:`-(1 + \varepsilon p_y)(1 -
     p_y)` for that of the label, and :math:`(1 + \varepsilon p_y) p_j` for the others. The second

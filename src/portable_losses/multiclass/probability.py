@@ -1,4 +1,4 @@
-"""Cross-entropy of what is a probability already, or its logarithm."""
+"""Cross-entropy of probabilities, or of their logarithms."""
 
 from math import inf, log
 from typing import Annotated, Unpack
@@ -15,8 +15,8 @@ LogProbability = Annotated[
     Domain(
         "log-probabilities, from -inf to 0",
         interval=Interval(le=0.0),
-        hint="logits belong to `cross_entropy`, or go through `special.log_softmax` first; probabilities belong to "
-        "`categorical_cross_entropy`",
+        hint="logits belong to `cross_entropy`, or go through `special.log_softmax` first; "
+        "probabilities belong to `categorical_cross_entropy`",
     ),
 ]
 Floor = Annotated[float, Ge(0.0), Lt(1.0)]
@@ -61,9 +61,9 @@ def nll_loss(
     of which a label takes one term. Where a target is 0 its term is 0, also at -inf. The derivative
     is :math:`-y_k`, the second derivative 0.
 
-    The probabilities are taken as they are, whatever their sum. torch looks at no value: there
-    logits give a number that is no likelihood; here they are an error on NumPy. Where values are
-    not looked at the loss of what exceeds 0 is negative, as in torch.
+    The probabilities are taken as they are, whatever their sum. torch checks no values: given
+    logits, it returns a number that is not a likelihood. Here positive values are an error on
+    NumPy. Where values are not checked, they have a negative loss, as in torch.
 
     References
     ----------
@@ -134,9 +134,9 @@ def categorical_cross_entropy(
 
     See Also
     --------
-    cross_entropy : From logits, which lose nothing near 0 and 1: prefer it where there are logits.
+    cross_entropy : From logits, which keep more digits near 0 and 1: prefer it if you have logits.
     nll_loss : From log-probabilities.
-    binary_cross_entropy : For a yes or no, from the probability of yes.
+    binary_cross_entropy : For binary labels.
 
     Notes
     -----
@@ -146,10 +146,10 @@ def categorical_cross_entropy(
 
     of which a label takes one term. Its derivative is :math:`-y_k / \max(p_k, \varepsilon)`, which
     points away from a wrong certainty; the autodiff of the formula agrees above `eps`, and is 0
-    below. The second derivative is :math:`y_k / \max(p_k, \varepsilon)^2`. Without a floor both are
-    infinite at 0, but for a target 0, which costs nothing.
+    below. The second derivative is :math:`y_k / \max(p_k, \varepsilon)^2`. With `eps` 0 both are
+    infinite at a probability of 0, unless the target is 0 too.
 
-    The probabilities are taken as they are, whatever their sum. Keras divides a row by its sum, and
+    The probabilities are taken as they are, whatever their sum. Keras divides a row by its sum and
     clips to [1e-7, 1 - 1e-7], so that a perfect prediction has a loss; scikit-learn warns, and
     clips to the eps of the dtype.
 

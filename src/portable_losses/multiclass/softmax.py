@@ -67,7 +67,7 @@ def softmax_focal_loss(
     gamma: NonNegative = 2.0,
     **options: Unpack[ClassOptions],
 ) -> Array:
-    r"""Focal loss of logits with class labels: cross-entropy that counts less where the prediction is right.
+    r"""Focal loss of logits with class labels: cross-entropy that counts easy examples less.
 
     Parameters
     ----------
@@ -76,9 +76,9 @@ def softmax_focal_loss(
     target : array or int
         Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0
         to K - 1. Or probabilities, of the shape of `logits`: in [0, 1]. The number of axes decides
-        which of the two it is.
+        between the two.
     gamma : float, default 2.0
-        How fast the weight falls with the probability of what was observed: not negative. With 0
+        How fast the weight falls with the probability of the observed class: not negative. With 0
         the loss is the cross-entropy.
 
     Returns
@@ -89,7 +89,7 @@ def softmax_focal_loss(
     See Also
     --------
     cross_entropy : This loss with `gamma` 0.
-    sigmoid_focal_loss : For a yes or no, or several of them that do not exclude each other.
+    sigmoid_focal_loss : For binary labels, or several classes that do not exclude each other.
     poly_cross_entropy : Counts more where the prediction is right.
 
     Notes
@@ -98,19 +98,17 @@ def softmax_focal_loss(
 
     .. math:: \ell = -\sum_k y_k (1 - p_k)^\gamma \log p_k,
 
-    of which a label takes one term. It is a function of the surprise :math:`s = -\log p_k`,
-    computed as in `cross_entropy`: :math:`1 - p_k` is :math:`-\mathrm{expm1}(-s)`, so that a
-    dominant logit leaves it its digits. There is no probability to clamp, and no power of 0: value
-    and derivatives are right for every `gamma`. A masked class costs nothing while its target is 0,
-    inf otherwise. The power multiplies the rounding error of :math:`1 - p_k` by `gamma`: beyond 2
-    that is computed with twice the digits, on NumPy float32 in float64; float64 takes several times
-    as long as by default.
+    of which a label takes one term. The surprise :math:`s = -\log p_k` is computed as in
+    `cross_entropy`, and :math:`1 - p_k` is the softmax of the other classes: both keep their digits
+    where a logit dominates. No probability is clamped, and autodiff never meets a power of 0, so
+    value and derivatives are right for every `gamma`. A masked class costs nothing if its target is
+    0, and inf otherwise.
 
     The slope with respect to `s` is :math:`f' = (1 - p)^\gamma (1 + \gamma r)` with :math:`r = s /
     (e^s - 1)`. For a label y the derivative with respect to the logits is :math:`-f' (1 - p_y)` for
-    that of the label, and :math:`f' p_j` for the others; a target of probabilities mixes them. The
-    second derivative of a label's own logit, :math:`p_y (1 - p_y)^{\gamma + 1} (1 + 2 \gamma +
-    \gamma^2 r - \gamma s)`, is negative where the label is a great surprise: the loss is not
+    that of the label, and :math:`f' p_j` for the others. Targets that are probabilities mix them.
+    The second derivative of a label's own logit is :math:`p_y (1 - p_y)^{\gamma + 1} (1 + 2 \gamma
+    + \gamma^2 r - \gamma s)`. It is negative where the label is very unlikely: the loss is not
     convex.
 
     There is no factor alpha: `class_weights` do the same, and count in the mean. Keras multiplies
@@ -207,7 +205,7 @@ def generalized_cross_entropy(
     target : array or int
         Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0
         to K - 1. Or probabilities, of the shape of `logits`: in [0, 1]. The number of axes decides
-        which of the two it is.
+        between the two.
     q : float, default 0.7
         From 0, where the loss is the cross-entropy, to 1, where it is ``1 - p``, half the sum of
         the absolute errors.
@@ -235,8 +233,9 @@ def generalized_cross_entropy(
 
     For a label y the derivative with respect to the logits is :math:`-p_y^q (1 - p_y)` for that of
     the label, and :math:`p_y^q p_j` for the others. The second derivative of the label's own logit
-    is :math:`p_y^q (1 - p_y) (p_y - q (1 - p_y))`, negative where the label is a surprise: the loss
-    is not convex. The power has its digits also where `p` itself is too small for the dtype.
+    is :math:`p_y^q (1 - p_y) (p_y - q (1 - p_y))`. It is negative where the label is unlikely: the
+    loss is not convex. The power is :math:`e^{-q s}`, which is right also where `p` itself is too
+    small for the dtype.
 
     Keras takes probabilities, and its `q` is 1/2 by default.
 

@@ -9,7 +9,7 @@ from ..typing import Array, Axis, ClassLogit, ClassOptions, Labels, Namespace
 __all__ = ["sparsemax_loss"]
 
 OUTSIDE = -2.0
-"""A score that is less than the largest by this much has no part in the projection; from -1 on none has."""
+"""A score that is so far from the largest, or already 1 below it, has the probability 0."""
 
 
 @loss("(class),()->()")
@@ -21,7 +21,7 @@ def sparsemax_loss(
     /,
     **options: Unpack[ClassOptions],
 ) -> Array:
-    r"""Sparsemax loss: like cross-entropy, but 0 where the right class leads by 1, with probabilities that may be 0.
+    r"""Sparsemax loss: like cross-entropy, but exactly 0 where the right class leads by 1.
 
     Parameters
     ----------
@@ -38,27 +38,30 @@ def sparsemax_loss(
 
     See Also
     --------
-    cross_entropy : With the softmax, in which no probability is 0.
+    cross_entropy : With the softmax, whose probabilities are never 0.
     crammer_singer_loss : Has the same margin.
 
-    Notes ----- The sparsemax of a row is the point of the probability simplex that is nearest to
-    it: :math:`p_j = \max(0, z_j - \tau)`, with the threshold :math:`\tau` that makes the sum 1. The
-    loss is
+    Notes
+    -----
+    The sparsemax of a row is the nearest point of the probability simplex: :math:`p_j = \max(0, z_j
+    - \tau)`, with the threshold :math:`\tau` that makes the sum 1. The loss is
 
-    .. math:: \ell = \tfrac{1}{2} \sum_{j : p_j > 0} (z_j^2 - \tau^2) + \tfrac{1}{2} - z_y
-        = \tfrac{1}{2} \sum_{j \ne y} p_j^2 + \tfrac{1}{2} \Big(\sum_{j \ne y} p_j\Big)^2 + \max(0, \tau - z_y),
+    .. math::
 
-    of which the second form is computed: no two terms cancel. The threshold is found by one sort.
-    It is a sum of a few differences to the largest score, whose upper digits are added without
-    rounding, so that a probability near 0 has its digits too, and one that is 0 is not taken for
-    one that is not. A label that is masked costs inf.
+        \ell &= \tfrac{1}{2} \sum_{j : p_j > 0} (z_j^2 - \tau^2) + \tfrac{1}{2} - z_y \\
+        &= \tfrac{1}{2} \sum_{j \ne y} p_j^2
+        + \tfrac{1}{2} \Big(\sum_{j \ne y} p_j\Big)^2 + \max(0, \tau - z_y).
+
+    The second form is computed: no two terms cancel. One sort finds the threshold. It is a sum of
+    differences to the largest score, whose upper digits are added without rounding: rounding
+    decides which probabilities are 0. A label that is masked costs inf.
 
     The derivative is :math:`p_j`, minus 1 for the label, which is minus the sum of the others. It
     is continuous. The diagonal of the second derivative is :math:`1 - 1 / n` for the `n` classes
     with a positive probability, and 0 for the others.
 
-    The loss is that of optax, which loses small ones: near the margin terms of the size of 1/2
-    cancel there.
+    The loss is that of optax. There, terms of the size of 1/2 cancel near the margin, so that small
+    losses have no digits.
 
     References
     ----------
@@ -94,7 +97,7 @@ class Projection(NamedTuple):
 
 
 def _projection(xp: Namespace, axis: Axis, logits: Array) -> Projection:
-    """Project rows: with n positive coordinates each is (1 + the sum of its differences to the others that have one) / n."""
+    """Project rows: each of n positive coordinates is (1 + sum of its differences to them) / n."""
     top = xp.max(logits, axis=axis, keepdims=True)
     falling = xp.sort(-logits, axis=axis)
     upper, lower = _digits(xp, *xp.two_sum(-falling, -top))
@@ -116,7 +119,7 @@ def _projection(xp: Namespace, axis: Axis, logits: Array) -> Projection:
 
 
 def _digits(xp: Namespace, shifted: Array, error: Array) -> tuple[Array, Array]:
-    """Split numbers from `OUTSIDE` to 0 into upper digits, of which many may be added without rounding, and the rest."""
+    """Split numbers from `OUTSIDE` to 0 into upper digits, whose sums are exact, and the rest."""
     outside = shifted <= OUTSIDE
     shifted, error = xp.where(outside, OUTSIDE, shifted), xp.where(outside, 0.0, error)
     unit = 2.0 ** -(26 if xp.finfo(shifted.dtype).bits == 64 else 11)

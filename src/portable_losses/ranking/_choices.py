@@ -1,8 +1,7 @@
-"""The Plackett-Luce model: items are chosen one after the other, each from those that are left, by a softmax of their scores.
+"""The Plackett-Luce model: items are drawn one by one from the rest, by a softmax of the scores.
 
-What depends on all items after one, or on all before, is found by doubling: from what is known of k
-neighbours comes what there is to know of 2 k. That takes log2(n) steps over whole arrays, on every
-library.
+Sums over all items after one, or before one, are found by doubling: the sums over k neighbours give
+those over 2 k. That takes log2(n) steps over whole arrays, on every library.
 """
 
 from collections.abc import Callable
@@ -17,7 +16,7 @@ Join = Callable[[State, State], State]
 
 
 class Choices(NamedTuple):
-    """What there is to say of the choice of each item from those after it and itself."""
+    """The probability that an item is drawn from itself and those after it."""
 
     surprise: Array
     """-log(p)"""
@@ -38,7 +37,7 @@ def _doubled(
 ) -> State:
     """Join each entry with all after it, or all before it.
 
-    `nothing` joins with anything without a trace; None stands for what is there already.
+    `nothing` is the neutral element of `join`; None stands for the entry itself.
     """
     step = 1
     while step < state[0].shape[axis]:
@@ -86,7 +85,7 @@ def _decay(xp: Namespace, left: Array, right: Array) -> Array:
 
 
 def slope(xp: Namespace, axis: Axis, drawn: Choices) -> Array:
-    """Return the derivative of the sum of the surprises with respect to each score: p_k * b_k - (1 - p_k).
+    """Return the derivative of the sum of the surprises: p_k * b_k - (1 - p_k) for score k.
 
     The probability of item k at an earlier draw i is p_k times the product of 1 - p from i to k -
     1. The sum b of these products obeys b_{k + 1} = (1 - p_k) * (1 + b_k).

@@ -1,4 +1,4 @@
-"""Contests of the items of a list, each against each: the logistic loss of the pairs that differ in relevance."""
+"""The logistic loss of all pairs of items of a list that differ in relevance."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -49,7 +49,7 @@ def _bend(xp: Namespace, contests: Contests) -> Array:
 def _sums(
     xp: Namespace, axis: Axis, pred: Array, target: Array, weigh: Weigh | None, *terms: Term
 ) -> list[Array]:
-    """Add up terms over the pairs of each item; a NaN counts even where there is no pair."""
+    """Add up terms over the pairs of each item; a score of NaN gives NaN even without a pair."""
     sums = [xp.where(pred == pred, 0.0, pred) for _ in terms]
     for contests in _contests(xp, axis, pred, target):
         each = [term(xp, contests) for term in terms]

@@ -1,4 +1,4 @@
-"""Discounted cumulative gain: what an item is worth, and what its rank leaves of that."""
+"""Discounted cumulative gain: the gain of an item, divided by the logarithm of its rank."""
 
 from math import log
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from ..typing import Array, Axis, Namespace
 
 _LOG_TWO = log(2)
 _LARGE = 60
-"""Larger relevances are scaled down, as their gains might overflow; in a ratio of gains that makes no difference."""
+"""Larger relevances are scaled down: gains might overflow, and only their ratios count."""
 
 
 class Gains(NamedTuple):
@@ -45,7 +45,7 @@ def discount(xp: Namespace, rank: Array) -> Array:
 def exchanged(
     xp: Namespace, axis: Axis, gains: Gains, relevance: Array, rank: Array, piece: slice
 ) -> Array:
-    """Return what the exchange of the items of pairs does to the normalized gain, in size.
+    """Return how much the normalized gain changes if two items change places, for all pairs.
 
     Neither the difference of the gains nor that of the discounts cancels.
     """
@@ -61,7 +61,7 @@ def exchanged(
 
 
 def _gap(xp: Namespace, relevances: tuple[Array, Array], powers: tuple[Array, Array]) -> Array:
-    """Return the differences of powers of 2, in size."""
+    """Return the absolute differences of powers of 2."""
     apart = xp.abs(relevances[0] - relevances[1])
     close = apart < 1
     lower = xp.where(relevances[0] < relevances[1], *powers)

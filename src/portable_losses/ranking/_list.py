@@ -1,4 +1,4 @@
-"""What the losses of a list share: their option, and the domains of scores and relevances."""
+"""The option of losses of lists, and the domains of scores and relevances."""
 
 from math import nan
 from typing import Annotated
@@ -14,7 +14,7 @@ Gain = Annotated[
     Domain(
         "relevances from 0 upwards",
         interval=Interval(ge=0.0),
-        hint="0 stands for what is not relevant; ranks become relevances by a subtraction from the largest",
+        hint="0 stands for not relevant; subtract ranks from the largest to get relevances",
     ),
 ]
 

@@ -120,15 +120,16 @@ def listmle_loss(
     listnet_loss : Looks at the first place of the order alone.
     ranknet_loss : Treats equal relevances alike.
 
-    Notes ----- With scores :math:`s_1, \dots, s_n` in the falling order of their relevances the
-    loss of a list is
+    Notes
+    -----
+    With scores :math:`s_1, \dots, s_n` in the falling order of their relevances the loss of a list
+    is
 
     .. math:: \ell = \sum_{i=1}^n \Bigl( \log \sum_{j=i}^n e^{s_j} - s_i \Bigr):
 
-    the right order is drawn item by item, each time from those that are left with the probabilities
-    of a softmax. The sums of exponentials are added up in pairs, each relative to the largest score
-    in it, so that nothing overflows, the rounding error of differences is put back, and a choice
-    that is nearly sure keeps its digits.
+    the right order is drawn item by item, each time from the rest, with the probabilities of a
+    softmax. The exponentials are added up in pairs of sums, each relative to its largest score. So
+    nothing overflows, and a draw that is nearly certain keeps its digits.
 
     Ties: of equal relevances the order of the list is taken to be the right one, as in rax without
     a key. So the loss does not change if equal scores are exchanged, but it does if items of equal
@@ -137,8 +138,8 @@ def listmle_loss(
 
     With :math:`p_{ik}` for the probability of item k at the i-th draw the derivative is
     :math:`\sum_{i \le k} p_{ik} - 1 = \sum_{i < k} p_{ik} - (1 - p_{kk})`, and the second
-    :math:`\sum_{i \le k} p_{ik} (1 - p_{ik})`; both come from recurrences along the list, of which
-    no step subtracts.
+    :math:`\sum_{i \le k} p_{ik} (1 - p_{ik})`. Both come from recurrences along the list, whose
+    steps do not subtract.
 
     rax computes the same to the last digits, but for its gradient where scores are equal, which is
     not that of this formula, and for the order of equal relevances when it is given a key.
@@ -155,7 +156,8 @@ def listmle_loss(
     Examples
     --------
     >>> import portable_losses as pl
-    >>> pl.listmle_loss([[2.0, 1.0, 0.0], [0.0, 0.0, 0.0]], [[2.0, 1.0, 0.0], [5.0, 1.0, 3.0]], reduction="none")
+    >>> scores = [[2.0, 1.0, 0.0], [0.0, 0.0, 0.0]]
+    >>> pl.listmle_loss(scores, [[2.0, 1.0, 0.0], [5.0, 1.0, 3.0]], reduction="none")
     array([0.72086765, 1.79175947])
     >>> pl.listmle_loss.grad([0.0, 0.0, -float("inf")], [1.0, 2.0, 0.0])
     array([ 0.5, -0.5,  0. ])

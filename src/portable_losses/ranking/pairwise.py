@@ -32,7 +32,7 @@ def ranknet_loss(
 
     See Also
     --------
-    lambdarank_loss : Weighs pairs by what they matter to the head of the list.
+    lambdarank_loss : Weights pairs by their effect on the head of the list.
     listmle_loss : Of the order as a whole.
     multilabel_margin_loss : With hinges, for relevances of 0 and 1.
     margin_ranking_loss : Of pairs that are given.
@@ -44,9 +44,8 @@ def ranknet_loss(
     .. math:: \ell = \sum_{y_i > y_j} \mathrm{softplus}(s_j - s_i),
 
     the cross-entropy of who wins each contest, with the probability :math:`\sigma(s_i - s_j)` for
-    item i. Nothing overflows, and what rounding takes from a difference of scores is put back. Of
-    long lists only some of the pairs are held in memory at a time; their number grows with the
-    square of that of the items, and so does the time.
+    item i. Nothing overflows. Of long lists only some of the pairs are held in memory at a time.
+    The time grows with the square of the number of items.
 
     The derivative is, for an item, the sum of :math:`\sigma(s_i - s_j)` over the j that are more
     relevant minus that of :math:`\sigma(s_j - s_i)` over those that are less; the second derivative
@@ -91,7 +90,7 @@ def _(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /) -> Array:
 def lambdarank_loss(
     xp: Namespace, axis: Axis, pred: Score, target: Gain, /, **options: Unpack[ListOptions]
 ) -> Array:
-    r"""LambdaRank: logistic loss of the pairs of a list, each weighed by what its exchange does to the NDCG.
+    r"""LambdaRank: logistic loss of the pairs of a list, weighted by their effect on the NDCG.
 
     Parameters
     ----------
@@ -123,9 +122,9 @@ def lambdarank_loss(
             \left| \frac{1}{\log_2(1 + r_i)} - \frac{1}{\log_2(1 + r_j)} \right|,
 
     where IDCG, the discounted cumulative gain of the best order, is the sum of :math:`(2^y - 1) /
-    \log_2(1 + r)` with the items in falling order of relevance. The weights are what the NDCG would
-    lose or gain if two items changed places. Differences of discounts and of gains keep their
-    digits where two of them are nearly equal.
+    \log_2(1 + r)` with the items in falling order of relevance. The weights are how much the NDCG
+    would change if two items changed places. The difference of two discounts is computed from the
+    logarithm of the ratio of the ranks, so that it keeps its digits.
 
     For the derivatives the weights are constants: the gradient is the sum of the "lambdas" that the
     method is named after, and the loss itself, which jumps where two scores change places, is one
@@ -164,7 +163,7 @@ def lambdarank_loss(
 def _ranked(
     xp: Namespace, axis: Axis, pred: Array, target: Array
 ) -> tuple[Array, Array, Array, Weigh]:
-    """Bring lists to the order of their scores: give that order, the lists in it, and the weights of pairs."""
+    """Sort lists by their scores: return the order, the sorted lists, and the weights of pairs."""
     pred, target = read(xp, pred, target)
     order = xp.stable_order(-pred, axis)
     pred, target = (xp.take_along_axis(x, order, axis=axis) for x in (pred, target))
