@@ -13,6 +13,7 @@ from ..typing import Array, Axis, Namespace
 class Surprise(NamedTuple):
     """The label of each row, or all classes: neither p nor 1 - p is rounded to 0 or 1."""
 
+    xp: Namespace
     nats: Array
     """-log(p)"""
     prob: Array
@@ -24,16 +25,16 @@ class Surprise(NamedTuple):
 class Curve(Protocol):
     """A function f of the surprise, with its derivatives."""
 
-    def value(self, xp: Namespace, seen: Surprise) -> Array:
+    def value(self, seen: Surprise) -> Array:
         """Return f."""
 
-    def slope(self, xp: Namespace, seen: Surprise) -> Array:
+    def slope(self, seen: Surprise) -> Array:
         """Return f'."""
 
-    def bend(self, xp: Namespace, seen: Surprise) -> Array:
+    def bend(self, seen: Surprise) -> Array:
         """Return (1 - p) * f''."""
 
-    def own(self, xp: Namespace, seen: Surprise) -> Array:
+    def own(self, seen: Surprise) -> Array:
         """Return p * f' + (1 - p) * f''."""
 
 
@@ -49,7 +50,7 @@ def parts_of(xp: Namespace, axis: Axis, logits: Array, target: Array) -> LabelPa
 
 def surprise(xp: Namespace, parts: LabelParts | SoftmaxParts) -> Surprise:
     """Return the surprise of the labels, or of all classes."""
-    return Surprise(xp.log1p(parts.rest) + parts.gap, parts.prob, parts.complement)
+    return Surprise(xp, xp.log1p(parts.rest) + parts.gap, parts.prob, parts.complement)
 
 
 def value(xp: Namespace, axis: Axis, logits: Array, target: Array, curve: Curve) -> Array:
@@ -60,7 +61,7 @@ def value(xp: Namespace, axis: Axis, logits: Array, target: Array, curve: Curve)
 def _value(
     xp: Namespace, axis: Axis, parts: LabelParts | SoftmaxParts, target: Array, curve: Curve
 ) -> Array:
-    found = curve.value(xp, surprise(xp, parts))
+    found = curve.value(surprise(xp, parts))
     if isinstance(parts, SoftmaxParts):
         found = xp.row_sum(xp.weighted(target, found), axis)
     return xp.squeeze(found, axis=axis)
@@ -72,7 +73,7 @@ def value_and_gradient(
     """Return the value, and the derivative p_j * sum(y_k * f'_k) - y_j * f'_j."""
     parts = parts_of(xp, axis, logits, target)
     seen = surprise(xp, parts)
-    slope = curve.slope(xp, seen)
+    slope = curve.slope(seen)
     if isinstance(parts, LabelParts):
         own = xp.squeeze(-slope * seen.complement, axis=axis)
         gradient = xp.with_entry(parts.exponential * (slope / parts.total), target, own, axis)
@@ -92,13 +93,13 @@ def diagonal(xp: Namespace, axis: Axis, logits: Array, target: Array, curve: Cur
     prob, complement = parts.prob, parts.complement
     if target.ndim < logits.ndim:
         seen = surprise(xp, xp.label_parts(logits, target, axis))
-        own = xp.squeeze(seen.complement * curve.own(xp, seen), axis=axis)
+        own = xp.squeeze(seen.complement * curve.own(seen), axis=axis)
         ratio = xp.safe_divide(prob, seen.complement)
-        cross = prob * (complement * curve.slope(xp, seen) + ratio * curve.bend(xp, seen))
+        cross = prob * (complement * curve.slope(seen) + ratio * curve.bend(seen))
         return xp.with_entry(cross, target, own, axis)
     seen = surprise(xp, parts)
-    slopes = xp.sum_of_others(target * curve.slope(xp, seen), axis)
-    bend = target * xp.safe_divide(curve.bend(xp, seen), complement)
+    slopes = xp.sum_of_others(target * curve.slope(seen), axis)
+    bend = target * xp.safe_divide(curve.bend(seen), complement)
     bends = xp.sum_of_others(xp.relu(bend), axis) - xp.sum_of_others(xp.relu(-bend), axis)
-    own = target * complement * curve.own(xp, seen)
+    own = target * complement * curve.own(seen)
     return own + prob * (complement * slopes + prob * bends)

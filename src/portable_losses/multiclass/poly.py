@@ -21,26 +21,26 @@ class Poly:
 
     epsilon: float
 
-    def value(self, xp: Namespace, seen: Surprise) -> Array:
+    def value(self, seen: Surprise) -> Array:
         """Return f, for negative epsilon as (1 + epsilon) * (1 - p) + (s - (1 - p))."""
         nats, complement = seen.nats, seen.complement
         if self.epsilon >= 0:
             return nats + self.epsilon * complement
         likely = complement < 0.5
-        series = -xp.log1pmx(xp.where(likely, -complement, 0.0))
-        return (1 + self.epsilon) * complement + xp.where(likely, series, nats - complement)
+        series = -seen.xp.log1pmx(seen.xp.where(likely, -complement, 0.0))
+        return (1 + self.epsilon) * complement + seen.xp.where(likely, series, nats - complement)
 
-    def slope(self, xp: Namespace, seen: Surprise) -> Array:
+    def slope(self, seen: Surprise) -> Array:
         """Return 1 + epsilon * p."""
         if self.epsilon >= 0:
             return 1 + self.epsilon * seen.prob
         return (1 + self.epsilon) - self.epsilon * seen.complement
 
-    def bend(self, xp: Namespace, seen: Surprise) -> Array:
+    def bend(self, seen: Surprise) -> Array:
         """Return -epsilon * p * (1 - p)."""
         return -self.epsilon * seen.prob * seen.complement
 
-    def own(self, xp: Namespace, seen: Surprise) -> Array:
+    def own(self, seen: Surprise) -> Array:
         """Return p * (1 + epsilon * (p - (1 - p)))."""
         if self.epsilon >= 0:
             return seen.prob * ((1 - self.epsilon) + 2 * self.epsilon * seen.prob)

@@ -25,35 +25,35 @@ class Focal:
 
     gamma: float
 
-    def weight(self, xp: Namespace, seen: Surprise) -> Array:
+    def weight(self, seen: Surprise) -> Array:
         """Return (1 - p)**gamma."""
-        return xp.power(seen.complement, self.gamma)
+        return seen.xp.power(seen.complement, self.gamma)
 
-    def value(self, xp: Namespace, seen: Surprise) -> Array:
+    def value(self, seen: Surprise) -> Array:
         """Return f."""
-        return self.weight(xp, seen) * seen.nats
+        return self.weight(seen) * seen.nats
 
-    def slope(self, xp: Namespace, seen: Surprise) -> Array:
+    def slope(self, seen: Surprise) -> Array:
         """Return (1 - p)**gamma * (1 + gamma * r)."""
-        return self.weight(xp, seen) * (1 + self.gamma * _ratio(xp, seen))
+        return self.weight(seen) * (1 + self.gamma * _ratio(seen))
 
-    def bend(self, xp: Namespace, seen: Surprise) -> Array:
+    def bend(self, seen: Surprise) -> Array:
         """Return gamma * (1 - p)**gamma * p * (2 - s + (gamma - 1) * r)."""
-        curvature = 2 + (self.gamma - 1) * _ratio(xp, seen) - seen.nats
-        return self.gamma * self.weight(xp, seen) * xp.weighted(seen.prob, curvature)
+        curvature = 2 + (self.gamma - 1) * _ratio(seen) - seen.nats
+        return self.gamma * self.weight(seen) * seen.xp.weighted(seen.prob, curvature)
 
-    def own(self, xp: Namespace, seen: Surprise) -> Array:
+    def own(self, seen: Surprise) -> Array:
         """Return (1 - p)**gamma * p * (1 + 2 * gamma + gamma**2 * r - gamma * s)."""
-        growth = 1 + 2 * self.gamma + self.gamma**2 * _ratio(xp, seen)
-        curvature = xp.weighted(seen.prob, growth - xp.weighted(self.gamma, seen.nats))
-        return self.weight(xp, seen) * curvature
+        growth = 1 + 2 * self.gamma + self.gamma**2 * _ratio(seen)
+        curvature = seen.xp.weighted(seen.prob, growth - seen.xp.weighted(self.gamma, seen.nats))
+        return self.weight(seen) * curvature
 
 
-def _ratio(xp: Namespace, seen: Surprise) -> Array:
+def _ratio(seen: Surprise) -> Array:
     """Return p * s / (1 - p), which goes to 1 where p does."""
     sure = seen.complement == 0
-    relative = seen.nats / xp.where(sure, 1.0, seen.complement)
-    return xp.where(sure, 1.0, xp.weighted(seen.prob, relative))
+    relative = seen.nats / seen.xp.where(sure, 1.0, seen.complement)
+    return seen.xp.where(sure, 1.0, seen.xp.weighted(seen.prob, relative))
 
 
 @loss("(class),()->()", "(class),(class)->()")
@@ -164,25 +164,25 @@ class Generalized:
 
     q: float
 
-    def power(self, xp: Namespace, seen: Surprise) -> Array:
+    def power(self, seen: Surprise) -> Array:
         """Return p**q, also where p is too small for the dtype."""
-        return xp.exp(-self.q * seen.nats) if self.q else xp.ones_like(seen.nats)
+        return seen.xp.exp(-self.q * seen.nats) if self.q else seen.xp.ones_like(seen.nats)
 
-    def value(self, xp: Namespace, seen: Surprise) -> Array:
+    def value(self, seen: Surprise) -> Array:
         """Return f."""
-        return -xp.expm1(-self.q * seen.nats) / self.q if self.q else seen.nats
+        return -seen.xp.expm1(-self.q * seen.nats) / self.q if self.q else seen.nats
 
-    def slope(self, xp: Namespace, seen: Surprise) -> Array:
+    def slope(self, seen: Surprise) -> Array:
         """Return p**q."""
-        return self.power(xp, seen)
+        return self.power(seen)
 
-    def bend(self, xp: Namespace, seen: Surprise) -> Array:
+    def bend(self, seen: Surprise) -> Array:
         """Return -q * p**q * (1 - p)."""
-        return -self.q * self.power(xp, seen) * seen.complement
+        return -self.q * self.power(seen) * seen.complement
 
-    def own(self, xp: Namespace, seen: Surprise) -> Array:
+    def own(self, seen: Surprise) -> Array:
         """Return p**q * (p - q * (1 - p))."""
-        return self.power(xp, seen) * (seen.prob - self.q * seen.complement)
+        return self.power(seen) * (seen.prob - self.q * seen.complement)
 
 
 @loss("(class),()->()", "(class),(class)->()")
