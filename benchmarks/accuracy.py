@@ -2,10 +2,10 @@
 
 ``nox -s accuracy`` writes docs/accuracy.csv, which the documentation shows. The points and the
 exact results are those of the tests (``tests/references``), the other packages those of
-``tests/peers``; each is asked on the same points, those included where it is known to be wrong, but not what it
-gives another meaning. Errors are in units of the last place of the exact result (or, where it is
-the difference of two terms that cancel, of the larger term); ours also in parts of what the
-contract of ``tests/cases/contract.py`` allows.
+``tests/peers``; each is asked on the same points, those included where it is known to be wrong, but
+not what it gives another meaning. Errors are in units of the last place of the exact result (or,
+where it is the difference of two terms that cancel, of the larger term); ours also in parts of what
+the contract of ``tests/cases/contract.py`` allows.
 """
 
 import argparse
@@ -87,7 +87,8 @@ def setting(text: str) -> Any:
 def table(measured: dict[str, Cells]) -> Iterator[list[str]]:
     """Lay the errors of the packages side by side."""
     found = [row for cells in measured.values() for row in cells.values()]
-    columns = list(dict.fromkeys(column for row in found for column in row))
+    packages = dict.fromkeys(column.rpartition(", ")[0] for row in found for column in row)
+    columns = [f"{package}, {dtype}" for package in packages for dtype in DTYPES]
     yield ["function", "parameters", "quantity", *columns]
     for name, cells in measured.items():
         function, _, settings = name.partition(" ")

@@ -21,6 +21,10 @@ FEWER = 0.5
 """The share of the points that backends other than NumPy are asked."""
 
 
+LONG = 500
+"""So many letters of a point are enough to find it."""
+
+
 class Worst(NamedTuple):
     """The largest errors of one order of a sweep, and the point of that of the contract."""
 
@@ -34,7 +38,7 @@ class Worst(NamedTuple):
     point: tuple[Any, ...]
 
     def __str__(self) -> str:
-        point = ", ".join(str(x.tolist()) for x in self.point)
+        point = ", ".join(str(x.tolist()) for x in self.point)[:LONG]
         entry = f" in entry {self.entry}" if self.entry else ""
         return (
             f"{self.order}: {self.ratio:.3g} of what is allowed, {self.ulps:.3g} ulp: "

@@ -119,12 +119,6 @@ def test_what_overflows_half_way(backend, dtype):
     """A residual may overflow where the loss does not."""
     large = float(np.finfo(dtype).max)
     pred, target = (backend.asarray([x, -x], dtype) for x in (large, -large))
-    close(
-        backend,
-        backend.call(pl.pinball_loss, pred, target, quantile=0.75, reduction="none"),
-        [0.5 * large, INF],
-        dtype,
-    )
     crossed = backend.call(
         pl.interval_loss, pred, target, backend.asarray([0.0, 0.0], dtype), reduction="none"
     )

@@ -109,7 +109,7 @@ def _compared(
             np.inf,
             np.where(np.isnan(nearest) | (found == nearest) & (right.rest == 0), 0.0, error),
         )
-    return error / allowed, error / ulp
+        return error / allowed, error / ulp
 
 
 def _exponent(x: np.ndarray) -> np.ndarray:

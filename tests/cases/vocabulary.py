@@ -8,8 +8,9 @@ from exact.multiclass import cross_entropy, targets
 from exact.vocabulary import layer
 
 import portable_losses as pl
+from portable_losses._namespace import device_of, namespace_of, numpy
 
-from .case import CLASSES, Batch, Case, Layer, Sweep
+from .case import CLASSES, Batch, Case, Sweep
 
 FEATURES = 3
 # which every dtype can hold
@@ -65,8 +66,12 @@ def _rows(dtype: np.dtype) -> Iterator[Batch]:
 
 
 def _by_identity(order: int, logits: Any, labels: Any) -> Any:
-    layer = Layer(pl.linear_cross_entropy, {"weight": np.eye(logits.shape[-1])})
-    return (layer.grad if order else layer)(logits, labels, reduction="none")
+    xp: Any = namespace_of(logits)
+    device = None if xp is numpy else device_of(logits)
+    weight = xp.eye(logits.shape[-1], dtype=logits.dtype, device=device)
+    method = pl.linear_cross_entropy.grad if order else pl.linear_cross_entropy
+    found = method(logits, weight, labels, reduction="none")
+    return found[0] if order else found
 
 
 def _exactly(logits: Any, label: Any) -> Any:

@@ -29,8 +29,8 @@ def condition(
     """Return for each result f the sum of |x df/dx| over arrays and parameters.
 
     The parameters are those bound to the function. Labels, counts and other whole numbers among
-    the targets are not rounded, and so not moved. Where f jumps, as a derivative does at a kink, its
-    derivative is that on the smooth side; where it jumps on both sides, 0.
+    the targets are not rounded, and so not moved. Where f jumps, as a derivative does at a kink,
+    its derivative is that on the smooth side; where it jumps on both sides, 0.
     """
     results = _values(function(*point))
     total = [[mpf(0)] * len(order) for order in results]

@@ -55,6 +55,10 @@ class Backend:
         """Return whether a value is True or False."""
         return isinstance(value, bool)
 
+    def is_all(self, mask: Array) -> bool:
+        """Return whether a mask is known to be True everywhere. It is not looked at by default."""
+        return False
+
     # How a loss is evaluated.
 
     def keeps_plans(self) -> bool:
@@ -83,11 +87,15 @@ class Backend:
         """
         return ""
 
+    def labels_inside(self, call: Any, arrays: Sequence[Array]) -> bool:
+        """Return whether all labels and lengths are known to be inside their domains."""
+        return False
+
     def refuse(
         self, call: Any, fault: str, arrays: Sequence[Array], unseen: Mapping[int, Array]
     ) -> NoReturn:
         """Raise the error of the argument that `fault` has named."""
-        raise ValueError(f"{call.formulas.name}: {fault} holds a value outside its domain")
+        raise ValueError(f"{call.plan.formulas.name}: {fault} holds a value outside its domain")
 
     def compute(
         self,

@@ -72,7 +72,7 @@ class Dask(Backend):
         where chunks are not of NumPy, or the length of a row is not known.
         """
         plain = all(isinstance(x._meta, np.ndarray) for x in arrays)
-        if call.pulls or not plain or not all(map(known, call.sizes.values())):
+        if call.plan.pulls or not plain or not all(map(known, call.layout.sizes.values())):
             return super().compute(call, orders, head, arrays, sequences)
         return _by_chunks(call, orders, arrays, sequences)
 
@@ -90,10 +90,12 @@ def _by_chunks(
         lists = (x if order else [x] for order, x in zip(orders, results, strict=True))
         return tuple(chain.from_iterable(lists))
 
-    loop = tuple(map(str, range(len(call.loop))))  # names of axes, as the core dimensions have
+    loop = tuple(
+        map(str, range(len(call.layout.loop)))
+    )  # names of axes, as the core dimensions have
     common = plan.signature.common
     axes = [cores if i in common else (*loop, *cores) for i, cores in enumerate(plan.cores)]
-    sizes = call.sizes
+    sizes = call.layout.sizes
     # An error of the formula is raised now, and not when the result is asked for.
     nothing = [
         np.empty([sizes.get(axis, 0) for axis in own], x.dtype)

@@ -27,6 +27,10 @@ _FEW = 16
 """Up to so many entries XLA adds up two sums faster in a loop of their own (jax 0.10)."""
 
 
+_MOST_COMPILED = 16
+"""So many plans of a loss are compiled."""
+
+
 @jax.custom_jvp  # type: ignore[untyped-decorator]
 def absolute(x: Array, /) -> Array:
     """Have derivative 0 at 0, as torch and registered derivatives do (jax-ml/jax#37820).
@@ -214,19 +218,19 @@ class Jax(Backend):
     def evaluate(self, request: Any) -> list[Any]:
         """Evaluate concrete arrays by a compiled function, which the plan keeps.
 
-        It is compiled when a plan comes a second time: a parameter that changes with every call
-        would have every call compiled.
+        A loss of many plans is evaluated at once: a parameter that changes with every call would
+        have every call compiled.
         """
         given = (*request.arrays, *request.extras.values())
         if any(isinstance(x, jax.core.Tracer) for x in given):
             return super().evaluate(request)
-        memory, orders = request.plan.memory, request.orders
-        compiled = memory.get(orders)
+        plan, orders = request.plan, request.orders
+        if orders not in plan.memory:
+            few = len(plan.formulas.plans) <= _MOST_COMPILED
+            plan.memory[orders] = jax.jit(_evaluation(request.without_arrays())) if few else None
+        compiled = plan.memory[orders]
         if compiled is None:
-            memory[orders] = False
             return super().evaluate(request)
-        if compiled is False:
-            compiled = memory[orders] = jax.jit(_evaluation(request.without_arrays()))
         results: list[Any] = compiled(list(request.arrays), dict(request.extras))
         return results
 
@@ -242,7 +246,7 @@ class Jax(Backend):
 
         Autodiff of targets and parameters differentiates the formula.
         """
-        if orders != (0,) or not call.formulas.knows(1) or call.pulls:
+        if orders != (0,) or not call.plan.formulas.knows(1) or call.plan.pulls:
             return super().compute(call, orders, head, arrays, sequences)
         return [_registered(call, head)(list(arrays), dict(sequences))]
 

@@ -1,4 +1,4 @@
-"""The way of a call: arguments are read, its plan is found or made, and its backend evaluates it."""
+"""The way of a call: arguments are read, its plan is found or made, its backend evaluates it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,12 +9,14 @@ from .._numerics.standard import device_of
 from ..typing import Array
 from . import reduction, weights
 from .arrays import read
-from .call import Call, bind
+from .call import Call
 from .formulas import Formulas, Orders
+from .layout import Layout, alone, lay_out
 from .plan import Plan, make_plan
 
-_MOST_PLANS = 64
-"""So many plans a loss keeps: a parameter that changes with every call does not fill the memory."""
+_MOST = 64
+"""So many plans a loss keeps, and so many layouts a plan: no more memory is taken by parameters, or
+shapes, that change with every call."""
 
 _MODIFIERS = ("weights", "where", "class_weights")
 """The options that are arrays."""
@@ -22,7 +24,7 @@ _MODIFIERS = ("weights", "where", "class_weights")
 
 @dataclass(slots=True)
 class Request:
-    """What a backend is asked to evaluate, and the parts of the engine that it does so with."""
+    """A backend is asked to evaluate this, and finds here the parts of the engine to do so with."""
 
     plan: Plan
     orders: Orders
@@ -34,24 +36,19 @@ class Request:
     """The other options, and the parameters."""
     checked: bool = True
     """Whether the values of the arrays may be checked."""
-    bound: Call | None = None
-    """The call, if shapes are known to fit."""
+    layout: Layout | None = None
+    """The shapes, if they are known to fit."""
 
-    def with_arrays(self, arrays: Sequence[Any], extras: Mapping[str, Any]) -> "Request":
-        """Return the same request for other arrays of the same plan."""
-        return replace(self, arrays=arrays, extras=extras)
-
-    def without_arrays(self) -> "Request":
-        """Return the request alone, for those who keep it."""
-        return replace(self, arrays=(), extras={})
-
-    def bind(self) -> Call:
-        """Check the shapes."""
-        if self.bound is not None:
-            return self.bound
-        call = bind(self.plan, self.arrays, self.extras)
+    def bind(self, checked: bool = False) -> Call:
+        """Check the shapes, and the values of the arrays if the backend says so."""
+        layout = self.layout or lay_out(self.plan, self.arrays, self.extras)
+        call = Call(layout, self.arrays, self.extras, checked and self.checked)
         call.request = self
         return call
+
+    def alone(self, backend: Backend, dtype: Any) -> "Alone":
+        """Return the formula alone, for parts of the arrays on another backend."""
+        return Alone.of(self.plan, backend, dtype)
 
     def whole(self, call: Call) -> list[Any]:
         """Evaluate a call at once."""
@@ -62,24 +59,18 @@ class Request:
     ) -> list[Any]:
         """Evaluate the same loss on other arrays, whose values are not checked."""
         wanted = self.orders if orders is None else orders
-        settings = {**self.settings, **extras}
+        settings = {**self.settings, **extras} if extras else self.settings
         return evaluate(self.plan.formulas, wanted, arrays, settings, checked=False)
 
-    def alone(self, backend: Backend, dtype: Any) -> "Alone":
-        """Return the formula alone, without weights and reduction, for arrays of a backend."""
-        number = len(self.plan.results)
-        plan = replace(
-            self.plan,
-            backend=backend,
-            dtype=dtype,
-            result=dtype,
-            results=[dtype] * number,
-            sequences={},
-            memory={},
-        )
-        return Alone(plan)
+    def with_arrays(self, arrays: Sequence[Any], extras: Mapping[str, Any]) -> "Request":
+        """Return the same request for other arrays of the same plan."""
+        return replace(self, arrays=arrays, extras=extras)
 
-    # What a backend needs that evaluates in blocks.
+    def without_arrays(self) -> "Request":
+        """Return the request alone, for those who keep it."""
+        return replace(self, arrays=(), extras={})
+
+    # A backend that evaluates in blocks needs these.
     losses_and_gradients = staticmethod(reduction.losses_and_gradients)
     read_part = staticmethod(weights.read_part)
     target_weight = staticmethod(weights.target_weight)
@@ -91,12 +82,29 @@ class Alone:
 
     plan: Plan
 
+    @classmethod
+    def of(cls, plan: Plan, backend: Backend, dtype: Any) -> "Alone":
+        """Return the formula of a plan for arrays of a backend, all of one dtype."""
+        number = len(plan.results)
+        return cls(
+            replace(
+                plan,
+                backend=backend,
+                dtype=dtype,
+                result=dtype,
+                results=[dtype] * number,
+                dtypes=[None] * len(plan.dtypes),
+                sequences={},
+                memory={},
+            )
+        )
+
     def __call__(
         self, orders: Orders, arrays: list[Array], sequences: Mapping[str, Array]
     ) -> list[Any]:
         """Evaluate it: for each order the losses, or a list of derivatives."""
-        call = Call.alone(self.plan, arrays, sequences)
-        request = Request(self.plan, orders, arrays, {}, {}, checked=False, bound=call)
+        layout = alone(self.plan, arrays, sequences)
+        request = Request(self.plan, orders, arrays, {}, {}, checked=False, layout=layout)
         return self.plan.backend.evaluate(request)
 
 
@@ -111,32 +119,40 @@ def evaluate(
     """Evaluate a loss: for each order the reduced value, or a list of gradients."""
     if formulas.signature.optional:
         arguments, options = _with_optional(formulas, arguments, options)
-    _check_count(formulas, arguments)
-    _check_orders(formulas, orders)
     arrays, extras, settings = _read(formulas, arguments, options)
     plan = _plan(formulas, arrays, settings, extras)
-    return plan.backend.evaluate(Request(plan, orders, arrays, extras, settings, checked))
+    if 2 in orders:
+        _check_second(formulas)
+    request = Request(plan, orders, arrays, extras, settings, checked)
+    if plan.backend is default:
+        request.layout = _layout(plan, arrays, extras)
+    return plan.backend.evaluate(request)
 
 
 def _read(
     formulas: Formulas, arguments: Sequence[Any], options: Mapping[str, Any]
-) -> tuple[list[Any], dict[str, Any], Mapping[str, Any]]:
+) -> tuple[Sequence[Any], Mapping[str, Any], Mapping[str, Any]]:
     """Have arrays read that belong to no array library; set the options apart that are arrays."""
-    name, names = formulas.name, formulas.signature.arguments
-    arrays = list(arguments)
-    for i, x in enumerate(arrays):
-        if type(x) not in default.own_types and (i == 0 or not isinstance(x, NUMBER)):
-            if x is not None or not formulas.signature.optional:
-                arrays[i] = read(name, names[i], x)[1]
+    names, arrays = formulas.signature.arguments, arguments
+    if len(arguments) != len(names):
+        _refuse_count(formulas, arguments)
+    for i, x in enumerate(arguments):
+        if type(x) in default.own_types or (i and isinstance(x, NUMBER)):
+            continue
+        if x is not None or not formulas.signature.optional:
+            found = read(formulas.name, names[i], x)[1]
+            if found is not x:
+                arrays = [*arrays[:i], found, *arrays[i + 1 :]]
     if not options:
-        return arrays, {}, options
+        return arrays, options, options
     settings = dict(options)
     extras = {}
     for key in _MODIFIERS:
-        if key in settings and key in formulas.signature.options:
-            value = settings.pop(key)
-            if value is not None:
-                extras[key] = value if isinstance(value, NUMBER) else read(name, key, value)[1]
+        value = settings.get(key)
+        if value is not None and key in formulas.signature.options:
+            number = isinstance(value, NUMBER)
+            extras[key] = value if number else read(formulas.name, key, value)[1]
+            del settings[key]
     return arrays, extras, settings
 
 
@@ -147,11 +163,12 @@ def _plan(
     extras: Mapping[str, Any],
 ) -> Plan:
     """Find the plan of a call among those that are kept, or make it."""
-    backend = default if type(arrays[0]) in default.own_types else backend_of(arrays[0])
-    assert backend is not None
-    if not backend.keeps_plans():
-        return make_plan(formulas, arrays, settings, extras)
-    marks = [_mark(x) for x in arrays]
+    own = default.own_types
+    marks = [(x.dtype, x.ndim) if type(x) in own else _mark(x) for x in arrays]
+    if type(arrays[0]) not in own:
+        backend = backend_of(arrays[0])
+        if backend is None or not backend.keeps_plans():
+            return make_plan(formulas, arrays, settings, extras)
     for name, value in extras.items():
         marks += (name, _mark(value))
     for name, value in settings.items():
@@ -163,10 +180,29 @@ def _plan(
         return make_plan(formulas, arrays, settings, extras)
     if plan is None:
         plan = make_plan(formulas, arrays, settings, extras)
-        if len(formulas.plans) >= _MOST_PLANS:
-            formulas.plans.pop(next(iter(formulas.plans)), None)
-        formulas.plans[key] = plan
+        _keep(formulas.plans, key, plan)
     return plan
+
+
+def _layout(plan: Plan, arrays: Sequence[Any], extras: Mapping[str, Any]) -> Layout:
+    """Find the layout of the shapes of a call among those that are kept, or check the shapes."""
+    own = default.own_types
+    shapes = [x.shape if type(x) in own else None for x in arrays]
+    if extras:
+        shapes += [x.shape if type(x) in own else None for x in extras.values()]
+    key = tuple(shapes)
+    layout: Layout | None = plan.memory.get(key)
+    if layout is None:
+        layout = lay_out(plan, arrays, extras)
+        _keep(plan.memory, key, layout)
+    return layout
+
+
+def _keep(kept: dict[Any, Any], key: Any, value: Any) -> None:
+    """Keep a value in place of the oldest, if there are many."""
+    if len(kept) >= _MOST:
+        kept.pop(next(iter(kept)), None)
+    kept[key] = value
 
 
 def _mark(x: Any) -> Any:
@@ -194,11 +230,9 @@ def _with_optional(
     return [(given | named).get(name) for name in names], rest
 
 
-def _check_count(formulas: Formulas, arguments: Sequence[Any]) -> None:
-    """Refuse too few or too many arrays."""
+def _refuse_count(formulas: Formulas, arguments: Sequence[Any]) -> None:
+    """Raise the error of too few or too many arrays."""
     signature = formulas.signature
-    if len(arguments) == len(signature.arguments):
-        return
     required = [name for name in signature.arguments if name not in signature.optional]
     names = ", ".join(required)
     if optional := sorted(signature.optional):
@@ -209,10 +243,8 @@ def _check_count(formulas: Formulas, arguments: Sequence[Any]) -> None:
     )
 
 
-def _check_orders(formulas: Formulas, orders: Orders) -> None:
+def _check_second(formulas: Formulas) -> None:
     """Refuse a second derivative where there is none."""
-    if 2 not in orders:
-        return
     if formulas.finish is not None:
         raise NotImplementedError(
             f"{formulas.name} is a function of the reduced loss: its second derivative is a "

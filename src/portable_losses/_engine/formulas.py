@@ -71,6 +71,8 @@ class Formulas:
     ) -> list[Any]:
         """Evaluate the formulas: for each order the value, or a tuple of derivatives."""
         given = (backend.xp, *head, *arrays)
+        if orders == (0,):
+            return [self.value(*given, **parameters)]
         if self.both is not None and 0 in orders and 1 in orders:
             value, derivative = self.both(*given, **parameters)
             known = {0: value, 1: as_tuple(derivative)}

@@ -69,22 +69,50 @@ class Plan:
     """The loop axes to reduce, None for all."""
     ignore_index: int | None
     options: Mapping[str, Any]
+    proved: bool = False
+    """Whether the formula has been seen not to write to its arrays."""
     memory: dict[Any, Any] = field(default_factory=dict)
-    """What the backend keeps for calls of this plan."""
+    """What is kept for calls of this plan: layouts by shapes, compiled functions by orders."""
+    cores: tuple[tuple[str, ...], ...] = ()
+    """The core dimensions of each argument."""
+    head: tuple[Any, ...] = ()
+    """The position of the core axes, where they are last, as a formula is handed it."""
+    dtypes: list[Any] = field(default_factory=list)
+    """The dtype that each argument is converted to, None for one that has it."""
+    converts: bool = False
+    """Whether any argument is converted."""
+    limited: list[int] = field(default_factory=list)
+    """The arguments whose values may lie outside their domains."""
+    integers: list[int] = field(default_factory=list)
+    """The arguments that hold labels or lengths."""
 
-    @property
-    def cores(self) -> tuple[tuple[str, ...], ...]:
-        """The core dimensions of each argument."""
-        return self.signature.ways[self.way]
+    pulls: bool = False
+    """Whether rows share predictions, whose gradient is a sum over the rows."""
 
-    @property
-    def head(self) -> tuple[Any, ...]:
-        """The position of the core axes, where they are last, as a formula is handed it."""
-        if not self.signature.core:
-            return ()
-        if self.core == 0:
-            return (None,)
-        return (-1,) if self.core == 1 else (tuple(range(-self.core, 0)),)
+    def present(self, arguments: Sequence[Any]) -> Sequence[Any]:
+        """Return the arguments that are there."""
+        if not self.formulas.signature.optional:
+            return arguments
+        return [x for x in arguments if x is not None]
+
+    def complete(self, arrays: Sequence[Array]) -> Sequence[Array | None]:
+        """Return all arguments of a formula: None for those that are missing."""
+        names, every = self.signature.arguments, self.formulas.signature.arguments
+        if len(names) == len(every):
+            return arrays
+        given = dict(zip(names, arrays, strict=True))
+        return [given.get(name) for name in every]
+
+    def __post_init__(self) -> None:
+        self.converts = any(dtype is not None for dtype in self.dtypes)
+
+
+def _head(signature: Signature, core: int) -> tuple[Any, ...]:
+    if not signature.core:
+        return ()
+    if core == 0:
+        return (None,)
+    return (-1,) if core == 1 else (tuple(range(-core, 0)),)
 
 
 def make_plan(
@@ -150,7 +178,23 @@ def make_plan(
         axis=loop_axes(name, options["axis"], loops),
         ignore_index=options.get("ignore_index"),
         options=options,
+        cores=signature.ways[way],
+        head=_head(signature, core),
+        pulls=signature.pulls,
+        dtypes=[
+            _converted_to(backend, x, d, dtypes[0]) for x, d in zip(arrays, domains, strict=True)
+        ],
+        limited=[i for i, domain in enumerate(domains) if not domain.unbounded],
+        integers=[i for i, domain in enumerate(domains) if domain.integer],
     )
+
+
+def _converted_to(backend: Backend, x: Any, domain: Domain, dtype: Any) -> Any:
+    """Return the dtype that an argument has to be converted to, None if it has it."""
+    if isinstance(x, NUMBER):
+        return None
+    wanted = backend.xp.default_dtype(x, "indexing") if domain.integer else dtype
+    return None if x.dtype == wanted else wanted
 
 
 def _backends(found: Mapping[str, Any]) -> dict[str, tuple[Backend, Array]]:

@@ -1,7 +1,7 @@
 """Losses and gradients of a part, and the reduction of the whole."""
 
-from collections.abc import Mapping
-from math import nan, prod
+from collections.abc import Mapping, Sequence
+from math import nan
 from typing import Any
 
 from .._numerics.standard import known
@@ -13,21 +13,23 @@ from .weights import Part, read_part
 
 def whole(call: Call, orders: Orders) -> list[Any]:
     """Evaluate a call at once: for each order the reduced value, or a list of gradients."""
-    finish = call.finish
+    layout = call.layout
+    finish = layout.finish
     wanted = orders if finish is None or 0 in orders else (0, *orders)
     part = read_part(call, call.arrays, call.weights, call.where)
-    divisor = _share_of_each(call, part) if any(orders) else 1
-    results = losses_and_gradients(call, wanted, part, call.sequences, divisor)
+    divisor = 1 if orders == (0,) else _share_of_each(call, part)
+    results = losses_and_gradients(call, wanted, part, layout.sequences, divisor)
     slope = None
     for place, order in enumerate(wanted):
-        if order == 0:
-            value = _reduced(call, results[place], part.weight)
-            if finish is not None:
-                value, slope = finish(call.backend.xp, value)
-            results[place] = call.backend.xp.cast(value, call.plan.result)
-        else:
+        if order:
             results[place] = _finished(call, results[place], slope)
-    return results[len(wanted) - len(orders) :]
+            continue
+        value = _reduced(call, results[place], part.weight)
+        if finish is not None:
+            value, slope = finish(call.backend.xp, value)
+        dtype = call.plan.result
+        results[place] = value if value.dtype == dtype else call.backend.xp.astype(value, dtype)
+    return results if wanted is orders else results[1:]
 
 
 def losses_and_gradients(
@@ -37,42 +39,49 @@ def losses_and_gradients(
 
     `divisor` divides the gradients: an int, or an array that broadcasts to the losses.
     """
-    xp, signature = call.backend.xp, call.plan.signature
-    if call.pulls and any(orders):
+    if call.plan.pulls and orders != (0,):
         share = _share(call, part, divisor)
         value, gradients = call.pulled(share, part.arrays, sequences)
-        computed: list[Any] = [list(gradients) if order else value for order in orders]
-    else:
-        head, arrays = call.backend.laid_out(call, part.arrays)
-        computed = call.backend.compute(call, orders, head, arrays, sequences)
-        front = head == (0,)
-    results: list[Any] = []
-    for order, result in zip(orders, computed, strict=True):
-        if order == 0:
-            value = result if part.doubt is None else result + part.doubt
-            results.append(value if part.weight is None else value * part.weight)
-        elif call.pulls:
-            results.append(result)
-        else:
-            cores = (len(call.places[i]) for i in signature.predicted)
-            each = zip(result, cores, strict=True)
-            results.append([_scaled(xp, x, part, divisor, n, front) for x, n in each])
+        return [gradients if order else _weighed(value, part) for order in orders]
+    head, arrays = call.backend.laid_out(call, part.arrays)
+    results = call.backend.compute(call, orders, head, arrays, sequences)
+    for place, order in enumerate(orders):
+        result = results[place]
+        results[place] = (
+            _scaled(call, result, part, divisor, head) if order else _weighed(result, part)
+        )
     return results
 
 
-def _scaled(xp: Any, derivative: Array, part: Part, divisor: Any, cores: int, front: bool) -> Array:
-    """Return the gradient of the reduced loss: each derivative times its share in the result."""
-    front = front and cores > 0
-    inner = (...,) if front else (..., *(None,) * cores)
+def _weighed(losses: Array, part: Part) -> Array:
+    """Return losses times their weights, NaN where a label names no class."""
     if part.doubt is not None:
-        derivative = derivative + part.doubt[inner]
-    if part.weight is not None:
-        derivative = derivative * part.weight[inner]
-    if isinstance(divisor, int):
-        derivative = derivative / divisor if divisor != 1 else derivative
-    else:
-        derivative = derivative / divisor[inner]
-    return xp.moveaxis(derivative, 0, -1) if front else derivative
+        losses = losses + part.doubt
+    return losses if part.weight is None else losses * part.weight
+
+
+def _scaled(
+    call: Call, derivatives: Sequence[Array], part: Part, divisor: Any, head: Any
+) -> list[Array]:
+    """Return the gradients of the reduced loss: each derivative times its share in the result.
+
+    Their core axes are last, as those of the arrays.
+    """
+    results = []
+    for i, derivative in zip(call.plan.signature.predicted, derivatives, strict=True):
+        cores = len(call.layout.places[i])
+        front = cores > 0 and head == (0,)
+        inner = (...,) if front or not cores else (..., *(None,) * cores)
+        if part.doubt is not None:
+            derivative = derivative + part.doubt[inner]
+        if part.weight is not None:
+            derivative = derivative * part.weight[inner]
+        if not isinstance(divisor, int):
+            derivative = derivative / divisor[inner]
+        elif divisor != 1:
+            derivative = derivative / divisor
+        results.append(call.backend.xp.moveaxis(derivative, 0, -1) if front else derivative)
+    return results
 
 
 def _share(call: Call, part: Part, divisor: Any) -> Array:
@@ -105,20 +114,17 @@ def _reduced(call: Call, value: Array, weight: Array | None) -> Array:
     count = _count(call, value, weight)
     if isinstance(count, int):
         return total / count if count else total * nan
-    # The gradient of 0 / 0 is NaN, and NaN * 0 would reach the elements that are left out.
-    xp = call.backend.xp
-    nothing = count == 0
-    mean = total / xp.where(nothing, xp.ones_like(count), count)
-    return xp.where(nothing, xp.full_like(mean, nan), mean)
+    return call.backend.xp.mean_of(total, count)
 
 
 def _count(call: Call, losses: Array, weight: Array | None, keepdims: bool = False) -> Any:
     """Sum the weights; without weights count the losses, as an int where the shape is known."""
-    sizes = call.loop if call.axis is None else [call.loop[i] for i in call.axis]
-    if weight is None and all(map(known, sizes)):
-        return prod(sizes)
-    ones = call.backend.xp.ones_like(losses)
-    return call.backend.total(ones if weight is None else ones * weight, call.axis, keepdims)
+    if weight is None and call.layout.count is not None:
+        return call.layout.count
+    if weight is None or weight.shape != losses.shape:
+        ones = call.backend.xp.ones_like(losses)
+        weight = ones if weight is None else ones * weight
+    return call.backend.total(weight, call.axis, keepdims)
 
 
 def _finished(call: Call, gradients: list[Array], slope: Array | None) -> list[Array]:
@@ -126,9 +132,9 @@ def _finished(call: Call, gradients: list[Array], slope: Array | None) -> list[A
     xp = call.backend.xp
     results = []
     for i, gradient, own, dtype in zip(
-        call.plan.signature.predicted, gradients, call.shared, call.plan.results, strict=True
+        call.plan.signature.predicted, gradients, call.layout.shared, call.plan.results, strict=True
     ):
-        place = call.places[i]
+        place = call.layout.places[i]
         if slope is not None:
             gradient = _chained(call, gradient, slope, len(place))
         if own is not None:
@@ -139,7 +145,7 @@ def _finished(call: Call, gradients: list[Array], slope: Array | None) -> list[A
 
 def as_given(call: Call, i: int, gradient: Array) -> Array:
     """Move the core axes of a gradient to where those of its prediction were."""
-    xp, place, merge = call.backend.xp, call.places[i], call.merges[i]
+    xp, place, merge = call.backend.xp, call.layout.places[i], call.layout.merges[i]
     last = tuple(range(gradient.ndim - len(place), gradient.ndim))
     if place and place != last and place != tuple(range(-len(place), 0)):
         gradient = xp.moveaxis(gradient, last, place)
@@ -150,7 +156,7 @@ def _chained(call: Call, gradient: Array, slope: Array, cores: int) -> Array:
     """Multiply a gradient by the derivative of a function of the reduced loss; 0 stays 0."""
     xp = call.backend.xp
     if call.reduction != "none" and call.axis is not None:
-        index = tuple(None if i in call.axis else slice(None) for i in range(len(call.loop)))
+        index = tuple(None if i in call.axis else slice(None) for i in range(len(call.layout.loop)))
         slope = slope[index]
     if slope.ndim:
         slope = slope[(..., *(None,) * cores)]
@@ -161,9 +167,9 @@ def _chained(call: Call, gradient: Array, slope: Array, cores: int) -> Array:
 def gathered(call: Call, gradient: Array, own: tuple[int, ...]) -> Array:
     """Add up a gradient over the losses that shared a number, in the shape of the numbers."""
     xp = call.backend.xp
-    axes = shared_axes(own, len(call.loop))
+    axes = shared_axes(own, len(call.layout.loop))
     total = xp.sum(gradient, axis=axes, keepdims=True, dtype=xp.wide_dtype(gradient))
-    return total[(*(0,) * (len(call.loop) - len(own)), ...)]
+    return total[(*(0,) * (len(call.layout.loop) - len(own)), ...)]
 
 
 def shared_axes(own: tuple[int, ...], loops: int) -> tuple[int, ...]:

@@ -19,18 +19,21 @@ class Part(NamedTuple):
 
 def read_part(call: Call, raw: Sequence[Array], weights: Array | None, where: Array | None) -> Part:
     """Read arrays, a part of those of a call or all of them."""
+    plan = call.plan
     arrays = converted(call, raw)
     weight = None
-    if call.weighted:
+    if call.layout.weighted:
         weight = weigh(call, arrays[call.plan.signature.target], weights, where)
         arrays = without_left_out(call, arrays, weight)
-    if call.checked:
+    if call.checked and (plan.limited or weight is not None):
         unseen = _unseen(call, arrays)
         fault = call.backend.fault(call, arrays, weights, where, unseen)
         if fault:
             _refuse(call, fault)
         if not any(call.plan.domains[i].integer for i in unseen):
             return Part(arrays, weight, None)
+    if not plan.integers or call.backend.labels_inside(call, arrays):
+        return Part(arrays, weight, None)
     arrays, stray = with_labels_inside(call, arrays)
     if stray is None:
         return Part(arrays, weight, None)
@@ -54,11 +57,11 @@ def _unseen(call: Call, arrays: Sequence[Array]) -> dict[int, Array]:
 
 def converted(call: Call, raw: Sequence[Array]) -> list[Array]:
     """Convert arrays to the dtype of the evaluation, and labels to that of indices."""
-    xp, dtype = call.backend.xp, call.plan.dtype
-    return [
-        xp.cast(x, xp.default_dtype(x, "indexing") if domain.integer else dtype)
-        for x, domain in zip(raw, call.plan.domains, strict=True)
-    ]
+    if not call.plan.converts:
+        return list(raw)
+    cast = call.backend.xp.cast
+    dtypes = zip(raw, call.plan.dtypes, strict=True)
+    return [x if dtype is None else cast(x, dtype) for x, dtype in dtypes]
 
 
 def target_weight(
@@ -73,17 +76,18 @@ def target_weight(
 def weigh(call: Call, target: Array, weights: Array | None, where: Array | None) -> Array | None:
     """Return the weight of each loss, 0 for one that is left out; None where all count alike."""
     xp, dtype = call.backend.xp, call.plan.dtype
-    if call.ignore_index is not None:
-        kept = target != call.ignore_index
+    if call.plan.ignore_index is not None:
+        kept = target != call.plan.ignore_index
         where = kept if where is None else where & kept
     weight = None if weights is None else xp.cast(weights, dtype)
     if call.class_weights is not None:
         of_class = _class_weight(call, target)
         weight = of_class if weight is None else weight * of_class
-    if where is not None:
-        some = xp.ones_like(where, dtype=dtype) if weight is None else weight
-        weight = xp.where(where, some, xp.zeros_like(some))
-    return weight
+    if where is None:
+        return weight
+    if weight is None:
+        return xp.astype(where, dtype)
+    return xp.where(where, weight, xp.zeros_like(weight))
 
 
 def _class_weight(call: Call, target: Array) -> Array:
@@ -98,7 +102,7 @@ def _class_weight(call: Call, target: Array) -> Array:
 
 def strayed(call: Call, domain: Domain, values: Array) -> Array:
     """Return 1 or more for labels that name no class, or lengths that are too long, else 0."""
-    limit, xp = call.limit(domain), call.backend.xp
+    limit, xp = call.layout.limit(domain), call.backend.xp
     assert limit is not None
     far = xp.abs(xp.clip(values, -1, limit) - xp.clip(values, 0, limit - 1))
     return far if domain.excluded is None else far + xp.astype(values == domain.excluded, far.dtype)
@@ -112,7 +116,7 @@ def beyond(call: Call, i: int, arrays: Sequence[Array]) -> Array | None:
     until, arguments = call.plan.domains[i].until, call.plan.signature.arguments
     if until not in arguments:
         return None
-    cores = len(call.places[i])
+    cores = len(call.layout.places[i])
     length = arrays[arguments.index(until)][(..., *(None,) * cores)]
     return call.backend.xp.places(arrays[i], -cores) >= length
 
@@ -127,9 +131,11 @@ def without_left_out(call: Call, arrays: list[Array], weight: Array | None) -> l
         return arrays
     xp = call.backend.xp
     keep = weight != 0
+    if call.backend.is_all(keep):
+        return arrays
     kept = []
     for i, (x, domain, place) in enumerate(
-        zip(arrays, call.plan.domains, call.places, strict=True)
+        zip(arrays, call.plan.domains, call.layout.places, strict=True)
     ):
         if i in call.plan.signature.common:
             kept.append(x)
@@ -148,15 +154,16 @@ def with_labels_inside(call: Call, arrays: list[Array]) -> tuple[list[Array], Ar
     stray = None
     inside = list(arrays)
     xp = call.backend.xp
-    for i, domain in enumerate(call.plan.domains):
-        if not domain.integer or call.limit(domain) is None:
+    for i in call.plan.integers:
+        domain = call.plan.domains[i]
+        if call.layout.limit(domain) is None:
             continue
         outside = strayed(call, domain, arrays[i])
         inside[i] = xp.where(outside == 0, arrays[i], xp.zeros_like(arrays[i]))
         unseen = beyond(call, i, arrays)
         if unseen is not None:
             outside = xp.where(unseen, xp.zeros_like(outside), outside)
-        if cores := len(call.places[i]):
+        if cores := len(call.layout.places[i]):
             some = xp.any(outside != 0, axis=tuple(range(-cores, 0)))
             outside = xp.cast(some, outside.dtype)
         stray = outside if stray is None else stray + outside

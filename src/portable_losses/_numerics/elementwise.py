@@ -68,6 +68,17 @@ def weighted(xp: Namespace, weight: Array, value: Array) -> Array:
 
 
 @building_block
+def mean_of(xp: Namespace, total: Array, count: Array) -> Array:
+    """Return total / count, NaN where the count is 0.
+
+    The gradient of 0 / 0 is NaN, and NaN * 0 would reach the elements that are left out.
+    """
+    nothing = count == 0
+    mean = total / xp.where(nothing, xp.ones_like(count), count)
+    return xp.where(nothing, xp.full_like(mean, nan), mean)
+
+
+@building_block
 def nan_where(xp: Namespace, stray: Array) -> Array:
     """Return NaN where a number is greater than 0, and 0 where it is 0."""
     return xp.where(stray == 0, stray, xp.full_like(stray, nan))
@@ -105,7 +116,8 @@ def log1pmx(xp: Namespace, x: Array) -> Array:
     square = t * t
     series = -t * (small - 2 * square * _atanh_series(xp, square))
     large = xp.where(near, 1.0, x)
-    return xp.where(near, series, xp.log1p(large) - large)
+    logarithm = xp.log1p(xp.minimum(large, xp.finfo(x.dtype).max))  # inf - inf would be NaN
+    return xp.where(near, series, logarithm - large)
 
 
 def _atanh_series(xp: Namespace, square: Array) -> Array:

@@ -16,7 +16,7 @@ from . import blockwise
 from .blocks import block_bytes, flattened, laid_out, per_block
 from .blocks import blocks as cut
 from .namespace import OVERRIDES
-from .values import validating, validation
+from .values import all_inside, validating, validation
 from .workers import set_workers
 
 __all__ = ["NUMBER", "backend", "set_workers", "validation"]
@@ -70,22 +70,31 @@ class Numpy(Backend):
         """Return whether a value is True or False."""
         return isinstance(value, (bool, np.bool_))
 
+    def is_all(self, mask: Array) -> bool:
+        """Return whether a mask is True everywhere: a look is cheaper than a selection."""
+        return bool(np.logical_and.reduce(mask, axis=None))
+
     def is_sequence(self, value: Any) -> bool:
         """Return whether a value is a sequence of numbers: a list, a tuple or a vector."""
         vector = isinstance(value, np.ndarray) and value.ndim == 1
         return isinstance(value, (list, tuple)) or vector
 
+    @np.errstate(all="ignore")
     def evaluate(self, request: Any) -> list[Any]:
         """Evaluate small arrays at once, others block by block."""
-        call = request.bind()
-        call.checked = request.checked and validating()
-        with np.errstate(all="ignore"):
-            if prod(call.loop) <= per_block(call):
-                results = request.whole(call)
-                given = call.arrays
-            else:
-                results = blockwise.evaluate(request, call)
-                given = []
+        call = request.bind(validating())
+        layout = call.layout
+        if layout.together is None:
+            layout.together = per_block(call)
+        if layout.losses <= layout.together:
+            results = request.whole(call)
+            given = call.arrays
+        else:
+            results = blockwise.evaluate(request, call)
+            given = []
+        layout.plan.proved = True
+        if request.orders == (0,) and not isinstance(results[0], np.ndarray):
+            return results
         likes = [call.arrays[i] for i in call.plan.signature.predicted]
         return [
             [_own(x, given, like) for x, like in zip(result, likes, strict=True)]
@@ -97,16 +106,25 @@ class Numpy(Backend):
     def laid_out(self, call: Any, arrays: Sequence[Array]) -> tuple[tuple[Any, ...], Any]:
         """Bring the core axis of rows in front, where that makes the inner loops long.
 
-        A formula is handed arrays that it cannot write to.
+        The first time a formula is handed arrays that it cannot write to: that proves that it does
+        not write to those of the caller.
         """
-        head = call.plan.head
-        if call.plan.core == 1 and not call.plan.signature.common:
-            head, arrays = laid_out(arrays, call.places)
+        plan = call.plan
+        head = plan.head
+        if plan.core == 1 and not plan.signature.common:
+            head, arrays = laid_out(arrays, call.layout.places)
+        if plan.proved:
+            return head, arrays
         return head, [_read_only(x) for x in arrays]
 
     def fault(self, *given: Any) -> str:
         """Return the name of an argument with a value outside its domain, or nothing."""
         return blockwise.fault(*given)
+
+    def labels_inside(self, call: Any, arrays: Sequence[Array]) -> bool:
+        """Look at them: that is cheaper than to put labels inside."""
+        domains, limit = call.plan.domains, call.layout.limit
+        return all(all_inside(domains[i], arrays[i], limit(domains[i])) for i in call.plan.integers)
 
     def refuse(self, *given: Any) -> NoReturn:
         """Raise the error of the argument that `fault` has named."""

@@ -25,7 +25,7 @@ def evaluate(request: Any, call: Any) -> list[Any]:
     A function of the reduced loss takes two passes: its gradients need the reduced loss.
     """
     keep_freed_memory()
-    orders, finish = request.orders, call.finish
+    orders, finish = request.orders, call.layout.finish
     if finish is None:
         return _Pass(request, call, orders).results()
     (value,) = _Pass(request, call, (0,), wide=True).results()
@@ -33,7 +33,7 @@ def evaluate(request: Any, call: Any) -> list[Any]:
     if call.reduction != "none" and call.axis is not None:
         slope = np.expand_dims(slope, call.axis)
     rest = tuple(order for order in orders if order)
-    spread = np.broadcast_to(slope, call.loop)
+    spread = np.broadcast_to(slope, call.layout.loop)
     found = (
         dict(zip(rest, _Pass(request, call, rest, spread).results(), strict=True)) if rest else {}
     )
@@ -64,12 +64,12 @@ class _Pass:
         """Make the arrays that results are written to; sums over shared numbers are wide."""
         call = self.call
         if order == 0:
-            return [np.empty(call.loop, self.dtype)] if call.reduction == "none" else []
+            return [np.empty(call.layout.loop, self.dtype)] if call.reduction == "none" else []
         outputs = []
         for i, kind, own in zip(
-            call.plan.signature.predicted, call.plan.results, call.shared, strict=True
+            call.plan.signature.predicted, call.plan.results, call.layout.shared, strict=True
         ):
-            array = _as_given(call.arrays[i], call.places[i])
+            array = _as_given(call.arrays[i], call.layout.places[i])
             if own is not None:
                 outputs.append(np.zeros(own, self.wide))
             elif i in call.plan.signature.common:
@@ -84,24 +84,24 @@ class _Pass:
         """View all arrays so that they can be cut; all loop axes as one where that is no copy."""
         call = self.call
         common = call.plan.signature.common
-        given = (call.weights, call.where, slope, *call.sequences.values())
-        modifiers = [None if x is None else np.broadcast_to(x, call.loop) for x in given]
-        predicted = list(zip(call.plan.signature.predicted, call.shared, strict=True))
+        given = (call.weights, call.where, slope, *call.layout.sequences.values())
+        modifiers = [None if x is None else np.broadcast_to(x, call.layout.loop) for x in given]
+        predicted = list(zip(call.plan.signature.predicted, call.layout.shared, strict=True))
         written = [
             None
             if order and (own is not None or i in common)
-            else _core_last(x, call.places[i] if order else ())
+            else _core_last(x, call.layout.places[i] if order else ())
             for order, arrays in zip(self.orders, self.outputs, strict=True)
             for x, (i, own) in zip(arrays, predicted, strict=False)
         ]
         arrays = [None if i in common else x for i, x in enumerate(call.arrays)]
         everything = [*arrays, *modifiers, *written]
-        flat = flattened(everything, call.loop) if call.axis is None else None
-        views, self.loop = flat or (everything, call.loop)
+        flat = flattened(everything, call.layout.loop) if call.axis is None else None
+        views, self.loop = flat or (everything, call.layout.loop)
         number = len(call.arrays)
         self.raw = [call.arrays[i] if i in common else x for i, x in enumerate(views[:number])]
         self.weights, self.where, self.slope = views[number : number + 3]
-        self.sequences = dict(zip(call.sequences, views[number + 3 :], strict=False))
+        self.sequences = dict(zip(call.layout.sequences, views[number + 3 :], strict=False))
         rest = iter(views[number + len(given) :])
         self.written = [
             [
@@ -114,7 +114,7 @@ class _Pass:
     def _sum(self, total: Array, flat: bool, i: int) -> Array:
         """View a sum over shared numbers so that the part of a block can be added."""
         if i in self.call.plan.signature.common:
-            return _core_last(total, self.call.places[i])
+            return _core_last(total, self.call.layout.places[i])
         return total.reshape(-1 if flat else (1,) * (len(self.loop) - total.ndim) + total.shape)
 
     def _blocks(self) -> Iterator[Index]:
@@ -127,7 +127,7 @@ class _Pass:
         self.total = np.zeros(shape, self.wide)
         count = prod(self.loop[i] for i in self.axes)
         self.divisor: Any = 1
-        weighted_mean = call.reduction == "mean" and call.weighted
+        weighted_mean = call.reduction == "mean" and call.layout.weighted
         if call.reduction == "mean" and any(self.orders):
             self.divisor = max(count, 1)
             if weighted_mean:
@@ -141,7 +141,11 @@ class _Pass:
         if call.reduction == "mean":
             # 0 / 0 is NaN, as it should be
             total = np.divide(total, self.weight_total if weighted_mean else count)
-        kept = [n for i, n in enumerate(call.loop) if call.axis is not None and i not in call.axis]
+        kept = [
+            n
+            for i, n in enumerate(call.layout.loop)
+            if call.axis is not None and i not in call.axis
+        ]
         return [self._final(order, x, total, kept) for order, x in zip(self.orders, self.outputs)]
 
     def _final(self, order: int, outputs: list[Array], total: Array, kept: list[int]) -> Any:
@@ -152,9 +156,13 @@ class _Pass:
             return value.astype(self.dtype, copy=False)
         results = []
         for i, x, own, dtype in zip(
-            call.plan.signature.predicted, outputs, call.shared, call.plan.results, strict=True
+            call.plan.signature.predicted,
+            outputs,
+            call.layout.shared,
+            call.plan.results,
+            strict=True,
         ):
-            merge = call.merges[i]
+            merge = call.layout.merges[i]
             x = x.astype(dtype, copy=False) if own is None else x.reshape(own).astype(dtype)
             results.append(x if merge is None else merge.undone(call.backend.xp, x))
         return results
@@ -189,7 +197,9 @@ class _Pass:
         divisor = self.divisor
         if not isinstance(divisor, int):
             divisor = divisor[reduced_index(index, self.axes)]
-        pulled = divisor if call.pulls else 1  # gradients are divided on their way to the outputs
+        pulled = (
+            divisor if call.plan.pulls else 1
+        )  # gradients are divided on their way to the outputs
         results = request.losses_and_gradients(call, self.orders, part, sequences, pulled)
         sums: list[tuple[Array, Index, Any]] = []
         for order, result, outputs in zip(self.orders, results, self.written, strict=True):
@@ -229,18 +239,18 @@ class _Pass:
         """Write the gradients of a block that are its own, divided; the others are sums."""
         call = self.call
         for i, own, gradient, output in zip(
-            call.plan.signature.predicted, call.shared, gradients, outputs, strict=True
+            call.plan.signature.predicted, call.layout.shared, gradients, outputs, strict=True
         ):
             if i in call.plan.signature.common:
                 sums.append((output, (), gradient))
                 continue
-            inner = (..., *(None,) * len(call.places[i]))
+            inner = (..., *(None,) * len(call.layout.places[i]))
             if self.slope is not None:
                 slope = self.slope[index][inner]
                 still = gradient == 0  # stays 0, be the slope inf or NaN
                 gradient = np.where(still, 0, gradient * np.where(still, 1, slope))
             by = divisor if isinstance(divisor, int) else divisor[inner]
-            if own is None and (call.pulls or (isinstance(by, int) and by == 1)):
+            if own is None and (call.plan.pulls or (isinstance(by, int) and by == 1)):
                 output[index] = gradient
                 continue
             if own is None:
@@ -294,11 +304,11 @@ def refuse_argument(
 
     `arrays` are all arrays, with values inside their domains where they are left out.
     """
-    name = call.formulas.name
+    name = call.plan.formulas.name
     if key == "class_weights":
         refuse(name, key, _WEIGHTS, call.class_weights, inside(_WEIGHTS, call.class_weights, None))
     if key == "weights":
-        values = np.broadcast_to(call.weights, call.loop)
+        values = np.broadcast_to(call.weights, call.layout.loop)
         good = inside(_WEIGHTS, values, None)
         good = good if call.where is None else good | ~call.where
         _refuse_shared(name, key, _WEIGHTS, values, good, call.weights.shape)
@@ -306,18 +316,18 @@ def refuse_argument(
     domain, values = call.plan.domains[i], call.arrays[i]
     good = inside(domain, arrays[i], _limit(call, domain))
     good = good | unseen[i] if i in unseen else good
-    own = dict(zip(call.plan.signature.predicted, call.shared, strict=True)).get(i)
+    own = dict(zip(call.plan.signature.predicted, call.layout.shared, strict=True)).get(i)
     if own is not None:
         _refuse_shared(name, key, domain, values, good, own)
-    values, good = (_as_given(x, call.places[i]) for x in (values, good))
-    merge = call.merges[i]
+    values, good = (_as_given(x, call.layout.places[i]) for x in (values, good))
+    merge = call.layout.merges[i]
     if merge is not None:
         values, good = (merge.undone(np, x) for x in (values, good))
     refuse(name, key, domain, values, good)
 
 
 def _limit(call: Any, domain: Domain) -> int | None:
-    limit: int | None = call.limit(domain) if domain.integer else None
+    limit: int | None = call.layout.limit(domain) if domain.integer else None
     return limit
 
 

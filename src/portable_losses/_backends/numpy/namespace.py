@@ -59,6 +59,11 @@ def weighted(weight: Array, value: Array) -> Array:
     return np.where((weight == 0) & np.isinf(value), 0.0, product)
 
 
+def mean_of(total: Array, count: Array) -> Array:
+    """Return total / count: 0 / 0 is NaN, as it should be."""
+    return np.divide(total, count)
+
+
 def safe_divide(x: Array, y: Array) -> Array:
     """Return x / y, where 0 / 0 is 0: a selection is made only where NaN came out."""
     ratio = x / y
@@ -200,6 +205,7 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
         weighted,
         safe_divide,
         row_sum,
+        mean_of,
         softmax_parts,
         label_parts,
         pick,

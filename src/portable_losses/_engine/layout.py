@@ -1,0 +1,209 @@
+"""The layout of a call: its plan, and shapes that agree. It holds no arrays of the call."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+from .._backends import NUMBER, Backend
+from .._numerics.standard import device_of, known
+from ..typing import Array, Domain
+from .plan import Plan
+from .shapes import Merge, check_agreement, check_broadcast, check_indices, merged, spread
+
+
+@dataclass(slots=True)
+class Layout:
+    """The shapes of a call, and what follows from them."""
+
+    plan: Plan
+    loop: tuple[int, ...]
+    """The shape of the loop axes; None or NaN where a lazy library does not know a size."""
+    sizes: Mapping[str, int]
+    """The size of each core dimension."""
+    shared: list[tuple[int, ...] | None]
+    """For each prediction the shape that it came in, if it was broadcast to the loop axes."""
+    merges: list[Merge | None]
+    """How the axes of each argument became one for each core dimension, if there were more."""
+    places: list[tuple[int, ...]]
+    """Where the core axes of each argument were, once each dimension had one."""
+    sequences: Mapping[str, Array] = field(default_factory=dict)
+    """The parameters that are arrays, with a number for each entry of the last loop axis."""
+    weighted: bool = False
+    """Whether losses have weights, or some are left out."""
+    inner: bool = False
+    """Whether this is the formula alone, for a part of the arrays of another call."""
+    plain: bool = False
+    """Whether the arguments are arrays that a formula takes as they are."""
+    count: int | None = None
+    """How many losses are reduced together, if that is known."""
+    losses: int = 0
+    """How many losses there are, if that is known."""
+    together: int | None = None
+    """How many of them the backend evaluates together."""
+    entries: int = 1
+    """How many numbers make one loss: those of its row, or of the arrays that rows share."""
+
+    @property
+    def finish(self) -> Callable[..., tuple[Array, Array]] | None:
+        """The function of the reduced loss, if there is one."""
+        return None if self.inner else self.plan.formulas.finish
+
+    def limit(self, domain: Domain) -> int | None:
+        """Return how many integers a domain of labels or lengths has, None if it has no end."""
+        return self.sizes[domain.counted] + 1 if domain.counted else self.sizes.get("class")
+
+    def arrange(self, arguments: Sequence[Any]) -> list[Array]:
+        """Return the arrays with core axes last, numbers and shared arrays broadcast."""
+        if self.plain:
+            return list(arguments)
+        plan, xp = self.plan, self.plan.backend.xp
+        arrays, _ = _moved(plan, plan.present(arguments))
+        pred = arrays[0]
+        for i, slot in enumerate(plan.slots):
+            if slot.number:
+                arrays[i] = _filled(plan, i, arrays[i], pred, self.loop)
+            elif slot.shared:
+                arrays[i] = spread(xp, arrays[i], pred, self.loop)
+        return arrays
+
+
+def alone(plan: Plan, arrays: Sequence[Array], sequences: Mapping[str, Array]) -> Layout:
+    """Return the layout of the formula alone, for a part of the arrays of another call."""
+    sizes = {
+        core: size
+        for cores, x in zip(plan.cores, arrays, strict=True)
+        for core, size in zip(cores, x.shape[x.ndim - len(cores) :], strict=True)
+    }
+    loop = tuple(arrays[0].shape[: arrays[0].ndim - plan.core])
+    return Layout(
+        plan=plan,
+        loop=loop,
+        losses=prod(loop),
+        sizes=sizes,
+        shared=[None] * len(plan.results),
+        merges=[None] * len(arrays),
+        places=[tuple(range(-len(cores), 0)) for cores in plan.cores],
+        sequences=sequences,
+        inner=True,
+        plain=True,
+        entries=_entries(plan, sizes),
+    )
+
+
+def lay_out(plan: Plan, arguments: Sequence[Any], extras: Mapping[str, Any]) -> Layout:
+    """Check the shapes of a call."""
+    signature = plan.signature
+    given = plan.present(arguments)
+    arrays, merges = _moved(plan, given)
+    places = [
+        tuple(range(x.ndim - slot.cores, x.ndim)) if slot.several else slot.place
+        for slot, x in zip(plan.slots, arrays, strict=True)
+    ]
+    # A number is an array without axes where a compiler traces it.
+    sharing = [slot.shared or slot.number for slot in plan.slots]
+    loop, sizes = check_agreement(signature, plan.way, arrays, sharing, places, given)
+    if signature.indices:
+        check_indices(signature, plan.parameters, sizes)
+    shared: list[tuple[int, ...] | None] = []
+    for i in signature.predicted:
+        shape = () if plan.slots[i].number else tuple(arrays[i].shape)
+        apart = (plan.slots[i].shared or plan.slots[i].number) and shape != loop
+        shared.append(shape if apart else None)
+    for key, value in extras.items():
+        if key == "class_weights":
+            _check_class_weights(plan, value, sizes.get("class"))
+        elif not isinstance(value, NUMBER):
+            check_broadcast(signature.name, key, value, loop)
+    reduced = loop if plan.axis is None else [loop[i] for i in plan.axis]
+    as_given = [slot.number or slot.shared or slot.extended or slot.moved for slot in plan.slots]
+    return Layout(
+        plan=plan,
+        loop=loop,
+        sizes=sizes,
+        shared=shared,
+        merges=merges,
+        places=places,
+        sequences={
+            key: _along_last(signature.name, key, value, plan.backend, arrays[0])
+            for key, value in plan.sequences.items()
+        },
+        weighted=bool(extras) or plan.ignore_index is not None,
+        plain=not any(as_given) and not any(merges) and len(arguments) == len(given),
+        count=prod(reduced) if all(map(known, reduced)) else None,
+        losses=prod(loop) if all(map(known, loop)) else 0,
+        entries=_entries(plan, sizes),
+    )
+
+
+def _entries(plan: Plan, sizes: Mapping[str, int]) -> int:
+    """Count the numbers that make one loss.
+
+    A formula that takes steps has, at each, as many as all other dimensions.
+    """
+    signature = plan.signature
+    if steps := signature.steps:
+        return sizes[steps] * sum(size for core, size in sizes.items() if core != steps)
+    rows = (signature.core, *signature.shared) if plan.core else ()
+    return max([1, *(prod([sizes.get(core, 1) for core in cores]) for cores in rows)])
+
+
+def _moved(plan: Plan, given: Sequence[Any]) -> tuple[list[Any], list[Merge | None]]:
+    """Move core axes behind the loop axes, and merge those of one dimension."""
+    xp = plan.backend.xp
+    arrays = list(given)
+    merges: list[Merge | None] = [None] * len(arrays)
+    sizes: dict[str, tuple[int, ...]] = {}
+    for i, slot in enumerate(plan.slots):
+        if slot.extended:
+            arrays[i] = arrays[i][..., None]
+        if slot.moved:
+            arrays[i] = xp.moveaxis(arrays[i], slot.place, tuple(range(-len(slot.place), 0)))
+        if slot.several:
+            arrays[i], merges[i] = merged(
+                plan.signature,
+                i,
+                plan.cores[i],
+                xp,
+                arrays[i],
+                slot.place,
+                plan.options,
+                sizes,
+                given,
+            )
+    return arrays, merges
+
+
+def _filled(plan: Plan, i: int, number: Any, pred: Array, loop: tuple[int, ...]) -> Array:
+    """Make an array of a number, of the loop shape, as every argument without core axes is."""
+    xp = plan.backend.xp
+    dtype = xp.default_dtype(pred, "indexing") if plan.domains[i].integer else plan.dtype
+    if all(map(known, loop)) and not hasattr(number, "shape"):
+        return xp.broadcast_to(xp.scalar(number, dtype, pred), loop)
+    return xp.full_like(pred[(..., *(0,) * plan.core)], number, dtype=dtype)
+
+
+def _along_last(
+    name: str, key: str, numbers: tuple[float, ...], backend: Backend, pred: Array
+) -> Array:
+    """Make an array of a sequence of parameters, one for each entry of the last axis.
+
+    It has the digits of Python's numbers where the device has them: 1 - 0.999 loses three of those
+    of float32.
+    """
+    if pred.ndim == 0 or (known(pred.shape[-1]) and pred.shape[-1] != len(numbers)):
+        raise ValueError(
+            f"{name}: {key} holds {len(numbers)} numbers, one for each entry of the last axis of "
+            f"the predictions, whose shape is {tuple(pred.shape)}"
+        )
+    xp = backend.xp
+    return xp.asarray(numbers, dtype=xp.wide_dtype(pred), device=device_of(pred))
+
+
+def _check_class_weights(plan: Plan, given: Any, classes: int | None) -> None:
+    shape = () if isinstance(given, NUMBER) else tuple(given.shape)
+    if shape != (classes,):
+        raise ValueError(
+            f"{plan.signature.name}: class_weights needs one weight for each of the {classes} "
+            f"classes, shape ({classes},); its shape is {shape}"
+        )
