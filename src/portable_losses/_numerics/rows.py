@@ -125,12 +125,17 @@ class LabelParts(NamedTuple):
     """The largest entry of each row."""
     exponential: Array
     """exp(entries - top), of all entries."""
-    gap: Array
-    """The largest entry minus that of the label."""
+    label: Array
+    """The entry of the label."""
     own: Array
-    """exp(-gap), the exponential of the label."""
+    """exp(label - top)"""
     others: Array
     """The sum of the exponentials of the other entries."""
+
+    @property
+    def gap(self) -> Array:
+        """The largest entry minus that of the label."""
+        return self.top - self.label
 
     @property
     def rest(self) -> Array:
@@ -160,9 +165,9 @@ def label_parts(xp: Namespace, x: Array, labels: Array, axis: Axis) -> LabelPart
     The others are added up without the label, so that nothing of them is lost where it dominates.
     """
     top = xp.max(x, axis=axis, keepdims=True)
-    exponential, gap = xp.exp(x - top), top - xp.pick_kept(x, labels, axis)
+    exponential, label = xp.exp(x - top), xp.pick_kept(x, labels, axis)
     others = xp.row_sum(xp.where(xp.one_hot(labels, x, axis), 0.0, exponential), axis)
-    return LabelParts(x, top, exponential, gap, xp.exp(-gap), others)
+    return LabelParts(x, top, exponential, label, xp.exp(label - top), others)
 
 
 @building_block

@@ -128,7 +128,7 @@ def label_parts(x: Array, labels: Array, axis: Axis) -> rows.LabelParts:
     flat[at] = 0.0
     others = row_sum(exponential, axis)
     flat[at] = own
-    return rows.LabelParts(x, top, exponential, top - label, own.reshape(top.shape), others)
+    return rows.LabelParts(x, top, exponential, label, own.reshape(top.shape), others)
 
 
 def pick(values: Array, labels: Array, axis: Axis) -> Array:
