@@ -128,9 +128,9 @@ def _derivative(
     """Return mass * p - y, where the probability of the other classes stands for 1 - p."""
     spread = label_smoothing / parts.entries.shape[axis]
     if isinstance(parts, LabelParts):
-        prob = parts.exponential / parts.total
-        slope = xp.squeeze((label_smoothing - spread) - parts.complement, axis=axis)
-        return xp.with_entry(prob - spread if spread else prob, target, slope, axis)
+        of_label = xp.squeeze(label_smoothing * parts.total - parts.others, axis=axis)
+        slope = xp.with_entry(parts.exponential, target, of_label, axis) / parts.total
+        return slope - spread if spread else slope
     target = (1 - label_smoothing) * target + spread
     mass = xp.row_sum(target, axis)
     return (parts.exponential * (mass - target) - target * parts.others) / parts.total
