@@ -12,6 +12,7 @@ from accuracy import measured
 from cases import SWEEPS, Sweep, as_tuple
 from cases.contract import Order
 from exact.arithmetic import finfo
+from marks import once_a_library
 from references import exactly, load, points
 
 import portable_losses as pl
@@ -20,6 +21,7 @@ from portable_losses import special
 EACH = [pytest.param(sweep, id=sweep.name) for sweep in SWEEPS]
 
 
+@once_a_library
 @pytest.mark.parametrize("sweep", EACH)
 def test_no_error_is_larger_than_the_contract_allows(
     sweep: Sweep, backend: Any, dtype: str

@@ -11,8 +11,6 @@ from test_multiclass import CLASSES, ROWS, close, data, log_probabilities
 import portable_losses as pl
 from portable_losses import special
 
-pytestmark = pytest.mark.eager
-
 OF_LOGITS = (
     (pl.softmax_focal_loss, {}),
     (pl.softmax_focal_loss, {"gamma": 0.5}),
@@ -65,7 +63,6 @@ def same(actual: list[np.ndarray], desired: list[np.ndarray], dtype: str) -> Non
 
 @labelled
 @pytest.mark.parametrize("class_axis", [0, -1])
-@pytest.mark.eager
 def test_options_of_every_loss(backend, dtype, loss, class_axis):
     """Class weights, weights and ignored labels: the mean of what is kept, by weight; the class axis anywhere."""
     _, _, values, labels = data(backend, dtype)

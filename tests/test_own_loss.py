@@ -187,7 +187,6 @@ def test_two_predictions_have_two_gradients(library: Any) -> None:
 
 
 @pytest.mark.backends("torch", "jax")
-@pytest.mark.eager
 def test_two_predictions_by_autodiff(backend: Any, dtype: str) -> None:
     @loss(predicted=2)
     def product_loss(

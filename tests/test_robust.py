@@ -7,8 +7,6 @@ import pytest
 
 import portable_losses as pl
 
-pytestmark = pytest.mark.eager
-
 INF = np.inf
 SCALED = (
     "fair_loss",

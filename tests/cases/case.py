@@ -1,6 +1,7 @@
 """What a case and a sweep are, and how inputs are drawn and brought to exact arithmetic."""
 
 import functools
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -16,8 +17,18 @@ from portable_losses._numerics.standard import device_of
 
 ROWS, CLASSES = 6, 4
 
-TYPICAL = {"huber_loss", "rmse_loss", "gaussian_nll_loss", "cross_entropy"}
-"""A loss of each kind: pointwise, a function of the reduced loss, with several predictions, of rows."""
+TYPICAL = {
+    "huber_loss",
+    "rmse_loss",
+    "gaussian_nll_loss",
+    "cross_entropy",
+    "dice_loss",
+    "triplet_margin_loss",
+    "supcon_loss",
+    "ctc_loss",
+    "linear_cross_entropy",
+}
+"""A loss of each kind: of elements, a function of the reduced loss, with several predictions, of rows, regions, tuples, sets, sequences, a vocabulary."""
 
 Batch = tuple[np.ndarray, ...]
 
@@ -205,18 +216,37 @@ class Example:
 
 @functools.cache
 def example(case: Case, index: int, dtype: str, shape: tuple[int, ...] = (ROWS,)) -> Example:
-    """Draw the inputs of a case and evaluate its reference on them, as they are in `dtype`."""
+    """Draw the inputs of a case, the same numbers in every shape, as they are in `dtype`, and evaluate its reference on them."""
+    count = math.prod(shape)
+    whole = _drawn(case, index, dtype, max(count, ROWS))
+
+    def cut(array: np.ndarray) -> np.ndarray:
+        return array[:count].reshape((*shape, *array.shape[1:]))
+
+    return Example(
+        case,
+        tuple(map(cut, whole.arrays)),
+        whole.parameters,
+        cut(whole.value),
+        cut(whole.inner),
+        tuple(map(cut, whole.derivatives)),
+        None if whole.seconds is None else tuple(map(cut, whole.seconds)),
+    )
+
+
+@functools.cache
+def _drawn(case: Case, index: int, dtype: str, count: int) -> Example:
     rng = np.random.default_rng([ord(letter) for letter in str(case)])
-    arrays = tuple(x if x.dtype.kind == "i" else x.astype(dtype) for x in case.draw(rng, shape))
+    arrays = tuple(x if x.dtype.kind == "i" else x.astype(dtype) for x in case.draw(rng, (count,)))
     parameters = case.parameters[index]
     reference = case.reference(parameters)
-    value, inner = np.empty(shape), np.empty(shape)
+    value, inner = np.empty(count), np.empty(count)
     derivatives, seconds = (
         tuple(np.empty(x.shape) for x in arrays[: case.predicted]) for _ in range(2)
     )
     orders = 3
     with mp.workdps(exact.DIGITS):
-        for place in np.ndindex(shape):
+        for place in range(count):
             point = [as_exact(x[place]) for x in arrays]
             found = reference(*point)
             orders = len(found)

@@ -51,10 +51,6 @@ class Backend:
         """Return the dtype in the byte order of the processor."""
         return dtype
 
-    def is_bool(self, value: Any) -> bool:
-        """Return whether a value is True or False."""
-        return isinstance(value, bool)
-
     def is_all(self, mask: Array) -> bool:
         """Return whether a mask is known to be True everywhere. It is not looked at by default."""
         return False

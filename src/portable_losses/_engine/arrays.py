@@ -136,6 +136,11 @@ def check_kind(
         )
 
 
+def python_number(number: Any) -> int | float:
+    """Return a number, which may be a scalar of the default library, as one of Python's."""
+    return int(number) if isinstance(number, Integral) else float(number)
+
+
 def check_number(signature: Signature, i: int, number: Any, domain: Domain) -> None:
     """Refuse a number that is no integer where labels or lengths are wanted."""
     if domain.integer and not isinstance(number, Integral):  # bool is one

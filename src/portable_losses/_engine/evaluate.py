@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NoReturn
 
 from .._backends import NUMBER, Backend, backend_of, default
 from .._numerics.standard import device_of
@@ -12,7 +12,7 @@ from .arrays import read
 from .call import Call
 from .formulas import Formulas, Orders
 from .layout import Layout, alone, lay_out
-from .plan import Plan, make_plan
+from .plan import Plan, make_plan, read_settings
 
 _MOST = 64
 """So many plans a loss keeps, and so many layouts a plan: no more memory is taken by parameters, or
@@ -135,7 +135,7 @@ def _read(
     """Have arrays read that belong to no array library; set the options apart that are arrays."""
     names, arrays = formulas.signature.arguments, arguments
     if len(arguments) != len(names):
-        _refuse_count(formulas, arguments)
+        _refuse_count(formulas, arguments, options)
     for i, x in enumerate(arguments):
         if type(x) in default.own_types or (i and isinstance(x, NUMBER)):
             continue
@@ -230,9 +230,12 @@ def _with_optional(
     return [(given | named).get(name) for name in names], rest
 
 
-def _refuse_count(formulas: Formulas, arguments: Sequence[Any]) -> None:
-    """Raise the error of too few or too many arrays."""
+def _refuse_count(
+    formulas: Formulas, arguments: Sequence[Any], options: Mapping[str, Any]
+) -> NoReturn:
+    """Raise the error of too few or too many arrays, or of an option that explains it."""
     signature = formulas.signature
+    read_settings(signature, options)
     required = [name for name in signature.arguments if name not in signature.optional]
     names = ", ".join(required)
     if optional := sorted(signature.optional):

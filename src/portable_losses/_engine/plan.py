@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any, NamedTuple, get_args
 
-from .._backends import NUMBER, Backend, backend_of
+from .._backends import NUMBER, Backend, backend_of, default
 from ..typing import Array, Domain, Reduction
 from .arrays import check_kind, check_number, check_real, floating, is_kind, one_library
 from .formulas import Formulas
@@ -124,7 +124,7 @@ def make_plan(
     """Check everything about a call but shapes; `extras` are the options that are arrays."""
     signature = formulas.signature_of(arguments)
     arrays = [x for x in arguments if x is not None or not signature.optional]
-    parameters, options = _settings(signature, given)
+    parameters, options = read_settings(signature, given)
     name = signature.name
     found = {key: x for key, x in zip(signature.arguments, arrays, strict=True)} | dict(extras)
     backend = one_library(name, {k: b for k, b in _backends(found).items()})
@@ -277,7 +277,7 @@ def _check_extras(name: str, backend: Backend, extras: Mapping[str, Any]) -> Non
                 check_real(name, key, backend, given)
             continue
         if isinstance(given, NUMBER):
-            if not backend.is_bool(given):
+            if not default.is_bool(given):
                 raise TypeError(
                     f"{name}: where must be a boolean array (True: keep), got {given!r}"
                 )
@@ -288,9 +288,10 @@ def _check_extras(name: str, backend: Backend, extras: Mapping[str, Any]) -> Non
             )
 
 
-def _settings(
+def read_settings(
     signature: Signature, given: Mapping[str, Any]
 ) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """Check the parameters and options of a call; return both, with defaults for the others."""
     options = dict(signature.options)
     parameters = signature.defaults
     name = signature.name

@@ -1,4 +1,4 @@
-"""Functions that mix the elements of a row: softmax, its logarithm, and the logarithm of a sum of exponentials."""
+"""Functions of rows: softmax, its logarithm, and the logarithm of a sum of exponentials."""
 
 from typing import NamedTuple
 
@@ -104,15 +104,16 @@ def softmax(xp: Namespace, x: Array, /, *, axis: int = -1) -> Array:
     Returns
     -------
     array
-        Probabilities, of the shape and dtype of `x`. A row of nothing but -inf is NaN, as is one
-        with inf.
+        Probabilities, of the shape and dtype of `x`. A row that is all -inf, or has an inf, is NaN.
 
     See Also
     --------
     log_softmax : Its logarithm, which keeps its digits where a probability is 0 or 1.
 
-    Notes ----- The largest entry is subtracted first, and the rounding error of that difference is
-    put back [1]_.
+    Notes
+    -----
+    The largest entry is subtracted first, so that no exponential overflows [1]_. The exponential of
+    the largest, 1, is kept out of the sum of the others.
 
     References
     ----------
@@ -125,8 +126,7 @@ def softmax(xp: Namespace, x: Array, /, *, axis: int = -1) -> Array:
     >>> softmax([1000.0, 1000.0, 0.0])
     array([0.5, 0.5, 0. ])
     """
-    parts = exponentials(xp, axis, x)
-    return parts.share()
+    return xp.softmax(x, axis)
 
 
 @Special
@@ -143,16 +143,18 @@ def log_softmax(xp: Namespace, x: Array, /, *, axis: int = -1) -> Array:
     Returns
     -------
     array
-        Log-probabilities, of the shape and dtype of `x`. A row of nothing but -inf is NaN, as is
-        one with inf.
+        Log-probabilities, of the shape and dtype of `x`. A row that is all -inf, or has an inf, is
+        NaN.
 
     See Also
     --------
     softmax : The function whose logarithm this is.
 
-    Notes ----- The entries minus the largest, minus :math:`\mathrm{log1p}` of the sum of the other
-    exponentials: where one entry dominates, its log-probability keeps its digits, which
-    ``log(sum)`` rounds to 0.
+    Notes
+    -----
+    It is computed as the entries minus the largest, minus :math:`\mathrm{log1p}` of the sum of the
+    other exponentials. Where one entry dominates, its log-probability keeps its digits;
+    ``log(sum)`` would round it to 0.
 
     Examples
     --------
@@ -160,8 +162,7 @@ def log_softmax(xp: Namespace, x: Array, /, *, axis: int = -1) -> Array:
     >>> log_softmax([40.0, 0.0])
     array([-4.24835426e-18, -4.00000000e+01])
     """
-    parts = exponentials(xp, axis, x)
-    return parts.shifted - xp.log1p(parts.rest)
+    return xp.log_softmax(x, axis)
 
 
 @Special
@@ -191,7 +192,4 @@ def logsumexp(xp: Namespace, x: Array, /, *, axis: int = -1) -> Array:
     >>> float(logsumexp([1000.0, 1000.0]))
     1000.6931471805599
     """
-    top = xp.max(x, axis=axis, keepdims=True)
-    infinite = xp.isinf(top)
-    parts = exponentials(xp, axis, xp.where(infinite, 0.0, x))
-    return xp.squeeze(xp.where(infinite, top, parts.top + xp.log1p(parts.rest)), axis=axis)
+    return xp.squeeze(xp.logsumexp(x, axis), axis=axis)

@@ -33,6 +33,7 @@ _FOLD_DOWN_TO = 4096
 class Numpy(Backend):
     """NumPy."""
 
+    name = "NumPy"
     overrides = OVERRIDES
     own_types = frozenset([np.ndarray])
 

@@ -1,6 +1,7 @@
 """Functions that NumPy needs in another form: where its own take several times as long."""
 
 from collections.abc import Callable, Iterator
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,12 @@ def relu(x: Array) -> Array:
     return kernels.maximum(x, 0.0)
 
 
+def unit_step(x: Array) -> Array:
+    """Return 1 from 0 on, 0 below; a selection is made only where there is NaN."""
+    step = (x >= 0).astype(x.dtype)
+    return np.where(np.isnan(x), x, step) if has_nan(x) else step
+
+
 def weighted(weight: Array, value: Array) -> Array:
     """Return weight * value, where 0 * inf is 0: a selection is made only where NaN came out."""
     product = weight * value
@@ -68,6 +75,39 @@ def safe_divide(x: Array, y: Array) -> Array:
     """Return x / y, where 0 / 0 is 0: a selection is made only where NaN came out."""
     ratio = x / y
     return np.where((x == 0) & (y == 0), 0.0, ratio) if has_nan(ratio) else ratio
+
+
+def power(x: Array, exponent: float) -> Array:
+    """Return x**exponent without a selection, which only autodiff needs."""
+    raised: Array = x**exponent
+    return raised
+
+
+def floored_log(x: Array, floor: float) -> Array:
+    """Return max(log(x), floor) without a selection, which only autodiff needs."""
+    return kernels.maximum(np.log(x), floor)
+
+
+def xlogy(x: Array, y: Array) -> Array:
+    """Return x * log(y), which is 0 where x is 0: a selection is made only where NaN came out."""
+    product = x * np.log(y)
+    return np.where((x == 0) & (y == y), 0.0, product) if has_nan(product) else product
+
+
+def relative_difference(x: Array, y: Array) -> Array:
+    """Return (x - y) / x, and 1 where y is 0 or x is infinite: selected only where NaN came out."""
+    ratio = (x - y) / x
+    return np.where((y == 0) | np.isinf(x), 1.0, ratio) if has_nan(ratio) else ratio
+
+
+def log_quotient(x: Array, y: Array) -> Array:
+    """Return log(x / y); that of the roots, twice, where a quotient overflowed or vanished."""
+    ratio = x / y
+    extreme = ~((ratio >= np.finfo(ratio.dtype).smallest_normal) & (ratio < inf))
+    if not extreme.any():
+        return np.log(ratio)
+    roots = safe_divide(np.sqrt(x), np.sqrt(y))
+    return np.where(extreme, 2 * np.log(roots), np.log(ratio))
 
 
 def has_nan(x: Array) -> bool:
@@ -202,9 +242,15 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
         scalar,
         decay,
         relu,
+        unit_step,
         weighted,
         safe_divide,
         row_sum,
+        power,
+        floored_log,
+        xlogy,
+        relative_difference,
+        log_quotient,
         mean_of,
         softmax_parts,
         label_parts,
