@@ -61,6 +61,11 @@ class SoftmaxParts(NamedTuple):
         return self.entries - self.top
 
     @property
+    def gap(self) -> Array:
+        """The largest entry minus the entries."""
+        return self.top - self.entries
+
+    @property
     def total(self) -> Array:
         """The sum of the exponentials."""
         return 1 + self.rest
@@ -137,6 +142,59 @@ def pick(xp: Namespace, values: Array, labels: Array, axis: Axis) -> Array:
 def pick_kept(xp: Namespace, values: Array, labels: Array, axis: Axis) -> Array:
     """Return what `pick` returns, with the axis of the rows, of size 1."""
     return with_axis(xp.pick(values, labels, axis), axis)
+
+
+class LabelParts(NamedTuple):
+    """The parts of the softmax at the label of each row; rows keep their axis with size 1."""
+
+    entries: Array
+    top: Array
+    """The largest entry of each row."""
+    exponential: Array
+    """exp(entries - top), of all entries."""
+    label: Array
+    """The entry of the label."""
+    own: Array
+    """exp(label - top)"""
+    others: Array
+    """The sum of the exponentials of the other entries."""
+
+    @property
+    def gap(self) -> Array:
+        """The largest entry minus that of the label."""
+        return self.top - self.label
+
+    @property
+    def rest(self) -> Array:
+        """The sum of all exponentials minus 1: exact where the label has the largest entry."""
+        return self.others + (self.own - 1)
+
+    @property
+    def total(self) -> Array:
+        """The sum of all exponentials."""
+        return self.others + self.own
+
+    @property
+    def prob(self) -> Array:
+        """The softmax of the label."""
+        return self.own / self.total
+
+    @property
+    def complement(self) -> Array:
+        """1 minus the softmax of the label."""
+        return self.others / self.total
+
+
+@building_block
+def label_parts(xp: Namespace, x: Array, labels: Array, axis: Axis) -> LabelParts:
+    """Return the parts of the softmax at the label of each row.
+
+    The others are added up without the label, so that nothing of them is lost where it dominates.
+    """
+    top = xp.max(x, axis=axis, keepdims=True)
+    exponential, label = xp.exp(x - top), xp.pick_kept(x, labels, axis)
+    others = xp.row_sum(xp.where(xp.one_hot(labels, x, axis), 0.0, exponential), axis)
+    return LabelParts(x, top, exponential, label, xp.exp(label - top), others)
 
 
 @building_block
