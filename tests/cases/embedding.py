@@ -143,7 +143,7 @@ CASES = (
         ),
         kinks=TRIPLETS,
         row=True,
-        slack=4,
+        slack=8,
     ),
 )
 

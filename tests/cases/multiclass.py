@@ -186,7 +186,8 @@ def of_row(loss: Any, kind: str, batches: Any, **parameters: Any) -> Sweep:
     """Sweep a loss of rows; the second of the arrays is whatever its exact function takes for a target."""
     name = " ".join((loss.__name__, kind, *(f"{key}={value}" for key, value in parameters.items())))
     reference = with_parameters(exact.of(loss.__name__), {**loss.signature.defaults, **parameters})
-    return Sweep(name, of_loss(loss, **parameters), reference, batches)
+    factor = 8.0 if "gamma" in loss.signature.defaults else 4.0  # a power
+    return Sweep(name, of_loss(loss, **parameters), reference, batches, factor=factor)
 
 
 def surprising(dtype: np.dtype) -> Iterator[Batch]:

@@ -169,6 +169,32 @@ def _(axis: int, primals: Any, tangents: Any) -> Any:
     return _short_row(axis, *primals), jnp.sum(tangents[0], axis=axis, keepdims=True)
 
 
+def label_parts(x: Array, labels: Array, axis: Axis) -> rows.LabelParts:
+    """Return the parts of the softmax at the labels: short rows in one loop."""
+    top = jnp.max(x, axis=axis, keepdims=True)
+    exponential, hot = jnp.exp(x - top), backend.xp.one_hot(labels, x, axis)
+    others = jnp.where(hot, 0.0, exponential)
+    if x.shape[axis] < _MIDDLING.start:
+        label, others = _two_sums(axis % x.ndim, jnp.where(hot, x, 0.0), others)
+    else:
+        label, others = backend.xp.pick_kept(x, labels, axis), row_sum(others, axis)
+    # not of one difference: XLA takes three times as long where it is used twice (jax 0.10)
+    return rows.LabelParts(x, top, exponential, label, jnp.exp(label - top), others)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _two_sums(axis: int, x: Array, y: Array) -> tuple[Array, Array]:
+    """Add up two arrays in one loop: in half of the time of two (jax 0.10)."""
+    start = jnp.zeros((), x.dtype)
+    sums = jax.lax.reduce((x, y), (start, start), _both_added, (axis,))
+    return jnp.expand_dims(sums[0], axis), jnp.expand_dims(sums[1], axis)
+
+
+@_two_sums.defjvp  # type: ignore[untyped-decorator]
+def _(axis: int, primals: Any, tangents: Any) -> Any:
+    return _two_sums(axis, *primals), tuple(jnp.sum(x, axis=axis, keepdims=True) for x in tangents)
+
+
 @jax.custom_jvp  # type: ignore[untyped-decorator]
 def safe_divide(x: Array, y: Array) -> Array:
     """Return x / y, where 0 / 0 is 0 and has no derivative.
@@ -226,6 +252,7 @@ class Jax(Backend):
         "nan_where": nan_where,
         "row_sum": row_sum,
         "softmax_parts": softmax_parts,
+        "label_parts": label_parts,
         "safe_divide": safe_divide,
         "over_square": over_square,
         "scan": scan,

@@ -122,6 +122,30 @@ def over_square(xp: Namespace, x: Array, y: Array) -> Array:
 
 
 @building_block
+def smaller(xp: Namespace, pred: Array, target: Array) -> Array:
+    """Return the smaller of two numbers in [0, 1], differentiated on the side that is inside.
+
+    All of the domain is below a target of 1 and above one of 0: see `by_side`.
+    """
+    above_zero = xp.where(target == 0, target, xp.minimum(pred, target))
+    return xp.where(target == 1, pred, above_zero)
+
+
+@building_block
+def by_side(
+    xp: Namespace, pred: Array, target: Array, above: Array, at: Array, below: Array
+) -> Array:
+    """Return one number for predictions above their target, at it, or below.
+
+    Predictions and targets are in [0, 1]. There is nothing below a target of 0 and nothing above
+    one of 1: a prediction at them counts as on the other side.
+    """
+    is_below = (pred < target) | (target == 1)
+    is_at = (pred == target) & (target > 0) & (target < 1)
+    return xp.where(is_at, at, xp.where(is_below, below, above))
+
+
+@building_block
 def log1pmx(xp: Namespace, x: Array) -> Array:
     """Return log1p(x) - x, in which nothing cancels."""
     near = (x > -0.5) & (x < 1)
