@@ -29,29 +29,31 @@ def rotating(function: Callable[..., Any], sets: Iterable[tuple[Any, ...]]) -> C
 
 
 def in_turns(
-    calls: Mapping[str, Call], seconds: float, *, threads: int = 1, turns: tuple[int, int] = (3, 60)
+    calls: Mapping[str, Call], seconds: float, *, threads: int = 1, turns: tuple[int, int] = (5, 60)
 ) -> dict[str, float]:
     """Return the seconds of a call in its shortest turn.
 
-    There are as many turns as fit into `seconds`, within bounds.
+    Each contestant has an equal share of `seconds`, and a number of turns within bounds: a slow one
+    leaves after few of them.
     """
-    loops, total = {}, 0.0
+    loops, left = {}, {}
+    low, high = turns
     for name, call in calls.items():
         call()
         once = min(_seconds(call, 1), _seconds(call, 1))
         loops[name] = max(1, round(SLICE / once))
-        total += once * (1 + loops[name])
-    low, high = turns
-    order = list(calls)
+        fit = seconds / len(calls) / (once * loops[name])
+        left[name] = max(low, min(high, round(fit)))
     shortest = dict.fromkeys(calls, float("inf"))
     shuffle = random.Random(0).shuffle
     collecting = gc.isenabled()
     gc.collect()
     gc.disable()
     try:
-        for _ in range(max(low, min(high, round(seconds / total)))):
+        while order := [name for name in calls if left[name]]:
             shuffle(order)
             for name in order:
+                left[name] -= 1
                 if loops[name] > 1 or threads > 1:
                     # The caches fill, and the threads of the contestant before, which still look
                     # for work, go to sleep.
