@@ -8,7 +8,8 @@ from exact.multiclass import cross_entropy, targets
 from exact.vocabulary import layer
 
 import portable_losses as pl
-from portable_losses._namespace import device_of, namespace_of, numpy
+from portable_losses._backends import backend_of, default
+from portable_losses._numerics.standard import device_of
 
 from .case import CLASSES, Batch, Case, Sweep
 
@@ -66,8 +67,8 @@ def _rows(dtype: np.dtype) -> Iterator[Batch]:
 
 
 def _by_identity(order: int, logits: Any, labels: Any) -> Any:
-    xp: Any = namespace_of(logits)
-    device = None if xp is numpy else device_of(logits)
+    xp: Any = backend_of(logits).xp
+    device = None if xp is default.xp else device_of(logits)
     weight = xp.eye(logits.shape[-1], dtype=logits.dtype, device=device)
     method = pl.linear_cross_entropy.grad if order else pl.linear_cross_entropy
     found = method(logits, weight, labels, reduction="none")
