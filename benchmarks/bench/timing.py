@@ -16,6 +16,8 @@ Call = Callable[[], Any]
 
 SLICE = 1e-3
 """Seconds that a contestant has in a turn, at least one call."""
+LONG_CALL = 2e-2
+"""Seconds of a call that needs no call before it that is not timed, on one thread."""
 
 
 def rotating(function: Callable[..., Any], sets: Iterable[tuple[Any, ...]]) -> Call:
@@ -36,13 +38,14 @@ def in_turns(
     Each contestant has an equal share of `seconds`, and a number of turns within bounds: a slow one
     leaves after few of them.
     """
-    loops, left = {}, {}
+    loops, left, warm = {}, {}, {}
     low, high = turns
     for name, call in calls.items():
         call()
         once = min(_seconds(call, 1), _seconds(call, 1))
         loops[name] = max(1, round(SLICE / once))
-        fit = seconds / len(calls) / (once * loops[name])
+        warm[name] = once < LONG_CALL or threads > 1
+        fit = seconds / len(calls) / (once * (loops[name] + warm[name]))
         left[name] = max(low, min(high, round(fit)))
     shortest = dict.fromkeys(calls, float("inf"))
     shuffle = random.Random(0).shuffle
@@ -54,9 +57,9 @@ def in_turns(
             shuffle(order)
             for name in order:
                 left[name] -= 1
-                if loops[name] > 1 or threads > 1:
-                    # The caches fill, and the threads of the contestant before, which still look
-                    # for work, go to sleep.
+                if warm[name]:
+                    # The caches and the allocator's memory fill, and the threads of the contestant
+                    # before, which still look for work, go to sleep.
                     calls[name]()
                 taken = _seconds(calls[name], loops[name]) / loops[name]
                 shortest[name] = min(shortest[name], taken)
