@@ -4,7 +4,10 @@
 # dependencies = ["nox>=2025.2.9"]
 # ///
 
-"""What is checked, and how: ``nox --list`` lists the sessions, ``nox`` alone runs those that every change should pass."""
+"""What is checked, and how.
+
+``nox --list`` lists the sessions, ``nox`` alone runs those that every change should pass.
+"""
 
 import shutil
 from collections.abc import Sequence
@@ -77,7 +80,10 @@ def backend_session(
     runs: Sequence[tuple[dict[str, str], tuple[str, ...]]] = (({}, ()),),
     venv_backend: str | None = None,
 ) -> None:
-    """Make the session that runs the tests on the backends of an array library, once in each environment, with options."""
+    """Make the session that runs the tests on the backends of an array library.
+
+    They run once in each environment, with options.
+    """
 
     def run(session: nox.Session) -> None:
         install(session, group)

@@ -23,13 +23,13 @@ def of_mode(mode: str, records: list[Record]) -> Iterator[str]:
 
 
 def table(found: Iterable[Figure]) -> Iterator[str]:
-    yield "| figure | at most | geometric mean | worst | met | above the limit |"
+    yield "| figure | at most | geometric mean | worst | met | above the limit, or largest three |"
     yield "|---|---|---|---|---|---|"
     for figure in found:
         members = figure.members
         worst = max(members, key=lambda name: members[name])
         mean = "" if figure.mean is None else f"{figure.mean:.2f}"
-        missed = "; ".join(f"{name}: {members[name]:.2f}" for name in figure.missed)
+        missed = "; ".join(f"{name}: {members[name]:.2f}" for name in figure.largest)
         cells = (
             f"{figure.what}{figure.unit and f' ({figure.unit})'}",
             str(figure.limits),
