@@ -14,6 +14,7 @@ def namespace_of(array):
     backend = backend_of(array)
     return None if backend is None else backend.xp
 
+
 LARGE = 3000
 """More elements than a plain `numpy.where` is used for."""
 

@@ -70,7 +70,9 @@ class Loss(Generic[_Arguments]):
         """Return the reduced loss."""
         return evaluate(self.formulas, (0,), arrays, options)[0]
 
-    def value_and_grad(self, *arrays: _Arguments.args, **options: _Arguments.kwargs) -> tuple[Array, Any]:
+    def value_and_grad(
+        self, *arrays: _Arguments.args, **options: _Arguments.kwargs
+    ) -> tuple[Array, Any]:
         """Return the reduced loss and its gradient with respect to what is predicted, in one pass over the data.
 
         Parameters
@@ -93,7 +95,9 @@ class Loss(Generic[_Arguments]):
         """Return the gradient of the reduced loss with respect to what is predicted: see `value_and_grad`."""
         return _one_or_all(*evaluate(self.formulas, (1,), arrays, options))
 
-    def grad_and_hess(self, *arrays: _Arguments.args, **options: _Arguments.kwargs) -> tuple[Any, Any]:
+    def grad_and_hess(
+        self, *arrays: _Arguments.args, **options: _Arguments.kwargs
+    ) -> tuple[Any, Any]:
         """Return the gradient and the diagonal of the second derivative, for boosting and Newton's method: see `value_and_grad`."""
         gradient, second = evaluate(self.formulas, (1, 2), arrays, options)
         return _one_or_all(gradient), _one_or_all(second)
