@@ -1,8 +1,19 @@
-"""One suite for every array library: `pytest --backend torch --backend jax`; NumPy and array-api-strict by default."""
+"""One suite for every array library: `pytest --backend torch --loss huber_loss`.
+
+NumPy and array-api-strict are tested by default. A test that asks for `backend` runs once on each
+library of the run, one that asks for `dtype` once in each dtype as well. `tests/marks.py` has the
+marks that say more: which losses, which libraries, and whether compiled too. A library that is
+slow, or differs from another in little, gets one setting of a loss and one dtype; a loss that
+stands for its kind gets all its settings.
+"""
 
 import importlib
+import inspect
+import itertools
+import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +24,15 @@ import pytest
 
 pytest_plugins = ["pytester"]
 
-DEFAULT = ("numpy", "strict", "strict-strictest", "strict-device1", "strict-no_x64", "strict-lazy")
+DEFAULT = (
+    "numpy",
+    "numpy-readonly",
+    "strict",
+    "strict-strictest",
+    "strict-device1",
+    "strict-no_x64",
+    "strict-lazy",
+)
 STRICTEST = {"boolean_indexing": False, "data_dependent_shapes": False, "enabled_extensions": ()}
 LOOKS = (
     "__bool__",
@@ -65,6 +84,14 @@ class Backend:
             return ("float32", "float64") if jax.config.jax_enable_x64 else ("float32",)
         return ("float32",) if self.name == "strict-no_x64" else ("float32", "float64")
 
+    @property
+    def thorough(self) -> bool:
+        """Whether every loss has each setting and dtype: where that is fast, and new."""
+        return self.name in ("numpy", "strict", "torch", "torch-cuda", "cupy")
+
+    def __str__(self) -> str:
+        return self.name
+
     def asarray(self, values: Any, dtype: str | None = None) -> Any:
         """Make an array of this library on this device."""
         array = np.asarray(values) if dtype is None else np.asarray(values, dtype=dtype)
@@ -72,6 +99,9 @@ class Backend:
             array = array.astype(
                 {"int64": "int32", "float64": "float32"}.get(array.dtype.name, array.dtype)
             )
+        if self.name == "numpy-readonly":
+            array = array.view()
+            array.flags.writeable = False
         if self.base == "numpy":
             return array
         if self.base == "dask":
@@ -94,10 +124,20 @@ class Backend:
         return np.asarray(array)
 
     def call(self, function: Callable[..., Any], *arrays: Any, **options: Any) -> Any:
-        """Call a function of arrays: compiled, where this backend stands for that."""
+        """Call a function of arrays, compiled where this backend is. It must not change them."""
         traced = {key: value for key, value in options.items() if hasattr(value, "shape")}
         fixed = {key: value for key, value in options.items() if key not in traced}
-        return self.wrap(lambda *a, **o: function(*a, **o, **fixed))(*arrays, **traced)
+        given = [x for x in (*arrays, *traced.values()) if hasattr(x, "shape")]
+        before = [self.to_numpy(x).copy() for x in given] if self.writable else []
+        result = self.wrap(lambda *a, **o: function(*a, **o, **fixed))(*arrays, **traced)
+        for array, content in zip(given, before, strict=self.writable):
+            np.testing.assert_array_equal(self.to_numpy(array), content)
+        return result
+
+    @property
+    def writable(self) -> bool:
+        """Whether a function can change an array of this library that it is given."""
+        return self.base in ("numpy", "strict", "torch", "cupy") and not self.compiled
 
 
 @contextmanager
@@ -151,6 +191,7 @@ BACKENDS = {
     backend.name: backend
     for backend in (
         Backend("numpy", "numpy"),
+        Backend("numpy-readonly", "numpy"),
         Backend("strict", "array_api_strict", array_api_strict.Device("CPU_DEVICE")),
         Backend(
             "strict-strictest",
@@ -183,13 +224,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--backend",
         action="append",
         choices=sorted(BACKENDS),
-        help="test with this array library (repeatable), what asks for one; default: numpy and array-api-strict in its variants, "
-        "and what asks for none",
+        help="run the tests of this array library (repeatable); by default those of NumPy and "
+        "array-api-strict, and those of no library",
     )
     parser.addoption(
-        "--typical",
-        action="store_true",
-        help="of the losses test one of each kind only, and not what is particular to one",
+        "--loss",
+        action="append",
+        help="run only the tests of this loss (repeatable): those with its name in their id",
     )
 
 
@@ -202,15 +243,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Fail at once where a backend that was asked for is missing: a skip would look like a pass."""
     config.addinivalue_line("markers", "backends(*names): the only libraries that a test is about")
     config.addinivalue_line(
-        "markers", "engine: a test of the engine, which all but numpy run on one loss of each kind"
+        "markers", "losses(cases, elsewhere): what is tested, on thorough backends and on others"
     )
+    config.addinivalue_line("markers", "compiled_too: also under torch.compile and jax.jit")
     config.addinivalue_line(
-        "markers",
-        "kinds: a test of the engine, which compiled backends run on one loss of each kind",
-    )
-    config.addinivalue_line(
-        "markers",
-        "eager: a test that compilation adds nothing to, and which compiled backends leave out",
+        "markers", "once_a_library: what no flag, device or compiler changes, in every dtype"
     )
     for backend in chosen(config):
         try:
@@ -250,80 +287,133 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         )
         device = "" if backend.device is None else f" on {backend.device}"
         lines.append(
-            f"backend {backend.name}: {library.__name__} {library.__version__}{device}, {'/'.join(backend.dtypes)}"
+            f"backend {backend.name}: {library.__name__} {library.__version__}{device}, "
+            f"{'/'.join(backend.dtypes)}"
         )
     return lines
 
 
+def pytest_pycollect_makeitem(collector: pytest.Collector, obj: Any) -> list[pytest.Item] | None:
+    """Leave out the tests of no library where a library was asked for."""
+    if not collector.config.getoption("backend") or not inspect.isfunction(obj):
+        return None
+    return None if "backend" in inspect.signature(obj).parameters else []
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that asks for `backend` once for each, one that asks for `dtype` once for each dtype as well."""
+    """Run a test on each library that it is about, in each dtype, on each of its losses."""
     if "backend" not in metafunc.fixturenames:
         return
-    backends = chosen(metafunc.config)
-    only = metafunc.definition.get_closest_marker("backends")
-    if only:
-        backends = [
-            backend
-            for backend in backends
-            if backend.base in only.args or backend.name in only.args
-        ]
-    if metafunc.definition.get_closest_marker("eager"):
-        backends = [backend for backend in backends if not backend.compiled]
-    if "dtype" in metafunc.fixturenames:
-        pairs = [(backend, dtype) for backend in backends for dtype in backend.dtypes]
-        metafunc.parametrize(
-            ("backend", "dtype"),
-            pairs,
-            ids=[f"{b.name}-{d}" for b, d in pairs],
-            indirect=["backend"],
-        )
-    else:
-        metafunc.parametrize(
-            "backend", backends, ids=[backend.name for backend in backends], indirect=True
-        )
+    losses = metafunc.definition.get_closest_marker("losses")
+    names = [
+        name
+        for name in ("backend", "dtype", "case", "index")
+        if name in metafunc.fixturenames and (losses or name in ("backend", "dtype"))
+    ]
+    rows = [
+        {"backend": backend, "dtype": dtype, "case": case, "index": index}
+        for backend in _backends(metafunc)
+        for case in (_cases(metafunc, backend, *losses.args) if losses else [None])
+        for dtype, index in _settings(metafunc, backend, case, names)
+    ]
+    metafunc.parametrize(
+        names,
+        [[row[name] for name in names] for row in rows],
+        ids=["-".join(str(row[name]) for name in names) for row in rows],
+        indirect=["backend"],
+    )
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect what no backend of this run is left for; pytest would count it as skipped."""
+def _backends(metafunc: pytest.Metafunc) -> list[Backend]:
+    """Return the backends of this run that a test is about."""
+
+    def marked(name: str) -> Any:
+        return metafunc.definition.get_closest_marker(name)
+
+    def meant(backend: Backend) -> bool:
+        only = marked("backends")
+        if only and not {backend.base, backend.name}.intersection(only.args):
+            return False
+        if marked("once_a_library"):
+            return backend.thorough or backend.name in ("jax-jit", "dask")
+        if not marked("compiled_too"):
+            return not backend.compiled
+        # Alone, JAX compiles each operation by itself, in ten times the time of jax-jit.
+        return backend.name != "jax" or marked("losses")
+
+    return list(filter(meant, chosen(metafunc.config)))
+
+
+def _cases(
+    metafunc: pytest.Metafunc, backend: Backend, cases: Sequence[Any], elsewhere: Sequence[Any]
+) -> list[Any]:
+    """Return the losses that a test asks on a backend, of those that the command line asks for.
+
+    It does so by `--loss`, and by `-k` where that is made of their names and "or".
+    """
+    found = cases if backend.thorough else elsewhere
+    if backend.name == "jax" and metafunc.definition.get_closest_marker("compiled_too"):
+        found = [case for case in found if case.typical]  # the others compiled
+    config = metafunc.config
+    names = config.getoption("loss") or config.getoption("keyword").split(" or ")
+    if not {case.name for case in cases}.issuperset(names):
+        return list(found)
+    return [case for case in found if any(name in str(case) for name in names)]
+
+
+def _settings(
+    metafunc: pytest.Metafunc, backend: Backend, case: Any, names: Collection[str]
+) -> Iterator[tuple[str, int]]:
+    """Return the dtypes, and the settings of a loss, that a test runs in.
+
+    One, where the backend is not thorough; of JAX that which `JAX_ENABLE_X64` says.
+    """
+    one = slice(-1, None) if backend.base == "jax" else slice(1)
+    dtypes = backend.dtypes if "dtype" in names else ("",)
+    settings = range(len(case.parameters)) if "index" in names else range(1)
+    if not (backend.thorough or metafunc.definition.get_closest_marker("once_a_library")):
+        dtypes = dtypes[one]
+        settings = settings if case and case.typical else settings[:1]
+    return itertools.product(dtypes, settings)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[Any]:
+    """Leave out what no backend or loss of this run is left for; pytest would skip it."""
+    report: Any = yield
+    names = set(collector.config.getoption("loss") or ())
 
     def meant(item: Any) -> bool:
-        if "backend" not in item.fixturenames:
-            return not config.getoption("backend")
-        given = item.callspec.params
-        backend = given["backend"]
-        if not isinstance(backend, Backend):
+        given = getattr(item, "callspec", None)
+        if given and not isinstance(given.params.get("backend", Backend("", "")), Backend):
             return False
-        eager = item.get_closest_marker("eager")
-        if backend.name == "jax" and not eager:
-            # What runs compiled as well: without that each operation is compiled by itself, in ten
-            # times the time.
-            return getattr(given.get("case"), "typical", False)
-        particular = eager and "case" not in given  # to a loss
-        if particular and config.getoption("typical"):
-            return False
-        if particular and backend.base == "jax" and given.get("dtype", "float32") != "float32":
-            return False  # each test compiles by itself: in the dtype that JAX has by default
-        if getattr(given.get("case"), "typical", True):
+        if not names or isinstance(item, pytest.Collector):
             return True
-        if config.getoption("typical") or (
-            item.get_closest_marker("engine") and backend.name != "numpy"
-        ):
-            return False
-        if backend.name in ("numpy", "strict", "torch", "torch-cuda", "cupy"):
-            return True
-        # The others take their time, compile, or differ from one of these in what no setting
-        # changes: of a loss that does not stand for its kind one setting, in one dtype, is enough.
-        first = given.get("index", 0) == 0 and given.get("reduction", "sum") == "sum"
-        dtype = "float32" if backend.compiled or backend.base == "strict" else backend.dtypes[-1]
-        compiles = backend.compiled or backend.base == "jax"
-        return (
-            first
-            and given.get("dtype", dtype) == dtype
-            and not (compiles and item.get_closest_marker("kinds"))
-        )
+        return given is not None and not names.isdisjoint(re.split(r"[^a-z0-9_]", given.id))
 
-    config.hook.pytest_deselected(items=[item for item in items if not meant(item)])
-    items[:] = [item for item in items if meant(item)]
+    report.result = [item for item in report.result if meant(item)]
+    return report
+
+
+def _counts(ids: Iterable[str]) -> list[str]:
+    """Return how many tests each library has."""
+    pattern = re.compile(rf"\[({'|'.join(sorted(BACKENDS, key=len, reverse=True))})[-\]]")
+    found = Counter(match[1] if (match := pattern.search(name)) else "no library" for name in ids)
+    return [f"tests of {name}: {number}" for name, number in found.items()]
+
+
+def pytest_report_collectionfinish(items: Sequence[pytest.Item]) -> list[str]:
+    """Print how many tests each library has."""
+    return _counts(item.nodeid for item in items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any, ids: Sequence[str]) -> None:
+    """Print the same once where pytest-xdist collects."""
+    if node.gateway.id == "gw0":
+        reporter = node.config.pluginmanager.get_plugin("terminalreporter")
+        reporter.write_line("\n" + "\n".join(_counts(ids)))
 
 
 @pytest.fixture

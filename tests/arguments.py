@@ -1,24 +1,36 @@
 """Arguments for any public loss, made from what its signature says: for tests that ask the same of all of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 import pytest
+from cases.case import TYPICAL
 
 import portable_losses as pl
 from portable_losses._engine.signature import Signature
 from portable_losses.typing import Domain
 
 LOSSES = [found for name in pl.__all__ if isinstance(found := getattr(pl, name), pl.Loss)]
-WAYS = [
-    (loss, way)
-    for loss in LOSSES
-    for way, cores in enumerate(loss.signature.ways)
-    if cores[0] == loss.signature.core
-]
-"""Each loss with each of its ways to be called, but for vectors that are read as such only where there is nothing else."""
+KINDS = [loss for loss in LOSSES if loss.__name__ in TYPICAL]
+"""A loss of each kind, for what the engine answers in the same way for all of a kind."""
+
+
+def ways(losses: Iterable[pl.Loss[...]]) -> list[tuple[pl.Loss[...], int]]:
+    """Return losses with each of their ways to be called.
+
+    Vectors are read as a row, and not as many losses, only where there is no other way.
+    """
+    return [
+        (loss, way)
+        for loss in losses
+        for way, cores in enumerate(loss.signature.ways)
+        if cores[0] == loss.signature.core
+    ]
+
+
+WAYS = ways(KINDS)
 
 ROWS = [
     (loss, way)
@@ -146,7 +158,7 @@ def refused(
     before = [_content(value) for value in (*given, *options.values())]
     for method in methods(loss):
         with (
-            patch.object(loss, "_compute", side_effect=AssertionError("something was computed")),
+            patch.object(loss.formulas, "compute", side_effect=AssertionError("something was computed")),
             pytest.raises(error) as caught,
         ):
             getattr(loss, method)(*given, **options)

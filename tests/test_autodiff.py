@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import CASES, ROWS, as_tuple, example
+from marks import compiled_too, every_loss, every_loss_where_fast, losses
 from test_every_loss import close, masked_example, numpy_of
 
 import portable_losses as pl
 
-first_of_each = pytest.mark.parametrize("case", CASES, ids=str)
 pytestmark = pytest.mark.backends("torch", "jax")
 
 
@@ -64,15 +64,15 @@ def test_every_loss_has_kinks():
     assert {case.name for case in CASES if case.kinks} == {case.name for case in CASES}
 
 
-@first_of_each
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_gradient_of_the_formula(backend, dtype, case, reduction):
+@every_loss
+@compiled_too
+def test_gradient_of_the_formula(backend, dtype, case):
     drawn = example(case, 0, dtype)
     arrays = [backend.asarray(x) for x in drawn.arrays]
+    reduction, count = ("sum", 1) if case.core else ("mean", ROWS)
     actual = gradient(
         backend, lambda *a: case.loss(*a, reduction=reduction), *arrays, number=case.predicted
     )
-    count = ROWS if reduction == "mean" else 1
     _, expected = case.finished(
         np.sum(drawn.inner) / count, tuple(derivative / count for derivative in drawn.derivatives)
     )
@@ -82,15 +82,8 @@ def test_gradient_of_the_formula(backend, dtype, case, reduction):
         np.testing.assert_allclose(part, right, rtol=1e-4, atol=8 * np.finfo(dtype).eps)
 
 
-@pytest.mark.parametrize(
-    ("case", "index"),
-    [
-        pytest.param(case, i, id=f"{case}-{i}")
-        for case in CASES
-        if case.kinks
-        for i in range(len(case.parameters))
-    ],
-)
+@losses(case for case in CASES if case.kinks)
+@compiled_too
 def test_gradient_of_the_formula_at_kinks(backend, dtype, case, index):
     """And at infinity: registered and differentiated, with each setting."""
     parameters = case.parameters[index]
@@ -134,14 +127,8 @@ def test_losses_that_mask_classes():
     assert len({case.name for case in OF_LOGITS}) == 8
 
 
-@pytest.mark.parametrize(
-    ("case", "index"),
-    [
-        pytest.param(case, i, id=f"{case}-{i}")
-        for case in OF_LOGITS
-        for i in range(len(case.parameters))
-    ],
-)
+@losses(OF_LOGITS)
+@compiled_too
 # by torch's own forward mode
 @pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
 def test_masked_classes(backend, dtype, case, index):
@@ -176,6 +163,7 @@ def test_masked_classes(backend, dtype, case, index):
     )
 
 
+@compiled_too
 def test_gradient_of_binary_cross_entropy_at_certainty(backend, dtype):
     """There the floor holds the value, and only the registered derivative points away; autodiff must not say NaN."""
     arrays = [
@@ -186,6 +174,7 @@ def test_gradient_of_binary_cross_entropy_at_certainty(backend, dtype):
     assert np.all(np.isfinite(backend.to_numpy(actual)))
 
 
+@compiled_too
 @pytest.mark.parametrize("name", ["binary_cross_entropy", "binary_cross_entropy_with_logits"])
 def test_gradient_with_respect_to_the_target(backend, dtype, name):
     """Distillation learns from it; it is linear, also where a target is 0 or 1."""
@@ -204,9 +193,9 @@ def test_gradient_with_respect_to_the_target(backend, dtype, name):
     )
 
 
-@first_of_each
+@every_loss_where_fast
+@compiled_too
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-@pytest.mark.kinds
 def test_what_is_left_out_has_no_gradient(backend, dtype, case, reduction):
     drawn, weights, where, spoilt = masked_example(case, dtype)
     arrays = [backend.asarray(x) for x in spoilt]
@@ -227,8 +216,8 @@ def test_what_is_left_out_has_no_gradient(backend, dtype, case, reduction):
         np.testing.assert_allclose(part, right, rtol=1e-4, atol=16 * np.finfo(dtype).eps)
 
 
-@first_of_each
-@pytest.mark.kinds
+@every_loss_where_fast
+@compiled_too
 def test_nothing_kept_has_gradient_zero(backend, dtype, case):
     arrays = [backend.asarray(x) for x in example(case, 0, dtype).arrays]
     nothing = backend.asarray(np.zeros(ROWS, dtype=bool))
@@ -238,8 +227,7 @@ def test_nothing_kept_has_gradient_zero(backend, dtype, case):
     assert all(np.all(part == 0) for part in numpy_of(backend, actual))
 
 
-@first_of_each
-@pytest.mark.eager
+@every_loss
 def test_second_derivative_is_that_of_the_first(backend, dtype, case):
     drawn = example(case, 0, dtype)
     if drawn.seconds is None:
@@ -268,8 +256,7 @@ def test_second_derivative_is_that_of_the_first(backend, dtype, case):
         np.testing.assert_allclose(actual, right, rtol=1e-4, atol=atol)
 
 
-@first_of_each
-@pytest.mark.eager
+@every_loss
 def test_vmap(backend, dtype, case):
     """Over a batch of calls: the same as one call for each, for values, gradients and options that are arrays."""
     drawn = example(case, 0, dtype, (3, 2))
@@ -289,8 +276,7 @@ def test_vmap(backend, dtype, case):
 
 
 @pytest.mark.backends("torch")
-@pytest.mark.eager
-@first_of_each
+@every_loss
 def test_backward(backend, dtype, case):
     """The way a torch user differentiates, with a leaf that requires it."""
     drawn = example(case, 0, dtype)
@@ -308,7 +294,6 @@ def test_backward(backend, dtype, case):
 
 
 @pytest.mark.backends("torch", "jax")
-@pytest.mark.eager
 def test_a_loss_without_derivatives_uses_autodiff(backend, dtype):
     @pl.loss
     def quartic(xp: Any, pred: Any, target: Any, /) -> Any:

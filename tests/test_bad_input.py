@@ -7,7 +7,7 @@ from typing import Any
 import array_api_strict as strict
 import numpy as np
 import pytest
-from arguments import CORE_SIZE, LOOP, LOSSES, ROWS, WAYS, arguments, has, labels, refused, required
+from arguments import CORE_SIZE, KINDS, LOOP, ROWS, WAYS, arguments, has, labels, refused, required
 
 import portable_losses as pl
 
@@ -115,7 +115,7 @@ def test_an_option_on_another_device(loss: Loss, way: int, option: str) -> None:
 # Shapes
 
 
-@pytest.mark.parametrize("loss", [loss for loss in LOSSES if not loss.signature.core])
+@pytest.mark.parametrize("loss", [loss for loss in KINDS if not loss.signature.core])
 @pytest.mark.parametrize(
     ("first", "second", "advice"),
     [
@@ -284,7 +284,7 @@ def test_weights_never_enlarge_an_axis_of_one(
     )
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", KINDS)
 def test_a_wrong_number_of_arrays(loss: Loss) -> None:
     """The message says how many there are, and their names."""
     names = loss.signature.arguments
@@ -351,7 +351,7 @@ def test_complex_arrays_of_another_library(loss: Loss, way: int) -> None:
     refused(loss, on_strict(arguments(loss, way)), TypeError, "weights", "complex", weights=weights)
 
 
-@pytest.mark.parametrize("loss", [loss for loss in LOSSES if has(loss, "class_weights")])
+@pytest.mark.parametrize("loss", [loss for loss in KINDS if has(loss, "class_weights")])
 def test_complex_class_weights_of_another_library(loss: Loss) -> None:
     """As with NumPy."""
     weights = strict.ones(CORE_SIZE, dtype=strict.complex128)

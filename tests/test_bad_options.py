@@ -1,5 +1,6 @@
 """Options and parameters that no loss has, or that are of no use: an error that says what there is."""
 
+from collections.abc import Iterable
 from fractions import Fraction
 from math import inf, nan
 from typing import Any, get_args
@@ -11,6 +12,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from arguments import (
     CLASS_WAYS,
     CORE_SIZE,
+    KINDS,
     LOSSES,
     ROWS,
     WAYS,
@@ -26,19 +28,22 @@ import portable_losses as pl
 from portable_losses.typing import Gap, Reduction
 
 Loss = pl.Loss[...]
-NUMBERS = [
-    (loss, name, parameter)
-    for loss in LOSSES
-    for name, parameter in loss.signature.parameters.items()
-    if parameter.kind is float
-]
-"""Each loss with each of its parameters that is a number."""
+
+
+def numbers(losses: Iterable[Loss]) -> list[tuple[Loss, str, Any]]:
+    """Return losses with each of their parameters that is a number."""
+    return [
+        (loss, name, parameter)
+        for loss in losses
+        for name, parameter in loss.signature.parameters.items()
+        if parameter.kind is float
+    ]
 
 
 # Options
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", KINDS)
 @pytest.mark.parametrize(
     "reduction", ["batchmean", "avg", "MEAN", "", None, 1, True, ["mean"], ("mean",), b"mean"]
 )
@@ -57,7 +62,7 @@ def test_an_unknown_reduction(loss: Loss, reduction: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", KINDS)
 @pytest.mark.parametrize("reduction", [np.ones(2), np.asarray(["mean"]), strict.ones(2)])
 def test_an_array_for_a_reduction(loss: Loss, reduction: Any) -> None:
     """As when weights are put in the wrong place."""
@@ -73,7 +78,7 @@ def test_an_array_for_a_reduction(loss: Loss, reduction: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", KINDS)
 def test_a_misspelt_option(loss: Loss) -> None:
     """The message has the right spelling."""
     names = [
@@ -96,7 +101,7 @@ def test_a_misspelt_option(loss: Loss) -> None:
         )
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", KINDS)
 def test_an_option_of_nobody(loss: Loss) -> None:
     """The message says which options there are."""
     refused(
@@ -113,7 +118,7 @@ def test_an_option_of_nobody(loss: Loss) -> None:
     )
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", KINDS)
 @pytest.mark.parametrize("option", ["xp", "device", "dtype", "out"])
 def test_no_loss_takes_what_the_arrays_say(loss: Loss, option: str) -> None:
     """Neither the namespace nor a device nor a dtype."""
@@ -121,7 +126,7 @@ def test_no_loss_takes_what_the_arrays_say(loss: Loss, option: str) -> None:
     refused(loss, arguments(loss, 0), TypeError, repr(option), **{option: None})
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", KINDS)
 def test_an_array_by_keyword(loss: Loss) -> None:
     """Arrays are passed by position: both a missing and a doubled array say so."""
     names, given = required(loss).arguments, arguments(loss, 0)
@@ -130,7 +135,7 @@ def test_an_array_by_keyword(loss: Loss) -> None:
     refused(loss, [], TypeError, names[0], "position", **dict(zip(names, given, strict=True)))
 
 
-@pytest.mark.parametrize("loss", [loss for loss in LOSSES if not loss.signature.core])
+@pytest.mark.parametrize("loss", [loss for loss in KINDS if not loss.signature.core])
 @pytest.mark.parametrize(
     "option", ["class_axis", "class_weights", "ignore_index", "label_smoothing"]
 )
@@ -230,7 +235,7 @@ def test_an_ignore_index_beside_probabilities(loss: Loss, way: int) -> None:
 # Parameters
 
 
-@pytest.mark.parametrize(("loss", "name", "parameter"), NUMBERS)
+@pytest.mark.parametrize(("loss", "name", "parameter"), numbers(KINDS))
 @pytest.mark.parametrize(
     "value",
     ["1.0", None, b"1", 1j, [1.0], (1.0,), {}, np.ones(3), np.ones(()), strict.ones(()), len],
@@ -259,7 +264,7 @@ def outside(parameter: Any) -> list[float]:
     return found
 
 
-@pytest.mark.parametrize(("loss", "name", "parameter"), NUMBERS)
+@pytest.mark.parametrize(("loss", "name", "parameter"), numbers(LOSSES))
 def test_a_parameter_out_of_its_range(loss: Loss, name: str, parameter: Any) -> None:
     """The message has the range and the value; NaN is in no range."""
     for value in outside(parameter):
@@ -282,7 +287,7 @@ def test_the_range_that_is_shown(loss: Loss, name: str, value: float, bounds: st
     refused(loss, arguments(loss, 0), ValueError, name, bounds, repr(value), **{name: value})
 
 
-@pytest.mark.parametrize(("loss", "name", "parameter"), NUMBERS)
+@pytest.mark.parametrize(("loss", "name", "parameter"), numbers(KINDS))
 @pytest.mark.parametrize("kind", [np.float64, np.float32, np.float16, np.longdouble, Fraction])
 def test_every_kind_of_number_is_the_same_parameter(
     loss: Loss, name: str, parameter: Any, kind: Any

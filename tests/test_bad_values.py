@@ -8,7 +8,20 @@ import array_api_strict as strict
 import numpy as np
 import pytest
 from annotated_types import Interval
-from arguments import CORE_SIZE, WAYS, arguments, has, labels, looped, many, methods, parts, refused
+from arguments import (
+    CORE_SIZE,
+    LOSSES,
+    WAYS,
+    arguments,
+    has,
+    labels,
+    looped,
+    many,
+    methods,
+    parts,
+    refused,
+    ways,
+)
 
 import portable_losses as pl
 from portable_losses.typing import Domain
@@ -17,7 +30,7 @@ Loss = pl.Loss[...]
 LABELS = [case for case in WAYS if labels(*case)]
 BOUNDED = [
     (loss, way, i)
-    for loss, way in WAYS
+    for loss, way in ways(LOSSES)
     for i, domain in enumerate(loss.signature.domains[way])
     if domain.interval is not None
 ]

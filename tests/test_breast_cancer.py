@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from marks import compiled_too
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "breast_cancer.py"
 
@@ -20,6 +21,7 @@ def reference():
     return example()["scikit_learn"]()[0], example()["train"]("NumPy", lambda x: x, progress=False)
 
 
+@compiled_too
 @pytest.mark.backends("numpy", "torch", "jax")
 def test_the_example_ends_where_scikit_learn_does(backend, dtype):
     compiled = {}

@@ -4,6 +4,7 @@ from typing import Any, Unpack
 
 import numpy as np
 import pytest
+from marks import compiled_too
 
 from portable_losses import loss
 from portable_losses.typing import Array, Axis, Namespace, Options, Real, SharedReal
@@ -57,6 +58,7 @@ LOSSES = np.einsum("abi,ij,abj->ab", RESIDUAL, METRIC, RESIDUAL)
 SLOPES = np.einsum("ij,abj->abi", METRIC + METRIC.T, RESIDUAL)
 
 
+@compiled_too
 @pytest.mark.parametrize(
     "options",
     [{}, {"weights": True}, {"reduction": "sum", "axis": 0}, {"reduction": "none"}],
@@ -101,6 +103,7 @@ def test_a_metric_of_another_shape() -> None:
             metric_loss(PRED, TARGET, metric)
 
 
+@compiled_too
 @pytest.mark.backends("torch", "jax")
 def test_autodiff_adds_up_the_gradient_of_what_is_shared(backend: Any) -> None:
     """Where none is registered; on NumPy the message says what to register."""

@@ -9,8 +9,6 @@ from mpmath import mp, mpf
 
 import portable_losses as pl
 
-pytestmark = pytest.mark.eager
-
 RANDOM = np.random.default_rng(8)
 FIRST, SECOND = RANDOM.dirichlet(np.ones(5), (2, 30))
 CLASSES = (2, 3, 99, 101, 300)
@@ -83,14 +81,6 @@ def test_kl_div_of_what_was_impossible(backend, dtype, log_target, target):
     )
     assert backend.to_numpy(value) == np.inf
     assert np.all(np.isfinite(backend.to_numpy(gradient)))
-
-
-def test_kl_div_of_tiny_probabilities():
-    """The target is subnormal, and its product with the difference is not."""
-    target, log_pred = -720.0, -1e25
-    with mp.workdps(40):
-        expected = mp.exp(target) * (mpf(target) - mpf(log_pred))
-        assert abs(pl.kl_div([log_pred], [target], log_target=True) / expected - 1) < 1e-15
 
 
 def test_the_domains_of_kl_div():
@@ -227,7 +217,7 @@ def test_a_prediction_of_0(backend, dtype, loss):
     "loss", [pl.js_divergence_loss, pl.hellinger_loss], ids=lambda x: x.__name__
 )
 def test_autodiff_at_a_prediction_of_0(backend, dtype, loss):
-    """There the derivative is infinite, which JAX and backward passes of torch are told; of the operations it is finite."""
+    """There the derivative is infinite, as the registered one is."""
     pred, target = (
         backend.asarray([[0.0, 0.5, 0.5]], dtype),
         backend.asarray([[0.5, 0.5, 0.0]], dtype),
@@ -241,8 +231,8 @@ def test_autodiff_at_a_prediction_of_0(backend, dtype, loss):
     else:
         import torch
 
-        by_operations = torch.func.grad(loss)(pred, target)
-        assert np.all(np.isfinite(backend.to_numpy(by_operations)))
+        functional = torch.func.grad(loss)(pred, target)
+        np.testing.assert_allclose(backend.to_numpy(functional), expected, rtol=1e-6)
         (found,) = torch.autograd.grad(loss(pred.requires_grad_(), target), pred)
     np.testing.assert_allclose(backend.to_numpy(found), expected, rtol=1e-6)
 

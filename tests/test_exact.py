@@ -1,9 +1,12 @@
 """The references themselves: their derivatives are those that mpmath finds numerically from their values."""
 
+from functools import partial
+
 import exact
 import numpy as np
 import pytest
 from cases import CASES, Case, as_exact, as_tuple, example
+from exact.condition import DIGITS, condition
 from mpmath import mp, mpf
 
 EACH = [
@@ -55,28 +58,25 @@ def check(reference, point, i, entry, order, found):
     assert abs(found - expected) <= mpf("1e-12") * max(1, abs(expected)), (point, i, entry, order)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
-def test_errors_of_many_numbers_are_those_of_each(dtype):
-    random = np.random.default_rng(3)
-    limits = np.finfo(dtype)
-    size = np.concatenate([random.uniform(-1, 1, 200), [0.0, 0.0, 1.0, np.inf, np.nan, 1.0, -1.0]])
-    power = np.concatenate(
-        [
-            random.uniform(np.log2(limits.smallest_subnormal), np.log2(limits.max), 200),
-            [0, 0, 0, 0, 0, 0, 0],
-        ]
+@pytest.mark.parametrize(
+    ("function", "point", "moved"),
+    [
+        (lambda x, y: ((x - y) ** 2, 2 * (x - y)), (3, mpf("0.5")), (17.5, 7)),
+        (lambda x, y: (abs(x - y), mp.sign(x - y)), (mpf("1.5"), mpf("1.5")), (3, 0)),  # a kink
+        (lambda x, y: (max(x, y), x), (mpf("2.5"), -mp.inf), (2.5, 2.5)),
+        (lambda x, y: (x * y, y), (mpf("0.5"), 1), (0.5, 0)),  # a label
+    ],
+)
+def test_condition(function, point, moved):
+    with mp.workdps(DIGITS):
+        found = condition(function, tuple(map(mpf, point)), (0,))
+    assert [float(x) for (x,) in found] == pytest.approx(moved)
+
+
+def test_condition_counts_every_entry_and_the_parameters():
+    function = partial(
+        lambda row, scale: (sum(row) * scale, [x * scale for x in row]), scale=mpf(3)
     )
-    with np.errstate(all="ignore"):
-        computed = (size * 2.0**power).astype(dtype)
-    with mp.workdps(exact.DIGITS):
-        right = [
-            mpf(float(x)) * (1 + mpf(2) ** -limits.nmant * 3 * y)
-            for x, y in zip(computed, size, strict=True)
-        ]
-        right[201], right[202], right[203], right[205] = mpf(1), mp.inf, mpf(2) ** 2000, mpf(0)
-        right += [exact.Difference(right[0], mpf(1)), exact.Difference(mpf(0), mpf(2) ** 3000)]
-        computed = np.concatenate([computed, computed[:2]])
-        each = [exact.ulps(x, y, np.dtype(dtype)) for x, y in zip(computed, right, strict=True)]
-        np.testing.assert_allclose(
-            exact.ulps_of_each(computed, right, np.dtype(dtype)), each, rtol=1e-8
-        )
+    with mp.workdps(DIGITS):
+        value, first = condition(function, [(mpf(1), mpf(-2))], (0,))
+    assert [float(x) for x in (*value, *first)] == pytest.approx([3 + 6 + 3, 6, 12])

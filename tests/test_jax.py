@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from marks import compiled_too
 from test_torch import steeper
 
 import portable_losses as pl
@@ -23,6 +24,7 @@ def mean(pred: Any, target: Any, weights: Any) -> Any:
     return steeper(pred, target, weights=weights)
 
 
+@compiled_too
 def test_the_registered_derivative_is_taken(backend, dtype):
     """Backward and forward, and of several arrays; of a target and of weights it is that of the operations."""
     import jax
@@ -44,6 +46,7 @@ def test_the_registered_derivative_is_taken(backend, dtype):
     np.testing.assert_allclose(forward, np.sum(SLOPE * np.asarray(directions[0])), rtol=rtol)
 
 
+@compiled_too
 def test_the_second_derivative_is_that_of_the_registered_first(backend, dtype):
     import jax
 
@@ -54,6 +57,7 @@ def test_the_second_derivative_is_that_of_the_registered_first(backend, dtype):
     )
 
 
+@compiled_too
 def test_each_of_a_batch_has_its_gradient(backend, dtype):
     """By vmap, over logits and labels, with one list of class weights for all."""
     import jax
@@ -73,6 +77,7 @@ def test_each_of_a_batch_has_its_gradient(backend, dtype):
     np.testing.assert_allclose(found, expected, rtol=0, atol=8 * np.finfo(dtype).eps)
 
 
+@compiled_too
 def test_ordinary_errors_keep_their_digits(backend):
     """The operations of the formula lose four of seven: their derivatives cancel."""
     import jax
@@ -84,6 +89,7 @@ def test_ordinary_errors_keep_their_digits(backend):
     np.testing.assert_allclose(found, np.tanh(pred.astype("float64")), rtol=2e-6)
 
 
+@compiled_too
 @pytest.mark.parametrize("classes", [2, 16, 17, 100], ids=lambda classes: f"{classes} classes")
 def test_rows_of_any_length_keep_what_is_beside_their_largest_entry(backend, dtype, classes):
     """One entry far above the others, two that are the largest, all of them, and an ordinary row."""

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from arguments import METHODS, methods, parts
-from cases import CASES, example
+from cases import example
+from marks import every_loss, one_of_each_kind
 from test_every_loss import close, numpy_of
 
 pytestmark = pytest.mark.backends("dask")
-
-first_of_each = pytest.mark.parametrize("case", CASES, ids=str)
 
 
 @contextmanager
@@ -32,7 +31,7 @@ def test_the_count_counts(backend):
     assert tasks
 
 
-@first_of_each
+@one_of_each_kind
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("options", ["", "where", "weights"])
 def test_nothing_is_computed(backend, dtype, case, method, options):
@@ -52,7 +51,7 @@ def test_nothing_is_computed(backend, dtype, case, method, options):
         assert isinstance(result, type(arrays[0]))
 
 
-@first_of_each
+@every_loss
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_many_chunks(backend, dtype, case, reduction):
     """The same as of one chunk, with the mean over all of them and not a mean of means."""
@@ -69,7 +68,7 @@ def test_many_chunks(backend, dtype, case, reduction):
     assert {x.dtype for x in parts((value, gradient))} == {np.dtype(dtype)}
 
 
-@first_of_each
+@every_loss
 def test_shapes_that_nobody_knows(backend, dtype, case):
     """What is left after a selection has no known length; the mean counts what there is."""
     drawn = example(case, 0, dtype, (7,))
@@ -85,7 +84,7 @@ def test_shapes_that_nobody_knows(backend, dtype, case):
     close(numpy_of(backend, gradient), slopes, dtype, case.slack)
 
 
-@first_of_each
+@every_loss
 def test_a_mean_over_nothing_does_not_warn(backend, case):
     """Not when it is computed either, where NumPy would warn of 0 / 0."""
     drawn = example(case, 0, "float64")
@@ -97,7 +96,7 @@ def test_a_mean_over_nothing_does_not_warn(backend, case):
         assert np.isnan(case.loss(*(x[:0] for x in arrays)).compute())
 
 
-@first_of_each
+@every_loss
 def test_a_chunk_is_a_task(backend, case):
     """However many steps a formula takes; there are few others, for labels and the like, and all can be sent elsewhere."""
     import cloudpickle

@@ -5,7 +5,7 @@ import pytest
 
 import portable_losses as pl
 
-pytestmark = [pytest.mark.backends("torch"), pytest.mark.eager]
+pytestmark = pytest.mark.backends("torch")
 
 LOSSES = (
     "mse_loss",

@@ -7,6 +7,7 @@ from pathlib import Path
 import array_api_strict
 import numpy as np
 import pytest
+from marks import compiled_too
 
 import portable_losses
 from portable_losses import neural_network, special
@@ -43,6 +44,7 @@ def tolerance(dtype):
     return 1e-12 if dtype == "float64" else 1e-6
 
 
+@compiled_too
 @pytest.mark.parametrize(("x", "w", "b", "observed", "expected"), REGRESSION)
 def test_mean_squared_error(backend, dtype, x, w, b, observed, expected):
     def loss(x, w, y):
@@ -59,6 +61,7 @@ def test_mean_squared_error(backend, dtype, x, w, b, observed, expected):
     assert float(value) == pytest.approx(expected, rel=0, abs=tolerance(dtype))
 
 
+@compiled_too
 @pytest.mark.parametrize(("logits", "labels", "expected"), CLASSIFICATION)
 def test_binary_cross_entropy(backend, dtype, logits, labels, expected):
     def loss(z, y):
@@ -94,6 +97,7 @@ def test_the_lesson_imports_the_library():
     assert neural_network.sigmoid is special.sigmoid
 
 
+@compiled_too
 @pytest.mark.parametrize("shape", [(7,), (4, 3), (2, 3, 2), ()])
 def test_normalize(backend, dtype, shape):
     x = np.asarray(np.random.default_rng(0).normal(5, 3, shape), dtype)
@@ -103,6 +107,7 @@ def test_normalize(backend, dtype, shape):
     np.testing.assert_allclose(result, expected, rtol=0, atol=1e-14 if dtype == "float64" else 1e-5)
 
 
+@compiled_too
 @pytest.mark.parametrize("constant", [0.0, 0.1, 1 / 3, -1e30])
 @pytest.mark.parametrize("number", [1, 3, 10, 1000])
 def test_normalize_of_equal_values_is_exactly_zero(backend, dtype, constant, number):
@@ -110,6 +115,7 @@ def test_normalize_of_equal_values_is_exactly_zero(backend, dtype, constant, num
     np.testing.assert_array_equal(result, np.zeros(number))
 
 
+@compiled_too
 def test_normalize_does_not_square_out_of_range(backend):
     for scale in (1e-30, 1e30):
         result = backend.to_numpy(
@@ -118,10 +124,12 @@ def test_normalize_does_not_square_out_of_range(backend):
         np.testing.assert_allclose(result, [-(1.5**0.5), 0, 1.5**0.5], rtol=1e-6, atol=1e-6)
 
 
+@compiled_too
 def test_normalize_of_nothing_is_nothing(backend, dtype):
     assert backend.to_numpy(normalize(backend.asarray([], dtype))).shape == (0,)
 
 
+@compiled_too
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # of NumPy: inf - inf
 @pytest.mark.parametrize("value", [nan, inf, -inf])
 def test_normalize_of_what_has_no_mean_is_nan(backend, dtype, value):
@@ -134,6 +142,7 @@ def test_lists_and_integers_are_read():
     np.testing.assert_array_equal(matrix_multiply([[1, 2]], [[3.0], [4.0]]), [[11.0]])
 
 
+@compiled_too
 def test_matrix_multiply(backend, dtype):
     x, w = np.arange(6, dtype=dtype).reshape(2, 3), np.arange(12, dtype=dtype).reshape(3, 4)
     result = backend.to_numpy(backend.call(matrix_multiply, backend.asarray(x), backend.asarray(w)))
@@ -153,7 +162,7 @@ def test_matrix_multiply_promotes_dtypes():
 def test_matrix_multiply_refuses_what_does_not_fit():
     with pytest.raises(ValueError, match=r"x has shape \(2, 3\) and w has shape \(2, 1\)"):
         matrix_multiply(np.ones((2, 3)), np.ones((2, 1)))
-    with pytest.raises(ValueError, match="a number is no matrix"):
+    with pytest.raises(ValueError, match="needs arrays with at least one axis"):
         matrix_multiply(np.ones((2, 3)), 2.0)
     with pytest.raises(TypeError, match="x must hold real numbers"):
         matrix_multiply([["a"]], [[1.0]])
@@ -162,5 +171,5 @@ def test_matrix_multiply_refuses_what_does_not_fit():
 
 
 def test_matrix_multiply_refuses_two_libraries():
-    with pytest.raises(TypeError, match="array_api_strict, but w is one of numpy"):
+    with pytest.raises(TypeError, match="array_api_strict, but w is an array of numpy"):
         matrix_multiply(array_api_strict.ones((2, 3)), np.ones((3, 1)))

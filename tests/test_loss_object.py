@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
-from arguments import LOSSES, arguments, parts
+from arguments import KINDS, LOSSES, arguments, parts
 
 import portable_losses as pl
 from portable_losses import neural_network
@@ -121,7 +121,7 @@ def test_the_docstring_documents_each_option_once(loss: Loss) -> None:
     ]
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", KINDS)
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_pickle(loss: Loss, protocol: int) -> None:
     """By name, so that it is the same object again, in another process as well."""
@@ -129,7 +129,7 @@ def test_pickle(loss: Loss, protocol: int) -> None:
     assert pickle.loads(pickle.dumps(partial(loss, reduction="sum"), protocol)).func is loss
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", KINDS)
 def test_methods_are_pickled(loss: Loss) -> None:
     """A gradient is handed to a worker like the loss."""
     gradient = pickle.loads(pickle.dumps(loss.grad))
@@ -138,7 +138,7 @@ def test_methods_are_pickled(loss: Loss) -> None:
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", KINDS)
 def test_copies_are_the_loss_itself(loss: Loss) -> None:
     """As with functions."""
     assert copy.copy(loss) is loss
@@ -146,7 +146,7 @@ def test_copies_are_the_loss_itself(loss: Loss) -> None:
     assert copy.deepcopy({"metric": loss})["metric"] is loss
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", KINDS)
 def test_a_loss_is_hashable_and_weakly_referable(loss: Loss) -> None:
     """As a function is: it may be the key of a cache."""
     assert {loss: 1}[loss] == 1

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from marks import compiled_too
 
 import portable_losses as pl
 
@@ -35,7 +36,6 @@ def log_probabilities(logits: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", LABEL_DTYPES)
-@pytest.mark.eager
 def test_labels_of_every_integer_dtype(backend, dtype, kind):
     if backend.name == "strict-no_x64" and kind.endswith("64"):
         return  # a device without such integers
@@ -51,7 +51,6 @@ def test_labels_of_every_integer_dtype(backend, dtype, kind):
     )
 
 
-@pytest.mark.eager
 def test_boolean_labels(backend, dtype):
     logits = np.asarray([[0.5, 1.0], [2.0, -1.0]], dtype=dtype)
     given = [backend.asarray(logits), backend.asarray([True, False])]
@@ -69,7 +68,6 @@ COMBINATIONS = [c for n in range(len(OPTIONS) + 1) for c in itertools.combinatio
 
 @pytest.mark.parametrize("used", COMBINATIONS, ids="-".join)
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
-@pytest.mark.eager
 def test_every_combination_of_options(backend, dtype, used, reduction):
     """The same as on the subset that is kept, in the textbook's form; labels and rows of 0 and 1 give the same number."""
     logits, labels, values, numbers = data(backend, dtype)
@@ -112,6 +110,7 @@ def test_every_combination_of_options(backend, dtype, used, reduction):
     )
 
 
+@compiled_too
 def test_ignored_labels_need_be_no_classes(backend, dtype):
     logits, _, values, labels = data(backend, dtype)
     marked = np.where(np.arange(ROWS) % 3 == 0, -100, labels)
@@ -125,7 +124,6 @@ def test_ignored_labels_need_be_no_classes(backend, dtype):
 
 @pytest.mark.parametrize("class_axis", [0, 1, 2, -1, -2, -3])
 @pytest.mark.parametrize("probabilities", [False, True])
-@pytest.mark.eager
 def test_the_class_axis_may_be_anywhere(backend, dtype, class_axis, probabilities):
     rng = np.random.default_rng(5)
     logits = rng.standard_normal((2, 3, CLASSES)).astype(dtype)
@@ -141,6 +139,7 @@ def test_the_class_axis_may_be_anywhere(backend, dtype, class_axis, probabilitie
     close(backend, gradient, np.moveaxis(expected[1], -1, class_axis), dtype)
 
 
+@compiled_too
 @pytest.mark.parametrize("label", [-1, CLASSES, CLASSES + 100])
 def test_a_label_that_is_no_class(backend, dtype, label):
     """Its row is NaN, and no other, where values are not looked at; on NumPy it is an error."""
@@ -163,6 +162,7 @@ def test_a_label_that_is_no_class(backend, dtype, label):
     assert np.all(np.isnan(backend.to_numpy(gradient)) == (np.arange(ROWS) == 2)[:, None])
 
 
+@compiled_too
 def test_masked_classes(backend, dtype):
     """A logit of -inf: its class costs nothing while its target is 0, and has no gradient."""
     logits = np.asarray([[0.5, -np.inf, 1.5], [-np.inf, 2.0, -np.inf]], dtype=dtype)
@@ -187,6 +187,7 @@ def test_masked_classes(backend, dtype):
     assert backend.to_numpy(impossible) == np.inf
 
 
+@compiled_too
 def test_a_dominant_logit_keeps_its_digits(backend, dtype):
     logits = np.asarray([16.94, 0.0], dtype=dtype)
     exact = np.log1p(np.exp(-float(logits[0])))
@@ -200,6 +201,7 @@ def test_a_dominant_logit_keeps_its_digits(backend, dtype):
     )
 
 
+@compiled_too
 @pytest.mark.parametrize("classes", [3, 8, 17, 60])
 def test_logits_that_are_computed_in_the_same_program(backend, xp, dtype, classes):
     """A compiler may compute them twice, and round them otherwise: an entry is then greater than the largest of its row."""
@@ -225,6 +227,7 @@ def test_logits_that_are_computed_in_the_same_program(backend, xp, dtype, classe
     np.testing.assert_allclose(backend.to_numpy(gradient), expected, rtol=0, atol=atol)
 
 
+@compiled_too
 def test_offsets_lose_no_digits(backend, dtype):
     value = backend.call(pl.cross_entropy, backend.asarray([1e8, 1e8], dtype), backend.asarray(0))
     np.testing.assert_allclose(backend.to_numpy(value), np.log(2), rtol=2 * np.finfo(dtype).eps)

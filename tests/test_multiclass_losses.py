@@ -11,8 +11,6 @@ from test_multiclass import CLASSES, ROWS, close, data, log_probabilities
 import portable_losses as pl
 from portable_losses import special
 
-pytestmark = pytest.mark.eager
-
 OF_LOGITS = (
     (pl.softmax_focal_loss, {}),
     (pl.softmax_focal_loss, {"gamma": 0.5}),
@@ -65,7 +63,6 @@ def same(actual: list[np.ndarray], desired: list[np.ndarray], dtype: str) -> Non
 
 @labelled
 @pytest.mark.parametrize("class_axis", [0, -1])
-@pytest.mark.eager
 def test_options_of_every_loss(backend, dtype, loss, class_axis):
     """Class weights, weights and ignored labels: the mean of what is kept, by weight; the class axis anywhere."""
     _, _, values, labels = data(backend, dtype)
@@ -159,8 +156,12 @@ def test_two_classes_are_a_yes_or_no(backend, dtype, loss, binary, parameters):
             np.stack([-gradient, gradient], axis=1),
             np.stack([second, second], axis=1),
         ]
-        for one, other in zip(found, expected, strict=True):
-            np.testing.assert_allclose(one, other, rtol=64 * np.finfo(dtype).eps)
+        eps = np.finfo(dtype).eps
+        for one, other in zip(found[:2], expected[:2], strict=True):
+            np.testing.assert_allclose(one, other, rtol=64 * eps)
+        # a sum of terms of both signs, as large as the probability of the label
+        prob = 1 / (1 + np.exp(-logit if label else logit))[:, None]
+        np.testing.assert_allclose(found[2] / prob, expected[2] / prob, rtol=64 * eps, atol=4 * eps)
 
 
 @of_logits
@@ -237,9 +238,12 @@ def test_limits_of_parameters(backend, dtype, loss, name, limits, decade):
                 continue
             found = loss(logits, labels, reduction="none", **{name: value})
             for row, label, number in zip(logits.tolist(), labels.tolist(), found, strict=True):
+                largest, second = sorted(row, reverse=True)[:2]
+                lead = largest - second if row[label] == largest else 0
                 with mp.workdps(50):
                     right = exact.of(loss.__name__)(tuple(map(mpf, row)), mpf(label), mpf(value))[0]
-                    assert exact.ulps(number, right, np.dtype(dtype)) <= 8, (value, row)
+                    allowed = 8 + 4 * lead  # moving a logit by an ulp does that much
+                    assert exact.ulps(number, right, np.dtype(dtype)) <= allowed, (value, row)
 
 
 @of_logits

@@ -9,8 +9,6 @@ from test_multiclass_losses import orders, same
 
 import portable_losses as pl
 
-pytestmark = pytest.mark.eager
-
 LOSSES = (
     pl.multi_margin_loss,
     pl.crammer_singer_loss,

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from marks import compiled_too
 
 from portable_losses._backends import backend_of, default
 
@@ -85,6 +86,7 @@ def test_extremes_of_an_array_and_a_number(dtype, name, bound):
     assert actual.dtype == x.dtype
 
 
+@compiled_too
 @pytest.mark.parametrize("name", ["minimum", "maximum"])
 def test_extremes_of_two_arrays_and_a_number(backend, dtype, name):
     x = np.asarray([-1.0, 0.5, 2.0], dtype=dtype)
@@ -99,6 +101,7 @@ def test_extremes_of_two_arrays_and_a_number(backend, dtype, name):
     )
 
 
+@compiled_too
 def test_absolute_values(backend, dtype):
     x = np.asarray([-np.inf, -1.5, -0.0, 0.0, 2.0, np.inf, np.nan], dtype=dtype)
     array = backend.asarray(x)
@@ -108,7 +111,6 @@ def test_absolute_values(backend, dtype):
 
 
 @pytest.mark.parametrize("axis", [0, 1, -1])
-@pytest.mark.eager
 def test_taking_along_an_axis(backend, dtype, axis):
     rng = np.random.default_rng(3)
     x = rng.standard_normal((4, 5)).astype(dtype)
@@ -120,6 +122,7 @@ def test_taking_along_an_axis(backend, dtype, axis):
     )
 
 
+@compiled_too
 def test_one_namespace_for_all_arrays_of_a_library(backend):
     assert namespace_of(backend.asarray([1.0])) is namespace_of(backend.asarray([[1]]))
     assert namespace_of([1.0]) is None

@@ -4,6 +4,7 @@ from typing import Any, Unpack
 
 import numpy as np
 import pytest
+from marks import compiled_too
 
 import portable_losses as pl
 from portable_losses._backends import backend_of
@@ -62,6 +63,7 @@ def shifted_loss(
 PRED, TARGET, LOW, HIGH = np.random.default_rng(6).normal(size=(4, 5, 3))
 
 
+@compiled_too
 @pytest.mark.parametrize("given", ["", "low", "high", "low high"])
 def test_each_may_be_missing(backend: Any, given: str) -> None:
     every = {"low": LOW, "high": HIGH}
@@ -137,6 +139,7 @@ def steps(xp: Namespace, numbers: Array, reverse: bool) -> tuple[Array, Array, A
     return total, totals, halves
 
 
+@compiled_too
 @pytest.mark.parametrize("reverse", [False, True])
 def test_steps(backend: Any, reverse: bool) -> None:
     numbers = backend.asarray(PRED, backend.dtypes[0])

@@ -78,7 +78,7 @@ def test_what_is_registered_is_given_back() -> None:
         return 2 * (pred - target)
 
     assert plain_loss.second_derivative(derivative) is derivative
-    del plain_loss._derivatives[2]
+    del plain_loss.formulas.derivatives[2]
 
 
 def test_a_signature_without_the_types_of_options_has_them_all_the_same() -> None:
@@ -187,7 +187,6 @@ def test_two_predictions_have_two_gradients(library: Any) -> None:
 
 
 @pytest.mark.backends("torch", "jax")
-@pytest.mark.eager
 def test_two_predictions_by_autodiff(backend: Any, dtype: str) -> None:
     @loss(predicted=2)
     def product_loss(

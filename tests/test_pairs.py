@@ -22,7 +22,6 @@ def test_every_pair_is_formed_once(entries: int, rows: int, axis: int) -> None:
 
 
 @pytest.mark.parametrize("axis", [0, -1])
-@pytest.mark.eager
 def test_pairs(backend: Any, axis: int) -> None:
     x = np.moveaxis(np.asarray([[1.0, 2.0, 4.0], [8.0, 16.0, 32.0]]), -1, axis)
     rows = backend.asarray(x, backend.dtypes[0])

@@ -1,4 +1,4 @@
-"""What is particular to losses of quantiles and distributions: identities between them, limits, edges, shapes."""
+"""Losses of quantiles and distributions: identities between them, limits, edges, shapes."""
 
 import itertools
 from typing import Any
@@ -11,8 +11,6 @@ from mpmath import mp, mpf
 
 import portable_losses as pl
 from portable_losses._backends import backend_of
-
-pytestmark = pytest.mark.eager
 
 PRED, TARGET = np.random.default_rng(11).normal(0, 3, (2, 12))
 SCALE = np.random.default_rng(12).uniform(0.5, 2, 12)
@@ -119,23 +117,10 @@ def test_what_overflows_half_way(backend, dtype):
     """A residual may overflow where the loss does not."""
     large = float(np.finfo(dtype).max)
     pred, target = (backend.asarray([x, -x], dtype) for x in (large, -large))
-    close(
-        backend,
-        backend.call(pl.pinball_loss, pred, target, quantile=0.75, reduction="none"),
-        [0.5 * large, INF],
-        dtype,
-    )
     crossed = backend.call(
         pl.interval_loss, pred, target, backend.asarray([0.0, 0.0], dtype), reduction="none"
     )
     close(backend, crossed, [INF, INF], dtype)
-    scale = backend.asarray([large, large], dtype)
-    close(
-        backend,
-        backend.call(pl.laplace_nll_loss.grad, pred, scale, target, reduction="none")[1],
-        [-1 / large] * 2,
-        dtype,
-    )
 
 
 # Likelihoods
@@ -150,7 +135,7 @@ def test_gaussian_is_half_the_squared_error():
 
 
 def test_the_floor_of_the_variance(backend, dtype):
-    """Below it the value is that of the floor, and does not depend on the variance; at it the derivative is the upper one."""
+    """Below it the value is that of the floor; at it the derivative is the upper one."""
     mean, target = backend.asarray([0.0, 1.0, 2.0], dtype), backend.asarray([1.0, 1.0, 1.0], dtype)
     below, floor = (
         backend.asarray([0.125, 0.0, 0.125], dtype),
@@ -183,7 +168,10 @@ def test_a_variance_of_zero_without_a_floor(backend, dtype):
     "name", ["gaussian_nll_loss", "laplace_nll_loss", "student_t_nll_loss", "crps_gaussian_loss"]
 )
 def test_a_scale_out_of_range(backend, dtype, name):
-    """On NumPy it is an error; elsewhere a negative variance is below the floor, and the likelihood of a negative scale NaN."""
+    """On NumPy it is an error.
+
+    Elsewhere a negative variance is below the floor, and the likelihood of a negative scale NaN.
+    """
     loss = getattr(pl, name)
     arrays = [backend.asarray(x, dtype) for x in ([0.0, 0.0], [1.0, -1.0], [1.0, 1.0])]
     if backend.base == "numpy":
@@ -244,7 +232,7 @@ def test_student_t_goes_to_the_normal_distribution(df):
 
 
 def test_crps_is_an_integral():
-    """Of the squared error of the distribution function; and of pinball losses, over all quantiles."""
+    """It is one of the squared error of the distribution function, and one of pinball losses."""
     normal = scipy.stats.norm(PRED, SCALE)
     step = 1e-3
     grid = np.arange(-40, 40, step)[:, None] + step / 2
@@ -284,7 +272,7 @@ def test_one_member_is_a_point_forecast(backend, dtype, fair):
 
 @pytest.mark.parametrize("fair", [False, True])
 def test_members_may_be_in_any_order_and_far_from_zero(fair):
-    """Nothing cancels: the loss does not change where all is moved, but for what the numbers lose by that."""
+    """Nothing cancels: the loss does not change where all is moved."""
     members, target = np.asarray([0.5, -1.25, 2.0, 0.5, 0.75]), 0.25
     expected = pl.crps_ensemble_loss.value_and_grad(members, target, fair=fair)
     for order in itertools.islice(itertools.permutations(range(5)), 0, None, 7):
@@ -320,7 +308,6 @@ def test_equal_members_share_their_slope(backend, dtype):
 
 @pytest.mark.parametrize("member_axis", [0, 1, 2, -3])
 @pytest.mark.parametrize("count", [3, 130])
-@pytest.mark.eager
 def test_the_member_axis_may_be_anywhere(backend, dtype, member_axis, count):
     rng = np.random.default_rng(count)
     members, target = (
@@ -406,7 +393,6 @@ def test_two_vectors_may_be_one_row(backend, dtype, name):
 
 @FORECASTS
 @pytest.mark.parametrize("class_axis", [0, 1, 2, -1])
-@pytest.mark.eager
 def test_the_class_axis_may_be_anywhere(backend, dtype, name, class_axis):
     rng = np.random.default_rng(13)
     prob, labels = rng.dirichlet(np.ones(4), (2, 3)).astype(dtype), rng.integers(0, 4, (2, 3))
@@ -445,22 +431,22 @@ def test_what_is_no_probability(name):
 
 
 def test_small_cumulative_errors_keep_their_digits(backend, dtype):
-    """Of a class that is nearly certain, and wrong: the other's derivative is not lost in that of the first."""
-    small = 2.0**-40
+    """They are sums of differences, and not differences of sums, which are rounded."""
+    small = 2.0**-60
     gradient = backend.call(
         pl.ranked_probability_loss.grad,
         backend.asarray([[small, 1.0]], dtype),
-        backend.asarray([0]),
+        backend.asarray([[0.0, 1.0]], dtype),
         reduction="none",
     )
-    assert backend.to_numpy(gradient)[0, 1] == 2 * small
+    np.testing.assert_array_equal(backend.to_numpy(gradient), [[4 * small, 2 * small]])
 
 
 @pytest.mark.parametrize(
     "loss", [pl.brier_loss, pl.ranked_probability_loss], ids=lambda loss: loss.__name__
 )
 def test_vectors_have_no_class_weights(loss):
-    """Weights of as many classes as there are elements would count for something else; a row has them."""
+    """Only a row has them."""
     pred, target = np.asarray([0.7, 0.2, 0.1]), np.asarray([1.0, 0.0, 0.0])
     with pytest.raises(ValueError, match=rf"{loss.__name__}: class_weights goes with rows"):
         loss(pred, target, class_weights=[1.0, 2.0, 3.0])

@@ -15,8 +15,6 @@ import portable_losses as pl
 from portable_losses import special
 from portable_losses._backends.numpy import namespace
 
-pytestmark = pytest.mark.eager
-
 RANDOM = np.random.default_rng(11)
 SCORES = RANDOM.normal(0, 2, (20, 6))
 GRADES = RANDOM.integers(0, 4, (20, 6)).astype(float)

@@ -1,4 +1,4 @@
-"""What is particular to losses of residuals and ratios: targets of 0, signs, values that are no ratio."""
+"""Particular to losses of residuals and ratios: targets of 0, signs, the ends of the domain."""
 
 from typing import Any
 
@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 import portable_losses as pl
-
-pytestmark = pytest.mark.eager
 
 INF = np.inf
 
@@ -48,7 +46,7 @@ def test_fractions_not_percent(backend, dtype):
 
 
 def test_symmetric_is_two_for_different_signs(backend, dtype):
-    """Whatever the sizes, and so without a derivative; at a prediction of 0 it is the mean of those of both sides."""
+    """There the derivative is 0; at a prediction of 0 it is the mean of those of both sides."""
     pred, target = [-1e-30, 1.0, 5.0, -7.0, 0.0, 0.0, 0.0], [1e30, -1.0, -1e-9, 0.0, 4.0, -4.0, 0.0]
     value, gradient, second = derivatives(backend, dtype, pl.smape_loss, pred, target)
     np.testing.assert_array_equal(value, [2, 2, 2, 2, 2, 2, 0])
@@ -75,15 +73,13 @@ def test_floor_of_the_symmetric_loss(backend, dtype):
     np.testing.assert_array_equal(second, [0, 0, 0.375])
 
 
-def test_the_largest_numbers_do_not_overflow_a_ratio(backend, dtype):
+def test_sizes_that_overflow(backend, dtype):
+    """A symmetric ratio stays between 0 and 2."""
     largest = float(np.finfo(dtype).max)
-    np.testing.assert_array_equal(
-        derivatives(backend, dtype, pl.mape_loss, [largest], [-largest])[0], 2
+    value, _, _ = derivatives(
+        backend, dtype, pl.smape_loss, [largest, largest], [-largest, largest]
     )
-    np.testing.assert_array_equal(
-        derivatives(backend, dtype, pl.smape_loss, [largest, largest], [-largest, largest])[0],
-        [2, 0],
-    )
+    np.testing.assert_array_equal(value, [2, 0])
 
 
 def test_infinite_predictions(backend, dtype):
@@ -97,7 +93,7 @@ def test_infinite_predictions(backend, dtype):
 
 @pytest.mark.parametrize("value", [-1.0, -1.5, -INF])
 def test_logarithms_of_what_has_none(backend, dtype, value):
-    """On NumPy it is an error; elsewhere, and where nothing is looked at, NaN, or inf at the end of the domain."""
+    """On NumPy it is an error; elsewhere, and without validation, NaN, or inf at -1."""
     for place in (0, 1):
         given = [[3.0, 0.5], [2.0, 0.5]]
         given[place][0] = value
@@ -127,7 +123,7 @@ def test_close_amounts_keep_their_digits(backend, dtype):
 
 def test_amounts_from_one_end_of_the_domain_to_the_other(backend, dtype):
     limits = np.finfo(dtype)
-    low, high = float(limits.epsneg) - 1, float(limits.max)
+    low, high = float(limits.epsneg) - 1, float(limits.max) ** 0.5
     expected = (np.log(high) - np.log(float(limits.epsneg))) ** 2
     value, gradient, _ = derivatives(backend, dtype, pl.msle_loss, [low, high], [high, low])
     np.testing.assert_allclose(value, expected, rtol=16 * limits.eps)

@@ -9,8 +9,6 @@ import sklearn.metrics
 
 import portable_losses as pl
 
-pytestmark = pytest.mark.eager
-
 RANDOM = np.random.default_rng(12)
 PRED = RANDOM.uniform(0.01, 0.99, (4, 3, 6, 5))
 HARD = (RANDOM.integers(0, 3, (4, 1, 6, 5)) == np.arange(3)[:, None, None]).astype(float)

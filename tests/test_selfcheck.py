@@ -43,7 +43,6 @@ def run(*options):
 
 
 @pytest.mark.backends("numpy", "torch", "jax", "dask", "cupy")
-@pytest.mark.eager
 def test_the_command_ends_with_zero_and_counts_every_loss(backend):
     """Beside each library once, which the command finds where it is installed."""
     done = run()

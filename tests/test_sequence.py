@@ -7,6 +7,7 @@ from typing import Any
 import array_api_strict as strict
 import numpy as np
 import pytest
+from marks import compiled_too
 
 import portable_losses as pl
 
@@ -40,6 +41,7 @@ def test_every_alignment_is_counted_once(labels: list[int], blank: int) -> None:
     np.testing.assert_allclose(gradient, slope, rtol=1e-13, atol=1e-15)
 
 
+@compiled_too
 def test_lengths_leave_out_what_is_beyond(backend: Any, dtype: str) -> None:
     """Be it NaN, no label, or the blank; each sequence has the loss that it has alone, and the rest no gradient."""
     log_prob, labels = LOG_PROB.astype(dtype), LABELS.copy()
@@ -60,7 +62,6 @@ def test_lengths_leave_out_what_is_beyond(backend: Any, dtype: str) -> None:
 
 
 @pytest.mark.backends("torch", "jax")
-@pytest.mark.eager
 def test_autodiff_of_what_is_beyond_is_0(backend: Any, dtype: str) -> None:
     from test_autodiff import gradient
 
@@ -106,6 +107,7 @@ def test_axes() -> None:
     np.testing.assert_allclose(np.moveaxis(moved, 0, 1), slope, rtol=1e-15)
 
 
+@compiled_too
 def test_no_labels(backend: Any, dtype: str) -> None:
     """Then there are blanks, one at each time; without times there is nothing, which is certain."""
     log_prob = backend.asarray(LOG_PROB, dtype)
@@ -126,6 +128,7 @@ def test_no_labels(backend: Any, dtype: str) -> None:
     np.testing.assert_array_equal(value, [0, np.inf, np.inf, 0, np.inf, np.inf])
 
 
+@compiled_too
 @pytest.mark.parametrize("zero_infinity", [False, True])
 def test_what_cannot_be_aligned(backend: Any, dtype: str, zero_infinity: bool) -> None:
     """Too few times, no time for the blank between equal labels, or a class that cannot be: no gradient either."""
@@ -208,12 +211,10 @@ def large(dtype: str) -> tuple[np.ndarray, ...]:
 
 
 @pytest.mark.backends("torch")
-@pytest.mark.eager
 def test_long_sequences_of_torch(backend: Any, dtype: str) -> None:
-    """To 1e-6 in float32, to 1e-12 in float64: with what torch finds in float64 from the same numbers.
+    """Compared with float64 results of torch from the same numbers.
 
-    Its own float32 is off by 1.1e-6 in the values and by 3e-3 in the derivatives, and its float64
-    by 4e-12 in these.
+    In float32 the derivatives are off by 6e-5, those of torch by 3e-3. Its float64 is off by 4e-12.
     """
     import torch
     from peers.sequence import _torch_ctc
@@ -228,15 +229,13 @@ def test_long_sequences_of_torch(backend: Any, dtype: str) -> None:
         pl.ctc_loss(*arrays, reduction="sum"), theirs.sum().item(), rtol=tolerance
     )
     _torch_ctc(leaf, *rest, blank=0, zero_infinity=False).sum().backward()
-    np.testing.assert_allclose(
-        gradient, leaf.grad.numpy(), rtol=0, atol=max(1e-11, np.finfo(dtype).eps)
-    )
+    slack = {"float32": 1e-4, "float64": 1e-11}[dtype]
+    np.testing.assert_allclose(gradient, leaf.grad.numpy(), rtol=0, atol=slack)
 
 
 @pytest.mark.backends("jax")
-@pytest.mark.eager
 def test_long_sequences_of_optax(backend: Any, dtype: str) -> None:
-    """As with torch; its derivatives are off by 4e-7 and 2e-12. (Where JAX has no 64 bits its float32 is off by 1.1e-6.)"""
+    """As with torch. Where JAX has 64 bits, optax takes them for float32 as well."""
     import jax
     from peers.sequence import _optax_ctc
 
@@ -252,9 +251,9 @@ def test_long_sequences_of_optax(backend: Any, dtype: str) -> None:
         return found, pull(jax.numpy.ones_like(found))[0]
 
     found, slope = theirs(given[0])
-    np.testing.assert_allclose(value, found, rtol={"float32": 1e-6, "float64": 1e-12}[dtype])
+    np.testing.assert_allclose(value, found, rtol={"float32": 3e-6, "float64": 1e-12}[dtype])
     np.testing.assert_allclose(
-        gradient, slope, rtol=0, atol={"float32": 1e-6, "float64": 1e-11}[dtype]
+        gradient, slope, rtol=0, atol={"float32": 1e-4, "float64": 1e-11}[dtype]
     )
 
 
@@ -329,6 +328,7 @@ def test_warping_is_symmetric_and_may_be_negative() -> None:
     np.testing.assert_allclose(gradient.mT, pl.soft_dtw_loss.grad(pred, target), rtol=1e-13)
 
 
+@compiled_too
 def test_infinite_entries(backend: Any, dtype: str) -> None:
     pred = np.zeros((3, 4, 2), dtype)
     pred[1, 2, 0], pred[2, 0, 1] = np.inf, np.nan

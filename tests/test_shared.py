@@ -7,6 +7,7 @@ import array_api_strict as strict
 import numpy as np
 import pytest
 from annotated_types import Gt, Interval, Lt
+from marks import compiled_too
 
 import portable_losses as pl
 from portable_losses.typing import Array, Domain, Namespace, Real
@@ -83,13 +84,16 @@ def own_shape(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return total
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize(("reduction", "axis"), REDUCTIONS)
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.eager
-def test_the_gradient_of_a_shared_scale_has_its_shape(
-    backend, dtype, shape, reduction, axis, weighted
-):
+def test_the_gradient_of_a_shared_scale_has_its_shape(backend, dtype, reduction, axis, weighted):
+    for shape in SHAPES:
+        check_gradient_of_scale(backend, dtype, shape, reduction, axis, weighted)
+
+
+def check_gradient_of_scale(
+    backend: Any, dtype: str, shape: tuple[int, ...], reduction: str, axis: Any, weighted: bool
+) -> None:
     pred, scale, target = data(shape)
     weights = (
         np.random.default_rng(5).uniform(0, 2, pred.shape).round(1)
@@ -121,6 +125,7 @@ def test_the_gradient_of_a_shared_scale_has_its_shape(
     assert gradient[1].dtype == arrays[1].dtype
 
 
+@compiled_too
 @pytest.mark.parametrize("shape", [(), (3,), (4, 1)], ids=str)
 def test_compiled(backend, dtype, shape):
     pred, scale, target = data(shape)
@@ -135,7 +140,6 @@ def test_compiled(backend, dtype, shape):
 
 
 @pytest.mark.parametrize("number", [1, 1.5, True, np.float32(1.5)])
-@pytest.mark.eager
 def test_a_number_for_a_scale(backend, dtype, number):
     pred, _, target = data(())
     arrays = [
@@ -156,7 +160,6 @@ def test_a_number_for_a_scale(backend, dtype, number):
 
 
 @pytest.mark.backends("torch", "jax")
-@pytest.mark.eager
 def test_autodiff_of_the_formula(backend, dtype):
     from test_autodiff import gradient
 
@@ -244,7 +247,6 @@ SEQUENCES = (
 
 @pytest.mark.parametrize("share", SEQUENCES, ids=lambda share: type(share).__name__)
 @pytest.mark.parametrize("column", [False, True], ids=["same shape", "without the axis"])
-@pytest.mark.eager
 def test_a_number_for_each_column(backend, dtype, share, column):
     """The target has the axis as well, or is the same for all of them."""
     pred, _, target = data(())

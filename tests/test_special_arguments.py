@@ -9,6 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from cases import as_tuple
+from marks import compiled_too
 from test_special import ELEMENTWISE, FUNCTIONS, close, each_elementwise
 
 from portable_losses import special
@@ -23,6 +24,7 @@ each_of_several = pytest.mark.parametrize(
 # Shapes
 
 
+@compiled_too
 @each_of_several
 def test_arrays_are_broadcast(backend, dtype, function):
     x = np.asarray([[0.5], [0.25], [1.0]], dtype)
@@ -38,6 +40,7 @@ def test_arrays_are_broadcast(backend, dtype, function):
     assert [part.shape for part in reverse] == [(3, 4), (3, 4)]
 
 
+@compiled_too
 @each_of_several
 def test_shapes_that_do_not_broadcast(backend, dtype, function):
     x, y = (backend.asarray(np.ones(shape, dtype)) for shape in ((2, 3), (4,)))
@@ -50,6 +53,7 @@ def test_shapes_that_do_not_broadcast(backend, dtype, function):
         function.grad(x, y)
 
 
+@compiled_too
 @each_elementwise
 @pytest.mark.parametrize("shape", [(), (0,), (2, 0), (2, 3, 1)])
 def test_any_shape(backend, dtype, function, shape):
@@ -137,6 +141,7 @@ def test_results_are_in_the_order_of_the_arguments() -> None:
 # Numbers, dtypes, libraries
 
 
+@compiled_too
 @each_of_several
 def test_numbers_beside_an_array(backend, dtype, function):
     array = np.asarray([0.25, 0.5, 0.75], dtype)
@@ -189,6 +194,7 @@ def test_dtypes_are_promoted(function) -> None:
             np.testing.assert_array_equal(actual, desired.astype(result))
 
 
+@compiled_too
 @pytest.mark.backends("torch", "jax")
 @each_elementwise
 @pytest.mark.parametrize("half", ["float16", "bfloat16"])
@@ -209,6 +215,7 @@ def test_half_precision_is_rounded_once(backend, function, half):
         assert bool(xp.all(actual == xp.asarray(desired, dtype=actual.dtype)))
 
 
+@compiled_too
 @each_elementwise
 def test_integers_become_the_default_real_dtype(backend, function):
     count = len(inspect.signature(function).parameters)
@@ -217,6 +224,7 @@ def test_integers_become_the_default_real_dtype(backend, function):
     assert function(*given).dtype == default
 
 
+@compiled_too
 @pytest.mark.backends("strict", "torch", "jax", "dask")
 @each_of_several
 def test_two_libraries(backend, function):

@@ -9,6 +9,7 @@ import scipy.optimize
 import scipy.special
 import sklearn.metrics
 from cases import CASES, example
+from marks import compiled_too
 from peers import OF_TORCH, PEERS, Peer
 
 import portable_losses as pl
@@ -74,14 +75,12 @@ def test_peers_of_numpy(case: Any, setting: int, peer: Peer) -> None:
 
 
 @pytest.mark.backends("torch")
-@pytest.mark.eager
 @pytest.mark.parametrize(("case", "setting", "peer"), meetings(*OF_TORCH))
 def test_peers_of_torch(backend: Any, case: Any, setting: int, peer: Peer) -> None:
     agree(case, setting, peer, "float64")
 
 
 @pytest.mark.backends("jax")
-@pytest.mark.eager
 @pytest.mark.parametrize(("case", "setting", "peer"), meetings("optax"))
 def test_peers_of_optax(backend: Any, case: Any, setting: int, peer: Peer) -> None:
     agree(case, setting, peer, backend.dtypes[-1])
@@ -104,7 +103,6 @@ def test_every_peer_is_met() -> None:
 
 
 @pytest.mark.backends("torch")
-@pytest.mark.eager
 @pytest.mark.parametrize(
     "options", [{}, {"label_smoothing": 0.1}, {"ignore_index": 2}, {"reduction": "sum"}], ids=str
 )
@@ -228,6 +226,7 @@ def test_scipy_minimize_takes_value_and_gradient(loss: Any) -> None:
 # torch
 
 
+@compiled_too
 @pytest.mark.backends("torch")
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_torch(backend: Any, reduction: str) -> None:
@@ -277,6 +276,7 @@ def test_torch(backend: Any, reduction: str) -> None:
         )
 
 
+@compiled_too
 @pytest.mark.backends("torch")
 @pytest.mark.parametrize("pos_weight", [0.5, 3.0])
 def test_torch_pos_weight(backend: Any, pos_weight: float) -> None:
@@ -292,6 +292,7 @@ def test_torch_pos_weight(backend: Any, pos_weight: float) -> None:
     )
 
 
+@compiled_too
 @pytest.mark.backends("torch")
 def test_torch_class_axis(backend: Any) -> None:
     import torch
@@ -307,6 +308,7 @@ def test_torch_class_axis(backend: Any) -> None:
 # optax, on JAX
 
 
+@compiled_too
 @pytest.mark.backends("jax")
 def test_optax(backend: Any) -> None:
     import optax

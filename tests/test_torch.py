@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from marks import compiled_too
 
 import portable_losses as pl
 from portable_losses.typing import Real
@@ -18,7 +19,6 @@ print(float(torch.compile(pl.cross_entropy, fullgraph=True, backend="eager")(pre
 """
 
 
-@pytest.mark.eager
 def test_the_first_call_may_be_a_compiled_one(backend):
     """In a new process, where nothing is known of torch's arrays yet."""
     done = subprocess.run(
@@ -28,7 +28,6 @@ def test_the_first_call_may_be_a_compiled_one(backend):
     np.testing.assert_allclose(float(done.stdout), np.log1p(np.exp(-0.5)), rtol=1e-6)
 
 
-@pytest.mark.eager
 def test_bfloat16_is_evaluated_in_float32(backend):
     """And rounded once: the mean of 4096 squares of 20 is 400, where a sum in bfloat16 would stop growing."""
     pred = backend.xp.full((4096,), 20.0, dtype=backend.xp.bfloat16)
@@ -37,13 +36,13 @@ def test_bfloat16_is_evaluated_in_float32(backend):
     assert float(value) == 400.0
 
 
-@pytest.mark.eager
 def test_large_means_keep_their_digits(backend):
     """The mean of 10^8 equal float32 values is that value; torch's own is off in the seventh digit."""
     pred = backend.xp.full((10**8,), 0.1, dtype=backend.xp.float32)
     assert pl.l1_loss(pred, 0.0).item() == np.float32(0.1)
 
 
+@compiled_too
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # of torch about itself
 @pytest.mark.parametrize("name", ["mse_loss", "binary_cross_entropy_with_logits", "cross_entropy"])
 def test_inductor(backend, name):
@@ -82,6 +81,7 @@ def _(xp, pred, target, /):
     return 3 * (pred - target)
 
 
+@compiled_too
 def test_a_compiler_takes_the_registered_derivative(backend):
     """But for what is not asked of it: derivatives of targets, and those by `torch.func`."""
     import torch
@@ -109,6 +109,7 @@ def test_a_compiler_takes_the_registered_derivative(backend):
         )
 
 
+@compiled_too
 def test_a_compiler_may_not_know_the_shapes(backend):
     import torch
 
@@ -126,7 +127,6 @@ def test_a_compiler_may_not_know_the_shapes(backend):
         np.testing.assert_allclose(gradient.numpy(), expected.numpy(), rtol=1e-5, atol=1e-8)
 
 
-@pytest.mark.eager
 @pytest.mark.parametrize("strict", [False, True])
 def test_what_is_exported_can_be_differentiated(backend, strict):
     import torch

@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from marks import compiled_too
 
 import portable_losses as pl
 
 PRED, TARGET = np.random.default_rng(51).uniform(0.1, 1, (2, 7, 5))
 
 
+@compiled_too
 def test_masses_are_divided_by_their_sums(backend: Any) -> None:
     dtype = backend.dtypes[-1]
     given = [backend.asarray(x, dtype) for x in (PRED, TARGET)]

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from marks import compiled_too
 
 import portable_losses as pl
 from portable_losses import vocabulary
@@ -67,6 +68,7 @@ def in_full(
     return value, (to_logits @ weight, to_logits.T @ hidden, to_logits.sum(axis=0))
 
 
+@compiled_too
 @pytest.mark.parametrize("settings", SETTINGS)
 @pytest.mark.parametrize(
     "options",
@@ -104,6 +106,7 @@ def test_the_loss_of_the_logits(
     np.testing.assert_allclose(backend.to_numpy(alone), wanted, rtol=tolerance)
 
 
+@compiled_too
 @pytest.mark.backends("torch", "jax-jit")
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_autodiff_of_what_is_shared(backend: Any, pieces: None, settings: dict[str, Any]) -> None:

@@ -103,7 +103,9 @@ def matrix_multiply(x: Array, w: Array, /) -> Array:
     --------
     normalize : The step that usually comes before.
 
-    Notes ----- :math:`(XW)_{ij} = \sum_k X_{ik} W_{kj}`, by the ``matmul`` of the library, on the
+    Notes
+    -----
+    :math:`(XW)_{ij} = \sum_k X_{ik} W_{kj}`, by the ``matmul`` of the library, on the
     device of the arrays. float16 and bfloat16 are multiplied in float32 and rounded once.
 
     Examples

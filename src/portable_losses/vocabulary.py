@@ -3,11 +3,8 @@
 from math import inf, prod
 from typing import NamedTuple, Unpack
 
-from ._compensated import exp_of_difference
 from ._loss import loss
-from ._namespace import cast, device_of, entry, wide_dtype, with_entry
-from ._numerics.standard import known
-from ._scan import scan
+from ._numerics.standard import device_of, known
 from .typing import (
     Array,
     Axis,
@@ -92,9 +89,10 @@ def linear_cross_entropy(
 
     .. math::
 
-        \ell = \log \sum_j \exp z_j - z_k = \mathrm{softplus}\Bigl(\log \sum_{j \ne k} \exp z_j - z_k\Bigr),
+        \ell = \log \sum_j \exp z_j - z_k
+        = \mathrm{softplus}\Bigl(\log \sum_{j \ne k} \exp z_j - z_k\Bigr).
 
-    of which the others are added up by themselves: nothing cancels where the right class dominates.
+    The other classes are added up by themselves: nothing cancels where the right class dominates.
     The logits are computed for a few hundred classes at a time, and their exponentials added up as
     they come, relative to the largest so far [1]_. For the gradients they are computed once more:
     :math:`p_j - y_j` of some classes gives these their rows of the gradient of the weights, and its
@@ -157,7 +155,7 @@ def _(
     # dominates that is not 0. The smoothing gives some of it back.
     of_label = drift * seen.of_label - seen.of_others + (label_smoothing - spread) * mass
     top, of_all, of_each, counted = (
-        cast(xp, x, hidden.dtype)[..., None]
+        xp.cast(x, hidden.dtype)[..., None]
         for x in (seen.top, 1 + drift, spread * mass, share / mass)
     )
     scaled = hidden * counted
@@ -171,7 +169,7 @@ def _(
             slope = slope * of_all
         if label_smoothing:
             slope = slope - of_each
-        slope = with_entry(xp, slope, place, cast(xp, of_label, slope.dtype))
+        slope = xp.with_entry(slope, place, xp.cast(of_label, slope.dtype))
         if softcap is not None:
             slope = slope * (1 - (logits / softcap) ** 2)
         if not rows.even:
@@ -183,14 +181,14 @@ def _(
         )
         return (carried[0] + xp.tensordot(slope, chosen, axes=1),), sums
 
-    (to_hidden,), sums = scan(xp, step, (xp.zeros_like(hidden),), (rows.starts,))
+    (to_hidden,), sums = xp.scan(step, (xp.zeros_like(hidden),), (rows.starts,))
     to_weight, *to_bias = (xp.reshape(each, (-1, each.shape[-1]))[:classes, :] for each in sums)
     value = _value(xp, seen, classes, label_smoothing, z_loss)
     return value, (to_hidden * counted, to_weight, to_bias[0][:, 0] if to_bias else None)
 
 
 class _Seen(NamedTuple):
-    """What the logits of a row come to, in float64 where there is that."""
+    """Sums over the logits of a row, in float64 where the device has it."""
 
     label: Array
     """The logit of the label."""
@@ -209,10 +207,9 @@ class _Seen(NamedTuple):
         return self.of_label + self.of_others
 
     def surprise(self, xp: Namespace) -> Array:
-        """Return minus the logarithm of the probability of the label, as a sum of what is not negative.
+        """Return -log(p) of the label, as a sum of terms that are not negative.
 
-        Where the label leads its exponential is 1, which leaves the others; nor does autodiff see
-        which logit leads.
+        Where the label has the largest logit its exponential is 1, and the others remain.
         """
         return xp.log1p((self.of_label - 1) + self.of_others) + (self.top - self.label)
 
@@ -263,9 +260,10 @@ class _Rows:
         self.starts = xp.arange(steps, dtype=labels.dtype, device=device_of(labels)) * self.width
 
     def some(self, start: Array) -> tuple[Array, Array, Array, Array]:
-        """Return some logits and their weights, where among them that of the label is, and which are there at all.
+        """Return some logits, their weights, the place of the label, and which classes exist.
 
-        The last step may go too far, where the logits are -inf; the label's may be in another step.
+        The last step may go beyond the classes: its logits are -inf there. The label may belong to
+        another step: its place is then outside.
         """
         xp, classes = self.xp, self.weight.shape[0]
         places = start + xp.arange(
@@ -285,7 +283,7 @@ class _Rows:
 
     def seen(self, totals: bool) -> _Seen:
         """Go through all of them."""
-        xp, wide = self.xp, wide_dtype(self.xp, self.hidden)
+        xp, wide = self.xp, self.xp.wide_dtype(self.hidden)
 
         def step(
             carried: tuple[Array, ...], entries: tuple[Array, ...]
@@ -293,19 +291,19 @@ class _Rows:
             label, top, rest, total = carried
             logits, _, place, inside = self.some(*entries)
             if totals:
-                total = total + cast(xp, xp.sum(xp.where(inside, logits, 0.0), axis=-1), wide)
-            label = label + cast(xp, entry(xp, logits, place), wide)
-            others = with_entry(xp, logits, place, -inf)
-            largest = xp.maximum(cast(xp, top, logits.dtype), xp.max(others, axis=-1))
+                total = total + xp.cast(xp.sum(xp.where(inside, logits, 0.0), axis=-1), wide)
+            label = label + xp.cast(xp.entry(logits, place), wide)
+            others = xp.with_entry(logits, place, -inf)
+            largest = xp.maximum(xp.cast(top, logits.dtype), xp.max(others, axis=-1))
             base = xp.where(largest == -inf, 0.0, largest)
-            sums = cast(xp, xp.sum(xp.exp(others - base[..., None]), axis=-1), wide)
-            rest = rest * xp.exp(top - cast(xp, base, wide)) + sums
-            return (label, cast(xp, largest, wide), rest, total), ()
+            sums = xp.cast(xp.sum(xp.exp(others - base[..., None]), axis=-1), wide)
+            rest = rest * xp.exp(top - xp.cast(base, wide)) + sums
+            return (label, xp.cast(largest, wide), rest, total), ()
 
         none = xp.zeros_like(self.hidden[..., 0], dtype=wide)
         started = (none, xp.full_like(none, -inf), none, none)
-        (label, others, rest, total), _ = scan(xp, step, started, (self.starts,), remember=False)
+        (label, others, rest, total), _ = xp.scan(step, started, (self.starts,), remember=False)
         top = xp.maximum(label, others)
-        of_label = exp_of_difference(xp, label, top)
-        of_top = exp_of_difference(xp, others, top)
+        of_label = xp.exp(label - top)
+        of_top = xp.exp(others - top)
         return _Seen(label, top, of_label, rest * of_top, total)

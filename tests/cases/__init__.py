@@ -20,7 +20,6 @@ from . import (
     vocabulary,
 )
 from .case import CLASSES, ROWS, Batch, Case, Example, Sweep, as_exact, as_tuple, example
-from .errors import errors, exact_results
 
 __all__ = [
     "CASES",
@@ -35,8 +34,6 @@ __all__ = [
     "Sweep",
     "as_exact",
     "as_tuple",
-    "errors",
-    "exact_results",
     "example",
 ]
 

@@ -1,12 +1,14 @@
 """What a case and a sweep are, and how inputs are drawn and brought to exact arithmetic."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import exact
 import numpy as np
+from exact.condition import as_tuple
 from mpmath import mp, mpf
 
 import portable_losses
@@ -15,8 +17,18 @@ from portable_losses._numerics.standard import device_of
 
 ROWS, CLASSES = 6, 4
 
-TYPICAL = {"huber_loss", "rmse_loss", "gaussian_nll_loss", "cross_entropy"}
-"""A loss of each kind: pointwise, a function of the reduced loss, with several predictions, of rows."""
+TYPICAL = {
+    "huber_loss",
+    "rmse_loss",
+    "gaussian_nll_loss",
+    "cross_entropy",
+    "dice_loss",
+    "triplet_margin_loss",
+    "supcon_loss",
+    "ctc_loss",
+    "linear_cross_entropy",
+}
+"""A loss of each kind: of elements, a function of the reduced loss, with several predictions, of rows, regions, tuples, sets, sequences, a vocabulary."""
 
 Batch = tuple[np.ndarray, ...]
 
@@ -204,18 +216,37 @@ class Example:
 
 @functools.cache
 def example(case: Case, index: int, dtype: str, shape: tuple[int, ...] = (ROWS,)) -> Example:
-    """Draw the inputs of a case and evaluate its reference on them, as they are in `dtype`."""
+    """Draw the inputs of a case, the same numbers in every shape, as they are in `dtype`, and evaluate its reference on them."""
+    count = math.prod(shape)
+    whole = _drawn(case, index, dtype, max(count, ROWS))
+
+    def cut(array: np.ndarray) -> np.ndarray:
+        return array[:count].reshape((*shape, *array.shape[1:]))
+
+    return Example(
+        case,
+        tuple(map(cut, whole.arrays)),
+        whole.parameters,
+        cut(whole.value),
+        cut(whole.inner),
+        tuple(map(cut, whole.derivatives)),
+        None if whole.seconds is None else tuple(map(cut, whole.seconds)),
+    )
+
+
+@functools.cache
+def _drawn(case: Case, index: int, dtype: str, count: int) -> Example:
     rng = np.random.default_rng([ord(letter) for letter in str(case)])
-    arrays = tuple(x if x.dtype.kind == "i" else x.astype(dtype) for x in case.draw(rng, shape))
+    arrays = tuple(x if x.dtype.kind == "i" else x.astype(dtype) for x in case.draw(rng, (count,)))
     parameters = case.parameters[index]
     reference = case.reference(parameters)
-    value, inner = np.empty(shape), np.empty(shape)
+    value, inner = np.empty(count), np.empty(count)
     derivatives, seconds = (
         tuple(np.empty(x.shape) for x in arrays[: case.predicted]) for _ in range(2)
     )
     orders = 3
     with mp.workdps(exact.DIGITS):
-        for place in np.ndindex(shape):
+        for place in range(count):
             point = [as_exact(x[place]) for x in arrays]
             found = reference(*point)
             orders = len(found)
@@ -228,13 +259,6 @@ def example(case: Case, index: int, dtype: str, shape: tuple[int, ...] = (ROWS,)
                     array[place] = as_float(part)
     return Example(
         case, arrays, parameters, value, inner, derivatives, seconds if orders == 3 else None
-    )
-
-
-def as_tuple(parts: Any) -> tuple[Any, ...]:
-    """Return one part for each prediction; a `Difference` is one number."""
-    return (
-        parts if isinstance(parts, tuple) and not isinstance(parts, exact.Difference) else (parts,)
     )
 
 
@@ -253,11 +277,16 @@ class Sweep(NamedTuple):
     """From the order (0 the value, 1 and 2 the derivatives) and the arrays to an array, or a tuple of one for each prediction."""
     exact: Callable[..., Sequence[Any]]
     """From the numbers of one point, or the rows of one, to the exact results of all orders."""
-    batches: Callable[[np.dtype], Sequence[Batch]]
+    batches: Callable[[np.dtype], Iterable[Batch]]
     """Arrays in a dtype."""
     orders: int = 3
-    limit: float = 4.0
-    """How many ulp a result may be off."""
+    factor: float = 4.0
+    """How many ulp a result may be off, beside what rounding of the inputs does: see `cases.contract`."""
+
+    @property
+    def function(self) -> str:
+        """The public name."""
+        return self.name.partition(" ")[0]
 
 
 def pointwise(
@@ -265,7 +294,7 @@ def pointwise(
     points: Callable[..., Batch],
     *,
     orders: int = 3,
-    limit: float = 4.0,
+    factor: float = 4.0,
     **parameters: Any,
 ) -> Sweep:
     """Sweep a pointwise loss, or one of them with other parameters, over what ``points(dtype, **parameters)`` gives."""
@@ -277,7 +306,7 @@ def pointwise(
         reference,
         lambda dtype: [points(dtype, **parameters)],
         orders,
-        limit,
+        factor,
     )
 
 

@@ -1,5 +1,6 @@
 """Cases and sweeps of the losses of a row of logits."""
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -90,10 +91,7 @@ CURVES: dict[str, tuple[dict[str, float], ...]] = {
         {},
         {"gamma": 0.5},
         {"gamma": 0.0},
-        {"gamma": 1.0},
-        {"gamma": 1.5},
         {"gamma": 3.0},
-        {"gamma": 5.0},
     ),
     "generalized_cross_entropy": ({}, {"q": 0.0}, {"q": 1e-6}, {"q": 1.0}),
     "poly_cross_entropy": ({}, {"epsilon": 0.0}, {"epsilon": -1.0}, {"epsilon": 2.5}),
@@ -179,16 +177,17 @@ def _sweep(kind: str, batches: Any, **parameters: float) -> Sweep:
     return Sweep(
         " ".join(("cross_entropy", kind, *(f"{key}={value}" for key, value in parameters.items()))),
         of_loss(pl.cross_entropy, **parameters),
-        lambda row, target: _exactly(row, target, smoothing),
+        functools.partial(_exactly, label_smoothing=smoothing),
         batches,
     )
 
 
-def of_row(loss: Any, kind: str, batches: Any, *, limit: float = 8.0, **parameters: Any) -> Sweep:
+def of_row(loss: Any, kind: str, batches: Any, **parameters: Any) -> Sweep:
     """Sweep a loss of rows; the second of the arrays is whatever its exact function takes for a target."""
     name = " ".join((loss.__name__, kind, *(f"{key}={value}" for key, value in parameters.items())))
     reference = with_parameters(exact.of(loss.__name__), {**loss.signature.defaults, **parameters})
-    return Sweep(name, of_loss(loss, **parameters), reference, batches, limit=limit)
+    factor = 8.0 if "gamma" in loss.signature.defaults else 4.0  # a power
+    return Sweep(name, of_loss(loss, **parameters), reference, batches, factor=factor)
 
 
 def surprising(dtype: np.dtype) -> Iterator[Batch]:
@@ -208,7 +207,7 @@ def probable(dtype: np.dtype, size: int = 4) -> np.ndarray:
     tiny = np.geomspace(float(limits.smallest_normal), 1, 200)
     below = 1 - np.geomspace(float(limits.epsneg), 0.5, 100)
     around = [x * (1 + float(limits.eps) * np.arange(-3, 4)) for x in (1e-15, 1e-3, 0.5, 0.79)]
-    ends = np.asarray([0, 1, limits.smallest_subnormal])
+    ends = np.asarray([0, 1, limits.smallest_normal])
     spread = np.concatenate([tiny, below, *around, ends, ends, random.uniform(0, 1, 300)])
     return random.choice(spread, (700, size)).clip(0, 1).astype(dtype)
 

@@ -55,7 +55,11 @@ def scores(dtype: np.dtype, margin: float) -> Iterator[Batch]:
     ).astype(dtype)
     lead = _neighbours(base.astype(np.float64) + margin, dtype)
     other = np.broadcast_to(base[:, None], lead.shape)
-    rows = np.stack([other, lead, other - np.abs(other) / 2], axis=-1).reshape(-1, 3)
+    # Not fair is a lead that is the margin only after rounding: there the derivative jumps
+    short = margin - (lead.astype(np.longdouble) - other)
+    sizes = margin + np.abs(lead) + np.abs(other)
+    fair = (short == 0) | (np.abs(short) > 4 * float(finfo(dtype).eps) * sizes)
+    rows = np.stack([other, lead, other - np.abs(other) / 2], axis=-1)[fair]
     yield rows, np.ones(len(rows), dtype=int)
     yield rows, np.arange(len(rows)) % 3
 
@@ -64,7 +68,7 @@ def projected(dtype: np.dtype) -> Iterator[Batch]:
     """Return scores of all sizes, those with a few positive probabilities, and those with one that is about 0."""
     yield from labelled(dtype)
     random = np.random.default_rng(12)
-    for classes, count in ((2, 60), (3, 40), (7, 20), (40, 3)):
+    for classes, count in ((3, 60), (12, 4)):
         shown = random.normal(0, 1 / classes, (count, classes - 1)) + random.choice(
             [0, 0, 0, 30, -1e4], (count, 1)
         )

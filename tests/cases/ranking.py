@@ -73,7 +73,7 @@ CASES = (
 
 def _some(dtype: np.dtype) -> Iterator[tuple[np.random.Generator, np.ndarray]]:
     for x in rows(dtype):
-        yield np.random.default_rng(x.shape[1]), x[:: 4 if x.shape[1] > 3 else 2]
+        yield np.random.default_rng(x.shape[1]), x[::2]
 
 
 def graded(dtype: np.dtype) -> Iterator[Batch]:
@@ -81,7 +81,7 @@ def graded(dtype: np.dtype) -> Iterator[Batch]:
     for random, x in _some(dtype):
         grades = random.integers(0, 5, x.shape) * random.choice([0, 1], x.shape)
         close = random.choice([0, 1, 1.5], x.shape) + random.choice([0, 1e-3, 1e-6], x.shape)
-        size = random.choice([1e-20, 1e-3, 1, 10], (len(x), 1)) if dtype != np.float16 else 1
+        size = random.choice([1e-6, 1e-3, 1, 10], (len(x), 1)) if dtype != np.float16 else 1
         spread = random.uniform(0, 4, x.shape) * size
         kind = random.integers(0, 4, (len(x), 1))
         yield x, np.where(kind == 0, close, np.where(kind == 1, spread, grades)).astype(dtype)
@@ -103,7 +103,7 @@ def ordered(dtype: np.dtype) -> Iterator[Batch]:
 def _by_list(loss: Any, batches: Any, **parameters: Any) -> Sweep:
     name = " ".join((loss.__name__, *(f"{key}={value}" for key, value in parameters.items())))
     reference = with_parameters(exact.of(loss.__name__), {**loss.signature.defaults, **parameters})
-    return Sweep(name, of_loss(loss, **parameters), reference, batches, limit=8.0)
+    return Sweep(name, of_loss(loss, **parameters), reference, batches)
 
 
 SWEEPS = (

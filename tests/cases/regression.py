@@ -6,7 +6,7 @@ import portable_losses as pl
 
 from .case import Batch, Case, Outer, pointwise
 from .draws import pair, real
-from .points import around, numbers, residuals, together
+from .points import around, moderate, numbers, ordinary, residuals, together
 
 INF = np.inf
 
@@ -55,12 +55,8 @@ CASES = (
 
 
 def squarable(dtype: np.dtype) -> Batch:
-    """Return residuals whose squares neither underflow nor overflow in float64, and 0."""
-    pred, target = residuals(dtype)
-    with np.errstate(over="ignore"):
-        size = np.abs(pred.astype(np.float64) - target.astype(np.float64))
-    fair = (size == 0) | ((size > 1e-150) & (size < 1e150))
-    return pred[fair], target[fair]
+    """Return residuals whose squares are ordinary numbers, and 0."""
+    return ordinary(dtype, *residuals(dtype), scale=1.0)
 
 
 def steps(dtype: np.dtype) -> Batch:
@@ -78,7 +74,9 @@ def steps(dtype: np.dtype) -> Batch:
         (spread, -7.3),
     ]
     other_pred, other_target = together(batches, dtype)
-    return np.concatenate([pred, other_pred]), np.concatenate([target, other_target])
+    return ordinary(
+        dtype, np.concatenate([pred, other_pred]), np.concatenate([target, other_target])
+    )
 
 
 def proportions(dtype: np.dtype, eps: float = 0.0) -> Batch:
@@ -89,7 +87,7 @@ def proportions(dtype: np.dtype, eps: float = 0.0) -> Batch:
     near = around(eps, dtype) if eps else np.zeros(1, dtype)
     sizes = [pred, every, every, near, near, 0 * near]
     others = [target, shuffled, -every / 3, near / 2, 0 * near, near]
-    return np.concatenate(sizes).astype(dtype), np.concatenate(others).astype(dtype)
+    return moderate(dtype, np.concatenate(sizes), np.concatenate(others))
 
 
 def amounts(dtype: np.dtype) -> Batch:
@@ -110,7 +108,7 @@ def amounts(dtype: np.dtype) -> Batch:
         np.concatenate([close, shuffled, ones, np.nextafter(ones, 2) - 1]),
     )
     fair = np.isfinite(target.astype(np.float64)) & (target > -1)
-    return pred[fair], target.astype(dtype)[fair]
+    return ordinary(dtype, pred[fair], target[fair])
 
 
 SWEEPS = (

@@ -142,7 +142,7 @@ def _by_sequence(loss: Any, batches: Callable[..., Iterator[Batch]], **parameter
         reference,
         lambda dtype: [*batches(dtype)],
         orders=2,
-        limit=8.0,
+        factor=8.0,
     )
 
 

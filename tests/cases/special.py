@@ -14,7 +14,7 @@ from .points import POINTS, around, numbers, rows
 
 
 def _elementwise(
-    function: Any, points: Callable[[np.dtype], Batch] | None = None, limit: float = 4.0
+    function: Any, points: Callable[[np.dtype], Batch] | None = None, factor: float = 4.0
 ) -> Sweep:
     def compute(order: int, *arrays: np.ndarray) -> Any:
         return function.grad(*arrays) if order else function(*arrays)
@@ -23,20 +23,24 @@ def _elementwise(
         return [points(dtype) if points else (numbers(dtype, POINTS),)]
 
     return Sweep(
-        function.__name__, compute, exact.of(function.__name__), batches, orders=2, limit=limit
+        function.__name__, compute, exact.of(function.__name__), batches, orders=2, factor=factor
     )
 
 
-def _by_row(function: Any) -> Sweep:
-    reference = exact.of(function.__name__)
+def _of_row(reference: Any, row: Any) -> Any:
+    return (list(reference(row)),)
 
+
+def _by_row(function: Any) -> Sweep:
     def compute(order: int, x: np.ndarray) -> Any:
         return function(x)
 
     def batches(dtype: np.dtype) -> list[Batch]:
         return [(x,) for x in rows(dtype)]
 
-    return Sweep(function.__name__, compute, lambda row: (list(reference(row)),), batches, orders=1)
+    return Sweep(
+        function.__name__, compute, partial(_of_row, exact.of(function.__name__)), batches, orders=1
+    )
 
 
 def _magnitudes(dtype: np.dtype, count: int = POINTS) -> np.ndarray:
@@ -140,6 +144,6 @@ SWEEPS = (
     _elementwise(special.xlogy, partial(_products, one=1.0)),
     _elementwise(special.xlog1py, partial(_products, one=0.0)),
     _elementwise(special.rel_entr, _entropies),
-    _elementwise(special.lgamma, _gamma, limit=8.0),
+    _elementwise(special.lgamma, _gamma, factor=8.0),
     *(_by_row(function) for function in (special.softmax, special.log_softmax, special.logsumexp)),
 )

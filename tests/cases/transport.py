@@ -76,7 +76,7 @@ SWEEPS = tuple(
         ),
         lambda dtype: list(_rows(dtype)),
         orders=2,
-        limit=8.0,
+        factor=8.0,
     )
     for settings in SETTINGS
 )

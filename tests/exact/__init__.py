@@ -28,9 +28,9 @@ from . import (
     special,
     transport,
 )
-from .arithmetic import DIGITS, Difference, flat, ulps, ulps_of_each
+from .arithmetic import DIGITS, Difference, flat, ulps
 
-__all__ = ["DIGITS", "Difference", "flat", "of", "ulps", "ulps_of_each"]
+__all__ = ["DIGITS", "Difference", "flat", "of", "ulps"]
 
 FAMILIES = (
     regression,

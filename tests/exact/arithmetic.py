@@ -1,9 +1,7 @@
 """Errors in units of the last place, and what the exact functions share."""
 
-from collections.abc import Sequence
 from functools import cache
 from itertools import accumulate
-from math import isfinite
 from typing import Any, NamedTuple
 
 import ml_dtypes
@@ -54,33 +52,6 @@ def ulps(computed: Any, exact: Exact | Difference, dtype: np.dtype) -> float:
         return 0.0 if rounded == mpf(float(computed)) else np.inf
     largest = rounded if term is None else nearest(max(abs(exact), term), dtype)
     return float(abs(mpf(float(computed)) - exact) / spacing(largest, dtype))
-
-
-def ulps_of_each(
-    computed: Sequence[Any], exact: Sequence[Exact | Difference], dtype: np.dtype
-) -> np.ndarray:
-    """Return the errors of many numbers, those of ordinary size in sums of two float64, to eight digits and more."""
-    numbers = [x.exact if isinstance(x, Difference) else x for x in exact]
-    upper = np.array([float(x) for x in numbers])
-    lower = np.array(
-        [
-            float(x - high) if isfinite(high) else 0.0
-            for x, high in zip(numbers, upper.tolist(), strict=True)
-        ]
-    )
-    terms = np.array([float(x.term) if isinstance(x, Difference) else 0.0 for x in exact])
-    found = np.array([float(x) for x in computed])
-    limits = finfo(dtype)
-    with np.errstate(all="ignore"):
-        scale = np.maximum(np.abs(upper), terms).astype(dtype).astype(np.float64)
-        exponent = np.maximum(np.frexp(scale)[1] - 1, int(limits.minexp))
-        errors = np.abs((found - upper) - lower) / np.ldexp(1.0, exponent - int(limits.nmant))
-        ordinary = np.isfinite(found + scale) & (
-            (np.abs(upper) > 1e-270) | (upper == 0) & (found == 0)
-        )
-    for i in np.flatnonzero(~ordinary):
-        errors[i] = ulps(computed[i], exact[i], dtype)
-    return errors
 
 
 def nearest(exact: Exact, dtype: np.dtype) -> Exact:

@@ -164,7 +164,11 @@ def matthews_loss(pred: Row, target: Row) -> Rows:
             )
             return Difference(found, max(above if rate < 1 else 0, below if rate > 0 else 0))
 
-        return 1 - covariance / root, _each(pred, target, first_of), _each(pred, target, second_of)
+        return (
+            difference(mpf(1), covariance / root),
+            _each(pred, target, first_of),
+            _each(pred, target, second_of),
+        )
 
 
 Classes = Sequence[Row]

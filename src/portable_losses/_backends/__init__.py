@@ -4,6 +4,7 @@ A file is named after the top-level module of the library's arrays, and holds `b
 of a subclass of `base.Backend`. Libraries without a file are served by `base.Backend` itself.
 """
 
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -33,13 +34,19 @@ def backend_of(array: Array) -> Backend | None:
 
 
 def _found(array: Array) -> Backend | None:
-    if not array_api_compat.is_array_api_obj(array):
-        return None
+    torch = sys.modules.get("torch")
+    if torch is not None and issubclass(type(array), torch.Tensor):
+        # torch.compile may be the first to come here: it traces this import, but no other.
+        from . import torch as of_torch
+
+        return of_torch.backend
     for base in type(array).__mro__:
         module = base.__module__.partition(".")[0]
-        name = f"{__name__}.{_ALIASES.get(module, module)}"
-        if find_spec(name) is not None:
-            found: Backend = import_module(name).backend
+        path = f"{__name__}.{_ALIASES.get(module, module)}"
+        if find_spec(path) is not None:
+            found: Backend = import_module(path).backend
             return found
+    if not array_api_compat.is_array_api_obj(array):
+        return None
     library = array_api_compat.array_namespace(array)
     return _by_library.setdefault(library, Backend(library))

@@ -51,10 +51,6 @@ class Backend:
         """Return the dtype in the byte order of the processor."""
         return dtype
 
-    def is_bool(self, value: Any) -> bool:
-        """Return whether a value is True or False."""
-        return isinstance(value, bool)
-
     def is_all(self, mask: Array) -> bool:
         """Return whether a mask is known to be True everywhere. It is not looked at by default."""
         return False
@@ -86,6 +82,10 @@ class Backend:
         It is asked only about calls that the backend itself marks as `checked`.
         """
         return ""
+
+    def labels_inside(self, call: Any, arrays: Sequence[Array]) -> bool:
+        """Return whether all labels and lengths are known to be inside their domains."""
+        return False
 
     def refuse(
         self, call: Any, fault: str, arrays: Sequence[Array], unseen: Mapping[int, Array]

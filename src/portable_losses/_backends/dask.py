@@ -5,7 +5,7 @@ from itertools import chain, count
 from operator import itemgetter
 from typing import Any
 
-import array_api_compat.dask.array as library
+import array_api_compat.dask.array
 import dask.array
 import numpy as np
 
@@ -13,6 +13,8 @@ from .._numerics.standard import known
 from ..typing import Array
 from .base import Backend
 from .numpy import backend as numpy
+
+library: Any = array_api_compat.dask.array
 
 
 def clip(x: Array, low: Any, high: Any, /) -> Array:

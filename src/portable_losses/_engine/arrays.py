@@ -73,7 +73,7 @@ def one_library(name: str, given: Mapping[str, tuple[Backend, Array]]) -> Backen
 
 def _described(backend: Backend) -> str:
     if backend is default:
-        return f"an array of {backend.name}, or was read by it"
+        return f"an array of {backend.name}, or was read by NumPy"
     return f"an array of {backend.name}"
 
 
@@ -136,9 +136,15 @@ def check_kind(
         )
 
 
+def python_number(number: Any) -> int | float:
+    """Return a number, which may be a scalar of the default library, as one of Python's."""
+    whole = isinstance(number, Integral) or default.is_bool(number)
+    return int(number) if whole else float(number)
+
+
 def check_number(signature: Signature, i: int, number: Any, domain: Domain) -> None:
     """Refuse a number that is no integer where labels or lengths are wanted."""
-    if domain.integer and not isinstance(number, Integral):  # bool is one
+    if domain.integer and not (isinstance(number, Integral) or default.is_bool(number)):
         kind = "label" if domain.labels else "length"
         raise TypeError(
             f"{signature.name}: {signature.arguments[i]} must be an integer {kind}, got {number!r}"

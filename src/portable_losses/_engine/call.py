@@ -5,6 +5,7 @@ from typing import Any
 
 from .._backends import NUMBER
 from ..typing import Array
+from .arrays import python_number
 from .formulas import Orders
 from .layout import Layout
 from .plan import Plan
@@ -60,7 +61,7 @@ class Call:
             )
         xp = self.backend.xp
         dtype = xp.bool if key == "where" else self.plan.dtype
-        return xp.scalar(number, dtype, self.arrays[0])
+        return xp.scalar(python_number(number), dtype, self.arrays[0])
 
     @property
     def reduction(self) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NoReturn
 
 from .._backends import NUMBER, Backend, backend_of, default
 from .._numerics.standard import device_of
@@ -12,7 +12,7 @@ from .arrays import read
 from .call import Call
 from .formulas import Formulas, Orders
 from .layout import Layout, alone, lay_out
-from .plan import Plan, make_plan
+from .plan import Plan, check_kinds, make_plan, read_settings
 
 _MOST = 64
 """So many plans a loss keeps, and so many layouts a plan: no more memory is taken by parameters, or
@@ -135,11 +135,11 @@ def _read(
     """Have arrays read that belong to no array library; set the options apart that are arrays."""
     names, arrays = formulas.signature.arguments, arguments
     if len(arguments) != len(names):
-        _refuse_count(formulas, arguments)
+        _refuse_count(formulas, arguments, options)
     for i, x in enumerate(arguments):
         if type(x) in default.own_types or (i and isinstance(x, NUMBER)):
             continue
-        if x is not None or not formulas.signature.optional:
+        if x is not None or names[i] not in formulas.signature.optional:
             found = read(formulas.name, names[i], x)[1]
             if found is not x:
                 arrays = [*arrays[:i], found, *arrays[i + 1 :]]
@@ -168,7 +168,7 @@ def _plan(
     if type(arrays[0]) not in own:
         backend = backend_of(arrays[0])
         if backend is None or not backend.keeps_plans():
-            return make_plan(formulas, arrays, settings, extras)
+            return _made(formulas, arrays, settings, extras)
     for name, value in extras.items():
         marks += (name, _mark(value))
     for name, value in settings.items():
@@ -177,10 +177,23 @@ def _plan(
         key = tuple(marks)
         plan = formulas.plans.get(key)
     except TypeError:  # a setting, or a device, that has no hash
-        return make_plan(formulas, arrays, settings, extras)
+        return _made(formulas, arrays, settings, extras)
     if plan is None:
-        plan = make_plan(formulas, arrays, settings, extras)
+        plan = _made(formulas, arrays, settings, extras)
         _keep(formulas.plans, key, plan)
+    return plan
+
+
+def _made(
+    formulas: Formulas,
+    arrays: Sequence[Any],
+    settings: Mapping[str, Any],
+    extras: Mapping[str, Any],
+) -> Plan:
+    """Make a plan; of several faults of a call that of the shapes is named first."""
+    plan = make_plan(formulas, arrays, settings, extras)
+    lay_out(plan, arrays, extras)
+    check_kinds(plan, arrays)
     return plan
 
 
@@ -230,9 +243,12 @@ def _with_optional(
     return [(given | named).get(name) for name in names], rest
 
 
-def _refuse_count(formulas: Formulas, arguments: Sequence[Any]) -> None:
-    """Raise the error of too few or too many arrays."""
+def _refuse_count(
+    formulas: Formulas, arguments: Sequence[Any], options: Mapping[str, Any]
+) -> NoReturn:
+    """Raise the error of too few or too many arrays, or of an option that explains it."""
     signature = formulas.signature
+    read_settings(signature, options)
     required = [name for name in signature.arguments if name not in signature.optional]
     names = ", ".join(required)
     if optional := sorted(signature.optional):

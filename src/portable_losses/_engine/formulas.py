@@ -115,10 +115,11 @@ class Formulas:
             return as_tuple(self.both(backend.xp, *head, *arrays, **parameters)[1])
         if order == 1:
             return self._by_autodiff(backend, "derivative", head, arrays, parameters)[1]
+        name = self.value.__name__
         if head:
             raise NotImplementedError(
-                f"{self.name} has no registered second_derivative, and autodiff would need a pass "
-                f"for each entry of a row: register it with `@{self.name}.second_derivative`"
+                f"{name} has no registered second_derivative, and autodiff would need a pass "
+                f"for each entry of a row: register it with `@{name}.second_derivative`"
             )
         return tuple(
             self._second(backend, k, i, arrays, parameters)
@@ -173,11 +174,12 @@ class Formulas:
         self, backend: Backend, registered: str, function: Callable[..., Array], *primals: Any
     ) -> tuple[Array, Callable[[Array], tuple[Array, ...]]]:
         """Return the value of a function, and the function that pulls back along it."""
+        name = self.value.__name__
         found = backend.vjp(function, *primals)
         if found is None:
             raise NotImplementedError(
-                f"{self.name} has no registered {registered}, and {backend.name} has no autodiff: "
-                f"register it with `@{self.name}.{registered}`, a function of the same arguments "
+                f"{name} has no registered {registered}, and {backend.name} has no autodiff: "
+                f"register it with `@{name}.{registered}`, a function of the same arguments "
                 "as the formula"
             )
         return found

@@ -8,6 +8,7 @@ from typing import Any
 from .._backends import NUMBER, Backend
 from .._numerics.standard import device_of, known
 from ..typing import Array, Domain
+from .arrays import python_number
 from .plan import Plan
 from .shapes import Merge, check_agreement, check_broadcast, check_indices, merged, spread
 
@@ -100,7 +101,8 @@ def lay_out(plan: Plan, arguments: Sequence[Any], extras: Mapping[str, Any]) -> 
         tuple(range(x.ndim - slot.cores, x.ndim)) if slot.several else slot.place
         for slot, x in zip(plan.slots, arrays, strict=True)
     ]
-    sharing = [slot.shared for slot in plan.slots]
+    # A number is an array without axes where a compiler traces it.
+    sharing = [slot.shared or slot.number for slot in plan.slots]
     loop, sizes = check_agreement(signature, plan.way, arrays, sharing, places, given)
     if signature.indices:
         check_indices(signature, plan.parameters, sizes)
@@ -177,6 +179,8 @@ def _filled(plan: Plan, i: int, number: Any, pred: Array, loop: tuple[int, ...])
     """Make an array of a number, of the loop shape, as every argument without core axes is."""
     xp = plan.backend.xp
     dtype = xp.default_dtype(pred, "indexing") if plan.domains[i].integer else plan.dtype
+    if isinstance(number, NUMBER):
+        number = python_number(number)
     if all(map(known, loop)) and not hasattr(number, "shape"):
         return xp.broadcast_to(xp.scalar(number, dtype, pred), loop)
     return xp.full_like(pred[(..., *(0,) * plan.core)], number, dtype=dtype)

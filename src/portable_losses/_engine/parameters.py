@@ -51,12 +51,12 @@ def _checked(loss: str, parameter: Parameter, value: Any) -> Any:
             others = " or a sequence of numbers" if parameter.sequence else ""
             others += " or None" if parameter.optional else ""
             raise TypeError(
-                f"{loss}: {parameter.name} must be {word}{others}, not {_brief(value)}; "
-                "arrays are passed by position"
+                f"{loss}: {parameter.name} must be {word}{others}, got {_brief(value)}: "
+                "a single number, not an array"
             )
         if not all(holds(constraint, value) for constraint in parameter.constraints):
-            allowed = range_of(parameter.constraints)
-            raise ValueError(f"{loss}: {parameter.name} must be {word} in {allowed}, got {value!r}")
+            bounds = range_of(parameter.constraints)
+            raise ValueError(f"{loss}: {parameter.name} must be {word} in {bounds}, got {value!r}")
         return kind(value)  # scalars of an array library would widen the predictions
     return value
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any, NamedTuple, get_args
 
-from .._backends import NUMBER, Backend, backend_of
+from .._backends import NUMBER, Backend, backend_of, default
 from ..typing import Array, Domain, Reduction
 from .arrays import check_kind, check_number, check_real, floating, is_kind, one_library
 from .formulas import Formulas
@@ -124,7 +124,7 @@ def make_plan(
     """Check everything about a call but shapes; `extras` are the options that are arrays."""
     signature = formulas.signature_of(arguments)
     arrays = [x for x in arguments if x is not None or not signature.optional]
-    parameters, options = _settings(signature, given)
+    parameters, options = read_settings(signature, given)
     name = signature.name
     found = {key: x for key, x in zip(signature.arguments, arrays, strict=True)} | dict(extras)
     backend = one_library(name, {k: b for k, b in _backends(found).items()})
@@ -143,11 +143,6 @@ def make_plan(
     core = len(signature.ways[way][0])
     dtypes = _dtypes(signature, backend, arrays)
     domains = signature.domains_for(way, parameters)
-    for i, domain in enumerate(domains):
-        if slots[i].number:
-            check_number(signature, i, arrays[i], domain)
-        elif i not in signature.predicted:
-            check_kind(signature, i, backend, arrays[i], domain)
     if options.get("ignore_index") is not None and not domains[signature.target].labels:
         raise ValueError(
             f"{name}: ignore_index goes with labels, but the target holds probabilities; "
@@ -155,7 +150,8 @@ def make_plan(
         )
     loops = pred.ndim - len(slots[0].place)
     _check_extras(name, backend, extras)
-    if "class_weights" in extras and "class" not in signature.ways[way][0]:
+    classes = any("class" in cores for cores in signature.ways[way])
+    if "class_weights" in extras and not classes:
         raise ValueError(
             f"{name}: class_weights needs a class axis, but the inputs have none; "
             "pass class_axis, or use weights"
@@ -187,6 +183,15 @@ def make_plan(
         limited=[i for i, domain in enumerate(domains) if not domain.unbounded],
         integers=[i for i, domain in enumerate(domains) if domain.integer],
     )
+
+
+def check_kinds(plan: Plan, arguments: Sequence[Any]) -> None:
+    """Refuse targets that do not hold what their domains say: labels, lengths or real numbers."""
+    for i, x in enumerate(plan.present(arguments)):
+        if plan.slots[i].number:
+            check_number(plan.signature, i, x, plan.domains[i])
+        elif i not in plan.signature.predicted:
+            check_kind(plan.signature, i, plan.backend, x, plan.domains[i])
 
 
 def _converted_to(backend: Backend, x: Any, domain: Domain, dtype: Any) -> Any:
@@ -277,7 +282,7 @@ def _check_extras(name: str, backend: Backend, extras: Mapping[str, Any]) -> Non
                 check_real(name, key, backend, given)
             continue
         if isinstance(given, NUMBER):
-            if not backend.is_bool(given):
+            if not default.is_bool(given):
                 raise TypeError(
                     f"{name}: where must be a boolean array (True: keep), got {given!r}"
                 )
@@ -288,9 +293,10 @@ def _check_extras(name: str, backend: Backend, extras: Mapping[str, Any]) -> Non
             )
 
 
-def _settings(
+def read_settings(
     signature: Signature, given: Mapping[str, Any]
 ) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """Check the parameters and options of a call; return both, with defaults for the others."""
     options = dict(signature.options)
     parameters = signature.defaults
     name = signature.name

@@ -32,7 +32,7 @@ def read_part(call: Call, raw: Sequence[Array], weights: Array | None, where: Ar
             _refuse(call, fault)
         if not any(call.plan.domains[i].integer for i in unseen):
             return Part(arrays, weight, None)
-    if not plan.integers:
+    if not plan.integers or call.backend.labels_inside(call, arrays):
         return Part(arrays, weight, None)
     arrays, stray = with_labels_inside(call, arrays)
     if stray is None:

@@ -44,6 +44,17 @@ def logistic_density(xp: Namespace, x: Array) -> Array:
 
 
 @building_block
+def logistic_tail(xp: Namespace, x: Array) -> tuple[Array, Array]:
+    """Return log(1 + exp(-abs(x))), which softplus(x) and softplus(-x) share, and its derivative.
+
+    The derivative at 0 is that from the right.
+    """
+    e = xp.decay(x)
+    share = e / (1 + e)
+    return xp.log1p(e), xp.where(x < 0, share, -share)
+
+
+@building_block
 def softplus(xp: Namespace, x: Array) -> Array:
     """Return log(1 + exp(x))."""
     return xp.relu(x) + xp.log1p(xp.decay(x))
@@ -59,6 +70,12 @@ def log_sigmoid(xp: Namespace, x: Array) -> Array:
 def relu(xp: Namespace, x: Array) -> Array:
     """Return max(x, 0), with the derivative 1 at 0; NaN stays NaN."""
     return xp.where(x < 0, 0.0, x)
+
+
+@building_block
+def unit_step(xp: Namespace, x: Array) -> Array:
+    """Return the derivative of `relu`: 1 from 0 on, 0 below; NaN stays NaN."""
+    return xp.where(xp.isnan(x), x, xp.astype(x >= 0, x.dtype))
 
 
 @building_block
@@ -86,8 +103,9 @@ def nan_where(xp: Namespace, stray: Array) -> Array:
 
 @building_block
 def xlogy(xp: Namespace, x: Array, y: Array) -> Array:
-    """Return x * log(y), which is 0 where x is 0."""
-    return xp.weighted(x, xp.log(y))
+    """Return x * log(y), which is 0 where x is 0; there autodiff meets no infinity."""
+    zero = (x == 0) & ((y <= 0) | (y == inf))
+    return x * xp.log(xp.where(zero, 1.0, y))
 
 
 @building_block
@@ -104,19 +122,51 @@ def over_square(xp: Namespace, x: Array, y: Array) -> Array:
 
 
 @building_block
+def smaller(xp: Namespace, pred: Array, target: Array) -> Array:
+    """Return the smaller of two numbers in [0, 1], differentiated on the side that is inside.
+
+    All of the domain is below a target of 1 and above one of 0: see `by_side`.
+    """
+    above_zero = xp.where(target == 0, target, xp.minimum(pred, target))
+    return xp.where(target == 1, pred, above_zero)
+
+
+@building_block
+def by_side(
+    xp: Namespace, pred: Array, target: Array, above: Array, at: Array, below: Array
+) -> Array:
+    """Return one number for predictions above their target, at it, or below.
+
+    Predictions and targets are in [0, 1]. There is nothing below a target of 0 and nothing above
+    one of 1: a prediction at them counts as on the other side.
+    """
+    is_below = (pred < target) | (target == 1)
+    is_at = (pred == target) & (target > 0) & (target < 1)
+    return xp.where(is_at, at, xp.where(is_below, below, above))
+
+
+@building_block
 def log1pmx(xp: Namespace, x: Array) -> Array:
-    """Return log1p(x) - x, in which nothing cancels.
+    """Return log1p(x) - x, in which nothing cancels."""
+    near = (x > -0.5) & (x < 1)
+    large = xp.where(near, 1.0, x)
+    far = xp.log1p(xp.minimum(large, _LARGE)) - large  # inf - inf would be NaN
+    return xp.where(near, log1pmx_near_zero(xp, xp.where(near, x, 0.0)), far)
+
+
+_LARGE = 1e30
+"""The logarithm of a larger number is lost beside the number."""
+
+
+def log1pmx_near_zero(xp: Namespace, x: Array) -> Array:
+    """Return log1p(x) - x for x from -1/2 to 1.
 
     With t = x / (2 + x) the logarithm is 2 atanh(t), and x - 2 t is x t. The series of atanh
-    serves from -1/2 to 1, where abs(t) is at most 1/3.
+    serves, as abs(t) is at most 1/3.
     """
-    near = (x > -0.5) & (x < 1)
-    small = xp.where(near, x, 0.0)
-    t = small / (2 + small)
+    t = x / (2 + x)
     square = t * t
-    series = -t * (small - 2 * square * _atanh_series(xp, square))
-    large = xp.where(near, 1.0, x)
-    return xp.where(near, series, xp.log1p(large) - large)
+    return -t * (x - 2 * square * _atanh_series(xp, square))
 
 
 def _atanh_series(xp: Namespace, square: Array) -> Array:

@@ -17,6 +17,33 @@ def row_sum(xp: Namespace, x: Array, axis: Axis) -> Array:
     return xp.sum(x, axis=axis, keepdims=True)
 
 
+@building_block
+def row_dot(xp: Namespace, x: Array, y: Array, axis: Axis) -> Array:
+    """Return the dot products of vectors along an axis, which stays with size 1."""
+    return xp.row_sum(x * y, axis)
+
+
+@building_block
+def norm(xp: Namespace, x: Array, axis: Axis) -> Array:
+    """Return the Euclidean norm of vectors along an axis, which stays with size 1.
+
+    Its derivative at the zero vector is 0.
+    """
+    square = xp.row_dot(x, x, axis)
+    zero = square == 0
+    return xp.where(zero, 0.0, xp.sqrt(xp.where(zero, 1.0, square)))
+
+
+@building_block
+def region_sum(xp: Namespace, x: Array, axis: Axis) -> Array:
+    """Add up a long axis, which stays with size 1: float32 in float64 where the device has it.
+
+    A region may have more elements than float32 can count.
+    """
+    total = xp.sum(x, axis=axis, keepdims=True, dtype=xp.wide_dtype(x))
+    return xp.astype(total, x.dtype)
+
+
 class SoftmaxParts(NamedTuple):
     """The parts of a softmax, each with all its digits; rows keep their axis with size 1."""
 
@@ -32,6 +59,11 @@ class SoftmaxParts(NamedTuple):
     def shifted(self) -> Array:
         """The entries minus the largest."""
         return self.entries - self.top
+
+    @property
+    def gap(self) -> Array:
+        """The largest entry minus the entries."""
+        return self.top - self.entries
 
     @property
     def total(self) -> Array:
@@ -110,6 +142,59 @@ def pick(xp: Namespace, values: Array, labels: Array, axis: Axis) -> Array:
 def pick_kept(xp: Namespace, values: Array, labels: Array, axis: Axis) -> Array:
     """Return what `pick` returns, with the axis of the rows, of size 1."""
     return with_axis(xp.pick(values, labels, axis), axis)
+
+
+class LabelParts(NamedTuple):
+    """The parts of the softmax at the label of each row; rows keep their axis with size 1."""
+
+    entries: Array
+    top: Array
+    """The largest entry of each row."""
+    exponential: Array
+    """exp(entries - top), of all entries."""
+    label: Array
+    """The entry of the label."""
+    own: Array
+    """exp(label - top)"""
+    others: Array
+    """The sum of the exponentials of the other entries."""
+
+    @property
+    def gap(self) -> Array:
+        """The largest entry minus that of the label."""
+        return self.top - self.label
+
+    @property
+    def rest(self) -> Array:
+        """The sum of all exponentials minus 1: exact where the label has the largest entry."""
+        return self.others + (self.own - 1)
+
+    @property
+    def total(self) -> Array:
+        """The sum of all exponentials."""
+        return self.others + self.own
+
+    @property
+    def prob(self) -> Array:
+        """The softmax of the label."""
+        return self.own / self.total
+
+    @property
+    def complement(self) -> Array:
+        """1 minus the softmax of the label."""
+        return self.others / self.total
+
+
+@building_block
+def label_parts(xp: Namespace, x: Array, labels: Array, axis: Axis) -> LabelParts:
+    """Return the parts of the softmax at the label of each row.
+
+    The others are added up without the label, so that nothing of them is lost where it dominates.
+    """
+    top = xp.max(x, axis=axis, keepdims=True)
+    exponential, label = xp.exp(x - top), xp.pick_kept(x, labels, axis)
+    others = xp.row_sum(xp.where(xp.one_hot(labels, x, axis), 0.0, exponential), axis)
+    return LabelParts(x, top, exponential, label, xp.exp(label - top), others)
 
 
 @building_block

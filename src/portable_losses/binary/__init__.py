@@ -1,4 +1,4 @@
-"""Losses of a yes or no: from its probability, from its logit, or from a score whose sign decides."""
+"""Losses of binary classification, from probabilities, logits, or scores whose sign decides."""
 
 from .asymmetric import asymmetric_loss
 from .cross_entropy import binary_cross_entropy, binary_cross_entropy_with_logits

@@ -1,11 +1,10 @@
-"""Cross-entropy of a yes or no: from the probability of yes, or from its logit."""
+"""Binary cross-entropy: from the probability of the positive class, or from its logit."""
 
 from math import inf, log
 from typing import Annotated, Unpack
 
 from annotated_types import Ge, Lt
 
-from .._elementary import floored, magnitude, weighted, widened
 from .._loss import loss
 from ..typing import Array, Logit, Namespace, NonNegative, Options, Probability
 
@@ -29,36 +28,44 @@ def binary_cross_entropy(
     Parameters
     ----------
     pred : array
-        Predicted probabilities of yes, of any shape: in [0, 1].
+        Predicted probabilities of the positive class, of any shape: in [0, 1].
     target : array or number
-        What was observed, of the shape of `pred`: 1 for yes, 0 for no, or probabilities in [0, 1].
+        Observations, of the shape of `pred`: 1 for positive, 0 for negative, or probabilities in
+        [0, 1].
     eps : float, default 1e-15
-        Floor of the probabilities under the logarithms, in [0, 0.5): it makes the loss of a certain
-        and wrong prediction finite, ``-log(eps)``, 34.54 by default. With 0 that loss is inf.
+        Floor of the probabilities under the logarithms, in [0, 0.5). It keeps the loss of a
+        certain and wrong prediction finite: ``-log(eps)``, 34.54 by default. With 0 that loss is
+        inf.
 
     Returns
     -------
     array
         The reduced loss, in the dtype of `pred`, in nats.
 
-    See Also -------- binary_cross_entropy_with_logits : From logits, which lose nothing near 0 and
-    1: prefer it where there are logits. cross_entropy : For more than two classes.
+    See Also
+    --------
+    binary_cross_entropy_with_logits : From logits, which lose nothing near 0 and 1. Prefer it
+        where there are logits.
+    cross_entropy : For more than two classes.
 
     Notes
     -----
     The loss of an element is
 
-    .. math:: \ell = -y \log \max(p, \varepsilon) - (1 - y) \log \max(1 - p, \varepsilon),
+    .. math:: \ell = -y \log \max(p, \varepsilon) - (1 - y) \log \max(1 - p, \varepsilon).
 
-    where the second logarithm is :math:`\mathrm{log1p}(-p)`, which keeps the digits of a small `p`.
-    Both terms are positive, so that nothing cancels. Its derivative is :math:`(p - y) / (\max(p,
-    \varepsilon) \max(1 - p, \varepsilon))`, finite and pointing away from a wrong certainty; the
-    autodiff of the formula agrees for `p` in [eps, 1 - eps]. The second derivative is :math:`y /
-    \max(p, \varepsilon)^2 + (1 - y) / \max(1 - p, \varepsilon)^2`.
+    The second logarithm is computed as :math:`\mathrm{log1p}(-p)`, which keeps the digits of a
+    small `p`. Both terms are positive, so nothing cancels.
 
-    The floor is on each probability, where others add `eps` to it (a perfect prediction then has a
-    negative loss), clip `p` to [eps, 1 - eps] (Keras, 1e-7; scikit-learn, the eps of the dtype) or
-    stop at 100 (torch, MLX).
+    The derivative is :math:`(p - y) / (\max(p, \varepsilon) \max(1 - p, \varepsilon))`. It is
+    finite, and a step against it leads away from a wrong certainty. With an `eps` of 0 it is
+    computed as :math:`(1 - y) / (1 - p) - y / p`, where a term whose numerator is 0 is 0. The
+    second derivative is :math:`y / \max(p, \varepsilon)^2 + (1 - y) / \max(1 - p,
+    \varepsilon)^2`.
+
+    The floor is on each probability. Other libraries add `eps` to it (a perfect prediction then
+    has a negative loss), clip `p` to [eps, 1 - eps] (Keras, 1e-7; scikit-learn, the eps of the
+    dtype) or stop at 100 (torch, MLX).
 
     References
     ----------
@@ -74,32 +81,23 @@ def binary_cross_entropy(
     array([34.53877639,  0.        ])
     """
     floor = log(eps) if eps else -inf
-    log_yes = floored(xp, xp.log, pred, 0.0, floor)
-    log_no = floored(xp, xp.log1p, -pred, -1.0, floor)
-    if eps:  # both logarithms are finite
-        return -(target * log_yes) - (1 - target) * log_no  # in this order what is 0 has no sign
-    return -weighted(xp, target, log_yes) - weighted(xp, 1 - target, log_no)
+    log_positive = xp.floored_log(pred, floor)
+    log_negative = xp.maximum(xp.log1p(-pred), floor)
+    product = xp.multiply if eps else xp.weighted  # without a floor 0 * inf is possible
+    return -product(target, log_positive) - product(1 - target, log_negative)
 
 
 @binary_cross_entropy.derivative
 def _(xp: Namespace, pred: Probability, target: Probability, /, *, eps: Floor) -> Array:
-    error = pred - target
-    scale = xp.maximum(pred, eps) * xp.maximum(1 - pred, eps)
-    # certain, right, and without a floor: 0 / 0, whose limit is 1 at 0 and -1 at 1
-    corner = (error == 0) & (scale == 0)
-    return xp.where(corner, 1 - 2 * target, error) / xp.where(corner, xp.ones_like(scale), scale)
+    if eps == 0:
+        return xp.safe_divide(1 - target, 1 - pred) - xp.safe_divide(target, pred)
+    return (pred - target) / (xp.maximum(pred, eps) * xp.maximum(1 - pred, eps))
 
 
 @binary_cross_entropy.second_derivative
 def _(xp: Namespace, pred: Probability, target: Probability, /, *, eps: Floor) -> Array:
-    yes, no = xp.maximum(pred, eps), xp.maximum(1 - pred, eps)
-    return _over_square(xp, target, yes) + _over_square(xp, 1 - target, no)
-
-
-def _over_square(xp: Namespace, numerator: Array, denominator: Array) -> Array:
-    """Divide twice, which does not underflow as the square would, with 0 / 0 = 0."""
-    divisor = xp.where(numerator == 0, xp.ones_like(denominator), denominator)
-    return numerator / divisor / divisor
+    positive, negative = xp.maximum(pred, eps), xp.maximum(1 - pred, eps)
+    return xp.over_square(target, positive) + xp.over_square(1 - target, negative)
 
 
 @loss(temporaries=8)
@@ -117,13 +115,14 @@ def binary_cross_entropy_with_logits(
     Parameters
     ----------
     pred : array
-        Predicted logits of yes, log(p / (1 - p)), of any shape: real numbers, -inf and inf
-        included.
+        Predicted logits of the positive class, log(p / (1 - p)), of any shape: real numbers, -inf
+        and inf included.
     target : array or number
-        What was observed, of the shape of `pred`: 1 for yes, 0 for no, or probabilities in [0, 1].
+        Observations, of the shape of `pred`: 1 for positive, 0 for negative, or probabilities in
+        [0, 1].
     pos_weight : float, default 1.0
-        How many times a yes counts, not negative: the number of no divided by that of yes balances
-        the two.
+        Weight of the positive class, not negative. The number of negatives divided by the number
+        of positives balances the two.
 
     Returns
     -------
@@ -141,16 +140,18 @@ def binary_cross_entropy_with_logits(
 
     .. math:: \ell = w_+\, y\, \mathrm{softplus}(-z) + (1 - y)\, \mathrm{softplus}(z).
 
-    Both softplus share the tail :math:`t = \mathrm{log1p}(\exp(-|z|))`; what is left of them is
-    :math:`(1 - y) z` for positive and :math:`-w_+ y z` for negative logits. Nothing overflows, and
-    no two terms cancel. At infinite logits the loss is exact: 0 where the target agrees, inf where
-    it does not (torch and optax say NaN).
+    Both softplus share the tail :math:`t = \log(1 + \exp(-|z|))`. So the loss is computed as
+    :math:`s z + (w_+ y + 1 - y)\, t`, where the slope :math:`s` is :math:`1 - y` for positive and
+    :math:`-w_+ y` for negative logits. Nothing overflows, and no two terms cancel. At infinite
+    logits the loss is exact: 0 where the target agrees, inf where it does not (torch and optax
+    return NaN).
 
-    The derivative is :math:`(1 - y) \sigma(z) - w_+ y \sigma(-z)`, which keeps its digits where a
-    large logit is right: :math:`-\sigma(-z)`, not :math:`\sigma(z) - 1`. The second is :math:`(w_+
-    y + 1 - y) \sigma(z) \sigma(-z)`.
+    The derivative is :math:`(1 - y) \sigma(z) - w_+ y \sigma(-z)`, computed as :math:`s + (w_+ y
+    + 1 - y)\, t'`. It keeps its digits where a large logit is right: there it is
+    :math:`-\sigma(-z)`, not :math:`\sigma(z) - 1`. The second derivative is :math:`(w_+ y + 1 - y)
+    \sigma(z) \sigma(-z)`.
 
-    `pos_weight` is no `weights`: it does not enter the denominator of the mean, as in torch.
+    `pos_weight` differs from `weights`: it does not enter the denominator of the mean, as in torch.
 
     References
     ----------
@@ -165,52 +166,29 @@ def binary_cross_entropy_with_logits(
     >>> pl.binary_cross_entropy_with_logits.grad([0.0, 800.0], [1.0, 0.0], reduction="sum")
     array([-0.5,  1. ])
     """
-    return _logit_value(xp, *_logit_parts(xp, pred, target, pos_weight), pos_weight)
+    slope, total = _weights(xp, pred, target, pos_weight)
+    return xp.weighted(slope, pred) + total * xp.log1p(xp.decay(pred))
 
 
-def _logit_parts(
+def _weights(
     xp: Namespace, pred: Array, target: Array, pos_weight: float
-) -> tuple[Array, Array, Array]:
-    """Return the logits, the targets, and exp(-abs(z)), which value and derivatives share."""
-    if pos_weight != 1:  # the weight multiplies their rounding errors, and adds its own
-        pred, target = widened(xp, pred), widened(xp, target)
-    return pred, target, xp.exp(-magnitude(xp, pred))
-
-
-def _logit_value(
-    xp: Namespace, pred: Array, target: Array, exponential: Array, pos_weight: float
-) -> Array:
-    tail = xp.log1p(exponential)
-    if pos_weight == 1:  # twice as fast as the general case, which it equals
-        return tail + weighted(xp, xp.astype(pred >= 0, pred.dtype) - target, pred)
-    slope = xp.where(pred >= 0, 1 - target, -pos_weight * target)
-    return tail * (pos_weight * target + (1 - target)) + weighted(xp, slope, pred)
-
-
-def _logit_derivative(
-    xp: Namespace, pred: Array, target: Array, exponential: Array, pos_weight: float
-) -> Array:
-    ones = xp.ones_like(exponential)
-    yes = xp.where(pred >= 0, ones, exponential)
-    no = xp.where(pred >= 0, exponential, ones)
-    return ((1 - target) * yes - pos_weight * target * no) / (1 + exponential)
+) -> tuple[Array, Array | float]:
+    """Return the slope of the loss at infinity, on the side of the logit, and the tail's weight."""
+    if pos_weight == 1:
+        return xp.cast(pred >= 0, pred.dtype) - target, 1.0
+    positive, negative = pos_weight * target, 1 - target
+    return xp.where(pred < 0, -positive, negative), positive + negative
 
 
 @binary_cross_entropy_with_logits.value_and_derivative
 def _(
     xp: Namespace, pred: Logit, target: Probability, /, *, pos_weight: NonNegative
 ) -> tuple[Array, Array]:
-    parts = _logit_parts(xp, pred, target, pos_weight)
-    return _logit_value(xp, *parts, pos_weight), _logit_derivative(xp, *parts, pos_weight)
-
-
-@binary_cross_entropy_with_logits.derivative
-def _(xp: Namespace, pred: Logit, target: Probability, /, *, pos_weight: NonNegative) -> Array:
-    return _logit_derivative(xp, *_logit_parts(xp, pred, target, pos_weight), pos_weight)
+    slope, total = _weights(xp, pred, target, pos_weight)
+    tail, slope_of_tail = xp.logistic_tail(pred)
+    return xp.weighted(slope, pred) + total * tail, slope + total * slope_of_tail
 
 
 @binary_cross_entropy_with_logits.second_derivative
 def _(xp: Namespace, pred: Logit, target: Probability, /, *, pos_weight: NonNegative) -> Array:
-    _, target, exponential = _logit_parts(xp, pred, target, pos_weight)
-    curvature = exponential / (1 + exponential * (2 + exponential))
-    return curvature if pos_weight == 1 else curvature * (pos_weight * target + (1 - target))
+    return _weights(xp, pred, target, pos_weight)[1] * xp.logistic_density(pred)

@@ -1,8 +1,7 @@
-"""Losses of a margin: a score whose sign decides, times the sign that was observed."""
+"""Losses of a margin: the product of a score, whose sign decides, and the observed sign."""
 
 from typing import Unpack
 
-from .._elementary import magnitude
 from .._loss import loss
 from ..typing import Array, Logit, Namespace, Options, Sign
 
@@ -27,7 +26,7 @@ def soft_margin_loss(
         Predicted scores, of any shape: real numbers, -inf and inf included. They are the logits of
         +1.
     target : array or number
-        What was observed, of the shape of `pred`: -1 or +1.
+        Observed signs, of the shape of `pred`: -1 or +1.
 
     Returns
     -------
@@ -45,11 +44,11 @@ def soft_margin_loss(
 
     .. math:: \ell = \log(1 + \exp(-m)) = \max(-m, 0) + \mathrm{log1p}(\exp(-|m|)),
 
-    of which the second form is computed: nothing overflows, and nothing cancels. Its derivative is
+    of which the second form is computed: nothing overflows and nothing cancels. The derivative is
     :math:`-y \sigma(-m)`, its second derivative :math:`\sigma(m) \sigma(-m)`. At infinite scores it
     is exact: 0 where the sign is right, inf where not.
 
-    torch has the same loss. A target 0 is outside the domain; in torch it gives log 2 and no
+    torch has the same loss. A target of 0 is outside the domain. In torch it gives log 2 and no
     gradient.
 
     References
@@ -65,40 +64,19 @@ def soft_margin_loss(
     >>> pl.soft_margin_loss.grad([0.0, 800.0], [1.0, -1.0], reduction="sum")
     array([-0.5,  1. ])
     """
-    margin = target * pred
-    return _softplus(xp, margin, _decay(xp, margin))
-
-
-def _decay(xp: Namespace, margin: Array) -> Array:
-    """Return exp(-abs(margin)), which value and derivatives share."""
-    return xp.exp(-magnitude(xp, margin))
-
-
-def _softplus(xp: Namespace, margin: Array, decay: Array) -> Array:
-    return xp.where(margin >= 0, 0.0, -margin) + xp.log1p(decay)
-
-
-def _slope(xp: Namespace, margin: Array, target: Array, decay: Array) -> Array:
-    return -target * xp.where(margin >= 0, decay, 1.0) / (1 + decay)
+    return xp.softplus(-target * pred)
 
 
 @soft_margin_loss.value_and_derivative
 def _(xp: Namespace, pred: Logit, target: Sign, /) -> tuple[Array, Array]:
-    margin = target * pred
-    decay = _decay(xp, margin)
-    return _softplus(xp, margin, decay), _slope(xp, margin, target, decay)
-
-
-@soft_margin_loss.derivative
-def _(xp: Namespace, pred: Logit, target: Sign, /) -> Array:
-    margin = target * pred
-    return _slope(xp, margin, target, _decay(xp, margin))
+    wrong = -target * pred
+    tail, slope_of_tail = xp.logistic_tail(wrong)
+    return xp.relu(wrong) + tail, -target * (xp.unit_step(wrong) + slope_of_tail)
 
 
 @soft_margin_loss.second_derivative
 def _(xp: Namespace, pred: Logit, target: Sign, /) -> Array:
-    decay = _decay(xp, target * pred)
-    return decay / (1 + decay * (2 + decay))
+    return xp.logistic_density(target * pred)
 
 
 @loss(temporaries=8)
@@ -110,7 +88,7 @@ def hinge_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Op
     pred : array
         Predicted scores, of any shape: real numbers, -inf and inf included.
     target : array or number
-        What was observed, of the shape of `pred`: -1 or +1.
+        Observed signs, of the shape of `pred`: -1 or +1.
 
     Returns
     -------
@@ -123,10 +101,12 @@ def hinge_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Op
     perceptron_loss : Without the margin.
     soft_margin_loss : Smooth, and of a probability.
 
-    Notes ----- The loss of an element is :math:`\max(0, 1 - y z)`: 0 for a score with the right
-    sign and a size of at least 1. Its derivative is :math:`-y` up to :math:`y z = 1`, and 0 beyond.
-    At 1 itself, where any number between the two is a subgradient, it is :math:`-y`, as in torch
-    and scikit-learn; JAX says half of it. The second derivative is 0: the kink is not in it.
+    Notes
+    -----
+    The loss of an element is :math:`\max(0, 1 - y z)`: 0 for a score with the right sign and a size
+    of at least 1. Its derivative is :math:`-y` up to :math:`y z = 1`, and 0 beyond. At 1 itself,
+    where any number between the two is a subgradient, it is :math:`-y`, as in torch and
+    scikit-learn; in JAX it is half of that. The second derivative is 0: the kink is not in it.
 
     Targets 0 and 1 are outside the domain. For a target 0 optax, MLX and torch give a constant 1
     without a gradient, Keras and torchmetrics convert. ``torch.nn.functional.hinge_embedding_loss``
@@ -145,22 +125,12 @@ def hinge_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Op
     >>> pl.hinge_loss.grad([0.25, 3.0, 0.5], [1.0, 1.0, -1.0], reduction="sum")
     array([-1.,  0.,  1.])
     """
-    return _positive_part(xp, 1 - target * pred)
-
-
-def _positive_part(xp: Namespace, x: Array) -> Array:
-    """Return max(x, 0), with the derivative 1 at 0, where libraries differ."""
-    return xp.where(x < 0, 0.0, x)
-
-
-def _where_positive(xp: Namespace, x: Array, slope: Array) -> Array:
-    """Return the derivative of the positive part, times a slope; what is NaN stays NaN."""
-    return xp.where(x < 0, 0.0, xp.where(x >= 0, slope, x))
+    return xp.relu(1 - target * pred)
 
 
 @hinge_loss.derivative
 def _(xp: Namespace, pred: Logit, target: Sign, /) -> Array:
-    return _where_positive(xp, 1 - target * pred, -target)
+    return -target * xp.unit_step(1 - target * pred)
 
 
 @hinge_loss.second_derivative
@@ -179,7 +149,7 @@ def squared_hinge_loss(
     pred : array
         Predicted scores, of any shape: real numbers, -inf and inf included.
     target : array or number
-        What was observed, of the shape of `pred`: -1 or +1.
+        Observed signs, of the shape of `pred`: -1 or +1.
 
     Returns
     -------
@@ -190,9 +160,11 @@ def squared_hinge_loss(
     --------
     hinge_loss : Its root, less moved by scores that are far on the wrong side.
 
-    Notes ----- The loss of an element is :math:`\max(0, 1 - y z)^2`, without a factor one half, as
-    in Keras and LIBLINEAR. Its derivative is :math:`-2 y \max(0, 1 - y z)`. The second derivative
-    is 2 below :math:`y z = 1`, and 0 there and beyond.
+    Notes
+    -----
+    The loss of an element is :math:`\max(0, 1 - y z)^2`, without a factor one half, as in Keras and
+    LIBLINEAR. Its derivative is :math:`-2 y \max(0, 1 - y z)`. The second derivative is 2 below
+    :math:`y z = 1`, and 0 there and beyond.
 
     Targets 0 and 1 are outside the domain. Keras converts them if the whole batch is of them,
     torchmetrics always does.
@@ -210,20 +182,17 @@ def squared_hinge_loss(
     >>> pl.squared_hinge_loss.grad([0.5, 3.0, 0.5], [1.0, 1.0, -1.0], reduction="sum")
     array([-1.,  0.,  3.])
     """
-    excess = _positive_part(xp, 1 - target * pred)
-    return excess * excess
+    return xp.relu(1 - target * pred) ** 2
 
 
 @squared_hinge_loss.derivative
 def _(xp: Namespace, pred: Logit, target: Sign, /) -> Array:
-    slack = 1 - target * pred
-    return xp.where(slack < 0, 0.0, -2 * target * slack)
+    return -2 * target * xp.relu(1 - target * pred)
 
 
 @squared_hinge_loss.second_derivative
 def _(xp: Namespace, pred: Logit, target: Sign, /) -> Array:
-    margin = target * pred
-    return xp.where(margin < 1, 2.0, xp.where(margin >= 1, 0.0, margin))
+    return 2 - 2 * xp.unit_step(target * pred - 1)
 
 
 @loss(temporaries=8)
@@ -237,7 +206,7 @@ def perceptron_loss(
     pred : array
         Predicted scores, of any shape: real numbers, -inf and inf included.
     target : array or number
-        What was observed, of the shape of `pred`: -1 or +1.
+        Observed signs, of the shape of `pred`: -1 or +1.
 
     Returns
     -------
@@ -248,10 +217,12 @@ def perceptron_loss(
     --------
     hinge_loss : The same with a margin of 1.
 
-    Notes ----- The loss of an element is :math:`\max(0, -y z)`. Its derivative is :math:`-y` on the
-    wrong side, and 0 on the right one. At a score of 0 it is :math:`-y` as well: a perceptron that
-    starts with weights of 0 would otherwise never move. So it is in Rosenblatt's rule and in
-    scikit-learn; JAX says half of it. The second derivative is 0: the kink is not in it.
+    Notes
+    -----
+    The loss of an element is :math:`\max(0, -y z)`. Its derivative is :math:`-y` on the wrong side,
+    and 0 on the right one. At a score of 0 it is :math:`-y` as well, as in Rosenblatt's rule and in
+    scikit-learn: a perceptron that starts with weights of 0 would otherwise never move. In JAX it
+    is half of that. The second derivative is 0: the kink is not in it.
 
     References
     ----------
@@ -266,12 +237,12 @@ def perceptron_loss(
     >>> pl.perceptron_loss.grad([0.0, 3.0, 0.5], [1.0, 1.0, -1.0], reduction="sum")
     array([-1.,  0.,  1.])
     """
-    return _positive_part(xp, -target * pred)
+    return xp.relu(-target * pred)
 
 
 @perceptron_loss.derivative
 def _(xp: Namespace, pred: Logit, target: Sign, /) -> Array:
-    return _where_positive(xp, -target * pred, -target)
+    return -target * xp.unit_step(-target * pred)
 
 
 @perceptron_loss.second_derivative
@@ -291,7 +262,7 @@ def exponential_loss(
         Predicted scores, of any shape: real numbers, -inf and inf included. At the minimum they are
         half the logits of +1.
     target : array or number
-        What was observed, of the shape of `pred`: -1 or +1.
+        Observed signs, of the shape of `pred`: -1 or +1.
 
     Returns
     -------
@@ -302,9 +273,11 @@ def exponential_loss(
     --------
     soft_margin_loss : Grows in proportion to a score on the wrong side, not exponentially.
 
-    Notes ----- The loss of an element is :math:`\exp(-y z)`, which is inf where it exceeds the
-    largest number of the dtype: from a score of about 89 on the wrong side in float32, 710 in
-    float64. Its derivative is :math:`-y \exp(-y z)`, its second derivative :math:`\exp(-y z)`.
+    Notes
+    -----
+    The loss of an element is :math:`\exp(-y z)`. It is inf where it exceeds the largest number of
+    the dtype: from a score of about 89 on the wrong side in float32, 710 in float64. Its derivative
+    is :math:`-y \exp(-y z)`, its second derivative :math:`\exp(-y z)`.
 
     scikit-learn's ``GradientBoostingClassifier(loss="exponential")`` has the same loss, with
     targets 0 and 1.

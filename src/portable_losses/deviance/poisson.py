@@ -1,16 +1,12 @@
-"""Losses of counts: Poisson's, and those of counts that spread wider than Poisson's."""
+"""Losses of counts: of a Poisson distribution, and of a negative binomial one."""
 
-from math import log
+from math import exp
 from typing import Annotated, Unpack
 
 from annotated_types import Interval
 
-from .._elementary import excess, weighted, widened
 from .._loss import loss
-from ..special import xlogy
 from ..typing import Array, Count, DependentDomain, Domain, Namespace, Options, Positive
-from ._factorial import log_factorial_excess, stirling_remainder, stirling_remainder_of_number
-from ._ratio import excess_of_known_ratio, excess_of_ratio
 
 __all__ = ["negative_binomial_nll_loss", "poisson_deviance_loss", "poisson_nll_loss"]
 
@@ -18,7 +14,7 @@ _RATE = Domain(
     "rates, numbers from 0",
     safe=1.0,
     interval=Interval(ge=0.0),
-    hint="the logarithm of a rate (any real number) belongs to `poisson_nll_loss`, with `log_input=True`",
+    hint="logarithms of rates (any real numbers) go to `poisson_nll_loss` with `log_input=True`",
 )
 _LOG_RATE = Domain("logarithms of rates, real numbers, -inf and inf included")
 
@@ -32,7 +28,7 @@ Amount = Annotated[
         "amounts, numbers from 0",
         safe=1.0,
         interval=Interval(ge=0.0),
-        hint="what is counted is not negative",
+        hint="counts and amounts are not negative",
     ),
 ]
 Mean = Annotated[
@@ -69,17 +65,19 @@ def poisson_nll_loss(
     log_input : bool, default True
         Whether `pred` holds logarithms of rates.
     full : bool, default False
-        Whether to add the logarithm of the factorial of the target, which does not depend on what
-        is predicted.
+        Whether to add the logarithm of the factorial of the target. It does not depend on the
+        prediction.
 
     Returns
     -------
     array
         The reduced loss, in the dtype of `pred`, in nats. Without `full` it may be negative.
 
-    See Also -------- poisson_deviance_loss : Twice the difference of this loss to its minimum: 0
-    for a perfect prediction. negative_binomial_nll_loss : For counts whose variance exceeds their
-    mean.
+    See Also
+    --------
+    poisson_deviance_loss : Twice the difference of this loss to its minimum: 0 for a perfect
+        prediction.
+    negative_binomial_nll_loss : For counts whose variance exceeds their mean.
 
     Notes
     -----
@@ -92,12 +90,12 @@ def poisson_nll_loss(
     :math:`\mu`, the rate 0 included; a positive count has the loss inf at the rate 0, as has every
     count at a rate beyond the largest number.
 
-    With `full` the sum would cancel for large counts. What is added up is then half the deviance
-    and :math:`\log y! - y \log y + y`, neither of which is negative.
+    With `full` the terms would cancel for large counts. The loss is then computed as the sum of
+    half the deviance and :math:`\log y! - y \log y + y`, neither of which is negative.
 
     In torch `full` adds Stirling's approximation, which is 0.652 instead of 0.693 for a count of 2,
-    and nothing for counts up to 1; without `log_input` it adds 1e-8 to the rate. Keras takes rates,
-    and adds 1e-7.
+    and adds nothing for counts up to 1; without `log_input` torch adds 1e-8 to the rate. Keras
+    takes rates, and adds 1e-7.
 
     References
     ----------
@@ -115,67 +113,32 @@ def poisson_nll_loss(
     >>> pl.poisson_nll_loss.grad([0.0, 1.0], [0.0, 2.0], reduction="sum")
     array([1.        , 0.71828183])
     """
-    if full:
-        return _full(xp, widened(xp, pred), widened(xp, target), log_input)
-    if log_input:
-        rate, cross = xp.exp(pred), weighted(xp, target, pred)
-    else:
-        rate, cross = pred, xlogy.formula(xp, target, pred)
-    return excess(xp, rate, cross)
+    rate, log_rate = (xp.exp(pred), pred) if log_input else (pred, xp.log(pred))
+    if not full:
+        # The bound is beyond every finite logarithm. inf - inf would be NaN.
+        return rate - xp.weighted(target, xp.minimum(log_rate, 1e4))
+    half_deviance = xp.i_divergence(target, xp.maximum(rate, _SMALL_RATE), rate - target)
+    missing = xp.weighted(target, xp.minimum(log_rate - _LOG_SMALL_RATE, 0.0))
+    return half_deviance - missing + xp.log_factorial_excess(target)
 
 
-def _full(xp: Namespace, pred: Array, target: Array, log_input: bool) -> Array:
-    excess = log_factorial_excess(xp, target)
-    if not log_input:
-        return _half_deviance(xp, pred, target) + excess
-    # A rate that might underflow stays a logarithm.
-    low = pred < -80
-    rest = xp.where(low & (target > 0), target, 1.0)
-    logarithm = xp.where(low, pred, 0.0)
-    rate = xp.exp(logarithm)
-    below = rate + rest * ((xp.log(rest) - 1) - logarithm)
-    above = _half_deviance(xp, xp.exp(xp.where(low, 0.0, pred)), target)
-    return excess + xp.where(low, xp.where(target > 0, below, rate), above)
+_LOG_SMALL_RATE = -80.0
+_SMALL_RATE = exp(_LOG_SMALL_RATE)
+"""A smaller rate may underflow where its logarithm does not."""
 
 
 @poisson_nll_loss.derivative
 def _(
     xp: Namespace, pred: RateOrLogRate, target: Amount, /, *, log_input: bool, full: bool
 ) -> Array:
-    return xp.exp(pred) - target if log_input else relative(xp, pred, target)
+    return xp.exp(pred) - target if log_input else xp.relative_difference(pred, target)
 
 
 @poisson_nll_loss.second_derivative
 def _(
     xp: Namespace, pred: RateOrLogRate, target: Amount, /, *, log_input: bool, full: bool
 ) -> Array:
-    return xp.exp(pred) if log_input else over_square(xp, widened(xp, target), widened(xp, pred))
-
-
-def relative(xp: Namespace, rate: Array, target: Array) -> Array:
-    """Return (rate - target) / rate, 1 for a target of 0 and for an infinite rate."""
-    one = (target == 0) | xp.isinf(rate)
-    return xp.where(one, 1.0, rate - target) / xp.where(one, 1.0, rate)
-
-
-def over_square(xp: Namespace, target: Array, rate: Array) -> Array:
-    """Return target / rate**2, 0 for a target of 0, where neither the square nor the first quotient may underflow."""
-    small = target < 2.0**-200
-    divisor = xp.where(target == 0, 1.0, rate)
-    lifted = xp.where(small, target * 2.0**100, target)
-    return lifted / divisor / xp.where(small, divisor * 2.0**100, divisor)
-
-
-def _half_deviance(xp: Namespace, rate: Array, target: Array) -> Array:
-    """Return rate - target - target * log(rate / target), not negative; the rate for a target of 0."""
-    none = target == 0
-    count, mean = xp.where(none, 1.0, target), xp.where(none, 1.0, rate)
-    large = 1e-6 * mean > count  # where the quotient may overflow, and the logarithm hardly counts
-    log_ratio = xp.log(xp.minimum(xp.where(large, mean, count) / count, 1e30))
-    rest = xp.where(large, mean - count, 0.0) - count * log_ratio
-    return xp.where(
-        none, rate, rest + count * excess_of_ratio(xp, xp.where(large, count, mean), count)
-    )
+    return xp.exp(pred) if log_input else xp.over_square(target, pred)
 
 
 @loss(temporaries=64)
@@ -196,9 +159,11 @@ def poisson_deviance_loss(
     array
         The reduced loss, in the dtype of `pred`, in nats; not negative.
 
-    See Also -------- poisson_nll_loss : Half of this loss, but for what depends on the target
-    alone; from logarithms of rates as well. tweedie_deviance_loss : The family of deviances, of
-    which this has the power 1.
+    See Also
+    --------
+    poisson_nll_loss : Half of this loss, apart from a term of the target alone; from logarithms of
+        rates as well.
+    tweedie_deviance_loss : The family of deviances, of which this has the power 1.
 
     Notes
     -----
@@ -206,10 +171,9 @@ def poisson_deviance_loss(
 
     .. math:: \ell = 2 \left( y \log \frac{y}{\mu} - y + \mu \right).
 
-    Its three terms cancel where :math:`\mu` is near `y`. Up to a factor of 2 it is computed as
-    :math:`2 y (\delta - \mathrm{log1p}(\delta))` with :math:`\delta = (\mu - y) / y`, by a series
-    in :math:`(\mu - y) / (\mu + y)` that has no such terms. The derivative is :math:`2 (\mu - y) /
-    \mu`, the second one :math:`2 y / \mu^2`.
+    Its three terms cancel where :math:`\mu` is near `y`. There it is computed as :math:`2 y (\delta
+    - \mathrm{log1p}(\delta))` with :math:`\delta = (\mu - y) / y`, by a series in which nothing
+    cancels. The derivative is :math:`2 (\mu - y) / \mu`, the second one :math:`2 y / \mu^2`.
 
     A target of 0 has the loss :math:`2 \mu`; a positive target has the loss inf at the rate 0.
     scikit-learn's ``mean_poisson_deviance`` is the mean of this loss, and refuses a rate of 0.
@@ -228,17 +192,17 @@ def poisson_deviance_loss(
     >>> pl.poisson_deviance_loss.grad([2.0, 3.0, 0.5], [3.0, 3.0, 0.0], reduction="sum")
     array([-1.,  0.,  2.])
     """
-    return 2 * _half_deviance(xp, widened(xp, pred), widened(xp, target))
+    return 2 * xp.i_divergence(target, pred, pred - target)
 
 
 @poisson_deviance_loss.derivative
 def _(xp: Namespace, pred: Rate, target: Amount, /) -> Array:
-    return 2 * relative(xp, pred, target)
+    return 2 * xp.relative_difference(pred, target)
 
 
 @poisson_deviance_loss.second_derivative
 def _(xp: Namespace, pred: Rate, target: Amount, /) -> Array:
-    return 2 * over_square(xp, widened(xp, target), widened(xp, pred))
+    return 2 * xp.over_square(target, pred)
 
 
 @loss(temporaries=64)
@@ -251,7 +215,9 @@ def negative_binomial_nll_loss(
     dispersion: Positive = 1.0,
     **options: Unpack[Options],
 ) -> Array:
-    r"""Negative log-likelihood of a negative binomial distribution, for counts whose variance exceeds their mean.
+    r"""Negative log-likelihood of a negative binomial distribution.
+
+    It is for counts whose variance exceeds their mean.
 
     Parameters
     ----------
@@ -271,24 +237,27 @@ def negative_binomial_nll_loss(
     --------
     poisson_nll_loss : Its limit for a small `dispersion`.
 
-    Notes ----- With the mean :math:`\mu`, the dispersion :math:`\alpha` and :math:`r = 1 / \alpha`
-    the loss of an element is minus the logarithm of
+    Notes
+    -----
+    With the mean :math:`\mu`, the dispersion :math:`\alpha` and :math:`r = 1 / \alpha` the loss of
+    an element is minus the logarithm of
 
     .. math::
 
-        \frac{\Gamma(y + r)}{\Gamma(r)\, y!} \left( \frac{r}{r + \mu} \right)^r \left( \frac{\mu}{r + \mu} \right)^y,
+        \frac{\Gamma(y + r)}{\Gamma(r)\, y!}
+        \left( \frac{r}{r + \mu} \right)^r \left( \frac{\mu}{r + \mu} \right)^y,
 
     whose gamma functions cancel for large counts and for a small dispersion. Instead the loss is a
-    sum of terms that are not negative [2]_: with Stirling's remainder :math:`S(x) = \log x! - (x +
-    \frac12) \log x + x - \frac12 \log 2\pi` and :math:`\psi(\delta) = \delta -
-    \mathrm{log1p}(\delta)` it is
+    sum of terms that do not cancel [2]_. With :math:`n = y + r`, Stirling's remainder :math:`S(x) =
+    \log x! - (x + \frac12) \log x + x - \frac12 \log 2\pi` and Loader's deviance :math:`D(x, m) =
+    x \log (x / m) - x + m` it is
 
-    .. math:: S(y) + \tfrac12 \log(2 \pi y) + \tfrac12 \mathrm{log1p}(\alpha y) + (S(r) - S(r + y))
-        + r\, \psi\!\left( \frac{y - \mu}{r + \mu} \right) + y\, \psi\!\left( \frac{(\mu - y) / y}{1 + \alpha \mu} \right)
+    .. math:: \log y! - y \log y + y + \tfrac12 \mathrm{log1p}(\alpha y) + S(r) - S(n)
+        + D\!\left( y, \frac{n \mu}{r + \mu} \right) + D\!\left( r, \frac{n r}{r + \mu} \right).
 
-    for a positive count and :math:`\mathrm{log1p}(\alpha \mu) / \alpha` for 0. The derivative is
-    :math:`(\mu - y) / (\mu (1 + \alpha \mu))`, the second one
-    :math:`(y (r + 2 \mu) - \mu^2)\, r / (\mu (r + \mu))^2`.
+    In both deviances the difference of the two numbers is :math:`\pm (\mu - y) r / (r + \mu)`. The
+    derivative is :math:`(\mu - y) / (\mu (1 + \alpha \mu))`. With :math:`q = 1 / (1 + \alpha \mu)`
+    the second one is :math:`q (y (2 - q) / \mu^2 - \alpha q)`.
 
     SciPy's ``nbinom`` has the parameters :math:`r` and :math:`r / (r + \mu)`. Here the dispersion
     is a setting; it is not learned.
@@ -307,73 +276,22 @@ def negative_binomial_nll_loss(
     >>> pl.negative_binomial_nll_loss.grad([1.0, 2.0], [0.0, 3.0], reduction="sum", dispersion=0.5)
     array([ 0.66666667, -0.25      ])
     """
-    pred, target = widened(xp, pred), widened(xp, target)
-    count = xp.where(target == 0, 1.0, target)
-    return xp.where(
-        target == 0,
-        _nothing_counted(xp, pred, dispersion),
-        _something_counted(xp, pred, count, dispersion),
-    )
-
-
-def _nothing_counted(xp: Namespace, mean: Array, dispersion: float) -> Array:
-    """Return log1p(dispersion * mean) / dispersion, which is the mean where that is small."""
-    if dispersion < 1:
-        product = dispersion * mean
-        logarithm = xp.log1p(product)
-    else:  # the product may overflow
-        product = dispersion * xp.minimum(mean, 1.0)
-        logarithm = xp.where(
-            mean < 1, xp.log1p(product), xp.log(1 / dispersion + mean) + log(dispersion)
-        )
-    return xp.where(product < 1e-17, mean, logarithm / dispersion)
-
-
-def _something_counted(xp: Namespace, mean: Array, count: Array, dispersion: float) -> Array:
-    size = 1 / dispersion
-    unit, slope = _scaled(dispersion)
-    above, below = unit + slope * count, unit + slope * mean
-    logarithm = xp.log1p(dispersion * count) if dispersion < 1 else xp.log(above) + log(dispersion)
-    remainders = stirling_remainder_of_number(size) - stirling_remainder(xp, size + count)
-    terms = log_factorial_excess(xp, count) + 0.5 * logarithm + remainders
-    # r * psi((y - mean) / (r + mean)), whose argument may overflow where the product does not
-    ratio, rest = xp.minimum(above / below, 1e30), unit / below
-    log_ratio = xp.log(ratio)
-    large = ratio > 1e6
-    relative = slope * (xp.where(large, mean, count) - mean) / below
-    of_size = (
-        excess_of_known_ratio(xp, relative, ratio, xp.where(large, 0.0, log_ratio)) / dispersion
-    )
-    of_size = xp.where(large, (count - mean) * rest - log_ratio / dispersion, of_size)
-    # y * psi((mean - y) / y * rest), whose argument may be next to -1
-    quotient, lift = mean / below, above / count
-    ratio = quotient * lift
-    tiny = ratio < float(xp.finfo(mean.dtype).smallest_normal)
-    log_ratio = xp.log(xp.where(tiny, mean, ratio)) + xp.log(xp.where(tiny, lift / below, 1.0))
-    of_count = count * excess_of_known_ratio(xp, (mean - count) / count * rest, ratio, log_ratio)
-    return terms + of_size + of_count
-
-
-def _scaled(dispersion: float) -> tuple[float, float]:
-    """Return what 1 + dispersion * x is proportional to: unit + slope * x, which does not overflow."""
-    return (1.0, dispersion) if dispersion < 1 else (1 / dispersion, 1.0)
+    size = xp.scalar(1 / dispersion, pred.dtype, pred)
+    rest = size / (size + pred)  # 1 / (1 + dispersion * pred)
+    gap, total = (pred - target) * rest, target + size
+    remainders = xp.stirling_remainder(size) - xp.stirling_remainder(total)
+    factorials = xp.log_factorial_excess(target) + 0.5 * xp.log1p(dispersion * target)
+    of_count = xp.i_divergence(target, total * (pred / (size + pred)), gap)
+    of_size = xp.i_divergence(size, total * rest, -gap)
+    return factorials + xp.where(target == 0, 0.0, remainders) + of_count + of_size
 
 
 @negative_binomial_nll_loss.derivative
 def _(xp: Namespace, pred: Mean, target: Count, /, *, dispersion: Positive) -> Array:
-    pred, target = widened(xp, pred), widened(xp, target)
-    unit, slope = _scaled(dispersion)
-    # of which the quotient may overflow before `rest` makes it small
-    rest, small = unit / (unit + slope * pred), pred < 1
-    return (
-        xp.where(small, (pred - target) * rest, pred - target) / pred * xp.where(small, 1.0, rest)
-    )
+    return xp.relative_difference(pred, target) / (1 + dispersion * pred)
 
 
 @negative_binomial_nll_loss.second_derivative
 def _(xp: Namespace, pred: Mean, target: Count, /, *, dispersion: Positive) -> Array:
-    pred, target = widened(xp, pred), widened(xp, target)
-    unit, slope = _scaled(dispersion)
-    below = unit + slope * pred
-    rest, share = unit / below, slope * pred / below  # they add up to 1
-    return target * rest / pred / pred * (1 + share) - rest * (slope / below)
+    rest = 1 / (1 + dispersion * pred)
+    return rest * (xp.over_square(target, pred) * (2 - rest) - dispersion * rest)

@@ -1,18 +1,14 @@
-"""Deviances of amounts whose variance is a power of their mean: gamma, and the whole family after Tweedie."""
+"""Deviances of amounts whose variance is a power of their mean: gamma, and Tweedie's family."""
 
-from collections.abc import Sequence
-from math import factorial, frexp, inf
-from typing import Annotated, Any, NamedTuple, Unpack
+from math import factorial, inf
+from typing import Annotated, Unpack
 
 from annotated_types import Gt, Interval, Lt
 
-from .._compensated import difference
-from .._elementary import weighted, widened
 from .._loss import loss
-from ..special.logarithms import log_of_ratio
+from .._numerics.elementwise import polynomial
 from ..typing import Array, DependentDomain, Domain, Gap, Namespace, Options
-from . import poisson
-from ._ratio import excess_of_ratio, rest_of_log_ratio
+from .poisson import poisson_deviance_loss
 
 __all__ = ["gamma_deviance_loss", "tweedie_deviance_loss"]
 
@@ -77,13 +73,14 @@ def gamma_deviance_loss(
 
     .. math:: \ell = 2 \left( \frac{y}{\mu} - 1 - \log \frac{y}{\mu} \right).
 
-    It depends on the ratio alone. Its three terms cancel where :math:`\mu` is near `y`: up to a
-    factor of 2 it is computed by a series in :math:`(y - \mu) / (y + \mu)`, which has no such
-    terms. The derivative is :math:`2 (\mu - y) / \mu^2`, the second one :math:`2 (2 y - \mu) /
-    \mu^3`, negative for means above twice the target: the loss is not convex.
+    It depends on the ratio alone. Its three terms cancel where :math:`\mu` is near `y`. So it is
+    computed as :math:`2 (\delta - \mathrm{log1p}(\delta))` with :math:`\delta = (y - \mu) / \mu`,
+    by a series in which nothing cancels. Far from the mean the logarithm is that of :math:`y /
+    \mu`. The derivative is :math:`2 (\mu - y) / \mu^2`, the second one :math:`2 (2 y - \mu) /
+    \mu^3`. It is negative for means above twice the target: the loss is not convex.
 
     scikit-learn's ``mean_gamma_deviance`` is the mean of this loss. The negative log-likelihood of
-    a gamma distribution of known shape is proportional to half of it, but for what depends on the
+    a gamma distribution of known shape is proportional to half of it, apart from a term of the
     target alone.
 
     References
@@ -99,17 +96,17 @@ def gamma_deviance_loss(
     >>> pl.gamma_deviance_loss.grad([2.0, 3.0], [3.0, 3.0], reduction="sum")
     array([-0.5,  0. ])
     """
-    return 2 * excess_of_ratio(xp, widened(xp, target), widened(xp, pred))
+    return 2 * (xp.i_divergence(pred, target, target - pred) / pred)
 
 
 @gamma_deviance_loss.derivative
 def _(xp: Namespace, pred: Positive, target: Positive, /) -> Array:
-    return 2 * (poisson.relative(xp, pred, target) / pred)
+    return 2 * (xp.relative_difference(pred, target) / pred)
 
 
 @gamma_deviance_loss.second_derivative
-def _gamma_second(xp: Namespace, pred: Positive, target: Positive, /) -> Array:
-    return 4 * ((target / pred - 0.5) / pred / pred)
+def _(xp: Namespace, pred: Positive, target: Positive, /) -> Array:
+    return 2 * xp.over_square(2 * (target / pred) - 1, pred)
 
 
 @loss
@@ -149,17 +146,17 @@ def tweedie_deviance_loss(
 
     .. math::
 
-        \ell = 2 \left( \frac{\max(y, 0)^{2 - p}}{(1 - p)(2 - p)} - \frac{y \mu^{1 - p}}{1 - p} + \frac{\mu^{2 - p}}{2 - p}
-        \right) = 2 \int_y^\mu \frac{m - y}{m^p} \, dm,
+        \ell = 2 \left( \frac{\max(y, 0)^{2 - p}}{(1 - p)(2 - p)} - \frac{y \mu^{1 - p}}{1 - p}
+        + \frac{\mu^{2 - p}}{2 - p} \right) = 2 \int_y^\mu \frac{m - y}{m^p} \, dm,
 
-    where the integral is that for positive `y`, and the limits at the powers 1 and 2 are those of
-    the integral. The three terms cancel where :math:`\mu` is near `y`, and where `p` is near 1 or
-    2. With :math:`w = \log(\mu / y)` the integral is :math:`y^{2 - p}` times the difference of
-    :math:`\mathrm{expm1}((2 - p) w) / (2 - p)` and :math:`\mathrm{expm1}((1 - p) w) / (1 - p)`,
-    which is right next to the powers 1 and 2. For small `w` it is a second divided difference of
-    the exponential: the smallest of the three terms, times :math:`w^2`, times a series whose terms
-    are all positive. The powers 3/2 and 3 have closed forms without cancelling terms, :math:`4
-    (\sqrt\mu - \sqrt{y})^2 / \sqrt\mu` and :math:`(\mu - y)^2 / (\mu^2 y)`.
+    where the integral is that for positive `y`. Its limits at the powers 1 and 2 are the deviances
+    of Poisson and gamma. The three terms cancel where :math:`\mu` is near `y`, and where `p` is
+    near 1 or 2. With :math:`w = \log(\mu / y)` the integral is :math:`y^{2 - p}` times the
+    difference of :math:`\mathrm{expm1}((2 - p) w) / (2 - p)` and :math:`\mathrm{expm1}((1 - p) w) / (1 - p)`,
+    which is right next to the powers 1 and 2. For small `w` that is :math:`w^2` times a second
+    divided difference of the exponential, computed by its Taylor series. The powers 3/2 and 3 have
+    closed forms in which nothing cancels, :math:`4 (\sqrt\mu - \sqrt{y})^2 / \sqrt\mu` and
+    :math:`(\mu - y)^2 / (\mu^2 y)`.
 
     The derivative is :math:`2 (\mu - y) / \mu^p`, the second one :math:`2 ((1 - p) \mu + p y) /
     \mu^{p + 1}`. Between the powers 1 and 2 a target of 0 has the loss :math:`2 \mu^{2 - p} / (2 -
@@ -187,218 +184,78 @@ def tweedie_deviance_loss(
     if power == 0:
         return (pred - target) ** 2
     if power == 1:
-        return poisson.poisson_deviance_loss.formula(xp, pred, target)
+        return poisson_deviance_loss.formula(xp, pred, target)
     if power == 2:
         return gamma_deviance_loss.formula(xp, pred, target)
-    mean, target = widened(xp, pred), widened(xp, target)
-    if power == 1.5:
-        return _of_power_three_halves(xp, mean, target)
     if power == 3:
-        return _of_power_three(xp, mean, target)
+        relative = (pred - target) / pred
+        return relative * (relative / target)
+    if power == 1.5:
+        root = xp.sqrt(pred)
+        relative = (pred - target) / (root + xp.sqrt(target))
+        return 4 * relative * (relative / root)
     if power > 2:
-        return 2 * _half_deviance(xp, mean, target, power)
-    nothing = target <= 0
-    of_nothing = _of_nothing(xp, mean, xp.where(nothing, target, 0.0), power)
-    return 2 * xp.where(
-        nothing, of_nothing, _half_deviance(xp, mean, xp.where(nothing, 1.0, target), power)
-    )
-
-
-def _of_power_three_halves(xp: Namespace, mean: Array, target: Array) -> Array:
-    """Return 4 * (sqrt(mean) - sqrt(target))**2 / sqrt(mean), from the exact difference of mean and target."""
-    # their sum may overflow
-    large = xp.maximum(mean, target) > float(xp.finfo(mean.dtype).max) / 16
-    # their product may be subnormal
-    small = xp.maximum(mean, target) < float(xp.finfo(mean.dtype).smallest_normal)
-    unit = xp.where(large, 0.5, xp.where(small, 2.0**52, xp.ones_like(mean)))
-    mean, target = mean * unit * unit, target * unit * unit
-    root, (gap, error) = xp.sqrt(mean), difference(xp, mean, target)
-    quotient = gap / (mean + target + 2 * (root * xp.sqrt(target))) / root
-    rest = xp.where(xp.isfinite(quotient), 2 * error * quotient, 0.0)
-    return 4 * (gap * quotient + rest) / unit
-
-
-def _of_power_three(xp: Namespace, mean: Array, target: Array) -> Array:
-    """Return (mean - target)**2 / (mean**2 * target), in an order in which nothing overflows before the result does."""
-    relative, small = (mean - target) / mean, target < 1
-    return xp.where(small, relative * relative, relative) / target * xp.where(small, 1.0, relative)
-
-
-def _of_nothing(xp: Namespace, mean: Array, target: Array, power: float) -> Array:
-    """Return half the deviance of a target that is 0, or below, for powers below 2."""
-    if power > 1:
-        return mean ** (2 - power) / (2 - power)
-    root = mean ** (-0.5 * power)
-    return mean * (mean / (2 - power) - target / (1 - power)) * root * root
-
-
-class Terms(NamedTuple):
-    """The powers of the deviance, each as two factors, since a power may overflow where the deviance does not."""
-
-    of_target: tuple[Array, Array]
-    """target**(2 - power)"""
-    mixed: tuple[Array, Array]
-    """target * mean**(1 - power)"""
-    of_mean: tuple[Array, Array]
-    """mean**(2 - power)"""
-    slope: tuple[Array, Array]
-    """mean**(1 - power)"""
-
-
-def _terms(xp: Namespace, mean: Array, target: Array, power: float) -> Terms:
-    """Return the powers, with exponents that are exact."""
-    if -8 < power < 0:
-        slope, other = mean**-power, target * target**-power
-        return Terms((other, target), (slope * target, mean), (slope * mean, mean), (slope, mean))
-    if power < 0:
-        root, other = mean ** (-0.5 * power), target * target ** (-0.5 * power)
-        return Terms(
-            (other, other),
-            (root * target, root * mean),
-            (root * mean, root * mean),
-            (root, root * mean),
-        )
-    if power < 1.9:
-        ones, slope = xp.ones_like(mean), mean ** (1 - power)
-        return Terms(
-            (target ** (2 - power), ones),
-            (slope * target, ones),
-            (mean ** (2 - power), ones),
-            (slope, ones),
-        )
-    root, other = mean ** (1 - 0.5 * power), target ** (1 - 0.5 * power)
-    slope = mean ** (0.5 - 0.5 * power)
-    return Terms((other, other), (slope, slope * target), (root, root), (slope, slope))
-
-
-_REACH = 3.0
-"""Up to this size of the exponents the series; beyond, the terms cancel no more than they do there."""
+        return 2 * _half_deviance(xp, pred, target, power)
+    absent = target <= 0
+    of_absent = _sum_of_powers(pred, xp.where(absent, target, 0.0), 0.0, power)
+    present = _half_deviance(xp, pred, xp.where(absent, 1.0, target), power)
+    return 2 * xp.where(absent, of_absent, present)
 
 
 def _half_deviance(xp: Namespace, mean: Array, target: Array, power: float) -> Array:
-    """Return half the deviance of a positive target, for powers other than 0, 1 and 2."""
-    terms = _terms(xp, mean, target, power)
-    log_ratio = log_of_ratio(xp, mean, target)
-    near = xp.abs(log_ratio) < _REACH / max(1.0, abs(1 - power), abs(2 - power))
-    series = _series(xp, terms, xp.where(near, log_ratio, 0.0), power)
-    rest = (mean - target) * xp.where(near, rest_of_log_ratio(xp, mean, target), 0.0)
-    nothing = (rest == 0) | (series == inf)
-    series = series + xp.where(nothing, 0.0, terms.slope[0] * (terms.slope[1] * rest))
-    if 1 < power < 4:
-        # Terms that may be large are divided by 8: then none overflows where the sum does not.
-        eighth = (
-            xp.where((mean < 1) | (target < 1), 0.125, xp.ones_like(mean)) if power > 2 else 1.0
-        )
-        rest = _sum_next_to_one_and_two(
-            xp, target, terms, xp.where(near, 0.0, log_ratio), power, eighth
-        )
-        return xp.where(near, series, rest / eighth)
-    return xp.where(near, series, _sum(xp, mean, target, terms, power))
+    """Return half the deviance of a positive target.
 
-
-def _series(xp: Namespace, terms: Terms, log_ratio: Array, power: float) -> Array:
-    """Return the half deviance as the smallest term, the square of the logarithm, and a series whose terms are positive."""
-    size, above = xp.abs(log_ratio), log_ratio > 0
-    exponents = (0.0, 1 - power, 2 - power)  # of the three terms, relative to that of the target
-    up, series_up = _from_the_smallest(xp, size, exponents)
-    down, series_down = _from_the_smallest(xp, size, tuple(-x for x in exponents))
-    first, second = (
-        xp.where(above, one, other) for one, other in zip(terms[up], terms[down], strict=True)
-    )
-    return (
-        weighted(xp, size, first)
-        * weighted(xp, size, second)
-        * xp.where(above, series_up, series_down)
-    )
-
-
-def _from_the_smallest(xp: Namespace, size: Array, exponents: Sequence[float]) -> tuple[int, Array]:
-    """Return which exponent is smallest, and a divided difference: that of the exponential at 0 and at both distances from it.
-
-    It is the sum of h[k] / (k + 2)!, where h[k] is the sum of all products of k of the two
-    arguments.
+    With a = 2 - power and b = 1 - power it is the difference of (mean**a - target**a) / a and
+    target * (mean**b - target**b) / b. Where mean and target are near each other it is a series.
     """
-    smallest = exponents.index(min(exponents))
-    one, other = (x - exponents[smallest] for i, x in enumerate(exponents) if i != smallest)
-    scale = max(one, other)
-    one, other = one / scale, other / scale
-    coefficients, products, power = [0.5], 1.0, 1.0
-    for k in range(1, 30):
-        power *= one
-        products = products * other + power
-        coefficients.append(products / factorial(k + 2))
-    x = scale * size
-    series = xp.full_like(x, coefficients.pop())
-    for coefficient in reversed(coefficients):
-        series = series * x + coefficient
-    return smallest, series
+    a, b = 2 - power, 1 - power
+    log_ratio, of_target = xp.log_ratio(mean, target), _raised(target, 2, power)
+    near = xp.abs(log_ratio) * max(1.0, abs(a), abs(b)) < 1
+    x = xp.where(near, log_ratio, 0.0)
+    series = of_target * x * x * polynomial(x, _divided_difference(a, b))
+    if min(abs(a), abs(b)) >= 0.25:
+        return xp.where(near, series, _sum_of_powers(mean, target, of_target, power))
+
+    def growth(exponent: float, term: Array) -> Array:
+        """Return (term - target**a) / exponent, where term is target**a * ratio**exponent."""
+        if abs(exponent) < 0.25:
+            return of_target * (xp.expm1(exponent * log_ratio) / exponent)
+        return (term - of_target) / exponent
+
+    return xp.where(near, series, growth(a, mean**a) - growth(b, target * mean**b))
 
 
-def _sum(xp: Namespace, mean: Array, target: Array, terms: Terms, power: float) -> Array:
-    """Return the half deviance from the difference of mean and target, for powers not next to 1 and 2: its terms hardly cancel."""
-    scale = (1 - power) * (2 - power)
-    of_target = terms.of_target[0] * (terms.of_target[1] / scale)
-    rest = (mean - target) / (2 - power) - target / scale
-    return xp.where(of_target == inf, inf, of_target + terms.slope[0] * (terms.slope[1] * rest))
+def _sum_of_powers(mean: Array, target: Array, of_target: Array, power: float) -> Array:
+    """Return the half deviance from its three terms, of which the last is a power of the target."""
+    a, b = 2 - power, 1 - power
+    return _raised(mean, 1, power) * (mean / a - target / b) + of_target / (a * b)
 
 
-def _sum_next_to_one_and_two(
-    xp: Namespace, target: Array, terms: Terms, log_ratio: Array, power: float, scale: Any
-) -> Array:
-    """Return a multiple of the half deviance where its terms hardly cancel, as two quotients that are right next to 1 and 2."""
-    of_target, of_mean = (
-        first * scale * second for first, second in (terms.of_target, terms.of_mean)
-    )
-    mixed = scale * terms.slope[0] * target * terms.slope[1]
+def _raised(x: Array, whole: int, power: float) -> Array:
+    """Return x**(whole - power). The difference is exact for positive powers only."""
+    return x**whole * x**-power if power < 0 else x ** (whole - power)
 
-    def quotient(term: Array, exponent: float) -> Array:
-        """Return (term - of_target) / exponent, where the term is of_target * exp(exponent * log_ratio)."""
-        small = xp.abs(exponent * log_ratio) < 1
-        argument = xp.where(small, exponent * log_ratio, 0.0)
-        return xp.where(
-            small, of_target * (xp.expm1(argument) / exponent), (term - of_target) / exponent
-        )
 
-    total = quotient(of_mean, 2 - power) - quotient(mixed, 1 - power)
-    return xp.where((of_target == inf) | (mixed == inf), inf, total)
+def _divided_difference(a: float, b: float) -> tuple[float, ...]:
+    """Return the Taylor coefficients of the second divided difference of exp at 0, a * x, b * x.
+
+    That of x**k is the sum of the products of k of the two numbers, divided by (k + 2)!.
+    """
+    products = [sum(a**i * b ** (k - i) for i in range(k + 1)) for k in range(18)]
+    return tuple(x / factorial(k + 2) for k, x in enumerate(products))[::-1]
 
 
 @tweedie_deviance_loss.derivative
 def _(xp: Namespace, pred: Mean, target: Amount, /, *, power: Power) -> Array:
-    if power == 0:
-        return 2 * (pred - target)
-    mean, target = widened(xp, pred), widened(xp, target)
-    if power < 0:
-        gap, root = mean - target, mean ** (-0.5 * power)
-    else:
-        gap, root = poisson.relative(xp, mean, target), mean ** (0.5 - 0.5 * power)
-    root = xp.where((gap == 0) & (root == inf), 1.0, root)
-    return 2 * (gap * root * root)
+    if power <= 0:
+        return 2 * (pred - target) * pred**-power
+    return 2 * xp.weighted(xp.relative_difference(pred, target), pred ** (1 - power))
 
 
 @tweedie_deviance_loss.second_derivative
 def _(xp: Namespace, pred: Mean, target: Amount, /, *, power: Power) -> Array:
     if power == 0:
         return xp.full_like(pred, 2.0)
-    if power == 1:
-        return 2 * poisson.over_square(xp, widened(xp, target), widened(xp, pred))
-    if power == 2:
-        return _gamma_second(xp, widened(xp, pred), widened(xp, target))
-    mean, target = widened(xp, pred), widened(xp, target)
-    ratio = (1 - power) / power
-    if 1 < power < 2:
-        return 2 * power * ((ratio + target / mean) / mean * mean ** (1 - power))
-    if power == 3:
-        return 6 * ((target / mean - 2 / 3) / mean / mean / mean)
-    # The factor in front goes into both roots, so that nothing overflows or underflows before the
-    # result does.
-    factor = 2.0 ** ((frexp(2 * power)[1] + 1) // 2)
-    rest = 2 * power / factor**2
-    if power <= -1:
-        root = factor * mean ** (-0.5 - 0.5 * power)
-        return (mean / power + (target - mean)) * rest * root * root
-    root = factor * mean ** (-0.5 * power)
-    if power > 0:
-        return rest * (ratio + target / mean) * root * root
-    other = root / xp.sqrt(mean)
-    return rest * ratio * root * root + target * (rest * other) * other
+    if power < -1:
+        return 2 * ((1 - power) * pred + power * target) * pred ** (-1 - power)
+    return 2 * (1 - power + power * (target / pred)) * pred**-power

@@ -1,14 +1,10 @@
 """Distances between two distributions."""
 
-from math import inf, sqrt
 from typing import Unpack
 
-from .._compensated import difference, running_sum
-from .._elementary import row_sum, widened
 from .._loss import loss
-from .._namespace import places
 from ..typing import Array, Axis, Namespace
-from ._row import Distribution, RowOptions, enlarged, unit_of
+from ._row import Distribution, RowOptions
 
 __all__ = ["hellinger_loss", "total_variation_loss", "wasserstein_loss"]
 
@@ -36,9 +32,12 @@ def total_variation_loss(
     array
         The reduced loss, in the dtype of `pred`, a probability: from 0 to 1 where rows sum to 1.
 
-    See Also -------- hellinger_loss : Its square is at most this, and this at most the root of 2
-    times it. wasserstein_loss : For classes in an order, where to be off by one costs less than to
-    be off by two. js_divergence_loss : Smooth.
+    See Also
+    --------
+    hellinger_loss : Its square is at most this loss, which is at most the root of 2 times it.
+    wasserstein_loss : For classes in an order, where an error of one step costs less than one of
+        two.
+    js_divergence_loss : Smooth.
 
     Notes
     -----
@@ -63,7 +62,7 @@ def total_variation_loss(
     >>> pl.total_variation_loss.grad([0.5, 0.25, 0.25], [0.25, 0.25, 0.5])
     array([ 0.5,  0. , -0.5])
     """
-    return 0.5 * xp.squeeze(row_sum(xp, axis, xp.abs(pred - target)), axis=axis)
+    return 0.5 * xp.squeeze(xp.row_sum(xp.abs(pred - target), axis), axis=axis)
 
 
 @total_variation_loss.derivative
@@ -85,7 +84,7 @@ def hellinger_loss(
     /,
     **options: Unpack[RowOptions],
 ) -> Array:
-    r"""Hellinger distance, the Euclidean one of the roots of probabilities.
+    r"""Hellinger distance: the Euclidean distance of the roots of probabilities.
 
     Parameters
     ----------
@@ -110,15 +109,13 @@ def hellinger_loss(
 
     .. math:: \ell = \frac{1}{\sqrt{2}} \sqrt{\sum_k (\sqrt{p_k} - \sqrt{y_k})^2},
 
-    the distance and not its square. The squares are :math:`(p - y)^2 / (p + y + 2 \sqrt{p y})`, in
-    which nothing cancels; probabilities are multiplied by a power of 2 before, so that none of them
-    underflows.
+    the distance and not its square. A difference of roots is computed as
+    :math:`(p - y) / (\sqrt{p} + \sqrt{y})`, in which nothing cancels.
 
     The derivative is :math:`(1 - \sqrt{y_k / p_k}) / (4 \ell)`. Where the distributions are equal,
     which is the tip of a cone, it is 0, and so is the second derivative. For a target of 0 it is
-    :math:`1 / (4 \ell)`, at `p` = 0 too; for any other target it is -inf at `p` = 0, where
-    ``torch.func``, which differentiates the operations, finds a finite number. With :math:`d =
-    \sqrt{p_k} - \sqrt{y_k}` the second derivative is
+    :math:`1 / (4 \ell)`, at `p` = 0 too. For any other target it is -inf at `p` = 0. With
+    :math:`d = \sqrt{p_k} - \sqrt{y_k}` the second derivative is
 
     .. math:: \frac{1}{8 p_k \ell} \left( 1 - \frac{d^2}{2 \ell^2} - \frac{d}{\sqrt{p_k}} \right).
 
@@ -133,79 +130,45 @@ def hellinger_loss(
     >>> import portable_losses as pl
     >>> pl.hellinger_loss([[1.0, 0.0], [0.64, 0.36]], [[0.0, 1.0], [0.36, 0.64]], reduction="none")
     array([1. , 0.2])
-    >>> pl.hellinger_loss.grad([[0.64, 0.36], [0.5, 0.5]], [[0.36, 0.64], [0.5, 0.5]], reduction="sum")
+    >>> pred, target = [[0.64, 0.36], [0.5, 0.5]], [[0.36, 0.64], [0.5, 0.5]]
+    >>> pl.hellinger_loss.grad(pred, target, reduction="sum")
     array([[ 0.3125    , -0.41666667],
            [ 0.        ,  0.        ]])
     """
-    root = sqrt(unit_of(xp))
-    squares = _squares(xp, *enlarged(xp, pred, target))
-    return xp.squeeze(_length(xp, row_sum(xp, axis, squares)), axis=axis) / root
+    total = xp.row_sum(_squares(xp, pred, target), axis)
+    return xp.squeeze(xp.power(0.5 * total, 0.5), axis=axis)
 
 
 def _squares(xp: Namespace, pred: Array, target: Array) -> Array:
-    """Return (sqrt(pred) - sqrt(target))**2, which is (pred - target)**2 / (sqrt(pred) + sqrt(target))**2."""
-    gap, absent = pred - target, target == 0
-    total = pred + target + 2 * _mean(xp, pred, target)
-    return xp.where(absent, pred, gap * (gap / xp.where(absent, 1.0, total)))
-
-
-def _mean(xp: Namespace, pred: Array, target: Array) -> Array:
-    """Return sqrt(pred * target)."""
-    return _root(xp, pred) * _root(xp, target)
-
-
-def _root(xp: Namespace, x: Array) -> Array:
-    # autodiff of a root is inf at 0
-    return xp.where(x == 0, 0.0, xp.sqrt(xp.where(x == 0, 1.0, x)))
-
-
-def _length(xp: Namespace, total: Array) -> Array:
-    nothing = total == 0
-    return xp.where(nothing, 0.0, xp.sqrt(0.5 * xp.where(nothing, 1.0, total)))
-
-
-def _slope(xp: Namespace, pred: Array, target: Array) -> Array:
-    """Return 1 - sqrt(target / pred), which is 1 for a target of 0."""
-    gone = pred == 0
-    slope = (pred - target) / xp.where(gone, 1.0, pred + _mean(xp, pred, target))
-    return xp.where(target == 0, 1.0, xp.where(gone, -inf, slope))
+    """Return (sqrt(pred) - sqrt(target))**2, from the difference of pred and target."""
+    gap = xp.safe_divide(pred - target, xp.power(pred, 0.5) + xp.power(target, 0.5))
+    return xp.where(target == 0, pred, gap * gap)
 
 
 @hellinger_loss.derivative
 def _(xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /) -> Array:
-    root = sqrt(unit_of(xp))
-    pred, target = enlarged(xp, pred, target)
-    distance = _length(xp, row_sum(xp, axis, _squares(xp, pred, target))) / root
+    distance = xp.power(0.5 * xp.row_sum(_squares(xp, pred, target), axis), 0.5)
     equal = distance == 0
     return xp.where(equal, 0.0, _slope(xp, pred, target)) / xp.where(equal, 1.0, 4 * distance)
 
 
+def _slope(xp: Namespace, pred: Array, target: Array) -> Array:
+    """Return 1 - sqrt(target / pred), which is 1 for a target of 0."""
+    mean = xp.power(pred, 0.5) * xp.power(target, 0.5)
+    return xp.where(target == 0, 1.0, xp.safe_divide(pred - target, pred + mean))
+
+
 @hellinger_loss.second_derivative
 def _(xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /) -> Array:
-    unit = unit_of(xp)
-    pred, target = enlarged(xp, pred, target)
     squares = _squares(xp, pred, target)
-    total = row_sum(xp, axis, squares)
-    equal = total == 0
-    total = xp.where(equal, 1.0, total)
-    distance = _length(xp, total)
-    # The share of the others in the sum is what a square leaves of it; the largest may leave next
-    # to nothing.
-    top = xp.max(squares, axis=axis, keepdims=True)
-    is_top = squares == top
-    ties = xp.sum(xp.astype(is_top, squares.dtype), axis=axis, keepdims=True) - 1
-    beside_top = row_sum(xp, axis, xp.where(is_top, 0.0, squares)) + ties * top
-    others = xp.where(is_top, beside_top, total - squares) / total
-    absent = target == 0
-    scale = xp.where(pred == 0, 1.0, pred)
+    total = xp.row_sum(squares, axis)
+    distance = xp.sqrt(0.5 * total)
     # The same difference twice: in the first, for small targets, nothing is near 1.
-    ratio = xp.sqrt(target) / xp.sqrt(scale)
-    curvature = xp.where(
-        4 * target < pred, ratio - squares / total, others - _slope(xp, pred, target)
-    )
-    curved = curvature / distance / (8 * scale)
-    second = xp.where(absent, -0.0625 / distance / distance / distance, curved)
-    return xp.where(equal, 0.0, second) * sqrt(unit) * unit
+    first = xp.sqrt(target / pred) - squares / total
+    second = xp.sum_of_others(squares, axis) / total - _slope(xp, pred, target)
+    curved = xp.where(4 * target < pred, first, second) / distance / (8 * pred)
+    absent = -0.0625 / distance / distance / distance
+    return xp.where(total == 0, 0.0, xp.where(target == 0, absent, curved))
 
 
 @loss("(class),(class)->()")
@@ -237,8 +200,10 @@ def wasserstein_loss(
     total_variation_loss : For classes without an order.
     ranked_probability_loss : With squares instead of sizes.
 
-    Notes ----- With the cumulative sums :math:`F_k` of the predicted and :math:`G_k` of the
-    target's probabilities the loss of a row is
+    Notes
+    -----
+    With the cumulative sums :math:`F_k` of the predicted and :math:`G_k` of the target's
+    probabilities the loss of a row is
 
     .. math:: \ell = \sum_{k=1}^{K-1} |F_k - G_k|,
 
@@ -247,8 +212,8 @@ def wasserstein_loss(
     their difference would have a sign, and a derivative, that mean nothing. So a row that sums to
     less is not penalised for what is missing in the last class.
 
-    What is added up is :math:`p - y`, and beside it what rounding takes from that, so that the
-    signs are right. The derivative is the sum of the signs of :math:`F_j - G_j` for :math:`k \le j
+    The running sums of :math:`p - y` are kept with their rounding errors, so that their signs are
+    right. The derivative is the sum of the signs of :math:`F_j - G_j` for :math:`k \le j
     < K`, where the sign of 0 is 0, a subgradient; the second derivative is 0.
 
     It is ``scipy.stats.wasserstein_distance`` of the values 0 to K - 1 with these weights, which
@@ -265,29 +230,30 @@ def wasserstein_loss(
     Examples
     --------
     >>> import portable_losses as pl
-    >>> pl.wasserstein_loss([[0.0, 0.5, 0.5], [0.0, 0.0, 1.0]], [[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]], reduction="none")
+    >>> pred, target = [[0.0, 0.5, 0.5], [0.0, 0.0, 1.0]], [[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]]
+    >>> pl.wasserstein_loss(pred, target, reduction="none")
     array([1., 2.])
     >>> pl.wasserstein_loss.grad([0.0, 0.5, 0.5], [0.5, 0.5, 0.0])
     array([-2., -1.,  0.])
     """
-    moved, is_last = _moved(xp, axis, pred, target)
-    return xp.squeeze(row_sum(xp, axis, xp.abs(xp.where(is_last, 0.0, moved))), axis=axis)
+    moved = _moved(xp, axis, pred, target)
+    return xp.squeeze(xp.row_sum(xp.abs(moved), axis), axis=axis)
 
 
-def _moved(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Array, Array]:
-    """Return what has to move from each class, and those before it, to those after it, and say which class is the last.
+def _moved(xp: Namespace, axis: Axis, pred: Array, target: Array) -> Array:
+    """Return what has to move from each class, and those before it, to those after it.
 
-    It is a cumulative sum, beside which what rounding takes from each difference and from each step
-    is added up as well.
+    It is a running sum of differences, without rounding: its signs are the derivative.
     """
-    total, rest = running_sum(xp, axis, *difference(xp, widened(xp, pred), widened(xp, target)))
-    return total + rest, places(xp, axis, total) == total.shape[axis] - 1
+    total, rest = xp.running_sum(*xp.two_sum(pred, -target), axis)
+    moved = total + rest
+    is_last = xp.places(moved, axis) == moved.shape[axis] - 1
+    return xp.where(is_last, 0 * moved, moved)  # NaN stays NaN
 
 
 @wasserstein_loss.derivative
 def _(xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /) -> Array:
-    moved, is_last = _moved(xp, axis, pred, target)
-    signs = xp.where(is_last, 0 * moved, xp.sign(moved))
+    signs = xp.sign(_moved(xp, axis, pred, target))
     return xp.flip(xp.cumulative_sum(xp.flip(signs, axis=axis), axis=axis), axis=axis)
 
 

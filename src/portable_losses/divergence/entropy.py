@@ -1,11 +1,10 @@
-"""Relative entropies: what it costs, in nats, to take one distribution for another."""
+"""Relative entropies: the cost, in nats, of taking one distribution for another."""
 
-from math import inf, log1p
+from math import inf
 from typing import Annotated, Unpack
 
 from annotated_types import Gt, Interval, Lt
 
-from .._elementary import floored, row_sum, weighted, widened
 from .._loss import loss
 from ..typing import Array, Axis, DependentDomain, Domain, Namespace
 from ._row import (
@@ -14,10 +13,7 @@ from ._row import (
     Distribution,
     LogDistribution,
     RowOptions,
-    enlarged,
-    unit_of,
 )
-from ._surplus import log1p_near_zero, log_of_quotient, surplus
 
 __all__ = ["generalized_kl_loss", "js_divergence_loss", "kl_div"]
 
@@ -74,9 +70,12 @@ def kl_div(
     array
         The reduced loss, in the dtype of `log_pred`, in nats.
 
-    See Also -------- cross_entropy : From logits; it is larger by the entropy of the target, which
-    no prediction changes. generalized_kl_loss : From probabilities, or from amounts that do not sum
-    to 1. js_divergence_loss : Finite and symmetric.
+    See Also
+    --------
+    cross_entropy : From logits; it is larger by the entropy of the target, which no prediction
+        changes.
+    generalized_kl_loss : From probabilities, or from amounts that do not sum to 1.
+    js_divergence_loss : Finite and symmetric.
 
     Notes
     -----
@@ -84,17 +83,16 @@ def kl_div(
 
     .. math:: \ell = \sum_k y_k (\log y_k - \log q_k).
 
-    A class whose target is 0 costs nothing, whatever is predicted, -inf included; a class that is
-    predicted to be impossible and has a target costs inf. torch and optax say NaN where both are 0.
+    A class whose target is 0 costs nothing for any prediction, -inf included. A class that is
+    predicted to be impossible and has a target costs inf. torch and optax return NaN where both
+    probabilities are 0.
     The derivative with respect to :math:`\log q_k` is :math:`-y_k`, and the second derivative 0.
     Autodiff with respect to the target is finite where the target is 0, so that one can learn from
     both sides; it is NaN in torch and optax.
 
     Rows need not sum to 1; if they do not, the loss may be negative. The logarithms of `y` and `q`
     are rounded before they are subtracted: where the two distributions are nearly the same the loss
-    is as precise as the entropies that cancel. With `log_target` only the difference is rounded. It
-    is multiplied twice by :math:`\exp(\frac{1}{2} \log y)`, because the product with a large
-    difference may be an ordinary number where `y` is subnormal.
+    is as precise as the entropies that cancel. With `log_target` only the difference is rounded.
 
     The mean is over rows, which torch calls "batchmean"; its "mean" divides by the number of
     classes as well. The order of the arguments is that of torch and optax. Keras and SciPy's
@@ -117,22 +115,14 @@ def kl_div(
     >>> pl.kl_div.grad(log_pred[0], [0.5, 0.5, 0.0])
     array([-0.5, -0.5,  0. ])
     """
-    log_pred, target = widened(xp, log_pred), widened(xp, target)
-    terms = (_of_logarithms if log_target else _of_probabilities)(xp, log_pred, target)
-    return xp.squeeze(row_sum(xp, axis, terms), axis=axis)
-
-
-def _of_probabilities(xp: Namespace, log_pred: Array, target: Array) -> Array:
-    gap = floored(xp, xp.log, target, 0.0, _LOWEST) - log_pred
-    return weighted(xp, target, gap, log_pred)
-
-
-def _of_logarithms(xp: Namespace, log_pred: Array, target: Array) -> Array:
-    nothing = (target == -inf) & (log_pred == log_pred)
-    gap = xp.where(nothing, 0.0, target) - xp.where(nothing, 0.0, log_pred)
-    root = xp.exp(0.5 * target)
-    infinite = (root == 0) & xp.isinf(gap)
-    return xp.where(infinite, gap, root * (root * xp.where(infinite, 0.0, gap)))
+    if log_target:
+        absent = (target == -inf) & (log_pred == log_pred)
+        gap = xp.where(absent, 0.0, target - log_pred)
+        impossible = xp.isinf(gap)  # also where exp(target) underflows
+        terms = xp.where(impossible, gap, xp.exp(target) * xp.where(impossible, 0.0, gap))
+    else:
+        terms = xp.weighted(target, xp.floored_log(target, _LOWEST) - log_pred)
+    return xp.squeeze(xp.row_sum(terms, axis), axis=axis)
 
 
 @kl_div.derivative
@@ -145,9 +135,8 @@ def _(
     *,
     log_target: bool,
 ) -> Array:
-    slope = 0 - (xp.exp(widened(xp, target)) if log_target else target)
-    # NaN is handed on, without a mask that a compiler would keep
-    return slope + 0 * xp.maximum(log_pred, -1.0)
+    prob = xp.exp(target) if log_target else target
+    return xp.where(xp.isnan(log_pred), log_pred, 0 - prob)
 
 
 @kl_div.second_derivative
@@ -167,7 +156,9 @@ def _(
 def generalized_kl_loss(
     xp: Namespace, axis: Axis, pred: Amount, target: Amount, /, **options: Unpack[RowOptions]
 ) -> Array:
-    r"""Generalized Kullback-Leibler divergence of amounts, which need not sum to 1: the I-divergence.
+    r"""Generalized Kullback-Leibler divergence, or I-divergence, of amounts.
+
+    The amounts need not sum to 1.
 
     Parameters
     ----------
@@ -175,7 +166,7 @@ def generalized_kl_loss(
         Predicted amounts of the K classes along `class_axis`: finite and not negative.
         Probabilities are such.
     target : array
-        What was observed, of the shape of `pred`: finite and not negative.
+        Observed amounts, of the shape of `pred`: finite and not negative.
 
     Returns
     -------
@@ -198,8 +189,7 @@ def generalized_kl_loss(
     Each term is at least 0, and 0 only where the two amounts are equal; where both rows sum to 1 it
     is the Kullback-Leibler divergence. With :math:`x = (q - y) / y` a term is :math:`y (x - \log(1
     + x))`, for which there is a series near :math:`x = 0`: the loss keeps its digits where the rows
-    are nearly the same. Further away the logarithm is taken of the quotient, or, where that
-    overflows, is a difference of two.
+    are nearly the same. Further away the logarithm is that of the quotient of :math:`q` and `y`.
 
     A target of 0 costs `q`, a prediction of 0 inf, unless the target is 0 as well. The derivative
     is :math:`(q - y) / q`, the second :math:`y / q^2`. At `q` = 0 these are -inf and inf, and for a
@@ -224,24 +214,17 @@ def generalized_kl_loss(
     >>> pl.generalized_kl_loss.grad([0.5, 2.0], [1.0, 1.0])
     array([-1. ,  0.5])
     """
-    pred, target = widened(xp, pred), widened(xp, target)
-    return xp.squeeze(row_sum(xp, axis, surplus(xp, target, pred, pred - target)), axis=axis)
+    return xp.squeeze(xp.row_sum(xp.i_divergence(target, pred, pred - target), axis), axis=axis)
 
 
 @generalized_kl_loss.derivative
 def _(xp: Namespace, axis: Axis, pred: Amount, target: Amount, /) -> Array:
-    gone = pred == 0
-    slope = (pred - target) / xp.where(gone, 1.0, pred)
-    return xp.where(gone, xp.where(target > 0, -inf, 1 - target), slope)
+    return xp.relative_difference(pred, target)
 
 
 @generalized_kl_loss.second_derivative
 def _(xp: Namespace, axis: Axis, pred: Amount, target: Amount, /) -> Array:
-    pred, target = widened(xp, pred), widened(xp, target)
-    gone = pred == 0
-    # the root, because parts of the whole may underflow
-    ratio = xp.sqrt(target) / xp.where(gone, 1.0, pred)
-    return xp.where(gone & (target > 0), inf, ratio * ratio)
+    return xp.over_square(target, pred)
 
 
 @loss("(class),(class)->()")
@@ -255,7 +238,7 @@ def js_divergence_loss(
     beta: Share = 0.5,
     **options: Unpack[RowOptions],
 ) -> Array:
-    r"""Jensen-Shannon divergence: how far, on average, two distributions are from their mixture.
+    r"""Jensen-Shannon divergence: the mean divergence of two distributions from their mixture.
 
     Parameters
     ----------
@@ -278,8 +261,10 @@ def js_divergence_loss(
     hellinger_loss : Bounded as well, and a distance.
     total_variation_loss : Bounded as well, and linear.
 
-    Notes ----- With :math:`q` for the predicted probabilities and the mixture :math:`m = \beta y +
-    (1 - \beta) q` the loss of a row is
+    Notes
+    -----
+    With :math:`q` for the predicted probabilities and the mixture :math:`m = \beta y + (1 - \beta)
+    q` the loss of a row is
 
     .. math::
 
@@ -290,10 +275,10 @@ def js_divergence_loss(
     \beta (y - q)` are known to all digits: the loss keeps its digits where the distributions are
     nearly the same. Rows need not sum to 1, and no term is infinite.
 
-    The derivative is :math:`(1 - \beta) \log(q / m)`, the second :math:`\beta (1 - \beta) y / (q
-    m)`. For a target of 0 these are :math:`-(1 - \beta) \log(1 - \beta)` and 0, at `q` = 0 too; for
-    any other target they are -inf and inf at `q` = 0, where ``torch.func``, which differentiates
-    the operations, finds a finite number.
+    The derivative is :math:`(1 - \beta) \log(q / m)`, computed as :math:`-(1 - \beta)
+    \mathrm{log1p}(\beta (y - q) / q)`, the second :math:`\beta (1 - \beta) y / (q m)`. For a target
+    of 0 these are :math:`-(1 - \beta) \log(1 - \beta)` and 0, at `q` = 0 too. For any other target
+    they are -inf and inf at `q` = 0.
 
     At 1/2 it is the square of ``scipy.spatial.distance.jensenshannon``, which divides rows by their
     sums.
@@ -311,46 +296,24 @@ def js_divergence_loss(
     >>> pl.js_divergence_loss.grad([0.5, 0.5], [1.0, 0.0])
     array([-0.20273255,  0.34657359])
     """
-    scale = unit_of(xp)
-    pred, target = enlarged(xp, pred, target)
-    absent = target == 0
-    q, y = xp.where(absent, 1.0, pred), xp.where(absent, 1.0, target)
-    mixture, step = beta * y + (1 - beta) * q, q - y
-    terms = beta * surplus(xp, y, mixture, (1 - beta) * step) + (1 - beta) * surplus(
-        xp, q, mixture, -beta * step
-    )
-    terms = xp.where(absent, _slope_without_target(beta) * pred, terms)
-    return xp.squeeze(row_sum(xp, axis, terms), axis=axis) / scale
-
-
-def _slope_without_target(beta: float) -> float:
-    return -(1 - beta) * log1p(-beta)
+    mixture, gap = pred + beta * (target - pred), pred - target
+    of_target = xp.i_divergence(target, mixture, (1 - beta) * gap)
+    of_pred = xp.i_divergence(pred, mixture, -beta * gap)
+    terms = beta * of_target + (1 - beta) * of_pred
+    return xp.squeeze(xp.row_sum(terms, axis), axis=axis)
 
 
 @js_divergence_loss.derivative
 def _(
     xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /, *, beta: Share
 ) -> Array:
-    pred, target = enlarged(xp, pred, target)
-    absent = target == 0
-    q, y = xp.where(absent, 1.0, pred), xp.where(absent, 1.0, target)
-    mixture, step = beta * y + (1 - beta) * q, beta * (y - q)
-    near = xp.abs(step) < 0.5 * q
-    close = log1p_near_zero(xp, xp.where(near, step, 0.0) / xp.where(near, q, 1.0))
-    far = log_of_quotient(xp, xp.maximum(mixture, q), xp.minimum(mixture, q))
-    logarithm = xp.where(near, close, xp.where(mixture < q, -far, far))
-    return xp.where(absent, _slope_without_target(beta) + 0 * pred, (beta - 1) * logarithm)
+    pred = xp.where(target == 0, 1.0, pred)  # the ratio to the mixture is then the same for all
+    return (beta - 1) * xp.log1p(beta * xp.safe_divide(target - pred, pred))
 
 
 @js_divergence_loss.second_derivative
 def _(
     xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /, *, beta: Share
 ) -> Array:
-    scale = unit_of(xp)
-    pred, target = widened(xp, pred), widened(xp, target)
-    gone = pred == 0
-    # the root, because parts of the whole may underflow
-    q, root = xp.where(gone, 1.0, pred), xp.sqrt(target)
-    mixture = beta * (scale * target) + (1 - beta) * (scale * q)
-    second = (beta * (1 - beta) * root / q) * (scale * root / mixture)
-    return xp.where(gone & (target > 0), inf, second)
+    mixture = pred + beta * (target - pred)
+    return xp.safe_divide(xp.safe_divide(beta * (1 - beta) * target, pred), mixture)

@@ -1,14 +1,13 @@
-"""Optimal transport: the least work that makes one distribution of the other, where there is a price for each pair of classes."""
+"""Optimal transport: the least work that turns one distribution into another."""
 
 from math import inf
 from typing import Annotated, NamedTuple, Unpack
 
 from annotated_types import Ge, Interval
 
-from .._elementary import widened
 from .._loss import loss
-from .._namespace import device_of
-from .._scan import scan
+from .._numerics.loops import Arrays, Stepped
+from .._numerics.standard import device_of
 from ..typing import Array, Axis, Domain, Namespace, Positive, SharedReal
 from ._row import RowOptions
 
@@ -72,7 +71,8 @@ def sinkhorn_loss(
 
     .. math::
 
-        \ell = \min_P \sum_{ij} P_{ij} C_{ij} + \varepsilon \sum_{ij} P_{ij} \log \frac{P_{ij}}{p_i q_j}
+        \ell = \min_P \sum_{ij} P_{ij} C_{ij}
+        + \varepsilon \sum_{ij} P_{ij} \log \frac{P_{ij}}{p_i q_j}
 
     over all plans P with the row sums p and the column sums q. It is computed as the value of the
     dual problem [1]_, :math:`\sum_i f_i p_i + \sum_j g_j q_j`, whose potentials are found in turn,
@@ -160,23 +160,20 @@ def _potentials(
     epsilon: float,
     iterations: int,
 ) -> _Solution:
-    pred, target = (widened(xp, xp.moveaxis(x, axis, -1)) for x in (pred, target))
+    pred, target = (xp.moveaxis(x, axis, -1) for x in (pred, target))
     mass = xp.sum(pred, axis=-1, keepdims=True)
     pred, target = pred / mass, target / xp.sum(target, axis=-1, keepdims=True)
     places = xp.arange(pred.shape[-1], dtype=pred.dtype, device=device_of(pred))
-    price = (xp.abs(places[:, None] - places) if cost is None else widened(xp, cost)) / epsilon
+    price = (xp.abs(places[:, None] - places) if cost is None else cost) / epsilon
     turned = xp.matrix_transpose(price)
 
-    def step(
-        carried: tuple[Array, ...], _: tuple[Array, ...]
-    ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    def step(carried: Arrays, _: Arrays) -> Stepped:
         first = -_log_sums(xp, target, carried[1], price)
         return (first, -_log_sums(xp, pred, first, turned)), ()
 
     none = xp.zeros_like(pred)
-    (first, second), _ = scan(
-        xp, step, (none, none), (xp.arange(iterations, device=device_of(pred)),)
-    )
+    times = xp.arange(iterations, device=device_of(pred))
+    (first, second), _ = xp.scan(step, (none, none), (times,))
     return _Solution(pred, target, mass, first, second, price)
 
 

@@ -1,13 +1,16 @@
-"""The pairs of one set of vectors, by the labels that say which of them belong together."""
+"""The pairs of one set of vectors, with labels that tell which of them belong together."""
 
 from typing import NamedTuple
 
-from ..special.rows import Exponentials, exponentials
+from .._numerics.rows import SoftmaxParts
 from ..typing import Array, Namespace
 from ._pairs import Rows, diagonal, rows_of_one
 
 OUT = -2000.0
-"""An exponent so low that its exponential is 0 beside any other, in every dtype; that of -inf would be NaN where all are out."""
+"""An exponent so low that its exponential is 0 beside any other, in every dtype.
+
+That of -inf would be NaN where all are out.
+"""
 
 
 class Pairs(NamedTuple):
@@ -22,29 +25,37 @@ class Pairs(NamedTuple):
     """1 for a vector and itself, otherwise 0."""
 
     def slope(self, xp: Namespace, weight: Array) -> Array:
-        """Return the derivative by that with respect to the cosines: each vector is on both sides."""
+        """Return the derivative of sum(weight * cosine): each vector is on both sides."""
         return self.rows.slope(xp, weight + xp.matrix_transpose(weight))
 
     def bend(self, xp: Namespace, weight: Array, curvature: Array, alone: Array) -> Array:
-        """Return the second derivative by the curvature of a vector's own row, and by the second derivatives of other rows."""
+        """Return the diagonal of the second derivative.
+
+        `curvature` is that of a vector's own row, and `alone` are the second derivatives of the
+        other rows.
+        """
         curvature = curvature + self.rows.spread(xp, xp.matrix_transpose(alone))
         return self.rows.bend(xp, weight + xp.matrix_transpose(weight), curvature)
 
 
 def labelled_pairs(xp: Namespace, embedding: Array, labels: Array) -> Pairs:
-    """Return the pairs of a set of vectors with labels; on NumPy float32 is evaluated in float64."""
+    """Return the pairs of a set of vectors with labels."""
     found = rows_of_one(xp, embedding)
     alike, themselves = labels[..., :, None] == labels[..., None, :], diagonal(xp, found.cosine)
     masks = (alike & ~themselves, ~alike, themselves)
     return Pairs(found, *(xp.astype(mask, found.cosine.dtype) for mask in masks))
 
 
-def softmax_of(xp: Namespace, exponent: Array, some: Array, width: float) -> Exponentials:
-    """Return the parts of a softmax over some of the pairs of each vector; exponents differ by no more than `width`."""
-    return exponentials(xp, -1, exponent + (1 - some) * (OUT - width))
+def softmax_of(xp: Namespace, exponent: Array, some: Array, width: float) -> SoftmaxParts:
+    """Return the parts of a softmax over some of the pairs of each vector.
+
+    Exponents are not below -width.
+    """
+    parts: SoftmaxParts = xp.softmax_parts(xp.where(some == 1, exponent, OUT - width), -1)
+    return parts
 
 
 def count(xp: Namespace, x: Array) -> Array:
-    """Return the number of what is counted, 1 if there is nothing."""
+    """Return the sum of a matrix, but 1 in place of 0."""
     number = xp.sum(x, axis=(-2, -1), keepdims=True)
     return xp.where(number == 0, 1.0, number)

@@ -1,15 +1,14 @@
-"""Circle loss: pairs of a labelled set, each of which counts by how far it is from where it should be."""
+"""The circle loss, which pulls at each pair as hard as it is far from its optimum."""
 
 from typing import Annotated, NamedTuple, Unpack
 
 from annotated_types import Ge, Le
 
 from .._loss import loss
-from ..special.rows import Exponentials
-from ..special.sigmoids import softplus
+from .._numerics.rows import SoftmaxParts
 from ..typing import Array, Axis, Labels, Namespace, Positive, Real
 from ._labels import Pairs, count, labelled_pairs, softmax_of
-from ._pairs import SetOptions, total
+from ._pairs import SetOptions
 
 __all__ = ["circle_loss"]
 
@@ -28,7 +27,7 @@ def circle_loss(
     gamma: Positive = 80.0,
     **options: Unpack[SetOptions],
 ) -> Array:
-    r"""Circle loss: pulls at each pair of a labelled set as hard as the pair is far from where it should be.
+    r"""Circle loss: pulls at each pair of a labelled set as hard as it is far from its optimum.
 
     Parameters
     ----------
@@ -38,11 +37,10 @@ def circle_loss(
         Integers of the shape of `embedding` without the feature axis: vectors with one label belong
         together. Any integers do.
     margin : float, default 0.4
-        What is left to be desired, in [-1, 1]: the boundary between the pairs is a circle with this
-        radius times the root of 2.
+        The allowed distance from the optimum, in [-1, 1]: the boundary between the pairs is a
+        circle with this radius times the root of 2.
     gamma : float, default 80
-        What exponents are multiplied by: positive. The higher it is, the more the hardest pairs
-        count.
+        The factor of the exponents: positive. The higher it is, the more the hardest pairs count.
 
     Returns
     -------
@@ -51,10 +49,12 @@ def circle_loss(
 
     See Also
     --------
-    ntxent_loss : A positive is compared with negatives, whatever the cosines are.
-    supcon_loss : A positive is compared with all other vectors.
+    ntxent_loss : Compares a positive with negatives alone.
+    supcon_loss : Compares a positive with all other vectors.
 
-    Notes ----- With the cosine :math:`c_{ij}` of vectors i and j, the margin m, and the others with
+    Notes
+    -----
+    With the cosine :math:`c_{ij}` of vectors i and j, the margin m, and the others with
     and without the label of vector i, :math:`P_i` and :math:`N_i`, the loss of a set is the mean,
     over the vectors that have both, of
 
@@ -67,11 +67,11 @@ def circle_loss(
     The largest temporaries hold n x n numbers.
 
     Gradients are the derivative of this value: that of h is :math:`2 x`, and 0 up to :math:`-m`. In
-    the paper, and in pytorch-metric-learning and Keras, the weight :math:`\max(0, x + m)` is a
-    constant to the gradient, which so belongs to no function of the embedding: there :math:`x + m`
-    stands for :math:`2 x`, and a negative with a cosine between :math:`-m` and 0 is pushed further
-    away, where here it is drawn to a right angle. Where nothing more is to be gained, at a cosine
-    of 0 of the negatives and 1 of the positives, the derivative vanishes.
+    the paper, and in pytorch-metric-learning and Keras, the weight :math:`\max(0, x + m)` counts as
+    a constant, so that the gradient is not that of a function: it has :math:`x + m` in place of
+    :math:`2 x`. There a negative with a cosine between :math:`-m` and 0 is pushed further away;
+    here it is drawn to a right angle. At the optimum, a cosine of 0 for negatives and 1 for
+    positives, the derivative is 0.
 
     The value is that of pytorch-metric-learning, which leaves vectors out of the mean whose loss
     has rounded to 0. The defaults are those of the two packages, and the paper's for the retrieval
@@ -97,7 +97,7 @@ def circle_loss(
 class Exponent(NamedTuple):
     """The exponents of the positives, or of the negatives, and the parts of their softmax."""
 
-    softmax: Exponentials
+    softmax: SoftmaxParts
     slope: Array
     """The derivatives of the exponents with respect to the cosines."""
     bend: Array
@@ -109,15 +109,15 @@ class Exponent(NamedTuple):
 
     def weight(self) -> Array:
         """Return its derivative with respect to the cosines."""
-        return self.softmax.share() * self.slope
+        return self.softmax.prob * self.slope
 
     def curvature(self) -> Array:
         """Return that of the sum, divided by the sum."""
-        return self.softmax.share() * (self.slope * self.slope + self.bend)
+        return self.softmax.prob * (self.slope * self.slope + self.bend)
 
 
 class Circles(NamedTuple):
-    """What value and derivatives share."""
+    """The parts of the loss."""
 
     pairs: Pairs
     positive: Exponent
@@ -127,25 +127,16 @@ class Circles(NamedTuple):
     importance: Array
     """How much a vector counts: 0 if it has no positives, or no negatives."""
 
-    def sigmoid(self, xp: Namespace) -> tuple[Array, Array]:
-        """Return the derivative of the softplus, and 1 minus it."""
-        decay = xp.exp(-xp.abs(self.ahead))
-        large, small = 1 / (1 + decay), decay / (1 + decay)
-        return xp.where(self.ahead > 0, large, small), xp.where(self.ahead > 0, small, large)
-
     def weight(self, xp: Namespace) -> Array:
         """Return the derivative with respect to the cosines."""
-        return (
-            self.importance
-            * self.sigmoid(xp)[0]
-            * (self.positive.weight() + self.negative.weight())
-        )
+        slopes = self.positive.weight() + self.negative.weight()
+        return self.importance * xp.sigmoid(self.ahead) * slopes
 
 
 def _exponent(
     xp: Namespace, cosine: Array, some: Array, margin: float, gamma: float, sign: float
 ) -> Exponent:
-    """Return gamma * h(x), where x is the cosine or, with the sign -1, what it lacks to 1."""
+    """Return gamma * h(x), where x is the cosine or, with the sign -1, 1 - cosine."""
     x = cosine if sign > 0 else 1 - cosine
     flat = x <= -margin
     height = xp.where(flat, 0.0, gamma * (x + margin) * (x - margin))
@@ -162,7 +153,9 @@ def _circles(
     pairs = labelled_pairs(xp, embedding, labels)
     positive = _exponent(xp, pairs.rows.cosine, pairs.same, margin, gamma, -1.0)
     negative = _exponent(xp, pairs.rows.cosine, pairs.other, margin, gamma, 1.0)
-    both = xp.astype((total(xp, pairs.same) > 0) & (total(xp, pairs.other) > 0), pairs.same.dtype)
+    both = xp.astype(
+        (xp.row_sum(pairs.same, -1) > 0) & (xp.row_sum(pairs.other, -1) > 0), pairs.same.dtype
+    )
     return Circles(
         pairs,
         positive,
@@ -173,9 +166,7 @@ def _circles(
 
 
 def _circle(xp: Namespace, found: Circles) -> Array:
-    ahead = found.ahead
-    cost = softplus.formula(xp, ahead)
-    return xp.sum(found.importance * cost, axis=(-2, -1))
+    return xp.sum(found.importance * xp.softplus(found.ahead), axis=(-2, -1))
 
 
 @circle_loss.value_and_derivative
@@ -205,7 +196,7 @@ def _(
     gamma: Positive,
 ) -> Array:
     found = _circles(xp, embedding, labels, margin, gamma)
-    yes, no = found.sigmoid(xp)
+    yes, no = xp.sigmoids(found.ahead)
     rows, weights = found.pairs.rows, (found.positive.weight(), found.negative.weight())
     both = weights[0] + weights[1]
     # The logarithms of two sums have the curvature of the sums, less the squares of their slopes.

@@ -33,7 +33,7 @@ def cosine_distance_loss(
     See Also
     --------
     cosine_embedding_loss : Pulls some pairs together and pushes others apart.
-    mse_loss : Sees lengths as well.
+    mse_loss : Depends on lengths as well.
 
     Notes
     -----
@@ -41,11 +41,11 @@ def cosine_distance_loss(
 
     .. math:: \ell = 1 - \hat p \cdot \hat y = \tfrac{1}{2} |\hat p - \hat y|^2,
 
-    of which the second form is computed: the loss of equal vectors is 0, and small ones keep digits
-    that the first form rounds away. Vectors are divided by a power of 2 near their largest entry
-    first, so that no square overflows or underflows; their lengths do not matter otherwise. The
-    zero vector has a similarity of 0 with every other: a loss of 1, and a gradient of 0. A vector
-    with an infinite entry has no direction, and its loss is NaN.
+    of which the second form is computed: the loss of equal vectors is 0, and small losses keep
+    digits that the first form rounds away. The squares of the entries must neither overflow nor
+    underflow; apart from that lengths do not matter. The zero vector has a similarity of 0 with
+    every vector: a loss of 1, and a gradient of 0. A vector with an infinite entry has no
+    direction, and its loss is NaN.
 
     The derivative with respect to `p` is :math:`(\cos \hat p - \hat y) / |p|`, at right angles to
     `p`, the second derivative is :math:`(2 \hat p_k (\hat y_k - \cos \hat p_k) + \cos (1 - \hat
@@ -63,7 +63,9 @@ def cosine_distance_loss(
     Examples
     --------
     >>> import portable_losses as pl
-    >>> pl.cosine_distance_loss([[3.0, 4.0], [1.0, 0.0], [0.0, 0.0]], [[6.0, 8.0], [0.0, 2.0], [1.0, 1.0]], reduction="none")
+    >>> pred = [[3.0, 4.0], [1.0, 0.0], [0.0, 0.0]]
+    >>> target = [[6.0, 8.0], [0.0, 2.0], [1.0, 1.0]]
+    >>> pl.cosine_distance_loss(pred, target, reduction="none")
     array([0., 1., 1.])
     >>> pl.cosine_distance_loss.grad([3.0, 4.0], [4.0, 3.0])
     array([-0.0448,  0.0336])
@@ -116,7 +118,7 @@ def cosine_embedding_loss(
     See Also
     --------
     cosine_distance_loss : For pairs that all belong together.
-    contrastive_loss : The same by distances.
+    contrastive_loss : From distances instead of angles.
 
     Notes
     -----
@@ -124,14 +126,15 @@ def cosine_embedding_loss(
 
     .. math:: \ell = \begin{cases} 1 - c & y = +1 \\ \max(0, c - m) & y = -1, \end{cases}
 
-    where the first is computed as in `cosine_distance_loss`, without the cancellation. The zero
-    vector has a cosine of 0 with every other, and its gradient is 0. At the margin, and below it,
-    the gradient is 0. The derivatives are those of the cosine: with respect to `left` :math:`(\hat
-    b - c\, \hat a) / |a|`, and the second :math:`-(2 \hat a_k (\hat b_k - c\, \hat a_k) + c (1 -
-    \hat a_k^2)) / |a|^2`.
+    where the first is computed as in `cosine_distance_loss`, without cancellation. The zero vector
+    has a cosine of 0 with every vector, and its gradient is 0. At the margin and below it the
+    gradient is 0. The derivatives are those of the cosine. With respect to `left` the first is
+    :math:`(\hat b - c\, \hat a) / |a|` and the second :math:`-(2 \hat a_k (\hat b_k - c\, \hat a_k)
+    + c (1 - \hat a_k^2)) / |a|^2`.
 
     torch has the same loss, but for an epsilon of its own: two equal vectors of length 1e-5 cost
-    0.0099 there. A target other than -1 and +1 is NaN where it is not refused, and 0 in torch.
+    0.0099 there. A target other than -1 and +1 gives NaN where values are not checked, and 0 in
+    torch.
 
     References
     ----------

@@ -1,13 +1,13 @@
 """Losses of the distances between vectors."""
 
+from math import inf
 from typing import Annotated, NamedTuple, Unpack
 
 from annotated_types import Ge, Lt
 
-from .._elementary import row_sum, widened
 from .._loss import loss
 from ..typing import Array, Axis, Namespace, NonNegative, Positive, Real, Sign
-from ._vectors import Direction, FeatureOptions, along, by_sign, direction, power_near
+from ._vectors import FeatureOptions, along, by_sign, inverse
 
 __all__ = ["contrastive_loss", "triplet_margin_loss"]
 
@@ -24,7 +24,7 @@ def contrastive_loss(
     margin: Positive = 1.0,
     **options: Unpack[FeatureOptions],
 ) -> Array:
-    r"""Half the squared distance of pairs that belong together, and of what the others lack of a margin.
+    r"""Half the squared distance of positive pairs, and squared shortfall of negative ones.
 
     Parameters
     ----------
@@ -45,9 +45,9 @@ def contrastive_loss(
 
     See Also
     --------
-    cosine_embedding_loss : The same by angles.
-    hinge_embedding_loss : Of distances that are given, and not squared.
-    triplet_margin_loss : Compares two distances, and needs no distance to be large in itself.
+    cosine_embedding_loss : From angles instead of distances.
+    hinge_embedding_loss : From given distances, and not squared.
+    triplet_margin_loss : Compares two distances, neither of which must be large itself.
 
     Notes
     -----
@@ -55,13 +55,16 @@ def contrastive_loss(
 
     .. math::
 
-        \ell = \begin{cases} \frac{1}{2} D^2 & y = +1 \\ \frac{1}{2} \max(0, m - D)^2 & y = -1. \end{cases}
+        \ell = \begin{cases} \frac{1}{2} D^2 & y = +1 \\
+               \frac{1}{2} \max(0, m - D)^2 & y = -1. \end{cases}
 
     The derivative with respect to `left` is :math:`r = a - b` for +1 and :math:`-(m - D)\, r / D`
-    for -1, that with respect to `right` its negative. The second derivative, with respect to
-    either, is 1 for +1 and :math:`1 - (m / D) (1 - r_k^2 / D^2)` for -1 inside the margin. Where
-    two vectors that do not belong together coincide, no direction is better than another: both
-    derivatives are 0 there. A vector with an infinite entry has no gradient: NaN.
+    for -1; that with respect to `right` is its negative. The second derivative, with respect to
+    either, is 1 for +1 and :math:`1 - (m / D) (1 - r_k^2 / D^2)` for -1 inside the margin, where
+    :math:`1 - r_k^2 / D^2` is computed as the share of the other entries. If the two vectors of a
+    negative pair coincide, no direction is better than another: both derivatives are 0 there. The
+    squares of the differences must neither overflow nor underflow. A vector with an infinite entry
+    has no gradient: NaN.
 
     The paper counts the other way: there 1 says that a pair does not belong together. Some packages
     leave out the factor one half, and pytorch-metric-learning the squares.
@@ -80,13 +83,12 @@ def contrastive_loss(
     >>> pl.contrastive_loss.grad([0.0, 0.0], [0.3, 0.4], 1.0)
     (array([-0.3, -0.4]), array([0.3, 0.4]))
     """
-    found = direction(xp, axis, widened(xp, left) - widened(xp, right))
-    return _contrast(xp, axis, found, target, margin)
+    return _contrast(xp, axis, xp.norm(left - right, axis), target, margin)
 
 
-def _contrast(xp: Namespace, axis: Axis, found: Direction, target: Array, margin: float) -> Array:
-    lacking = xp.where(found.length >= margin, 0.0, margin - found.length)
-    squares = by_sign(xp, along(axis, target), found.length * found.length, lacking * lacking)
+def _contrast(xp: Namespace, axis: Axis, distance: Array, target: Array, margin: float) -> Array:
+    lacking = xp.relu(margin - distance)
+    squares = by_sign(xp, along(axis, target), distance * distance, lacking * lacking)
     return 0.5 * xp.squeeze(squares, axis=axis)
 
 
@@ -94,23 +96,21 @@ def _contrast(xp: Namespace, axis: Axis, found: Direction, target: Array, margin
 def _(
     xp: Namespace, axis: Axis, left: Real, right: Real, target: Sign, /, *, margin: Positive
 ) -> tuple[Array, tuple[Array, Array]]:
-    residual = widened(xp, left) - widened(xp, right)
-    found = direction(xp, axis, residual)
-    apart = xp.where(found.length >= margin, 0.0, (found.length - margin) * found.unit)
-    slope = by_sign(xp, along(axis, target), residual, apart)
-    return _contrast(xp, axis, found, target, margin), (slope, -slope)
+    residual = left - right
+    distance = xp.norm(residual, axis)
+    push = -xp.relu(margin - distance) * inverse(xp, distance)
+    slope = by_sign(xp, along(axis, target), xp.ones_like(push), push) * residual
+    return _contrast(xp, axis, distance, target, margin), (slope, -slope)
 
 
 @contrastive_loss.second_derivative
 def _(
     xp: Namespace, axis: Axis, left: Real, right: Real, target: Sign, /, *, margin: Positive
 ) -> tuple[Array, Array]:
-    found = direction(xp, axis, widened(xp, left) - widened(xp, right))
-    across = (1 - found.unit) * (1 + found.unit)
-    inside = xp.where(found.length >= margin, 0.0, 1 - margin * found.per_length(xp, across))
-    bend = by_sign(
-        xp, along(axis, target), xp.ones_like(across), xp.where(found.absent, 0.0, inside)
-    )
+    found = _distance(xp, axis, left - right, 2.0)
+    inside = (found.value > 0) & (found.value < margin)
+    other = xp.where(inside, 1 - margin * found.bend(xp, axis, 2.0), 0.0)
+    bend = by_sign(xp, along(axis, target), xp.ones_like(other), other)
     return bend, bend
 
 
@@ -128,7 +128,7 @@ def triplet_margin_loss(
     swap: bool = False,
     **options: Unpack[FeatureOptions],
 ) -> Array:
-    r"""Hinge loss of the distance of a positive from an anchor, which should be a margin below that of a negative.
+    r"""Hinge loss of a positive's distance from an anchor, a margin below that of a negative.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def triplet_margin_loss(
     negative : array
         Vectors of the shape of `anchor` that should be far from it.
     margin : float, default 1
-        How much farther: not negative.
+        By how much the negative should be farther: not negative.
     p : float, default 2
         The norm of the distances, from 1: 2 is Euclid's, 1 that of Manhattan.
     swap : bool, default False
@@ -153,8 +153,8 @@ def triplet_margin_loss(
 
     See Also
     --------
-    contrastive_loss : Of pairs.
-    margin_ranking_loss : The same of scores that are given.
+    contrastive_loss : For pairs.
+    margin_ranking_loss : For given scores.
 
     Notes
     -----
@@ -163,14 +163,16 @@ def triplet_margin_loss(
     .. math:: \ell = \max(0, D(a, p) - D(a, n) + m),
 
     with :math:`\min(D(a, n), D(p, n))` in place of :math:`D(a, n)` if `swap`. Distances are exact:
-    nothing is added to them or to the differences, which are divided by a power of 2 so that powers
-    neither overflow nor underflow.
+    nothing is added to them or to the differences. For `p` other than 2 differences are divided by
+    the largest one, so that their powers do not overflow; for 2 their squares must neither overflow
+    nor underflow.
 
     The derivative of a distance with respect to its first vector is :math:`u_k = \mathrm{sign}(r_k)
-    (|r_k| / D)^{p - 1}`, and the second :math:`(p - 1) (|r_k| / D)^{p - 2} (1 - (|r_k| / D)^p) /
-    D`, inf for `p` below 2 where :math:`r_k` is 0. Where two vectors coincide both are 0. Where the
-    loss is 0, at the margin too, so are its derivatives. Of two equal distances the anchor's
-    counts. A vector with an infinite entry has no gradient: NaN.
+    (|r_k| / D)^{p - 1}`. The second is :math:`(p - 1) (|r_k| / D)^{p - 2} (1 - (|r_k| / D)^p) / D`,
+    and inf for `p` below 2 where :math:`r_k` is 0; the difference in it is computed as the share of
+    the other entries. If two vectors coincide, both are 0. Where the loss is 0, at the margin too,
+    its derivatives are 0. Of two equal distances the anchor's counts. A vector with an infinite
+    entry has no gradient: NaN.
 
     torch adds its `eps` to each difference, optax and MLX theirs under the root, so that the
     distance of equal vectors is not 0; optax takes no absolute values where `p` is not 2. torch
@@ -191,83 +193,78 @@ def triplet_margin_loss(
     >>> pl.triplet_margin_loss.grad(anchor, positive, negative)
     (array([ 0.2, -0.2]), array([0.6, 0.8]), array([-0.8, -0.6]))
     """
-    return _triplet(xp, axis, _distances(xp, axis, anchor, positive, negative, p, swap), margin)
+    return _hinge(xp, axis, _distances(xp, axis, anchor, positive, negative, p, swap), margin)
 
 
 class Distance(NamedTuple):
     """Distances of vectors, which keep the feature axis with size 1."""
 
+    residual: Array
     value: Array
-    turn: Array
-    """The differences of the entries divided by it; 0 where it is 0."""
 
-    def slope(self, xp: Namespace, p: float) -> Array:
-        """Return the derivative with respect to the first vector."""
-        return self.turn if p == 2 else xp.sign(self.turn) * xp.abs(self.turn) ** (p - 1)
+    def slope(self, xp: Namespace, p: float, share: Array) -> Array:
+        """Return a share of the derivative with respect to the first vector."""
+        per_length = inverse(xp, self.value)
+        if p == 2:
+            return self.residual * (share * per_length)
+        return share * xp.sign(self.residual) * xp.power(xp.abs(self.residual) * per_length, p - 1)
 
-    def bend(self, xp: Namespace, p: float) -> Array:
+    def bend(self, xp: Namespace, axis: Axis, p: float) -> Array:
         """Return the diagonal of the second derivative, with respect to either vector."""
-        if p == 1:
-            return xp.zeros_like(self.turn)
-        share, none = xp.abs(self.turn), self.value == 0
-        rest = (1 - share) * (1 + share) if p == 2 else (p - 1) * share ** (p - 2) * (1 - share**p)
-        return xp.where(none, 0.0, rest / xp.where(none, 1.0, self.value))
+        per_length = inverse(xp, self.value)
+        ratio = xp.abs(self.residual) * per_length
+        powers = xp.power(ratio, p)
+        share = xp.safe_divide(xp.sum_of_others(powers, axis), xp.row_sum(powers, axis))
+        return xp.weighted((p - 1) * share * per_length, xp.power(ratio, p - 2))
 
 
 class Distances(NamedTuple):
-    """The two distances of a triplet."""
+    """The distances in a triplet."""
 
     near: Distance
     far: Distance
-    swapped: Array
-    """Whether the far one is from the positive and not from the anchor."""
+    between: Distance | None
+    """That of the negative from the positive, where it may take the place of the far one."""
 
-    def lacking(self, margin: float) -> Array:
-        """Return what lacks of the margin; what is less than 0 is left over."""
-        return self.near.value - self.far.value + margin
+    def lacking(self, xp: Namespace, margin: float) -> Array:
+        """Return the part of the margin that is missing, or less than 0."""
+        far = self.far.value
+        if self.between is not None:
+            far = xp.where(self.between.value < far, self.between.value, far)
+        return self.near.value - far + margin
 
-    def derivatives(
-        self, xp: Namespace, margin: float, near: Array, far: Array, sign: int
-    ) -> tuple[Array, ...]:
-        """Return the derivatives of the loss by those of its distances, whose `sign` is that for the second of two vectors."""
-        from_anchor, from_positive = (
-            xp.where(self.swapped, 0.0, far),
-            xp.where(self.swapped, far, 0.0),
-        )
-        satisfied = self.lacking(margin) <= 0
-        found = near - from_anchor, sign * near - from_positive, -sign * far
-        return tuple(xp.where(satisfied, 0.0, x) for x in found)
+    def shares(self, xp: Namespace, margin: float) -> tuple[Array, Array, Array]:
+        """Return for each distance whether the loss changes with it: 1 or 0."""
+        lacking = self.lacking(xp, margin)
+        active = xp.where(lacking <= 0, 0.0, xp.ones_like(lacking))
+        if self.between is None:
+            return active, active, xp.zeros_like(active)
+        swapped = self.between.value < self.far.value
+        return active, xp.where(swapped, 0.0, active), xp.where(swapped, active, 0.0)
 
 
 def _distances(
     xp: Namespace, axis: Axis, anchor: Array, positive: Array, negative: Array, p: float, swap: bool
 ) -> Distances:
-    anchor, positive, negative = (widened(xp, x) for x in (anchor, positive, negative))
-    near, far = _distance(xp, axis, anchor - positive, p), _distance(xp, axis, anchor - negative, p)
-    other = _distance(xp, axis, positive - negative, p) if swap else far
-    swapped = other.value < far.value
-    far = (
-        Distance(*(xp.where(swapped, *both) for both in zip(other, far, strict=True)))
-        if swap
-        else far
+    return Distances(
+        _distance(xp, axis, anchor - positive, p),
+        _distance(xp, axis, anchor - negative, p),
+        _distance(xp, axis, positive - negative, p) if swap else None,
     )
-    return Distances(near, far, swapped)
 
 
 def _distance(xp: Namespace, axis: Axis, residual: Array, p: float) -> Distance:
     if p == 2:
-        found = direction(xp, axis, residual)
-        return Distance(found.length, found.unit)
-    scale = power_near(xp, axis, residual)
-    scaled = residual / scale
-    total = row_sum(xp, axis, xp.abs(scaled) ** p)
-    absent = total == 0
-    root = xp.where(absent, 1.0, total) ** (1 / p)
-    return Distance(xp.where(absent, 0.0, scale * root), scaled / root)
+        return Distance(residual, xp.norm(residual, axis))
+    size = xp.abs(residual)
+    top = xp.max(size, axis=axis, keepdims=True)
+    scale = xp.where((top == 0) | (top == inf), 1.0, top)
+    total = xp.row_sum(xp.power(size / scale, p), axis)
+    return Distance(residual, scale * xp.power(total, 1 / p))
 
 
-def _triplet(xp: Namespace, axis: Axis, found: Distances, margin: float) -> Array:
-    lacking = found.lacking(margin)
+def _hinge(xp: Namespace, axis: Axis, found: Distances, margin: float) -> Array:
+    lacking = found.lacking(xp, margin)
     return xp.squeeze(xp.where(lacking <= 0, 0.0, lacking), axis=axis)
 
 
@@ -285,8 +282,13 @@ def _(
     swap: bool,
 ) -> tuple[Array, tuple[Array, ...]]:
     found = _distances(xp, axis, anchor, positive, negative, p, swap)
-    slopes = found.derivatives(xp, margin, found.near.slope(xp, p), found.far.slope(xp, p), -1)
-    return _triplet(xp, axis, found, margin), slopes
+    near, far, between = found.shares(xp, margin)
+    pull, push = found.near.slope(xp, p, near), found.far.slope(xp, p, far)
+    slopes = pull - push, -pull, push
+    if found.between is not None:
+        apart = found.between.slope(xp, p, between)
+        slopes = pull - push, -pull - apart, push + apart
+    return _hinge(xp, axis, found, margin), slopes
 
 
 @triplet_margin_loss.second_derivative
@@ -303,4 +305,9 @@ def _(
     swap: bool,
 ) -> tuple[Array, ...]:
     found = _distances(xp, axis, anchor, positive, negative, p, swap)
-    return found.derivatives(xp, margin, found.near.bend(xp, p), found.far.bend(xp, p), 1)
+    near, far, between = found.shares(xp, margin)
+    pull, push = near * found.near.bend(xp, axis, p), far * found.far.bend(xp, axis, p)
+    if found.between is None:
+        return pull - push, pull, -push
+    apart = between * found.between.bend(xp, axis, p)
+    return pull - push, pull - apart, -(push + apart)

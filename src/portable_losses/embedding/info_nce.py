@@ -3,7 +3,7 @@
 from typing import NamedTuple, Unpack
 
 from .._loss import loss
-from ..special.rows import Exponentials, exponentials
+from .._numerics.rows import SoftmaxParts
 from ..typing import Array, Axis, Namespace, Positive, Real
 from ._pairs import Rows, SetOptions, diagonal, rows
 
@@ -31,7 +31,7 @@ def info_nce_loss(
         Vectors of the shape of `query`. Each is the positive of the query at the same place, and a
         negative of all others.
     temperature : float, default 0.1
-        What cosines are divided by: positive. The lower it is, the more the hardest negatives
+        The divisor of the cosines: positive. The lower it is, the more the hardest negatives
         count.
 
     Returns
@@ -41,11 +41,13 @@ def info_nce_loss(
 
     See Also
     --------
-    ntxent_loss : Of one set, with labels that say what belongs together.
+    ntxent_loss : For one set, with labels that tell which vectors belong together.
     supcon_loss : With several positives.
-    cross_entropy : The same of logits that are given.
+    cross_entropy : For given logits.
 
-    Notes ----- With the cosine :math:`c_{ij}` of query i and key j, and the temperature
+    Notes
+    -----
+    With the cosine :math:`c_{ij}` of query i and key j, and the temperature
     :math:`\tau`, the loss of a set is
 
     .. math:: \ell = \frac{1}{n} \sum_i \log \Bigl( \sum_j e^{c_{ij} / \tau} \Bigr) - c_{ii} / \tau,
@@ -54,15 +56,14 @@ def info_nce_loss(
     their digits. A set of one is a loss of 0. The zero vector has a cosine of 0 with every other,
     and its gradient is 0. A vector with an infinite entry makes the loss NaN.
 
-    With the softmax :math:`p_{ij}` of a query's cosines, what pulls at direction i of the queries
-    is :math:`g_i = \sum_j (p_{ij} - [i = j]) \hat k_j / (n \tau)`, and the derivative :math:`(g_i -
-    \hat q_i (\hat q_i \cdot g_i)) /
-    |q_i|`; that of the keys is the same with the two exchanged. The second derivative adds the variance of the rates at which
-    the cosines change. The largest temporary holds the n x n cosines.
+    With the softmax :math:`p_{ij}` of a query's cosines, let :math:`g_i = \sum_j (p_{ij} - [i = j])
+    \hat k_j / (n \tau)`. Then the derivative with respect to query i is :math:`(g_i - \hat q_i
+    (\hat q_i \cdot g_i)) / |q_i|`; that of the keys is the same with the two exchanged. The second
+    derivative adds the variance of the rates of the cosines. The largest temporary holds the n x n
+    cosines.
 
-    Keys are not looked at from the other side: the symmetric loss is the mean of this and of that
-    with the two exchanged. Some packages take the scalar product of what is given instead of the
-    cosine.
+    Only queries choose among keys: the symmetric loss is the mean of this loss and of that with the
+    two exchanged. Some packages take the scalar product instead of the cosine.
 
     References
     ----------
@@ -86,21 +87,22 @@ class Parts(NamedTuple):
     """What value and derivatives share."""
 
     rows: Rows
-    softmax: Exponentials
+    softmax: SoftmaxParts
     own: Array
     """Which pairs belong together."""
 
     def pull(self, xp: Namespace) -> Array:
         """Return the derivative with respect to the exponents, times the number of queries."""
-        share, complement = self.softmax.shares(xp)
+        share, complement = self.softmax.prob, self.softmax.complement
         return xp.where(self.own, -complement, share)
 
 
 def _parts(xp: Namespace, query: Array, key: Array, temperature: float) -> Parts:
     found = rows(xp, query, key)
-    return Parts(
-        found, exponentials(xp, -1, found.cosine / temperature), diagonal(xp, found.cosine)
-    )
+    # The difference of two cosines is exact where they are close; that of two quotients is not.
+    below = found.cosine - xp.max(found.cosine, axis=-1, keepdims=True)
+    softmax = xp.softmax_parts(below / temperature, -1)
+    return Parts(found, softmax, diagonal(xp, found.cosine))
 
 
 def _value(xp: Namespace, parts: Parts) -> Array:
@@ -125,13 +127,13 @@ def _(
     xp: Namespace, axis: Axis, query: Real, key: Real, /, *, temperature: Positive
 ) -> tuple[Array, Array]:
     parts = _parts(xp, query, key, temperature)
-    count, (share, complement) = query.shape[-2], parts.softmax.shares(xp)
+    count, share = query.shape[-2], parts.softmax.prob
     weight = parts.pull(xp) / (temperature * count)
-    both = share * complement
+    both = share * parts.softmax.complement
     by_key = parts.rows.transposed(xp)
     variance = parts.rows.spread(xp, share) - parts.rows.shift(xp, share) ** 2
     bend = by_key.spread(xp, xp.matrix_transpose(both))
     return (
-        parts.rows.bend(xp, weight, variance / (temperature * temperature * count)),
-        by_key.bend(xp, xp.matrix_transpose(weight), bend / (temperature * temperature * count)),
+        parts.rows.bend(xp, weight, variance / (temperature**2 * count)),
+        by_key.bend(xp, xp.matrix_transpose(weight), bend / (temperature**2 * count)),
     )

@@ -1,13 +1,12 @@
-"""Contrastive losses of one set of vectors, with labels that say which of them belong together."""
+"""Contrastive losses of one set of vectors, with labels that tell which belong together."""
 
 from typing import NamedTuple, Unpack
 
 from .._loss import loss
-from ..special.rows import Exponentials
-from ..special.sigmoids import softplus
+from .._numerics.rows import SoftmaxParts
 from ..typing import Array, Axis, Labels, Namespace, Positive, Real
 from ._labels import Pairs, count, labelled_pairs, softmax_of
-from ._pairs import SetOptions, total
+from ._pairs import SetOptions
 
 __all__ = ["ntxent_loss", "supcon_loss"]
 
@@ -23,7 +22,7 @@ def ntxent_loss(
     temperature: Positive = 0.07,
     **options: Unpack[SetOptions],
 ) -> Array:
-    r"""Normalised temperature-scaled cross-entropy: each positive pair against the negatives of its first vector.
+    r"""Normalised temperature-scaled cross-entropy: each positive pair against the negatives.
 
     Parameters
     ----------
@@ -33,7 +32,7 @@ def ntxent_loss(
         Integers of the shape of `embedding` without the feature axis: vectors with one label belong
         together. Any integers do.
     temperature : float, default 0.07
-        What cosines are divided by: positive. The lower it is, the more the hardest negatives
+        The divisor of the cosines: positive. The lower it is, the more the hardest negatives
         count.
 
     Returns
@@ -43,10 +42,12 @@ def ntxent_loss(
 
     See Also
     --------
-    supcon_loss : Other positives are in the denominator as well.
-    info_nce_loss : Of two sets that come in pairs.
+    supcon_loss : Has the other positives in the denominator as well.
+    info_nce_loss : For two sets that come in pairs.
 
-    Notes ----- With the cosine :math:`c_{ij}` of vectors i and j, the temperature :math:`\tau` and
+    Notes
+    -----
+    With the cosine :math:`c_{ij}` of vectors i and j, the temperature :math:`\tau` and
     the positive pairs :math:`P`, those of two different vectors with one label, the loss of a set
     is
 
@@ -84,25 +85,23 @@ def ntxent_loss(
 
 
 class Negatives(NamedTuple):
-    """What value and derivatives of `ntxent_loss` share."""
+    """The parts of `ntxent_loss`."""
 
     pairs: Pairs
-    softmax: Exponentials
+    softmax: SoftmaxParts
     """Of the negatives."""
     ahead: Array
-    """How far the negatives together are above each positive."""
+    """The logarithm of the sum over the negatives, minus the exponent of each positive."""
 
     def shares(self, xp: Namespace) -> tuple[Array, Array]:
-        """Return the share of the negatives in the denominator of each positive pair, and that of the positive."""
-        decay = xp.exp(-xp.abs(self.ahead))
-        large, small = 1 / (1 + decay), decay / (1 + decay)
-        yes, no = xp.where(self.ahead > 0, large, small), xp.where(self.ahead > 0, small, large)
-        return self.pairs.same * yes, self.pairs.same * no
+        """Return for each positive pair the share of the negatives, and that of the positive."""
+        lost, kept = xp.sigmoids(self.ahead)
+        return self.pairs.same * lost, self.pairs.same * kept
 
     def weight(self, xp: Namespace, temperature: float) -> Array:
         """Return the derivative with respect to the cosines."""
         lost, _ = self.shares(xp)
-        return (total(xp, lost) * self.softmax.share() - lost) / (
+        return (xp.row_sum(lost, -1) * self.softmax.prob - lost) / (
             temperature * count(xp, self.pairs.same)
         )
 
@@ -117,9 +116,8 @@ def _against_negatives(
 
 
 def _ntxent(xp: Namespace, found: Negatives) -> Array:
-    ahead, same = found.ahead, found.pairs.same
-    cost = softplus.formula(xp, ahead)
-    return xp.sum(same * cost / count(xp, same), axis=(-2, -1))
+    same = found.pairs.same
+    return xp.sum(same * xp.softplus(found.ahead) / count(xp, same), axis=(-2, -1))
 
 
 @ntxent_loss.value_and_derivative
@@ -136,13 +134,13 @@ def _(
 ) -> Array:
     found = _against_negatives(xp, embedding, labels, temperature)
     lost, kept = found.shares(xp)
-    among, rows = found.softmax.share(), found.pairs.rows
-    lost_of_all, squares, both = total(xp, lost), total(xp, lost * lost), lost * kept
+    among, rows = found.softmax.prob, found.pairs.rows
+    lost_of_all, squares, both = xp.row_sum(lost, -1), xp.row_sum(lost * lost, -1), lost * kept
     shift = rows.shift(xp, among)
     curvature = rows.spread(xp, both) + lost_of_all * rows.spread(xp, among)
     curvature = curvature - shift * (squares * shift + 2 * rows.shift(xp, both))
     alone = both + among * (lost_of_all - among * squares)
-    scale = temperature * temperature * count(xp, found.pairs.same)
+    scale = temperature**2 * count(xp, found.pairs.same)
     return found.pairs.bend(xp, found.weight(xp, temperature), curvature / scale, alone / scale)
 
 
@@ -157,7 +155,7 @@ def supcon_loss(
     temperature: Positive = 0.1,
     **options: Unpack[SetOptions],
 ) -> Array:
-    r"""Supervised contrastive loss: the mean cross-entropy of a vector's positives among all other vectors.
+    r"""Supervised contrastive loss: mean cross-entropy of a vector's positives among all others.
 
     Parameters
     ----------
@@ -167,7 +165,7 @@ def supcon_loss(
         Integers of the shape of `embedding` without the feature axis: vectors with one label belong
         together. Any integers do.
     temperature : float, default 0.1
-        What cosines are divided by: positive. The lower it is, the more the hardest negatives
+        The divisor of the cosines: positive. The lower it is, the more the hardest negatives
         count.
 
     Returns
@@ -177,16 +175,19 @@ def supcon_loss(
 
     See Also
     --------
-    ntxent_loss : A positive is compared with negatives alone.
-    info_nce_loss : Of two sets that come in pairs.
+    ntxent_loss : Compares a positive with negatives alone.
+    info_nce_loss : For two sets that come in pairs.
 
-    Notes ----- With the cosine :math:`c_{ij}` of vectors i and j, the temperature :math:`\tau` and
+    Notes
+    -----
+    With the cosine :math:`c_{ij}` of vectors i and j, the temperature :math:`\tau` and
     the positives :math:`P_i` of vector i, the others with its label, the loss of a set is the mean
     over the vectors that have positives of
 
     .. math::
 
-        \ell_i = \log \Bigl( \sum_{j \ne i} e^{c_{ij} / \tau} \Bigr) - \frac{1}{|P_i|} \sum_{p \in P_i} c_{ip} / \tau,
+        \ell_i = \log \Bigl( \sum_{j \ne i} e^{c_{ij} / \tau} \Bigr)
+                 - \frac{1}{|P_i|} \sum_{p \in P_i} c_{ip} / \tau,
 
     in which the largest exponential is kept out of the sum of the others. A set without a positive
     pair is a loss of 0 with a gradient of 0. The zero vector has a cosine of 0 with every other,
@@ -217,10 +218,10 @@ def supcon_loss(
 
 
 class Others(NamedTuple):
-    """What value and derivatives of `supcon_loss` share."""
+    """The parts of `supcon_loss`."""
 
     pairs: Pairs
-    softmax: Exponentials
+    softmax: SoftmaxParts
     """Of all but the vector itself."""
     positives: Array
     """How many positives a vector has, and 1 for one that has none."""
@@ -230,26 +231,26 @@ class Others(NamedTuple):
     def weight(self, xp: Namespace, temperature: float) -> Array:
         """Return the derivative with respect to the cosines."""
         softmax, positives = self.softmax, self.positives
-        lacking = ((positives - 1) * softmax.exponential - softmax.others(xp)) / (
+        lacking = ((positives - 1) * softmax.exponential - softmax.others) / (
             positives * (1 + softmax.rest)
         )
         return (
             self.importance
-            * xp.where(self.pairs.same == 1, lacking, self.softmax.share())
+            * xp.where(self.pairs.same == 1, lacking, self.softmax.prob)
             / temperature
         )
 
 
 def _against_others(xp: Namespace, embedding: Array, labels: Array, temperature: float) -> Others:
     pairs = labelled_pairs(xp, embedding, labels)
-    positives = total(xp, pairs.same)
+    positives = xp.row_sum(pairs.same, -1)
     some = xp.astype(positives > 0, positives.dtype)
     softmax = softmax_of(xp, pairs.rows.cosine / temperature, 1 - pairs.themselves, 2 / temperature)
     return Others(pairs, softmax, xp.where(positives == 0, 1.0, positives), some / count(xp, some))
 
 
 def _supcon(xp: Namespace, found: Others) -> Array:
-    right = total(xp, found.pairs.same * found.softmax.shifted) / found.positives
+    right = xp.row_sum(found.pairs.same * found.softmax.shifted, -1) / found.positives
     return xp.sum(found.importance * (xp.log1p(found.softmax.rest) - right), axis=(-2, -1))
 
 
@@ -266,9 +267,9 @@ def _(
     xp: Namespace, axis: Axis, embedding: Real, labels: Labels, /, *, temperature: Positive
 ) -> Array:
     found = _against_others(xp, embedding, labels, temperature)
-    (share, complement), rows = found.softmax.shares(xp), found.pairs.rows
-    scale = found.importance / temperature / temperature
+    share, rows = found.softmax.prob, found.pairs.rows
+    scale = found.importance / temperature**2
     curvature = scale * (rows.spread(xp, share) - rows.shift(xp, share) ** 2)
     return found.pairs.bend(
-        xp, found.weight(xp, temperature), curvature, scale * share * complement
+        xp, found.weight(xp, temperature), curvature, scale * share * found.softmax.complement
     )

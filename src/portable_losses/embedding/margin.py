@@ -1,9 +1,7 @@
-"""Losses of distances and scores that are given, with a margin."""
+"""Losses of given distances and scores, with a margin."""
 
 from typing import Unpack
 
-from .._compensated import difference
-from .._elementary import widened
 from .._loss import loss
 from ..typing import Array, Namespace, NonNegative, Options, Positive, Real, Sign
 from ._vectors import by_sign
@@ -21,7 +19,7 @@ def hinge_embedding_loss(
     margin: Positive = 1.0,
     **options: Unpack[Options],
 ) -> Array:
-    r"""Distance of pairs that belong together, and what the others lack of a margin.
+    r"""Distance of positive pairs, and the shortfall of negative ones from a margin.
 
     Parameters
     ----------
@@ -39,8 +37,8 @@ def hinge_embedding_loss(
 
     See Also
     --------
-    contrastive_loss : Of vectors, and squared.
-    hinge_loss : The hinge loss of a classifier, which this is not.
+    contrastive_loss : From vectors, and squared.
+    hinge_loss : The hinge loss of a classifier.
 
     Notes
     -----
@@ -51,8 +49,8 @@ def hinge_embedding_loss(
     The derivative is 1, or -1 below the margin; at the margin, where any number from -1 to 0 is a
     subgradient, it is 0. The second derivative is 0. A distance that is inf costs inf or nothing.
 
-    torch has the same loss; a target other than -1 and +1 adds both terms there, and is NaN here
-    where it is not refused.
+    torch has the same loss; a target other than -1 and +1 adds both terms there, and gives NaN here
+    where values are not checked.
 
     References
     ----------
@@ -66,17 +64,13 @@ def hinge_embedding_loss(
     >>> pl.hinge_embedding_loss.grad([0.25, 0.25, 2.0], [1.0, -1.0, -1.0], reduction="sum")
     array([ 1., -1.,  0.])
     """
-    # of a margin that float32 does not have, the difference is to be known as well
-    pred = widened(xp, pred)
     return by_sign(xp, target, pred, xp.where(pred >= margin, 0.0, margin - pred))
 
 
 @hinge_embedding_loss.derivative
 def _(xp: Namespace, pred: Real, target: Sign, /, *, margin: Positive) -> Array:
-    wide = widened(xp, pred)
-    slope = by_sign(
-        xp, target, xp.ones_like(pred), xp.where(wide >= margin, 0.0, -xp.ones_like(pred))
-    )
+    one = xp.ones_like(pred)
+    slope = by_sign(xp, target, one, xp.where(pred >= margin, 0.0, -one))
     return xp.where(pred == pred, slope, pred)
 
 
@@ -96,7 +90,7 @@ def margin_ranking_loss(
     margin: NonNegative = 0.0,
     **options: Unpack[Options],
 ) -> Array:
-    r"""Hinge loss of the difference of two scores, of which the right one should be a margin above the other.
+    r"""Hinge loss of the difference of two scores, one of which should be higher by a margin.
 
     Parameters
     ----------
@@ -107,7 +101,7 @@ def margin_ranking_loss(
     target : array or number
         Of the shape of `left`: +1 where `left` should be the higher one, -1 where `right` should.
     margin : float, default 0
-        How much higher: not negative.
+        By how much the score should be higher: not negative.
 
     Returns
     -------
@@ -116,7 +110,7 @@ def margin_ranking_loss(
 
     See Also
     --------
-    hinge_embedding_loss : Of the distance of a pair.
+    hinge_embedding_loss : For the distance of a pair.
     triplet_margin_loss : Compares two distances from one vector.
 
     Notes
@@ -125,13 +119,12 @@ def margin_ranking_loss(
 
     .. math:: \ell = \max(0, m - y (a - b)).
 
-    What rounding takes from the difference of the scores is put back. The derivatives are
-    :math:`-y` with respect to `left` and :math:`y` with respect to `right` where the loss is
-    positive, and 0 where it is 0, at the margin too. The second derivatives are 0. Two scores that
-    are infinite with one sign have no difference: NaN.
+    The derivatives are :math:`-y` with respect to `left` and :math:`y` with respect to `right`
+    where the loss is positive, and 0 where it is 0, at the margin too. The second derivatives are
+    0. Two infinite scores of one sign have no difference: NaN.
 
-    torch has the same loss; its gradient at the margin is that of a positive loss, so that with a
-    margin of 0 ties have one.
+    torch has the same loss, but its gradient at the margin is that of a positive loss: with a
+    margin of 0 ties have a gradient.
 
     References
     ----------
@@ -142,7 +135,8 @@ def margin_ranking_loss(
     Examples
     --------
     >>> import portable_losses as pl
-    >>> pl.margin_ranking_loss([2.0, 2.0, 1.0], [1.0, 1.0, 1.0], [1.0, -1.0, 1.0], margin=0.5, reduction="none")
+    >>> left, right, target = [2.0, 2.0, 1.0], [1.0, 1.0, 1.0], [1.0, -1.0, 1.0]
+    >>> pl.margin_ranking_loss(left, right, target, margin=0.5, reduction="none")
     array([0. , 1.5, 0.5])
     >>> pl.margin_ranking_loss.grad([1.0], [2.0], [1.0])
     (array([-1.]), array([1.]))
@@ -152,8 +146,8 @@ def margin_ranking_loss(
 
 
 def _lacking(xp: Namespace, left: Array, right: Array, target: Array, margin: float) -> Array:
-    gap, error = difference(xp, widened(xp, left), widened(xp, right))
-    return by_sign(xp, target, (margin - gap) - error, (margin + gap) + error)
+    gap = left - right
+    return by_sign(xp, target, margin - gap, margin + gap)
 
 
 @margin_ranking_loss.derivative

@@ -1,8 +1,7 @@
-"""Losses of two views of a set that keep features from saying the same: no negatives are needed."""
+"""Losses of two views of a set that make features differ, without negatives."""
 
 from typing import NamedTuple, Unpack
 
-from .._elementary import widened
 from .._loss import loss
 from ..typing import Array, Axis, Namespace, NonNegative, Real
 from ._pairs import SetOptions, diagonal
@@ -12,17 +11,13 @@ __all__ = ["barlow_twins_loss", "vicreg_loss"]
 
 
 def _centred(xp: Namespace, x: Array) -> Array:
-    """Subtract the mean of each feature; of one that is constant there is nothing left, not even what rounding would leave."""
+    """Subtract the mean of each feature; a constant feature becomes exactly 0."""
     from_first = x - x[..., :1, :]
     return from_first - _mean(xp, from_first)
 
 
 def _mean(xp: Namespace, x: Array) -> Array:
     return xp.mean(x, axis=-2, keepdims=True)
-
-
-def _total(xp: Namespace, x: Array) -> Array:
-    return xp.sum(x, axis=-2, keepdims=True)
 
 
 @loss("(sample,feature),(sample,feature)->()", predicted=2)
@@ -44,11 +39,10 @@ def barlow_twins_loss(
         One view of a set: n vectors along `sample_axis`, with d features along `feature_axis`: real
         numbers.
     right : array
-        The other view, in the shape of `left`: its vectors are of the same things, in the same
-        order.
+        The other view, in the shape of `left`, with the same samples in the same order.
     redundancy : float, default 0.005
-        What correlations of different features count, not negative; that of a feature with itself
-        counts 1.
+        The weight of the correlations of different features: not negative. That of a feature with
+        itself has weight 1.
 
     Returns
     -------
@@ -58,24 +52,27 @@ def barlow_twins_loss(
     See Also
     --------
     vicreg_loss : Keeps the variances from vanishing, and decorrelates each view by itself.
-    info_nce_loss : Tells samples apart, where this does so with features.
+    info_nce_loss : Tells samples apart instead of features.
 
-    Notes ----- With Pearson's correlation :math:`c_{ij}` of feature i of one view with feature j of
+    Notes
+    -----
+    With Pearson's correlation :math:`c_{ij}` of feature i of one view with feature j of
     the other, over the samples, the loss of a set is
 
     .. math:: \ell = \sum_i (1 - c_{ii})^2 + \lambda \sum_i \sum_{j \ne i} c_{ij}^2,
 
-    where :math:`1 - c_{ii}` is half the square of the difference of two directions, in which
-    nothing cancels. A feature that is constant has a correlation of 0 with every other, and a
-    gradient of 0; so has all of a set of one vector.
+    where :math:`1 - c_{ii}` is computed as half the square of the difference of two directions, in
+    which no terms cancel. A constant feature has a correlation of 0 with every other, and a
+    gradient of 0; so have all features of a set of one vector.
 
-    The direction of a feature, the unit vector of its n centred values, is pulled at by those of
-    the other view, and the derivative is what of that is at right angles to it, divided by the
-    length of the centred values. The largest temporaries beside the views hold d x d numbers.
+    The direction of a feature is the unit vector of its n centred values. The derivative with
+    respect to the directions is a weighted sum of those of the other view; its part at right angles
+    to the direction, divided by the length of the centred values, is the derivative with respect to
+    the feature. The largest temporaries beside the views hold d x d numbers.
 
     The authors' program normalises by a layer of batch normalisation, which adds 1e-5 to the
     variances. In MONAI correlations are (n - 1) / n times these, because deviations have the
-    divisor n - 1 there and the product of the views n, so that equal views have a loss.
+    divisor n - 1 there and the product of the views n: equal views have a loss.
 
     References
     ----------
@@ -115,23 +112,25 @@ class Correlations(NamedTuple):
     def slope(self, xp: Namespace, redundancy: float) -> Array:
         """Return the derivative with respect to the first view."""
         pull, unit = self.pull(xp, redundancy), self.left.unit
-        return self.left.per_length(xp, pull - unit * _total(xp, unit * pull))
+        return self.left.per_length * (pull - unit * xp.row_sum(unit * pull, -2))
 
     def bend(self, xp: Namespace, redundancy: float) -> Array:
         """Return the diagonal of the second derivative."""
         pull, unit, right = self.pull(xp, redundancy), self.left.unit, self.right.unit
-        along = _total(xp, unit * pull)
+        along = xp.row_sum(unit * pull, -2)
         own = diagonal(xp, self.matrix)
         weight = xp.matrix_transpose(xp.where(own, xp.ones_like(self.matrix), redundancy))
         weighted = weight * xp.matrix_transpose(self.matrix)
         squares = xp.matmul(right * right, weight) - 2 * unit * xp.matmul(right, weighted)
-        squares = squares + unit * unit * _total(xp, weighted * xp.matrix_transpose(self.matrix))
+        squares = squares + unit * unit * xp.row_sum(
+            weighted * xp.matrix_transpose(self.matrix), -2
+        )
         turned = 2 * unit * (pull - along * unit) + along * (1 - 1 / unit.shape[-2] - unit * unit)
-        return self.left.per_length(xp, self.left.per_length(xp, 2 * squares - turned))
+        return (2 * squares - turned) * self.left.per_length * self.left.per_length
 
 
 def _correlations(xp: Namespace, left: Array, right: Array) -> Correlations:
-    one, other = (direction(xp, -2, _centred(xp, widened(xp, x))) for x in (left, right))
+    one, other = (direction(xp, -2, _centred(xp, x)) for x in (left, right))
     return Correlations(
         one,
         other,
@@ -178,7 +177,7 @@ def vicreg_loss(
     eps: NonNegative = 1e-4,
     **options: Unpack[SetOptions],
 ) -> Array:
-    r"""Squared distance of two views, with a hinge on the deviation of each feature and a penalty on their covariances.
+    r"""Squared distance of two views, with a hinge on deviations and a penalty on covariances.
 
     Parameters
     ----------
@@ -186,16 +185,15 @@ def vicreg_loss(
         One view of a set: n vectors along `sample_axis`, with d features along `feature_axis`: real
         numbers.
     right : array
-        The other view, in the shape of `left`: its vectors are of the same things, in the same
-        order.
+        The other view, in the shape of `left`, with the same samples in the same order.
     invariance : float, default 25
-        What the squared distance counts: not negative.
+        The weight of the squared distance: not negative.
     variance : float, default 25
-        What deviations below 1 count: not negative.
+        The weight of deviations below 1: not negative.
     covariance : float, default 1
-        What covariances count: not negative.
+        The weight of covariances: not negative.
     eps : float, default 1e-4
-        What is added to each variance, so that its root has a derivative: not negative.
+        A number added to each variance, so that its root has a derivative: not negative.
 
     Returns
     -------
@@ -204,10 +202,12 @@ def vicreg_loss(
 
     See Also
     --------
-    barlow_twins_loss : Of correlations of one view with the other.
+    barlow_twins_loss : From the correlations of one view with the other.
     mse_loss : The first term.
 
-    Notes ----- The loss of a set is :math:`\lambda s + \mu (v + v') + \nu (c + c')`, with
+    Notes
+    -----
+    The loss of a set is :math:`\lambda s + \mu (v + v') + \nu (c + c')`, with
     `invariance` for :math:`\lambda`, `variance` for :math:`\mu` and `covariance` for :math:`\nu`.
     Of the views, :math:`z` and :math:`z'`, it takes
 
@@ -251,14 +251,14 @@ class View(NamedTuple):
     """Of the sums that variances are."""
 
     def cost(self, xp: Namespace, variance: float, covariance: float) -> Array:
-        """Return what the view adds to the loss, times the number of features."""
+        """Return the part of the loss that the view adds, times the number of features."""
         lacking = xp.where(self.deviation >= 1, 0.0, 1 - self.deviation)
         return variance * xp.sum(lacking, axis=(-2, -1)) + covariance * xp.sum(
             self.covariance**2, axis=(-2, -1)
         )
 
     def slope(self, xp: Namespace, variance: float, covariance: float) -> Array:
-        """Return the derivative of that."""
+        """Return the derivative of the cost."""
         apart = xp.matmul(self.centred, self.covariance) * (4 * covariance / self.divisor)
         return apart - self.centred * (self._pressure(xp) * (variance / self.divisor))
 
@@ -282,9 +282,9 @@ class View(NamedTuple):
 
 
 def _view(xp: Namespace, x: Array, eps: float) -> View:
-    centred = _centred(xp, widened(xp, x))
+    centred = _centred(xp, x)
     divisor = max(x.shape[-2] - 1, 1)
-    variance = _total(xp, centred * centred) / divisor + eps
+    variance = xp.row_sum(centred * centred, -2) / divisor + eps
     none = variance == 0
     matrix = xp.matmul(xp.matrix_transpose(centred), centred) / divisor
     others = xp.where(diagonal(xp, matrix), 0.0, matrix)
@@ -302,7 +302,7 @@ def _vicreg(
     variance: float,
     covariance: float,
 ) -> Array:
-    apart = widened(xp, left) - widened(xp, right)
+    apart = left - right
     spread = sum(view.cost(xp, variance, covariance) for view in views) / left.shape[-1]
     return invariance * xp.mean(apart * apart, axis=(-2, -1)) + spread
 
@@ -321,7 +321,7 @@ def _(
     eps: NonNegative,
 ) -> tuple[Array, tuple[Array, Array]]:
     views = [_view(xp, x, eps) for x in (left, right)]
-    apart = (widened(xp, left) - widened(xp, right)) * (2 * invariance / left.shape[-2])
+    apart = (left - right) * (2 * invariance / left.shape[-2])
     one, other = (view.slope(xp, variance, covariance) for view in views)
     features = left.shape[-1]
     value = _vicreg(xp, left, right, views, invariance, variance, covariance)

@@ -1,143 +1,105 @@
-"""Losses that are a function of the surprise, -log(p), at what was observed: values and derivatives by the chain rule.
+"""Losses that are a function f of the surprise s = -log(p) of what was observed.
 
-The surprise of class k, s_k, has the derivative p_j with respect to the logit of another class j,
-and p_k - 1 with respect to its own. With 1 - p from a sum of the other exponentials nothing here
-cancels but what is a difference by nature.
+The surprise of a class has the derivative p - 1 with respect to its own logit, and p_j with respect
+to that of another class. The chain rule makes the rest.
 """
 
 from typing import NamedTuple, Protocol
 
-from .._compensated import difference, exp_of_product, increased
-from .._elementary import row_sum, sum_of_others, widened
-from .._namespace import one_hot
-from ..special.rows import Exponentials, exponentials
+from .._numerics.rows import LabelParts, SoftmaxParts
 from ..typing import Array, Axis, Namespace
-from ._rows import of_label, shifted_of_label
-
-FAR = 1000.0
-"""A class so surprising has a probability of 0 in every dtype."""
 
 
 class Surprise(NamedTuple):
-    """The surprise of one class of each row, or of all, and what powers of its probability are made of; float64 on NumPy."""
+    """The label of each row, or all classes: neither p nor 1 - p is rounded to 0 or 1."""
 
+    xp: Namespace
     nats: Array
     """-log(p)"""
-    shifted: Array
-    """The logit minus the largest of the row."""
-    error: Array
-    """What rounding took from it."""
-    total: Array
-    """The sum of the exponentials of a row, divided by that of the largest logit."""
+    prob: Array
+    """p"""
     complement: Array
     """1 - p"""
 
-    def power(self, xp: Namespace, exponent: float) -> Array:
-        """Return p**exponent to the last digits, where p itself is too small for the dtype as well."""
-        if exponent == 0:
-            return xp.ones_like(self.nats)
-        # whose product with an upper half is finite
-        largest = float(xp.finfo(self.shifted.dtype).max) * 2.0**-30
-        shifted = xp.maximum(self.shifted, -min(2 * FAR / exponent, largest))
-        power = exp_of_product(xp, exponent, shifted)
-        return increased(xp, power, exponent * self.error) * self.total**-exponent
-
-    def times_probability(self, xp: Namespace, x: Array) -> Array:
-        """Return p * x, where p may be subnormal and p * x not."""
-        root = xp.exp(0.5 * xp.maximum(self.shifted, -2 * FAR))
-        return increased(xp, (root * x) * root, self.error) / self.total
-
 
 class Curve(Protocol):
-    """A function f of the surprise, and its slope."""
+    """A function f of the surprise, with its derivatives."""
 
-    def value(self, xp: Namespace, nats: Array) -> Array:
-        """Return f; its autodiff is right everywhere from 0 to inf."""
+    def value(self, seen: Surprise) -> Array:
+        """Return f."""
 
-    def slope(self, xp: Namespace, seen: Surprise) -> Array:
+    def slope(self, seen: Surprise) -> Array:
         """Return f'."""
 
-
-class Curved(Curve, Protocol):
-    """A function f of the surprise, with second derivatives as well."""
-
-    def own(self, xp: Namespace, seen: Surprise) -> Array:
-        """Return the second derivative with respect to the logit of the class itself: p * (1 - p) * f' + (1 - p)**2 * f''."""
-
-    def bend(self, xp: Namespace, seen: Surprise) -> Array:
+    def bend(self, seen: Surprise) -> Array:
         """Return (1 - p) * f''."""
 
-
-def mixture(xp: Namespace, axis: Axis, parts: Exponentials, target: Array, curve: Curve) -> Array:
-    """Return the loss of each row: f at its label, or the sum of f at all classes, weighted by the target."""
-    tail = xp.log1p(widened(xp, parts.rest))
-    if target.ndim < parts.entries.ndim:
-        nats = tail - widened(xp, shifted_of_label(xp, axis, parts, target))
-        return xp.squeeze(curve.value(xp, nats), axis=axis)
-    shifted = parts.shifted
-    # A masked class whose target is 0 costs nothing. Autodiff must not see it either: 0 times its
-    # slope would be NaN.
-    nats = xp.where((target == 0) & xp.isinf(shifted), 0.0, tail - widened(xp, shifted))
-    return xp.squeeze(row_sum(xp, axis, target * curve.value(xp, nats)), axis=axis)
+    def own(self, seen: Surprise) -> Array:
+        """Return p * f' + (1 - p) * f''."""
 
 
-def gradient(
-    xp: Namespace, axis: Axis, logits: Array, parts: Exponentials, target: Array, curve: Curve
-) -> Array:
-    """Return the derivative: p_j * sum(y_k * f'_k) - y_j * f'_j, with the other classes standing for 1 - p_j."""
-    others, total = parts.others(xp), 1 + parts.rest
+def parts_of(xp: Namespace, axis: Axis, logits: Array, target: Array) -> LabelParts | SoftmaxParts:
+    """Return the parts of the softmax: at the labels, or of all classes."""
+    parts: LabelParts | SoftmaxParts
     if target.ndim < logits.ndim:
-        hit = one_hot(xp, target, logits, axis)
-        complement = of_label(xp, others, target, axis) / total  # of one class, and not of all
-        share = (
-            curve.slope(xp, surprise(xp, of_label(xp, logits, target, axis), parts, complement))
-            / total
-        )
-        return xp.where(hit, -others, parts.exponential) * xp.astype(
-            share, logits.dtype, copy=False
-        )
-    share = target * curve.slope(xp, surprise(xp, logits, parts, others / total))
-    return (parts.exponential * sum_of_others(xp, axis, share) - share * others) / total
+        parts = xp.label_parts(logits, target, axis)
+    else:
+        parts = xp.softmax_parts(logits, axis)
+    return parts
 
 
-def diagonal(xp: Namespace, axis: Axis, logits: Array, target: Array, curve: Curved) -> Array:
+def surprise(xp: Namespace, parts: LabelParts | SoftmaxParts) -> Surprise:
+    """Return the surprise of the labels, or of all classes."""
+    return Surprise(xp, xp.log1p(parts.rest) + parts.gap, parts.prob, parts.complement)
+
+
+def value(xp: Namespace, axis: Axis, logits: Array, target: Array, curve: Curve) -> Array:
+    """Return f at the label, or the sum of f at all classes, weighted by the target."""
+    return _value(xp, axis, parts_of(xp, axis, logits, target), target, curve)
+
+
+def _value(
+    xp: Namespace, axis: Axis, parts: LabelParts | SoftmaxParts, target: Array, curve: Curve
+) -> Array:
+    found = curve.value(surprise(xp, parts))
+    if isinstance(parts, SoftmaxParts):
+        found = xp.row_sum(xp.weighted(target, found), axis)
+    return xp.squeeze(found, axis=axis)
+
+
+def value_and_gradient(
+    xp: Namespace, axis: Axis, logits: Array, target: Array, curve: Curve
+) -> tuple[Array, Array]:
+    """Return the value, and the derivative p_j * sum(y_k * f'_k) - y_j * f'_j."""
+    parts = parts_of(xp, axis, logits, target)
+    seen = surprise(xp, parts)
+    slope = curve.slope(seen)
+    if isinstance(parts, LabelParts):
+        own = xp.squeeze(-slope * seen.complement, axis=axis)
+        gradient = xp.with_entry(parts.exponential * (slope / parts.total), target, own, axis)
+    else:
+        share = target * slope
+        gradient = seen.prob * xp.sum_of_others(share, axis) - share * seen.complement
+    return _value(xp, axis, parts, target, curve), gradient
+
+
+def diagonal(xp: Namespace, axis: Axis, logits: Array, target: Array, curve: Curve) -> Array:
     """Return the diagonal of the second derivative.
 
-    What class k adds to that of its own logit is `Curved.own`, and to that of another j it is p_j *
-    ((1 - p_j) * f' + p_j * f'').
+    A class adds (1 - p) * (p * f' + (1 - p) * f'') to that of its own logit, and p_j * ((1 - p_j) *
+    f' + p_j * f'') to that of another.
     """
-    parts = exponentials(xp, axis, logits)
-    prob, complement = parts.shares(xp)
+    parts = xp.softmax_parts(logits, axis)
+    prob, complement = parts.prob, parts.complement
     if target.ndim < logits.ndim:
-        hit = one_hot(xp, target, logits, axis)
-        seen = surprise_of_label(xp, axis, logits, parts, complement, target)
-        # the share of a class in what is not the label's
-        ratio = prob / xp.where(seen.complement == 0, 1.0, seen.complement)
-        cross = prob * (complement * curve.slope(xp, seen) + ratio * curve.bend(xp, seen))
-        return xp.where(hit, curve.own(xp, seen), cross)
-    seen = surprise(xp, logits, parts, complement)
-    bend = target * (
-        curve.bend(xp, seen)
-        / xp.maximum(seen.complement, float(xp.finfo(seen.nats.dtype).smallest_normal))
-    )
-    bends = sum_of_others(xp, axis, xp.where(bend < 0, 0.0, bend)) - sum_of_others(
-        xp, axis, xp.where(bend < 0, -bend, 0.0)
-    )
-    slopes = sum_of_others(xp, axis, target * curve.slope(xp, seen))
-    return target * curve.own(xp, seen) + prob * (complement * slopes + prob * bends)
-
-
-def surprise(xp: Namespace, logits: Array, parts: Exponentials, complement: Array) -> Surprise:
-    """Return the surprise of classes by their logits and 1 - p, in the rows of `parts`."""
-    rest = widened(xp, parts.rest)
-    shifted, error = difference(xp, widened(xp, logits), widened(xp, parts.top))
-    return Surprise(xp.log1p(rest) - shifted, shifted, error, 1 + rest, widened(xp, complement))
-
-
-def surprise_of_label(
-    xp: Namespace, axis: Axis, logits: Array, parts: Exponentials, complement: Array, labels: Array
-) -> Surprise:
-    """Return the surprise of the label of each row."""
-    return surprise(
-        xp, of_label(xp, logits, labels, axis), parts, of_label(xp, complement, labels, axis)
-    )
+        seen = surprise(xp, xp.label_parts(logits, target, axis))
+        own = xp.squeeze(seen.complement * curve.own(seen), axis=axis)
+        ratio = xp.safe_divide(prob, seen.complement)
+        cross = prob * (complement * curve.slope(seen) + ratio * curve.bend(seen))
+        return xp.with_entry(cross, target, own, axis)
+    seen = surprise(xp, parts)
+    slopes = xp.sum_of_others(target * curve.slope(seen), axis)
+    bend = target * xp.safe_divide(curve.bend(seen), complement)
+    bends = xp.sum_of_others(xp.relu(bend), axis) - xp.sum_of_others(xp.relu(-bend), axis)
+    own = target * complement * curve.own(seen)
+    return own + prob * (complement * slopes + prob * bends)

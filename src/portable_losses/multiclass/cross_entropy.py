@@ -1,11 +1,9 @@
-"""Cross-entropy: minus the logarithm of the softmax at what was observed."""
+"""Cross-entropy: minus the logarithm of the softmax of the observed class."""
 
 from typing import Unpack
 
-from .._elementary import row_sum, weighted
 from .._loss import loss
-from .._namespace import one_hot, with_entry
-from ..special.rows import Exponentials, exp_below, exponentials
+from .._numerics.rows import LabelParts, SoftmaxParts
 from ..typing import (
     Array,
     Axis,
@@ -15,7 +13,7 @@ from ..typing import (
     Namespace,
     UnitInterval,
 )
-from ._rows import of_label, shifted_of_label
+from ._surprise import parts_of
 
 __all__ = ["cross_entropy"]
 
@@ -40,10 +38,10 @@ def cross_entropy(
     target : array or int
         Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0
         to K - 1. Or probabilities, of the shape of `logits`: in [0, 1]. The number of axes decides
-        which of the two it is.
+        between the two.
     label_smoothing : float, default 0.0
-        The share s of each target that goes to all classes alike, in [0, 1]: targets become (1 - s)
-        * target + s / K.
+        The share s of each target that is spread evenly over all classes, in [0, 1]: targets become
+        (1 - s) * target + s / K.
 
     Returns
     -------
@@ -60,19 +58,23 @@ def cross_entropy(
 
     .. math:: \ell = -\sum_k y_k \log \frac{\exp z_k}{\sum_j \exp z_j}.
 
-    The logarithm is computed as :math:`\mathrm{log1p}(\sum_{j \ne m} \exp(z_j - z_m)) + (z_m -
-    z_k)` with the largest logit :math:`z_m`. Both terms are positive. Where the right class
-    dominates the loss keeps its digits: for [16.94, 0] in float32 it is 4.396e-08, where torch,
-    SciPy and JAX say 0. A class that is masked by -inf costs nothing while its target is 0.
+    With the largest logit :math:`z_m` it is computed as
 
-    The derivative is :math:`p_k \sum_j y_j - y_k`, in which the probability of the other classes
-    stands for :math:`1 - p_k`, so that it does not round to 0 either. The diagonal of the second is
-    :math:`p_k (1 - p_k) \sum_j y_j`.
+    .. math:: \ell = \Big(\sum_k y_k\Big) \mathrm{log1p} \sum_{j \ne m} \exp(z_j - z_m)
+        + \sum_k y_k (z_m - z_k).
+
+    No term is negative, so nothing cancels. The loss keeps its digits where the right class
+    dominates: for [16.94, 0] in float32 it is 4.396e-08, where torch, SciPy and JAX return 0. A
+    class that is masked by -inf costs nothing if its target is 0.
+
+    The derivative is :math:`p_k \sum_j y_j - y_k`. Where :math:`1 - p_k` occurs in it, the
+    probability of the other classes takes its place, so that it does not round to 0 either. The
+    diagonal of the second derivative is :math:`p_k (1 - p_k) \sum_j y_j`.
 
     Labels and the same labels as rows of 0 and 1 give the same number, with class weights too: the
-    mean divides by the sum of the weights of the rows. torch divides by the number of rows where
-    targets are probabilities, and puts class weights under the sum over classes, which differs from
-    this for targets that are not 0 or 1, and with label smoothing.
+    mean divides by the sum of the weights of the rows. If targets are probabilities, torch divides
+    by the number of rows and applies class weights inside the sum over classes. That differs for
+    targets other than 0 and 1, and with label smoothing.
 
     References
     ----------
@@ -94,46 +96,44 @@ def cross_entropy(
     >>> pl.cross_entropy.grad([0.0, 0.0], 1)
     array([ 0.5, -0.5])
     """
-    return _value(xp, axis, exponentials(xp, axis, logits), target, label_smoothing)
+    return _value(xp, axis, parts_of(xp, axis, logits, target), target, label_smoothing)
 
 
 def _value(
-    xp: Namespace, axis: Axis, parts: Exponentials, target: Array, label_smoothing: float
+    xp: Namespace,
+    axis: Axis,
+    parts: LabelParts | SoftmaxParts,
+    target: Array,
+    label_smoothing: float,
 ) -> Array:
-    tail = xp.log1p(parts.rest)
-    if target.ndim < parts.entries.ndim:
-        value = xp.squeeze(tail - shifted_of_label(xp, axis, parts, target), axis=axis)
-    else:
-        shifted = parts.shifted
-        value = xp.squeeze(
-            row_sum(xp, axis, weighted(xp, target, tail - shifted, shifted)), axis=axis
-        )
+    """Return mass * log(sum(exp(z))) - sum(y * z), with logits relative to the largest."""
+    mass, gap = 1.0, parts.gap
+    if isinstance(parts, SoftmaxParts):
+        mass = xp.row_sum(target, axis)
+        gap = xp.row_sum(xp.weighted(target, gap), axis)
     if label_smoothing:
-        mean = (
-            xp.squeeze(row_sum(xp, axis, tail - parts.shifted), axis=axis)
-            / parts.entries.shape[axis]
-        )
-        return (1 - label_smoothing) * value + label_smoothing * mean
-    return value
+        mean = xp.row_sum(parts.top - parts.entries, axis) / parts.entries.shape[axis]
+        gap = (1 - label_smoothing) * gap + label_smoothing * mean
+        mass = (1 - label_smoothing) * mass + label_smoothing
+    return xp.squeeze(mass * xp.log1p(parts.rest) + gap, axis=axis)
 
 
 def _derivative(
-    xp: Namespace, axis: Axis, parts: Exponentials, target: Array, label_smoothing: float
+    xp: Namespace,
+    axis: Axis,
+    parts: LabelParts | SoftmaxParts,
+    target: Array,
+    label_smoothing: float,
 ) -> Array:
-    total = 1 + parts.rest
-    if target.ndim < parts.entries.ndim:
-        if not label_smoothing:
-            # the exponentials of all would have to be held to take one of them
-            label = of_label(xp, parts.entries, target, axis)
-            others = parts.rest + (1 - exp_below(xp, label, parts.top))
-            return with_entry(
-                xp, parts.exponential / total, target, xp.squeeze(-others / total, axis=axis), axis
-            )
-        target = xp.astype(one_hot(xp, target, parts.entries, axis), parts.exponential.dtype)
-    if label_smoothing:
-        target = (1 - label_smoothing) * target + label_smoothing / target.shape[axis]
-    mass = row_sum(xp, axis, target)
-    return (parts.exponential * (mass - target) - target * parts.others(xp)) / total
+    """Return mass * p - y, where the probability of the other classes stands for 1 - p."""
+    spread = label_smoothing / parts.entries.shape[axis]
+    if isinstance(parts, LabelParts):
+        of_label = xp.squeeze(label_smoothing * parts.total - parts.others, axis=axis)
+        slope = xp.with_entry(parts.exponential, target, of_label, axis) / parts.total
+        return slope - spread if spread else slope
+    target = (1 - label_smoothing) * target + spread
+    mass = xp.row_sum(target, axis)
+    return (parts.exponential * (mass - target) - target * parts.others) / parts.total
 
 
 @cross_entropy.value_and_derivative
@@ -146,23 +146,11 @@ def _(
     *,
     label_smoothing: UnitInterval,
 ) -> tuple[Array, Array]:
-    parts = exponentials(xp, axis, logits)
-    return _value(xp, axis, parts, target, label_smoothing), _derivative(
-        xp, axis, parts, target, label_smoothing
+    parts = parts_of(xp, axis, logits, target)
+    return (
+        _value(xp, axis, parts, target, label_smoothing),
+        _derivative(xp, axis, parts, target, label_smoothing),
     )
-
-
-@cross_entropy.derivative
-def _(
-    xp: Namespace,
-    axis: Axis,
-    logits: ClassLogit,
-    target: LabelsOrProbability,
-    /,
-    *,
-    label_smoothing: UnitInterval,
-) -> Array:
-    return _derivative(xp, axis, exponentials(xp, axis, logits), target, label_smoothing)
 
 
 @cross_entropy.second_derivative
@@ -175,9 +163,9 @@ def _(
     *,
     label_smoothing: UnitInterval,
 ) -> Array:
-    prob, complement = exponentials(xp, axis, logits).shares(xp)
-    curvature = prob * complement
+    parts = xp.softmax_parts(logits, axis)
+    curvature = parts.prob * parts.complement
     if target.ndim < logits.ndim:
         return curvature
-    mass = row_sum(xp, axis, target)
-    return curvature * ((1 - label_smoothing) * mass + label_smoothing)
+    mass = (1 - label_smoothing) * xp.row_sum(target, axis) + label_smoothing
+    return curvature * mass

@@ -1,14 +1,10 @@
-"""Losses of scores of which the largest decides, and by how much: piecewise linear ones, and the square of one."""
+"""Margin losses of several classes: the largest score decides."""
 
 from math import inf
 from typing import Any, Literal, Unpack
 
-from .._compensated import difference
-from .._elementary import row_sum, widened
 from .._loss import loss
-from .._namespace import one_hot
 from ..typing import Array, Axis, ClassLogit, ClassOptions, Labels, Namespace, NonNegative
-from ._rows import of_label, step
 
 __all__ = ["crammer_singer_loss", "multi_margin_loss", "multiclass_perceptron_loss"]
 
@@ -25,7 +21,7 @@ def multi_margin_loss(
     margin: NonNegative = 1.0,
     **options: Unpack[ClassOptions],
 ) -> Array:
-    r"""Hinge loss of each class that comes too near the right one, that of Weston and Watkins.
+    r"""Hinge loss of each class within the margin, by Weston and Watkins.
 
     Parameters
     ----------
@@ -35,9 +31,9 @@ def multi_margin_loss(
         Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0
         to K - 1.
     p : {1, 2}, default 1
-        The power of what is missing to the margin.
+        The power of the hinge.
     margin : float, default 1.0
-        By how much the score of the label should exceed each of the others: not negative.
+        How much the score of the label should exceed each of the others: not negative.
 
     Returns
     -------
@@ -55,10 +51,9 @@ def multi_margin_loss(
 
     .. math:: \ell = \frac{1}{K} \sum_{j \ne y} \max(0, m - z_y + z_j)^p.
 
-    The sum is divided by the number of all classes, as in torch. What is missing to the margin is
-    small where two large numbers cancel; the rounding error of the difference of the scores is put
-    back, so that the loss has its digits there too. A masked class costs nothing; a label that is
-    masked costs inf.
+    The sum is divided by the number of all classes, as in torch. The difference of the scores is
+    taken first, then the margin is added. A masked class costs nothing; a label that is masked
+    costs inf.
 
     For `p` = 1 the derivative is 1 / K for each class within the margin, and for the label minus
     their sum. At the margin itself, where any number from 0 to 1 / K is a subgradient, it is 0, as
@@ -88,34 +83,25 @@ def multi_margin_loss(
 
 
 def _margin_value(xp: Namespace, axis: Axis, missing: Array, p: int) -> Array:
-    powered = missing / missing.shape[axis]
-    return xp.squeeze(row_sum(xp, axis, powered if p == 1 else powered * missing), axis=axis)
+    share = missing / missing.shape[axis]
+    return xp.squeeze(xp.row_sum(share if p == 1 else share * missing, axis), axis=axis)
 
 
 def _margin_derivative(xp: Namespace, axis: Axis, target: Array, missing: Array, p: int) -> Array:
-    classes = missing.shape[axis]
-    if p == 1:
-        return _against_label(xp, axis, target, step(xp, missing)) / classes
-    return 2 * _against_label(xp, axis, target, missing / classes)
+    slope = xp.sign(missing) if p == 1 else 2 * missing
+    return _against_label(xp, axis, target, slope / missing.shape[axis])
 
 
 def _missing(xp: Namespace, axis: Axis, logits: Array, target: Array, margin: float) -> Array:
-    """Return for each class what is missing to the margin, 0 for the label and for masked classes; NaN stays."""
-    logits = widened(xp, logits)
-    gap = _sum_with(xp, margin, *difference(xp, logits, of_label(xp, logits, target, axis)))
-    enough = (gap <= 0) | one_hot(xp, target, logits, axis) | (logits == -inf)
-    return xp.where(enough, 0.0, gap)
-
-
-def _sum_with(xp: Namespace, margin: float, x: Array, error: Array) -> Array:
-    """Return margin + x + error to the last digits, also where the first two cancel."""
-    total, lost = difference(xp, x, xp.full_like(x, -margin))
-    return total + (lost + error)
+    """Return how far each class is within the margin: 0 for the label and for masked classes."""
+    gap = margin + (logits - xp.pick_kept(logits, target, axis))
+    exempt = xp.one_hot(target, logits, axis) | (logits == -inf)
+    return xp.relu(xp.where(exempt, 0.0, gap))
 
 
 def _against_label(xp: Namespace, axis: Axis, target: Array, x: Array) -> Array:
     """Return a row, 0 at the label, with minus its sum there."""
-    return xp.where(one_hot(xp, target, x, axis), 0.0 - row_sum(xp, axis, x), x)
+    return xp.where(xp.one_hot(target, x, axis), 0.0 - xp.row_sum(x, axis), x)
 
 
 @multi_margin_loss.value_and_derivative
@@ -160,7 +146,7 @@ def _(
 ) -> Array:
     if p == 1:
         return xp.zeros_like(logits)
-    within = step(xp, _missing(xp, axis, logits, target, margin))
+    within = xp.sign(_missing(xp, axis, logits, target, margin))
     return 2 * xp.abs(_against_label(xp, axis, target, within)) / logits.shape[axis]
 
 
@@ -173,7 +159,7 @@ def crammer_singer_loss(
     /,
     **options: Unpack[ClassOptions],
 ) -> Array:
-    r"""Hinge loss of the class that comes nearest to the right one, that of Crammer and Singer.
+    r"""Hinge loss of the largest score among the other classes, by Crammer and Singer.
 
     Parameters
     ----------
@@ -200,14 +186,13 @@ def crammer_singer_loss(
 
     .. math:: \ell = \max(0, 1 + \max_{j \ne y} z_j - z_y).
 
-    It is 0 where the score of the label exceeds all others by 1. The rounding error of the
-    difference of the scores is put back, so that the loss has its digits near the margin too. A
-    label that is masked costs inf.
+    It is 0 where the score of the label exceeds all others by 1. The difference of the scores is
+    taken first, then 1 is added. A label that is masked costs inf.
 
     The derivative is 1 for the largest score among the other classes and -1 for that of the label,
-    and 0 beyond the margin. If several are the largest, each has an equal share of the 1. At the
-    margin itself, where any mixture of the two is a subgradient, it is 0; JAX takes the half. The
-    second derivative is 0: the kinks are not in it.
+    and 0 beyond the margin. If several are the largest, they share the 1 equally. At the margin
+    itself any mixture of the two is a subgradient; it is 0 here, and half of the two in JAX. The
+    second derivative is 0; it leaves out the kinks.
 
     The formula is that of optax and scikit-learn. Keras compares with 0 as well as with the other
     scores, and so has a loss where all scores are negative; torchmetrics takes a softmax of scores
@@ -227,27 +212,23 @@ def crammer_singer_loss(
     array([-1. ,  0.5,  0.5])
     """
     _, _, lacking = _runner_up(xp, axis, logits, target)
-    return xp.squeeze(xp.where(lacking <= 0, 0.0, lacking), axis=axis)
+    return xp.squeeze(xp.relu(lacking), axis=axis)
 
 
 def _runner_up(
     xp: Namespace, axis: Axis, logits: Array, target: Array
 ) -> tuple[Array, Array, Array]:
-    """Return the scores of the other classes, the largest of them, and what the label lacks to exceed it by 1."""
-    others = xp.where(one_hot(xp, target, logits, axis), -inf, logits)
+    """Return the other classes' scores, the largest of them, and how far it is in the margin."""
+    others = xp.where(xp.one_hot(target, logits, axis), -inf, logits)
     largest = xp.max(others, axis=axis, keepdims=True)
-    return (
-        others,
-        largest,
-        _sum_with(xp, 1.0, *difference(xp, largest, of_label(xp, logits, target, axis))),
-    )
+    return others, largest, 1.0 + (largest - xp.pick_kept(logits, target, axis))
 
 
 @crammer_singer_loss.derivative
 def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> Array:
     others, largest, lacking = _runner_up(xp, axis, logits, target)
     share = _shared(xp, axis, others == largest, logits.dtype)
-    return _against_label(xp, axis, target, share * step(xp, lacking))
+    return _against_label(xp, axis, target, share * xp.sign(xp.relu(lacking)))
 
 
 def _shared(xp: Namespace, axis: Axis, chosen: Array, dtype: Any) -> Array:
@@ -271,7 +252,7 @@ def multiclass_perceptron_loss(
     /,
     **options: Unpack[ClassOptions],
 ) -> Array:
-    r"""Perceptron loss of several classes: by how much the largest score exceeds that of the right class.
+    r"""Perceptron loss of several classes: the largest score minus that of the right class.
 
     Parameters
     ----------
@@ -301,9 +282,8 @@ def multiclass_perceptron_loss(
     * t`` for `t` to 0, and the Fenchel-Young loss of the maximum. A label that is masked costs inf.
 
     The derivative is 1 for the largest score, minus 1 for that of the label. If several are the
-    largest, each has an equal share of the 1, one of them the label or not: a perceptron that
-    starts with scores of 0 moves, and so it does in optax. The second derivative is 0: the kinks
-    are not in it.
+    largest, they share the 1 equally, also if the label is one of them. So a perceptron that starts
+    with scores of 0 moves, as in optax. The second derivative is 0; it leaves out the kinks.
 
     References
     ----------
@@ -313,13 +293,14 @@ def multiclass_perceptron_loss(
     Examples
     --------
     >>> import portable_losses as pl
-    >>> pl.multiclass_perceptron_loss([[1.0, 0.5, 0.75], [1.0, 0.5, 0.75]], [0, 1], reduction="none")
+    >>> scores = [[1.0, 0.5, 0.75], [1.0, 0.5, 0.75]]
+    >>> pl.multiclass_perceptron_loss(scores, [0, 1], reduction="none")
     array([0. , 0.5])
     >>> pl.multiclass_perceptron_loss.grad([0.0, 0.0, -1.0], 0)
     array([-0.5,  0.5,  0. ])
     """
     return xp.squeeze(
-        xp.max(logits, axis=axis, keepdims=True) - of_label(xp, logits, target, axis), axis=axis
+        xp.max(logits, axis=axis, keepdims=True) - xp.pick_kept(logits, target, axis), axis=axis
     )
 
 
@@ -327,7 +308,7 @@ def multiclass_perceptron_loss(
 def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> Array:
     top = xp.max(logits, axis=axis, keepdims=True)
     share = _shared(xp, axis, logits == top, logits.dtype)
-    return xp.where(top == top, xp.where(one_hot(xp, target, logits, axis), share - 1, share), top)
+    return xp.where(top == top, xp.where(xp.one_hot(target, logits, axis), share - 1, share), top)
 
 
 @multiclass_perceptron_loss.second_derivative

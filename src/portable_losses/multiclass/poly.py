@@ -6,12 +6,9 @@ from typing import Annotated, Unpack
 
 from annotated_types import Gt, Lt
 
-from .._elementary import excess_near_zero, sum_of_others, widened
 from .._loss import loss
-from .._namespace import one_hot
-from ..special.rows import exponentials
 from ..typing import Array, Axis, ClassLogit, ClassOptions, LabelsOrProbability, Namespace
-from ._surprise import Surprise, gradient, mixture, surprise, surprise_of_label
+from ._surprise import Surprise, diagonal, value, value_and_gradient
 
 __all__ = ["poly_cross_entropy"]
 
@@ -20,38 +17,34 @@ Finite = Annotated[float, Gt(-inf), Lt(inf)]
 
 @dataclass(frozen=True)
 class Poly:
-    """s + epsilon * (1 - p), whose slope is 1 + epsilon * p."""
+    """s + epsilon * (1 - p)."""
 
     epsilon: float
 
-    def value(self, xp: Namespace, nats: Array) -> Array:
-        """Return f: for negative epsilon as (1 + epsilon) * (1 - p) and a series for the rest, where p is large."""
-        complement = -xp.expm1(-nats)
-        whole = nats + self.epsilon * complement
+    def value(self, seen: Surprise) -> Array:
+        """Return f, for negative epsilon as (1 + epsilon) * (1 - p) + (s - (1 - p))."""
+        nats, complement = seen.nats, seen.complement
         if self.epsilon >= 0:
-            return whole
-        small = complement < 0.5
-        complement = xp.where(small, complement, 0.0)
-        return xp.where(
-            small, (1 + self.epsilon) * complement + excess_near_zero(xp, -complement), whole
-        )
+            return nats + self.epsilon * complement
+        likely = complement < 0.5
+        series = -seen.xp.log1pmx(seen.xp.where(likely, -complement, 0.0))
+        return (1 + self.epsilon) * complement + seen.xp.where(likely, series, nats - complement)
 
-    def slope(self, xp: Namespace, seen: Surprise) -> Array:
-        """Return f'."""
+    def slope(self, seen: Surprise) -> Array:
+        """Return 1 + epsilon * p."""
         if self.epsilon >= 0:
-            return 1 + self.epsilon * seen.power(xp, 1.0)
+            return 1 + self.epsilon * seen.prob
         return (1 + self.epsilon) - self.epsilon * seen.complement
 
-    def own(self, xp: Namespace, seen: Surprise) -> Array:
-        """Return the second derivative with respect to the logit of the class itself."""
-        prob, complement = seen.power(xp, 1.0), seen.complement
-        return prob * complement * self.turn(prob, complement)
+    def bend(self, seen: Surprise) -> Array:
+        """Return -epsilon * p * (1 - p)."""
+        return -self.epsilon * seen.prob * seen.complement
 
-    def turn(self, prob: Array, complement: Array) -> Array:
-        """Return 1 + epsilon * (p - (1 - p)), of positive terms as far as there are such."""
+    def own(self, seen: Surprise) -> Array:
+        """Return p * (1 + epsilon * (p - (1 - p)))."""
         if self.epsilon >= 0:
-            return (1 - self.epsilon) + 2 * self.epsilon * prob
-        return (1 + self.epsilon) - 2 * self.epsilon * complement
+            return seen.prob * ((1 - self.epsilon) + 2 * self.epsilon * seen.prob)
+        return seen.prob * ((1 + self.epsilon) - 2 * self.epsilon * seen.complement)
 
 
 @loss("(class),()->()", "(class),(class)->()")
@@ -65,7 +58,7 @@ def poly_cross_entropy(
     epsilon: Finite = 1.0,
     **options: Unpack[ClassOptions],
 ) -> Array:
-    r"""Poly-1 loss of logits with class labels: cross-entropy and a multiple of the probability of all other classes.
+    r"""Poly-1 loss of logits: cross-entropy and a multiple of the other classes' probability.
 
     Parameters
     ----------
@@ -74,7 +67,7 @@ def poly_cross_entropy(
     target : array or int
         Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0
         to K - 1. Or probabilities, of the shape of `logits`: in [0, 1]. The number of axes decides
-        which of the two it is.
+        between the two.
     epsilon : float, default 1.0
         How much to add to the first coefficient of the series of the cross-entropy, which is 1.
         From -1 on the loss is not negative.
@@ -90,16 +83,18 @@ def poly_cross_entropy(
     poly_binary_cross_entropy : For two classes and one logit.
     softmax_focal_loss : Counts less where the prediction is right.
 
-    Notes ----- Cross-entropy is the series :math:`\sum_i (1 - p)^i / i` in the softmax `p` of what
-    was observed. This loss adds :math:`\varepsilon` to its first coefficient:
+    Notes
+    -----
+    Cross-entropy is the series :math:`\sum_i (1 - p)^i / i` in the softmax `p` of the observed
+    class. This loss adds :math:`\varepsilon` to its first coefficient:
 
     .. math:: \ell = \sum_k y_k (-\log p_k + \varepsilon (1 - p_k)),
 
-    of which a label takes one term. It is a function of the surprise :math:`s = -\log p`, computed
-    as in `cross_entropy`, and of :math:`1 - p = -\mathrm{expm1}(-s)`. For negative
-    :math:`\varepsilon` and likely labels it is :math:`(1 + \varepsilon)(1 - p) + (-\log p - (1 -
-    p))`: at :math:`\varepsilon = -1` the series begins with :math:`(1 - p)^2 / 2`, and no digit is
-    lost. A masked class costs nothing while its target is 0, inf otherwise.
+    of which a label takes one term. The surprise :math:`s = -\log p` is computed as in
+    `cross_entropy`, and :math:`1 - p` is the softmax of the other classes. For negative
+    :math:`\varepsilon` the loss is :math:`(1 + \varepsilon)(1 - p) + (s - (1 - p))`, whose last
+    term is a series where a label is likely: it begins with :math:`(1 - p)^2 / 2`. A masked class
+    costs nothing if its target is 0, and inf otherwise.
 
     For a label y the derivative with respect to the logits is :math:`-(1 + \varepsilon p_y)(1 -
     p_y)` for that of the label, and :math:`(1 + \varepsilon p_y) p_j` for the others. The second
@@ -123,7 +118,7 @@ def poly_cross_entropy(
     >>> pl.poly_cross_entropy.grad([0.0, 0.0], 1)
     array([ 0.75, -0.75])
     """
-    return mixture(xp, axis, exponentials(xp, axis, logits), target, Poly(epsilon))
+    return value(xp, axis, logits, target, Poly(epsilon))
 
 
 @poly_cross_entropy.value_and_derivative
@@ -136,23 +131,7 @@ def _(
     *,
     epsilon: Finite,
 ) -> tuple[Array, Array]:
-    parts = exponentials(xp, axis, logits)
-    return mixture(xp, axis, parts, target, Poly(epsilon)), gradient(
-        xp, axis, logits, parts, target, Poly(epsilon)
-    )
-
-
-@poly_cross_entropy.derivative
-def _(
-    xp: Namespace,
-    axis: Axis,
-    logits: ClassLogit,
-    target: LabelsOrProbability,
-    /,
-    *,
-    epsilon: Finite,
-) -> Array:
-    return gradient(xp, axis, logits, exponentials(xp, axis, logits), target, Poly(epsilon))
+    return value_and_gradient(xp, axis, logits, target, Poly(epsilon))
 
 
 @poly_cross_entropy.second_derivative
@@ -165,17 +144,4 @@ def _(
     *,
     epsilon: Finite,
 ) -> Array:
-    logits, poly = widened(xp, logits), Poly(epsilon)
-    parts = exponentials(xp, axis, logits)
-    prob, complement = parts.shares(xp)
-    turn = poly.turn(complement, prob)
-    if target.ndim < logits.ndim:
-        hit = one_hot(xp, target, logits, axis)
-        seen = surprise_of_label(xp, axis, logits, parts, complement, target)
-        # Of neither the label nor the class itself.
-        third = sum_of_others(xp, axis, xp.where(hit, 0.0, parts.exponential)) / (1 + parts.rest)
-        return xp.where(hit, poly.own(xp, seen), prob * (third + seen.power(xp, 1.0) * turn))
-    mass, likely = sum_of_others(xp, axis, target), sum_of_others(xp, axis, target * prob)
-    return target * poly.own(xp, surprise(xp, logits, parts, complement)) + prob * (
-        (complement * mass - likely) + likely * turn
-    )
+    return diagonal(xp, axis, logits, target, Poly(epsilon))

@@ -1,13 +1,11 @@
-"""Cross-entropy of what is a probability already, or its logarithm."""
+"""Cross-entropy of probabilities, or of their logarithms."""
 
 from math import inf, log
 from typing import Annotated, Unpack
 
 from annotated_types import Ge, Interval, Lt
 
-from .._elementary import floored, row_sum, weighted
 from .._loss import loss
-from .._namespace import one_hot, pick
 from ..typing import Array, Axis, ClassOptions, Domain, LabelsOrProbability, Namespace, Probability
 
 __all__ = ["categorical_cross_entropy", "nll_loss"]
@@ -17,8 +15,8 @@ LogProbability = Annotated[
     Domain(
         "log-probabilities, from -inf to 0",
         interval=Interval(le=0.0),
-        hint="logits belong to `cross_entropy`, or go through `special.log_softmax` first; probabilities belong to "
-        "`categorical_cross_entropy`",
+        hint="logits belong to `cross_entropy`, or go through `special.log_softmax` first; "
+        "probabilities belong to `categorical_cross_entropy`",
     ),
 ]
 Floor = Annotated[float, Ge(0.0), Lt(1.0)]
@@ -63,9 +61,9 @@ def nll_loss(
     of which a label takes one term. Where a target is 0 its term is 0, also at -inf. The derivative
     is :math:`-y_k`, the second derivative 0.
 
-    The probabilities are taken as they are, whatever their sum. torch looks at no value: there
-    logits give a number that is no likelihood; here they are an error on NumPy. Where values are
-    not looked at the loss of what exceeds 0 is negative, as in torch.
+    The probabilities are taken as they are, whatever their sum. torch checks no values: given
+    logits, it returns a number that is not a likelihood. Here positive values are an error on
+    NumPy. Where values are not checked, they have a negative loss, as in torch.
 
     References
     ----------
@@ -83,8 +81,8 @@ def nll_loss(
     array([ 0., -1.])
     """
     if target.ndim < log_prob.ndim:
-        return 0.0 - pick(xp, log_prob, target, axis)
-    return 0.0 - xp.squeeze(row_sum(xp, axis, weighted(xp, target, log_prob)), axis=axis)
+        return 0.0 - xp.pick(log_prob, target, axis)
+    return 0.0 - xp.squeeze(xp.row_sum(xp.weighted(target, log_prob), axis), axis=axis)
 
 
 @nll_loss.derivative
@@ -98,12 +96,10 @@ def _(xp: Namespace, axis: Axis, log_prob: LogProbability, target: LabelsOrProba
 
 
 def _share(xp: Namespace, axis: Axis, prob: Array, target: Array) -> Array:
-    """Return the target of each class, be it a label or a row."""
-    return (
-        xp.astype(one_hot(xp, target, prob, axis), prob.dtype)
-        if target.ndim < prob.ndim
-        else target
-    )
+    """Return the target of each class: labels become rows of 0 and 1."""
+    if target.ndim < prob.ndim:
+        return xp.astype(xp.one_hot(target, prob, axis), prob.dtype)
+    return target
 
 
 @loss("(class),()->()", "(class),(class)->()", temporaries=8)
@@ -138,9 +134,9 @@ def categorical_cross_entropy(
 
     See Also
     --------
-    cross_entropy : From logits, which lose nothing near 0 and 1: prefer it where there are logits.
+    cross_entropy : From logits, which keep more digits near 0 and 1: prefer it if you have logits.
     nll_loss : From log-probabilities.
-    binary_cross_entropy : For a yes or no, from the probability of yes.
+    binary_cross_entropy : For binary labels.
 
     Notes
     -----
@@ -150,10 +146,10 @@ def categorical_cross_entropy(
 
     of which a label takes one term. Its derivative is :math:`-y_k / \max(p_k, \varepsilon)`, which
     points away from a wrong certainty; the autodiff of the formula agrees above `eps`, and is 0
-    below. The second derivative is :math:`y_k / \max(p_k, \varepsilon)^2`. Without a floor both are
-    infinite at 0, but for a target 0, which costs nothing.
+    below. The second derivative is :math:`y_k / \max(p_k, \varepsilon)^2`. With `eps` 0 both are
+    infinite at a probability of 0, unless the target is 0 too.
 
-    The probabilities are taken as they are, whatever their sum. Keras divides a row by its sum, and
+    The probabilities are taken as they are, whatever their sum. Keras divides a row by its sum and
     clips to [1e-7, 1 - 1e-7], so that a perfect prediction has a loss; scikit-learn warns, and
     clips to the eps of the dtype.
 
@@ -175,30 +171,20 @@ def categorical_cross_entropy(
     """
     floor = log(eps) if eps else -inf
     if target.ndim < prob.ndim:
-        return 0.0 - floored(xp, xp.log, pick(xp, prob, target, axis), 0.0, floor)
-    log_prob = floored(xp, xp.log, prob, 0.0, floor)
-    terms = target * log_prob if eps else weighted(xp, target, log_prob)
-    return 0.0 - xp.squeeze(row_sum(xp, axis, terms), axis=axis)
+        return 0.0 - xp.floored_log(xp.pick(prob, target, axis), floor)
+    log_prob = xp.floored_log(prob, floor)
+    return 0.0 - xp.squeeze(xp.row_sum(xp.weighted(target, log_prob), axis), axis=axis)
 
 
 @categorical_cross_entropy.derivative
 def _(
     xp: Namespace, axis: Axis, prob: Probability, target: LabelsOrProbability, /, *, eps: Floor
 ) -> Array:
-    share, floor = _over(xp, axis, prob, target, eps)
-    return 0.0 - share / floor
+    return 0.0 - xp.safe_divide(_share(xp, axis, prob, target), xp.maximum(prob, eps))
 
 
 @categorical_cross_entropy.second_derivative
 def _(
     xp: Namespace, axis: Axis, prob: Probability, target: LabelsOrProbability, /, *, eps: Floor
 ) -> Array:
-    share, floor = _over(xp, axis, prob, target, eps)
-    return share / floor / floor
-
-
-def _over(xp: Namespace, axis: Axis, prob: Array, target: Array, eps: float) -> tuple[Array, Array]:
-    """Return targets, and what they are divided by: 1 where 0 / 0 is 0."""
-    share = _share(xp, axis, prob, target)
-    floor = xp.maximum(prob, eps)
-    return share, xp.where((share == 0) & (floor == 0), 1.0, floor)
+    return xp.over_square(_share(xp, axis, prob, target), xp.maximum(prob, eps))

@@ -1,11 +1,9 @@
-"""Losses of logits that give less weight to what is easy than cross-entropy does, or to what may be wrong."""
+"""Losses of logits that give less weight to easy examples, or to examples with a wrong label."""
 
 from dataclasses import dataclass
 from typing import Unpack
 
-from .._elementary import widened
 from .._loss import loss
-from ..special.rows import exponentials
 from ..typing import (
     Array,
     Axis,
@@ -16,91 +14,46 @@ from ..typing import (
     NonNegative,
     UnitInterval,
 )
-from ._complement import complement
-from ._surprise import FAR, Surprise, diagonal, gradient, mixture
+from ._surprise import Surprise, diagonal, value, value_and_gradient
 
 __all__ = ["generalized_cross_entropy", "softmax_focal_loss"]
 
 
 @dataclass(frozen=True)
 class Focal:
-    """(1 - p)**gamma * s, whose slope is (1 - p)**gamma * (1 + gamma * r) with r = s / (1 / p - 1)."""
+    """(1 - p)**gamma * s; its derivatives have the ratio r = p * s / (1 - p)."""
 
     gamma: float
-    power: Array | None = None
-    """(1 - p)**gamma of what is seen, if that takes more digits than 1 - p has."""
 
-    def weight(self, xp: Namespace, complement: Array) -> Array:
-        """Return (1 - p)**gamma; autodiff meets no power of 0."""
-        if self.power is not None:
-            return self.power
-        nothing = complement == 0
-        return xp.where(nothing, 0.0, xp.where(nothing, 1.0, complement) ** self.gamma)
+    def weight(self, seen: Surprise) -> Array:
+        """Return (1 - p)**gamma."""
+        return seen.xp.power(seen.complement, self.gamma)
 
-    def value(self, xp: Namespace, nats: Array) -> Array:
+    def value(self, seen: Surprise) -> Array:
         """Return f."""
-        if not self.gamma:
-            return nats
-        bounded = near(xp, nats)
-        if self.power is None:
-            weight = self.weight(xp, -xp.expm1(-bounded))
-        else:  # 1 from 40 nats on, where autodiff would find nothing but rounding
-            weight = xp.where(nats < 40, self.power, 1.0)
-        # Forward-mode autodiff must not multiply what is infinite by the slope of the weight, which
-        # is 0 there.
-        return weight * bounded + (nats - bounded)
+        return self.weight(seen) * seen.nats
 
-    def slope(self, xp: Namespace, seen: Surprise) -> Array:
-        """Return f'."""
-        if not self.gamma:
-            return xp.ones_like(seen.nats)
-        return self.weight(xp, seen.complement) * (1 + self.gamma * odds(xp, seen.nats))
+    def slope(self, seen: Surprise) -> Array:
+        """Return (1 - p)**gamma * (1 + gamma * r)."""
+        return self.weight(seen) * (1 + self.gamma * _ratio(seen))
 
-    def own(self, xp: Namespace, seen: Surprise) -> Array:
-        """Return p * (1 - p) * f' + (1 - p)**2 * f''."""
-        if not self.gamma:
-            return seen.power(xp, 1.0) * seen.complement
-        curvature = (
-            (1 + 2 * self.gamma)
-            + self.gamma**2 * odds(xp, seen.nats)
-            - self.gamma * near(xp, seen.nats)
-        )
-        return seen.times_probability(xp, curvature) * (
-            self.weight(xp, seen.complement) * seen.complement
-        )
+    def bend(self, seen: Surprise) -> Array:
+        """Return gamma * (1 - p)**gamma * p * (2 - s + (gamma - 1) * r)."""
+        curvature = 2 + (self.gamma - 1) * _ratio(seen) - seen.nats
+        return self.gamma * self.weight(seen) * seen.xp.weighted(seen.prob, curvature)
 
-    def bend(self, xp: Namespace, seen: Surprise) -> Array:
-        """Return (1 - p) * f''."""
-        if not self.gamma:
-            return xp.zeros_like(seen.nats)
-        curvature = 2 - near(xp, seen.nats) + (self.gamma - 1) * odds(xp, seen.nats)
-        return self.gamma * self.weight(xp, seen.complement) * seen.times_probability(xp, curvature)
+    def own(self, seen: Surprise) -> Array:
+        """Return (1 - p)**gamma * p * (1 + 2 * gamma + gamma**2 * r - gamma * s)."""
+        growth = 1 + 2 * self.gamma + self.gamma**2 * _ratio(seen)
+        curvature = seen.xp.weighted(seen.prob, growth - seen.xp.weighted(self.gamma, seen.nats))
+        return self.weight(seen) * curvature
 
 
-def focal(
-    xp: Namespace, axis: Axis, logits: Array, target: Array, gamma: float
-) -> tuple[Array, Focal]:
-    """Return the logits with the digits it takes, and the curve: a power beyond 2 multiplies the rounding errors of 1 - p."""
-    wide = widened(xp, logits) if gamma > 2 else logits
-    if gamma <= 2 or wide.dtype != logits.dtype:
-        return wide, Focal(gamma)
-    found, lack = complement(xp, axis, logits, target)
-    nothing = found == 0
-    whole = xp.where(nothing, 1.0, found)
-    power = whole**gamma
-    return logits, Focal(gamma, xp.where(nothing, 0.0, power + power * (gamma * (lack / whole))))
-
-
-def near(xp: Namespace, nats: Array) -> Array:
-    """Return a surprise that is finite."""
-    return xp.where(nats < FAR, nats, FAR)
-
-
-def odds(xp: Namespace, nats: Array) -> Array:
-    """Return p * s / (1 - p), that is s / (exp(s) - 1), which is 1 at 0, and too small to count from 80 on."""
-    nothing = nats == 0
-    bounded = xp.where(nothing, 1.0, xp.where(nats < 80, nats, 80.0))
-    return xp.where(nothing, 1.0, bounded / xp.expm1(bounded))
+def _ratio(seen: Surprise) -> Array:
+    """Return p * s / (1 - p), which goes to 1 where p does."""
+    sure = seen.complement == 0
+    relative = seen.nats / seen.xp.where(sure, 1.0, seen.complement)
+    return seen.xp.where(sure, 1.0, seen.xp.weighted(seen.prob, relative))
 
 
 @loss("(class),()->()", "(class),(class)->()")
@@ -114,7 +67,7 @@ def softmax_focal_loss(
     gamma: NonNegative = 2.0,
     **options: Unpack[ClassOptions],
 ) -> Array:
-    r"""Focal loss of logits with class labels: cross-entropy that counts less where the prediction is right.
+    r"""Focal loss of logits with class labels: cross-entropy that counts easy examples less.
 
     Parameters
     ----------
@@ -123,9 +76,9 @@ def softmax_focal_loss(
     target : array or int
         Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0
         to K - 1. Or probabilities, of the shape of `logits`: in [0, 1]. The number of axes decides
-        which of the two it is.
+        between the two.
     gamma : float, default 2.0
-        How fast the weight falls with the probability of what was observed: not negative. With 0
+        How fast the weight falls with the probability of the observed class: not negative. With 0
         the loss is the cross-entropy.
 
     Returns
@@ -136,7 +89,7 @@ def softmax_focal_loss(
     See Also
     --------
     cross_entropy : This loss with `gamma` 0.
-    sigmoid_focal_loss : For a yes or no, or several of them that do not exclude each other.
+    sigmoid_focal_loss : For binary labels, or several classes that do not exclude each other.
     poly_cross_entropy : Counts more where the prediction is right.
 
     Notes
@@ -145,19 +98,17 @@ def softmax_focal_loss(
 
     .. math:: \ell = -\sum_k y_k (1 - p_k)^\gamma \log p_k,
 
-    of which a label takes one term. It is a function of the surprise :math:`s = -\log p_k`,
-    computed as in `cross_entropy`: :math:`1 - p_k` is :math:`-\mathrm{expm1}(-s)`, so that a
-    dominant logit leaves it its digits. There is no probability to clamp, and no power of 0: value
-    and derivatives are right for every `gamma`. A masked class costs nothing while its target is 0,
-    inf otherwise. The power multiplies the rounding error of :math:`1 - p_k` by `gamma`: beyond 2
-    that is computed with twice the digits, on NumPy float32 in float64; float64 takes several times
-    as long as by default.
+    of which a label takes one term. The surprise :math:`s = -\log p_k` is computed as in
+    `cross_entropy`, and :math:`1 - p_k` is the softmax of the other classes: both keep their digits
+    where a logit dominates. No probability is clamped, and autodiff never meets a power of 0, so
+    value and derivatives are right for every `gamma`. A masked class costs nothing if its target is
+    0, and inf otherwise.
 
     The slope with respect to `s` is :math:`f' = (1 - p)^\gamma (1 + \gamma r)` with :math:`r = s /
     (e^s - 1)`. For a label y the derivative with respect to the logits is :math:`-f' (1 - p_y)` for
-    that of the label, and :math:`f' p_j` for the others; a target of probabilities mixes them. The
-    second derivative of a label's own logit, :math:`p_y (1 - p_y)^{\gamma + 1} (1 + 2 \gamma +
-    \gamma^2 r - \gamma s)`, is negative where the label is a great surprise: the loss is not
+    that of the label, and :math:`f' p_j` for the others. Targets that are probabilities mix them.
+    The second derivative of a label's own logit is :math:`p_y (1 - p_y)^{\gamma + 1} (1 + 2 \gamma
+    + \gamma^2 r - \gamma s)`. It is negative where the label is very unlikely: the loss is not
     convex.
 
     There is no factor alpha: `class_weights` do the same, and count in the mean. Keras multiplies
@@ -178,8 +129,7 @@ def softmax_focal_loss(
     >>> pl.softmax_focal_loss.grad([0.0, 0.0], 1, gamma=0.5)
     array([ 0.47...,  -0.47...])
     """
-    logits, curve = focal(xp, axis, logits, target, gamma)
-    return mixture(xp, axis, exponentials(xp, axis, logits), target, curve)
+    return value(xp, axis, logits, target, Focal(gamma))
 
 
 @softmax_focal_loss.value_and_derivative
@@ -192,23 +142,7 @@ def _(
     *,
     gamma: NonNegative,
 ) -> tuple[Array, Array]:
-    logits, curve = focal(xp, axis, logits, target, gamma)
-    parts = exponentials(xp, axis, logits)
-    return mixture(xp, axis, parts, target, curve), gradient(xp, axis, logits, parts, target, curve)
-
-
-@softmax_focal_loss.derivative
-def _(
-    xp: Namespace,
-    axis: Axis,
-    logits: ClassLogit,
-    target: LabelsOrProbability,
-    /,
-    *,
-    gamma: NonNegative,
-) -> Array:
-    logits, curve = focal(xp, axis, logits, target, gamma)
-    return gradient(xp, axis, logits, exponentials(xp, axis, logits), target, curve)
+    return value_and_gradient(xp, axis, logits, target, Focal(gamma))
 
 
 @softmax_focal_loss.second_derivative
@@ -221,35 +155,34 @@ def _(
     *,
     gamma: NonNegative,
 ) -> Array:
-    logits, curve = focal(xp, axis, logits, target, gamma)
-    return diagonal(xp, axis, widened(xp, logits), target, curve)
+    return diagonal(xp, axis, logits, target, Focal(gamma))
 
 
 @dataclass(frozen=True)
 class Generalized:
-    """(1 - p**q) / q, whose slope is p**q."""
+    """(1 - p**q) / q, which is s if q is 0."""
 
     q: float
 
-    def value(self, xp: Namespace, nats: Array) -> Array:
-        """Return f, which is s where the product is so small that it may have lost digits."""
-        if not self.q:
-            return nats
-        x = self.q * nats
-        return xp.where(x < 2.0**-60, nats, -xp.expm1(-x) / self.q)
+    def power(self, seen: Surprise) -> Array:
+        """Return p**q, also where p is too small for the dtype."""
+        return seen.xp.exp(-self.q * seen.nats) if self.q else seen.xp.ones_like(seen.nats)
 
-    def slope(self, xp: Namespace, seen: Surprise) -> Array:
-        """Return f'."""
-        return seen.power(xp, self.q)
+    def value(self, seen: Surprise) -> Array:
+        """Return f."""
+        return -seen.xp.expm1(-self.q * seen.nats) / self.q if self.q else seen.nats
 
-    def own(self, xp: Namespace, seen: Surprise) -> Array:
-        """Return p * (1 - p) * f' + (1 - p)**2 * f''."""
-        complement = seen.complement
-        return seen.power(xp, self.q) * complement * (seen.power(xp, 1.0) - self.q * complement)
+    def slope(self, seen: Surprise) -> Array:
+        """Return p**q."""
+        return self.power(seen)
 
-    def bend(self, xp: Namespace, seen: Surprise) -> Array:
-        """Return (1 - p) * f''."""
-        return -self.q * seen.power(xp, self.q) * seen.complement
+    def bend(self, seen: Surprise) -> Array:
+        """Return -q * p**q * (1 - p)."""
+        return -self.q * self.power(seen) * seen.complement
+
+    def own(self, seen: Surprise) -> Array:
+        """Return p**q * (p - q * (1 - p))."""
+        return self.power(seen) * (seen.prob - self.q * seen.complement)
 
 
 @loss("(class),()->()", "(class),(class)->()")
@@ -272,7 +205,7 @@ def generalized_cross_entropy(
     target : array or int
         Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0
         to K - 1. Or probabilities, of the shape of `logits`: in [0, 1]. The number of axes decides
-        which of the two it is.
+        between the two.
     q : float, default 0.7
         From 0, where the loss is the cross-entropy, to 1, where it is ``1 - p``, half the sum of
         the absolute errors.
@@ -300,8 +233,9 @@ def generalized_cross_entropy(
 
     For a label y the derivative with respect to the logits is :math:`-p_y^q (1 - p_y)` for that of
     the label, and :math:`p_y^q p_j` for the others. The second derivative of the label's own logit
-    is :math:`p_y^q (1 - p_y) (p_y - q (1 - p_y))`, negative where the label is a surprise: the loss
-    is not convex. The power has its digits also where `p` itself is too small for the dtype.
+    is :math:`p_y^q (1 - p_y) (p_y - q (1 - p_y))`. It is negative where the label is unlikely: the
+    loss is not convex. The power is :math:`e^{-q s}`, which is right also where `p` itself is too
+    small for the dtype.
 
     Keras takes probabilities, and its `q` is 1/2 by default.
 
@@ -319,7 +253,7 @@ def generalized_cross_entropy(
     >>> pl.generalized_cross_entropy.grad([0.0, 0.0], 1, q=1.0)
     array([ 0.25, -0.25])
     """
-    return mixture(xp, axis, exponentials(xp, axis, logits), target, Generalized(q))
+    return value(xp, axis, logits, target, Generalized(q))
 
 
 @generalized_cross_entropy.value_and_derivative
@@ -332,23 +266,7 @@ def _(
     *,
     q: UnitInterval,
 ) -> tuple[Array, Array]:
-    parts = exponentials(xp, axis, logits)
-    return mixture(xp, axis, parts, target, Generalized(q)), gradient(
-        xp, axis, logits, parts, target, Generalized(q)
-    )
-
-
-@generalized_cross_entropy.derivative
-def _(
-    xp: Namespace,
-    axis: Axis,
-    logits: ClassLogit,
-    target: LabelsOrProbability,
-    /,
-    *,
-    q: UnitInterval,
-) -> Array:
-    return gradient(xp, axis, logits, exponentials(xp, axis, logits), target, Generalized(q))
+    return value_and_gradient(xp, axis, logits, target, Generalized(q))
 
 
 @generalized_cross_entropy.second_derivative
@@ -361,4 +279,4 @@ def _(
     *,
     q: UnitInterval,
 ) -> Array:
-    return diagonal(xp, axis, widened(xp, logits), target, Generalized(q))
+    return diagonal(xp, axis, logits, target, Generalized(q))

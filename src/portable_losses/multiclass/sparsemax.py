@@ -3,17 +3,13 @@
 from math import inf
 from typing import NamedTuple, Unpack
 
-from .._compensated import difference
-from .._elementary import row_sum, widened
 from .._loss import loss
-from .._namespace import one_hot, places
 from ..typing import Array, Axis, ClassLogit, ClassOptions, Labels, Namespace
-from ._rows import of_label, step
 
 __all__ = ["sparsemax_loss"]
 
 OUTSIDE = -2.0
-"""A score that is less than the largest by this much has no part in the projection; from -1 on none has."""
+"""A score that is so far from the largest, or already 1 below it, has the probability 0."""
 
 
 @loss("(class),()->()")
@@ -25,7 +21,7 @@ def sparsemax_loss(
     /,
     **options: Unpack[ClassOptions],
 ) -> Array:
-    r"""Sparsemax loss: like cross-entropy, but 0 where the right class leads by 1, with probabilities that may be 0.
+    r"""Sparsemax loss: like cross-entropy, but exactly 0 where the right class leads by 1.
 
     Parameters
     ----------
@@ -42,27 +38,30 @@ def sparsemax_loss(
 
     See Also
     --------
-    cross_entropy : With the softmax, in which no probability is 0.
+    cross_entropy : With the softmax, whose probabilities are never 0.
     crammer_singer_loss : Has the same margin.
 
-    Notes ----- The sparsemax of a row is the point of the probability simplex that is nearest to
-    it: :math:`p_j = \max(0, z_j - \tau)`, with the threshold :math:`\tau` that makes the sum 1. The
-    loss is
+    Notes
+    -----
+    The sparsemax of a row is the nearest point of the probability simplex: :math:`p_j = \max(0, z_j
+    - \tau)`, with the threshold :math:`\tau` that makes the sum 1. The loss is
 
-    .. math:: \ell = \tfrac{1}{2} \sum_{j : p_j > 0} (z_j^2 - \tau^2) + \tfrac{1}{2} - z_y
-        = \tfrac{1}{2} \sum_{j \ne y} p_j^2 + \tfrac{1}{2} \Big(\sum_{j \ne y} p_j\Big)^2 + \max(0, \tau - z_y),
+    .. math::
 
-    of which the second form is computed: no two terms cancel. The threshold is found by one sort.
-    It is a sum of a few differences to the largest score, whose upper digits are added without
-    rounding, so that a probability near 0 has its digits too, and one that is 0 is not taken for
-    one that is not. A label that is masked costs inf.
+        \ell &= \tfrac{1}{2} \sum_{j : p_j > 0} (z_j^2 - \tau^2) + \tfrac{1}{2} - z_y \\
+        &= \tfrac{1}{2} \sum_{j \ne y} p_j^2
+        + \tfrac{1}{2} \Big(\sum_{j \ne y} p_j\Big)^2 + \max(0, \tau - z_y).
+
+    The second form is computed: no two terms cancel. One sort finds the threshold. It is a sum of
+    differences to the largest score, whose upper digits are added without rounding: rounding
+    decides which probabilities are 0. A label that is masked costs inf.
 
     The derivative is :math:`p_j`, minus 1 for the label, which is minus the sum of the others. It
     is continuous. The diagonal of the second derivative is :math:`1 - 1 / n` for the `n` classes
     with a positive probability, and 0 for the others.
 
-    The loss is that of optax, which loses small ones: near the margin terms of the size of 1/2
-    cancel there.
+    The loss is that of optax. There, terms of the size of 1/2 cancel near the margin, so that small
+    losses have no digits.
 
     References
     ----------
@@ -98,18 +97,17 @@ class Projection(NamedTuple):
 
 
 def _projection(xp: Namespace, axis: Axis, logits: Array) -> Projection:
-    """Project rows: with n positive coordinates each is (1 + the sum of its differences to the others that have one) / n."""
-    logits = widened(xp, logits)
+    """Project rows: each of n positive coordinates is (1 + sum of its differences to them) / n."""
     top = xp.max(logits, axis=axis, keepdims=True)
     falling = xp.sort(-logits, axis=axis)
-    upper, lower = _digits(xp, *difference(xp, -falling, top))
+    upper, lower = _digits(xp, *xp.two_sum(-falling, -top))
     sums = (xp.cumulative_sum(digits, axis=axis) for digits in (upper, lower))
-    heights = _raised(1 + places(xp, axis, falling, falling.dtype), upper, lower, *sums)
+    heights = _raised(1 + xp.places(falling, axis, falling.dtype), upper, lower, *sums)
     last = xp.max(xp.where(heights > 0, falling, -inf), axis=axis, keepdims=True)
     chosen = -logits <= last
     # in a row with NaN none is
     count = xp.maximum(xp.sum(xp.astype(chosen, logits.dtype), axis=axis, keepdims=True), 1)
-    shifted, error = difference(xp, logits, top)
+    shifted, error = xp.two_sum(logits, -top)
     upper, lower = _digits(xp, shifted, error)
     whole, rest = (
         xp.sum(xp.where(chosen, x, 0.0), axis=axis, keepdims=True) for x in (upper, lower)
@@ -121,10 +119,10 @@ def _projection(xp: Namespace, axis: Axis, logits: Array) -> Projection:
 
 
 def _digits(xp: Namespace, shifted: Array, error: Array) -> tuple[Array, Array]:
-    """Split numbers from `OUTSIDE` to 0 into upper digits, of which many may be added without rounding, and the rest."""
+    """Split numbers from `OUTSIDE` to 0 into upper digits, whose sums are exact, and the rest."""
     outside = shifted <= OUTSIDE
     shifted, error = xp.where(outside, OUTSIDE, shifted), xp.where(outside, 0.0, error)
-    unit = 2.0 ** -(26 if shifted.dtype == xp.float64 else 11)
+    unit = 2.0 ** -(26 if xp.finfo(shifted.dtype).bits == 64 else 11)
     upper = xp.floor(shifted / unit + 0.5) * unit
     return upper, (shifted - upper) + error
 
@@ -137,14 +135,14 @@ def _raised(count: Array, upper: Array, lower: Array, uppers: Array, lowers: Arr
 def _value_and_derivative(
     xp: Namespace, axis: Axis, logits: Array, target: Array
 ) -> tuple[Array, Array]:
-    near, hit = _projection(xp, axis, logits), one_hot(xp, target, logits, axis)
+    near, hit = _projection(xp, axis, logits), xp.one_hot(target, logits, axis)
     others = xp.where(hit, 0.0, near.prob)
-    mass = row_sum(xp, axis, others)
-    shifted, height = (of_label(xp, x, target, axis) for x in (near.shifted, near.height))
+    mass = xp.row_sum(others, axis)
+    shifted, height = (xp.pick_kept(x, target, axis) for x in (near.shifted, near.height))
     below = xp.where(
         shifted <= OUTSIDE, near.threshold - shifted, xp.where(height < 0, -height, 0.0)
     )
-    value = 0.5 * (row_sum(xp, axis, others * others) + mass * mass) + below
+    value = 0.5 * (xp.row_sum(others * others, axis) + mass * mass) + below
     return xp.squeeze(value, axis=axis), xp.where(hit, 0.0 - mass, near.prob)
 
 
@@ -153,12 +151,7 @@ def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> tuple
     return _value_and_derivative(xp, axis, logits, target)
 
 
-@sparsemax_loss.derivative
-def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> Array:
-    return _value_and_derivative(xp, axis, logits, target)[1]
-
-
 @sparsemax_loss.second_derivative
 def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> Array:
     near = _projection(xp, axis, logits)
-    return step(xp, near.prob) * ((near.count - 1) / near.count)
+    return xp.sign(near.prob) * ((near.count - 1) / near.count)

@@ -1,4 +1,4 @@
-"""Losses of quantiles and of whole distributions: scores that are lowest, on average, for the truth."""
+"""Losses of quantiles and distributions: scores whose mean is lowest for the true ones."""
 
 from .crps import crps_ensemble_loss, crps_gaussian_loss
 from .forecast import brier_loss, ranked_probability_loss

@@ -1,11 +1,8 @@
-"""Scores of forecasts: of the probabilities of classes, ordered or not, or of a yes or no."""
+"""Scores of forecasts: of the probabilities of classes, ordered or not, or of a binary event."""
 
 from typing import Unpack
 
-from .._compensated import difference, running_sum
-from .._elementary import row_sum, widened
 from .._loss import loss
-from .._namespace import one_hot
 from ..typing import Array, Axis, ClassOptions, LabelsOrProbability, Namespace, Probability
 
 __all__ = ["brier_loss", "ranked_probability_loss"]
@@ -26,18 +23,18 @@ def brier_loss(
     ----------
     pred : array
         Predicted probabilities of the K classes along `class_axis`: in [0, 1]. Or a vector of
-        probabilities of yes.
+        probabilities of a binary event.
     target : array or int
         Class labels, of the shape of `pred` without the class axis: integers of any dtype from 0 to
         K - 1. Or probabilities, of the shape of `pred`: in [0, 1]. The number of axes decides which
-        of the two it is. With a vector of probabilities of yes, a vector of what was observed: 1
-        for yes, 0 for no, or probabilities.
+        of the two it is. With a vector of probabilities of a binary event, a vector of
+        observations: 1 where it happened, 0 where it did not, or probabilities.
 
     Returns
     -------
     array
-        The reduced loss, in the dtype of `pred`, without a unit: from 0 to 2, or to 1 for a yes or
-        no.
+        The reduced loss, in the dtype of `pred`, without a unit: from 0 to 2, or to 1 for a binary
+        event.
 
     See Also
     --------
@@ -52,13 +49,13 @@ def brier_loss(
     .. math:: \ell = \sum_k (p_k - y_k)^2,
 
     with :math:`y_k` 1 for the right class and 0 for the others. The derivative is :math:`2 (p_k -
-    y_k)`, the second 2. The loss of a yes or no is :math:`(p - y)^2`, half that of a row of two
+    y_k)`, the second 2. The loss of a binary event is :math:`(p - y)^2`, half that of a row of two
     classes. Rows need not add up to 1.
 
-    For a row that is the score as Brier defined it, for a yes or no as it has been used since.
-    scikit-learn has the same two by default; others halve both, or neither. Two vectors are a yes
-    or no for each element, unless `class_axis` says that they are one row; a vector and a number
-    are a row and its label.
+    For a row that is the score as Brier defined it, for a binary event as it has been used since.
+    scikit-learn has the same two by default; others halve both, or neither. Two vectors are a
+    binary event for each element, unless `class_axis` says that they are one row. A vector and a
+    number are a row and its label.
 
     References
     ----------
@@ -75,17 +72,15 @@ def brier_loss(
     >>> pl.brier_loss.grad([[0.75, 0.25, 0.0]], [0])
     array([[-0.5,  0.5,  0. ]])
     """
-    error = pred - _as_rows(xp, axis, pred, target)
-    return (
-        error * error if axis is None else xp.squeeze(row_sum(xp, axis, error * error), axis=axis)
-    )
+    square = (pred - _as_rows(xp, axis, pred, target)) ** 2
+    return square if axis is None else xp.squeeze(xp.row_sum(square, axis), axis=axis)
 
 
 def _as_rows(xp: Namespace, axis: Axis, pred: Array, target: Array) -> Array:
     """Return labels as rows of 0 and 1; rows, and what has none, as they are."""
     if target.ndim == pred.ndim:
         return target
-    return xp.astype(one_hot(xp, target, pred, axis), pred.dtype)
+    return xp.astype(xp.one_hot(target, pred, axis), pred.dtype)
 
 
 @brier_loss.derivative
@@ -107,18 +102,20 @@ def ranked_probability_loss(
     /,
     **options: Unpack[ClassOptions],
 ) -> Array:
-    r"""Ranked probability score: the squared error of cumulative probabilities, for classes that have an order.
+    r"""Ranked probability score: the squared error of cumulative probabilities.
+
+    The classes have an order.
 
     Parameters
     ----------
     pred : array
         Predicted probabilities of the K classes, in their order, along `class_axis`: in [0, 1]. Or
-        a vector of probabilities of yes.
+        a vector of probabilities of a binary event.
     target : array or int
         Class labels, of the shape of `pred` without the class axis: integers of any dtype from 0 to
         K - 1. Or probabilities, of the shape of `pred`: in [0, 1]. The number of axes decides which
-        of the two it is. With a vector of probabilities of yes, a vector of what was observed: 1
-        for yes, 0 for no, or probabilities.
+        of the two it is. With a vector of probabilities of a binary event, a vector of
+        observations: 1 where it happened, 0 where it did not, or probabilities.
 
     Returns
     -------
@@ -131,15 +128,17 @@ def ranked_probability_loss(
     crps_ensemble_loss : The same of a sample of real numbers.
     wasserstein_loss : Of absolute, not squared, errors.
 
-    Notes ----- With the cumulative probabilities :math:`F_k = \sum_{i \le k} p_i` and :math:`O_k =
-    \sum_{i \le k} y_i` the loss of a row is
+    Notes
+    -----
+    With the cumulative probabilities :math:`F_k = \sum_{i \le k} p_i` and :math:`O_k = \sum_{i \le
+    k} y_i` the loss of a row is
 
     .. math:: \ell = \sum_k (F_k - O_k)^2.
 
-    Differences are added up, as :math:`F_k` and :math:`O_k` may be nearly equal, and the rounding
-    errors of these sums as well. The derivative is :math:`2 \sum_{i \ge k} (F_i - O_i)`, the second
-    :math:`2 (K - k)`, with k from 0. The last term is 0 where rows add up to 1; they need not. The
-    loss of a yes or no is :math:`(p - y)^2`.
+    The differences :math:`p_i - y_i` are added up, as :math:`F_k` and :math:`O_k` may be nearly
+    equal. The derivative is :math:`2 \sum_{i \ge k} (F_i - O_i)`, the second :math:`2 (K - k)`,
+    with k from 0. The last term is 0 where rows add up to 1; they need not. The loss of a binary
+    event is :math:`(p - y)^2`.
 
     Nothing is divided by :math:`K - 1`, as some do, so that the loss is not above 1. scoringrules
     counts labels from 1.
@@ -159,26 +158,23 @@ def ranked_probability_loss(
     """
     if axis is None:
         return (pred - target) ** 2
-    error, rest = _cumulative_error(xp, axis, pred, target)
-    error = error + rest
-    return xp.squeeze(row_sum(xp, axis, error * error), axis=axis)
+    return xp.squeeze(xp.row_sum(_cumulative_error(xp, axis, pred, target) ** 2, axis), axis=axis)
 
 
-def _cumulative_error(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Array, Array]:
-    pred = widened(xp, pred)
-    return running_sum(xp, axis, *difference(xp, pred, _as_rows(xp, axis, pred, target)))
+def _cumulative_error(xp: Namespace, axis: Axis, pred: Array, target: Array) -> Array:
+    return xp.cumulative_sum(pred - _as_rows(xp, axis, pred, target), axis=axis)
 
 
 @ranked_probability_loss.derivative
 def _(xp: Namespace, axis: Axis, pred: Probability, target: LabelsOrProbability, /) -> Array:
     if axis is None:
         return 2 * (pred - target)
-    error, rest = (xp.flip(part, axis=axis) for part in _cumulative_error(xp, axis, pred, target))
-    total, rest = running_sum(xp, axis, error, rest)
-    return 2 * xp.flip(total + rest, axis=axis)
+    reverse = xp.flip(_cumulative_error(xp, axis, pred, target), axis=axis)
+    return 2 * xp.flip(xp.cumulative_sum(reverse, axis=axis), axis=axis)
 
 
 @ranked_probability_loss.second_derivative
 def _(xp: Namespace, axis: Axis, pred: Probability, target: LabelsOrProbability, /) -> Array:
-    twice = xp.full_like(pred, 2.0)
-    return twice if axis is None else xp.flip(xp.cumulative_sum(twice, axis=axis), axis=axis)
+    if axis is None:
+        return xp.full_like(pred, 2.0)
+    return xp.zeros_like(pred) + 2 * (pred.shape[axis] - xp.places(pred, axis, pred.dtype))

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Unpack
 
 from annotated_types import Gt, Lt
 
-from .._elementary import tilted
 from .._loss import loss
 from ..typing import Array, Namespace, Options, Real
 
@@ -56,13 +55,13 @@ def pinball_loss(
 
     .. math:: \ell = \begin{cases} q\, |r| & r < 0 \\ (1 - q)\, |r| & r > 0. \end{cases}
 
-    Each side is computed with its own slope, so that nothing cancels, and with half the residual,
-    which may overflow where the loss does not.
+    It is computed without a branch, as the larger of :math:`(1 - q)(\hat y - y)` and
+    :math:`q (y - \hat y)`.
 
     The derivative is :math:`-q` below the target and :math:`1 - q` above. At :math:`r = 0`, where
     any number between the two is a subgradient, it is 0: a perfect prediction is not moved.
-    (scikit-learn says :math:`-q` there, XGBoost and LightGBM :math:`1 - q`.) The second derivative
-    is 0: the kink is not in it.
+    (There it is :math:`-q` in scikit-learn, :math:`1 - q` in XGBoost and LightGBM.) The second
+    derivative is 0: it leaves out the kink.
 
     XGBoost and LightGBM have the same factor, and a default of 0.9 in LightGBM. In scikit-learn and
     scoringrules the observation is the first argument.
@@ -82,13 +81,12 @@ def pinball_loss(
     >>> pl.pinball_loss([[1.0, 3.0, 6.0]], [2.0], quantile=[0.25, 0.5, 0.75], reduction="none")
     array([[0.25, 0.5 , 1.  ]])
     """
-    half = 0.5 * pred - 0.5 * target
     above, below = _weights(xp, pred, quantile)
-    return tilted(xp, half, 2 * above, 2 * below)
+    return xp.maximum(above * (pred - target), below * (target - pred))
 
 
 def _weights(xp: Namespace, pred: Array, quantile: Any) -> tuple[Any, Any]:
-    """Return the weights of what is too high and too low: numbers, or arrays where there are several quantiles."""
+    """Return the weights of predictions too high and too low: arrays for several quantiles."""
     if isinstance(quantile, float):
         return 1 - quantile, quantile
     return xp.astype(1 - quantile, pred.dtype), xp.astype(quantile, pred.dtype)
@@ -143,10 +141,8 @@ def expectile_loss(
 
     .. math:: \ell = \begin{cases} \tau\, r^2 & r \le 0 \\ (1 - \tau)\, r^2 & r > 0. \end{cases}
 
-    The weight is multiplied with one of the two residuals before the other, so that a small one
-    keeps the square from overflowing. The derivative is twice the weight times :math:`r`, and
-    smooth at 0. The second derivative is twice the weight; it jumps at :math:`r = 0`, where it is
-    :math:`2 \tau`.
+    The derivative is twice the weight times :math:`r`. The second derivative is twice the weight;
+    it jumps at :math:`r = 0`, where it is :math:`2 \tau`.
 
     There is no factor one half; XGBoost's ``reg:expectileerror`` has none either.
 
@@ -164,16 +160,17 @@ def expectile_loss(
     array([-1.5,  0. ,  1. ])
     """
     residual = pred - target
-    return xp.where(residual > 0, (1 - expectile) * residual, expectile * residual) * residual
+    return _tilted(xp, residual, expectile) * residual
 
 
 @expectile_loss.derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, expectile: Level) -> Array:
-    residual = pred - target
-    weight = xp.where(residual > 0, 1 - expectile, xp.full_like(pred, expectile))
-    # of a residual that overflows, where its product with the weight may not
-    half = 0.5 * pred - 0.5 * target
-    return xp.where(xp.isinf(residual), 4 * (weight * half), 2 * (weight * residual))
+    return 2 * _tilted(xp, pred - target, expectile)
+
+
+def _tilted(xp: Namespace, residual: Array, expectile: float) -> Array:
+    """Return the residual times its weight."""
+    return xp.where(residual > 0, (1 - expectile) * residual, expectile * residual)
 
 
 @expectile_loss.second_derivative
@@ -222,13 +219,12 @@ def interval_loss(
     .. math:: \ell = (u - l) + \frac{2}{\alpha} \max(l - y, 0) + \frac{2}{\alpha} \max(y - u, 0).
 
     It is :math:`2 / \alpha` times the sum of the pinball losses of the two ends, as quantiles
-    :math:`\alpha / 2` and :math:`1 - \alpha / 2`. Ends that cross are allowed, and cost more than
-    their distance. Halves are added, so that a negative width does not overflow, and meet an
-    infinite penalty.
+    :math:`\alpha / 2` and :math:`1 - \alpha / 2`, and computed as that: no term is negative. Ends
+    that cross are allowed, and cost more than their distance.
 
     The derivative is :math:`-1` with respect to the lower, and 1 with respect to the upper end, and
     :math:`2 / \alpha` more, or less, where the observation is outside. Where it equals an end, the
-    penalty has the derivative 0. The second derivative is 0: the kinks are not in it.
+    penalty has the derivative 0. The second derivative is 0: it leaves out the kinks.
 
     References
     ----------
@@ -246,24 +242,18 @@ def interval_loss(
     >>> pl.interval_loss.grad([1.0, 3.0], [2.0, 5.0], [1.5, 2.0], alpha=0.5, reduction="sum")
     (array([-1.,  3.]), array([1., 1.]))
     """
-    missed = _positive(xp, lower - target) + _positive(xp, target - upper)
-    return 2 * ((0.5 * upper - 0.5 * lower) + missed / alpha)
-
-
-def _positive(xp: Namespace, x: Array) -> Array:
-    """Return max(x, 0); NaN stays."""
-    return xp.where(x <= 0, 0.0, x)
+    slope = 2 / alpha - 1
+    of_lower = xp.maximum(slope * (lower - target), target - lower)
+    of_upper = xp.maximum(slope * (target - upper), upper - target)
+    return of_lower + of_upper
 
 
 @interval_loss.derivative
 def _(
     xp: Namespace, lower: Real, upper: Real, target: Real, /, *, alpha: Level
 ) -> tuple[Array, Array]:
-    below, above = xp.sign(lower - target), xp.sign(target - upper)
-    slope = 2 / alpha - 1
-    return xp.where(below > 0, slope * below, 0 * below - 1), xp.where(
-        above > 0, -slope * above, 1 - 0 * above
-    )
+    below, above = xp.relu(xp.sign(lower - target)), xp.relu(xp.sign(target - upper))
+    return 2 / alpha * below - 1, 1 - 2 / alpha * above
 
 
 @interval_loss.second_derivative

@@ -1,17 +1,13 @@
-"""The Plackett-Luce model: items are chosen one after the other, each from those that are left, by a softmax of their scores.
+"""The Plackett-Luce model: items are drawn one by one from the rest, by a softmax of the scores.
 
-What depends on all items after one, or on all before, is found by doubling: from what is known of k
-neighbours comes what there is to know of 2 k. That takes log2(n) steps over whole arrays, on every
-library.
+Sums over all items after one, or before one, are found by doubling: the sums over k neighbours give
+those over 2 k. That takes log2(n) steps over whole arrays, on every library.
 """
 
 from collections.abc import Callable
 from math import inf
 from typing import NamedTuple
 
-from .._compensated import difference
-from .._elementary import magnitude
-from .._namespace import neighbours
 from ..typing import Array, Axis, Namespace
 from ._list import same_infinity
 
@@ -20,7 +16,7 @@ Join = Callable[[State, State], State]
 
 
 class Choices(NamedTuple):
-    """What there is to say of the choice of each item from those after it and itself."""
+    """The probability that an item is drawn from itself and those after it."""
 
     surprise: Array
     """-log(p)"""
@@ -41,16 +37,14 @@ def _doubled(
 ) -> State:
     """Join each entry with all after it, or all before it.
 
-    `nothing` joins with anything without a trace; None stands for what is there already.
+    `nothing` is the neutral element of `join`; None stands for the entry itself.
     """
     step = 1
     while step < state[0].shape[axis]:
         by = step if after else -step
         state = join(
             state,
-            tuple(
-                neighbours(xp, axis, x, by, fill) for x, fill in zip(state, nothing, strict=True)
-            ),
+            tuple(xp.neighbours(x, axis, by, fill) for x, fill in zip(state, nothing, strict=True)),
         )
         step *= 2
     return state
@@ -85,16 +79,13 @@ def choices(xp: Namespace, axis: Axis, scores: Array) -> Choices:
 
 
 def _decay(xp: Namespace, left: Array, right: Array) -> Array:
-    """Return exp(-abs(left - right)), 1 for equal infinities, without the rounding error of the difference."""
+    """Return exp(-abs(left - right)), which is 1 for equal infinities."""
     same = same_infinity(xp, left, right)
-    gap, error = difference(xp, left, xp.where(same, xp.zeros_like(right), right))
-    gap = xp.where(same, 0.0, gap)
-    decay = xp.exp(-magnitude(xp, gap))
-    return decay - decay * xp.where(same, 0.0, xp.where(gap >= 0, error, -error))
+    return xp.decay(xp.where(same, 0.0, left - xp.where(same, 0.0, right)))
 
 
 def slope(xp: Namespace, axis: Axis, drawn: Choices) -> Array:
-    """Return the derivative of the sum of the surprises with respect to each score: p_k * b_k - (1 - p_k).
+    """Return the derivative of the sum of the surprises: p_k * b_k - (1 - p_k) for score k.
 
     The probability of item k at an earlier draw i is p_k times the product of 1 - p from i to k -
     1. The sum b of these products obeys b_{k + 1} = (1 - p_k) * (1 + b_k).
@@ -104,7 +95,7 @@ def slope(xp: Namespace, axis: Axis, drawn: Choices) -> Array:
         (factor, total), (earlier, others) = here, before
         return factor * earlier, total + factor * others
 
-    q = neighbours(xp, axis, drawn.complement, -1, 0.0)
+    q = xp.neighbours(drawn.complement, axis, -1, 0.0)
     _, total = _doubled(xp, axis, (q, q), (1.0, 0.0), join, after=False)
     return drawn.prob * total - drawn.complement
 
@@ -122,7 +113,7 @@ def curvature(xp: Namespace, axis: Axis, drawn: Choices) -> Array:
         (a, b, c, d), (e, f, g, h) = here, before
         return a * e, a * f + b * (e * e), a * g + b * h + c, (a * a) * h + d
 
-    p, q = (neighbours(xp, axis, x, -1, 0.0) for x in (drawn.prob, drawn.complement))
+    p, q = (xp.neighbours(x, axis, -1, 0.0) for x in (drawn.prob, drawn.complement))
     state = (q, q * p, xp.zeros_like(q), xp.ones_like(q))
     _, _, x, w = _doubled(xp, axis, state, (1.0, 0.0, 0.0, 0.0), join, after=False)
     return drawn.prob * (x + drawn.complement * w)

@@ -1,11 +1,10 @@
-"""What the losses of a list share: their option, and the domains of scores and relevances."""
+"""The option of losses of lists, and the domains of scores and relevances."""
 
 from math import nan
 from typing import Annotated
 
 from annotated_types import Interval
 
-from .._elementary import widened
 from ..typing import Array, Domain, Namespace, Options
 
 Score = Annotated[Array, Domain("real numbers, and -inf for a place that holds no item")]
@@ -15,7 +14,7 @@ Gain = Annotated[
     Domain(
         "relevances from 0 upwards",
         interval=Interval(ge=0.0),
-        hint="0 stands for what is not relevant; ranks become relevances by a subtraction from the largest",
+        hint="0 stands for not relevant; subtract ranks from the largest to get relevances",
     ),
 ]
 
@@ -27,10 +26,10 @@ class ListOptions(Options, total=False):
 
 
 def read(xp: Namespace, pred: Array, target: Array) -> tuple[Array, Array]:
-    """Widen scores and relevances; what has a relevance that is NaN has such a score."""
-    return xp.where(target == target, widened(xp, pred), nan), widened(xp, target)
+    """Return scores and relevances; where a relevance is NaN the score is NaN as well."""
+    return xp.where(target == target, pred, nan), target
 
 
 def same_infinity(xp: Namespace, left: Array, right: Array) -> Array:
-    """Return where two scores are infinite and equal, so that their difference is none."""
+    """Return where two scores are the same infinity: their difference would be NaN."""
     return (left == right) & xp.isinf(left)

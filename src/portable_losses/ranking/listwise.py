@@ -2,10 +2,8 @@
 
 from typing import Unpack
 
-from .._elementary import row_sum, sum_of_others, weighted, widened
 from .._loss import loss
-from .._namespace import put_back, stable_order
-from ..special.rows import Exponentials, exponentials
+from .._numerics.rows import SoftmaxParts
 from ..typing import Array, Axis, Namespace
 from ._choices import Choices, choices, curvature, slope
 from ._list import Gain, ListOptions, Relevance, Score, read
@@ -74,38 +72,28 @@ def listnet_loss(
     >>> pl.listnet_loss.grad([0.0, 0.0, 0.0, -float("inf")], [2.0, 1.0, 0.0, 0.0])
     array([-1.,  0.,  1.,  0.])
     """
-    return _surprise(xp, axis, exponentials(xp, axis, widened(xp, pred)), target)
+    return _surprise(xp, axis, xp.softmax_parts(pred, axis), target)
 
 
-def _surprise(xp: Namespace, axis: Axis, parts: Exponentials, target: Array) -> Array:
-    shifted = parts.shifted
-    return xp.squeeze(
-        row_sum(xp, axis, weighted(xp, target, xp.log1p(parts.rest) - shifted, shifted)), axis=axis
-    )
+def _surprise(xp: Namespace, axis: Axis, parts: SoftmaxParts, target: Array) -> Array:
+    each = xp.weighted(target, xp.log1p(parts.rest) + parts.gap)
+    return xp.squeeze(xp.row_sum(each, axis), axis=axis)
 
 
-def _pull(xp: Namespace, axis: Axis, parts: Exponentials, target: Array) -> Array:
-    total = 1 + parts.rest
-    return (parts.exponential / total) * sum_of_others(xp, axis, target) - target * (
-        parts.others(xp) / total
-    )
+def _pull(xp: Namespace, axis: Axis, parts: SoftmaxParts, target: Array) -> Array:
+    return parts.prob * xp.sum_of_others(target, axis) - target * parts.complement
 
 
 @listnet_loss.value_and_derivative
 def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /) -> tuple[Array, Array]:
-    parts = exponentials(xp, axis, widened(xp, pred))
+    parts = xp.softmax_parts(pred, axis)
     return _surprise(xp, axis, parts, target), _pull(xp, axis, parts, target)
-
-
-@listnet_loss.derivative
-def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /) -> Array:
-    return _pull(xp, axis, exponentials(xp, axis, widened(xp, pred)), target)
 
 
 @listnet_loss.second_derivative
 def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /) -> Array:
-    prob, complement = exponentials(xp, axis, widened(xp, pred)).shares(xp)
-    return prob * complement * row_sum(xp, axis, target)
+    parts = xp.softmax_parts(pred, axis)
+    return parts.prob * parts.complement * xp.row_sum(target, axis)
 
 
 @loss("(item),(item)->()")
@@ -132,15 +120,16 @@ def listmle_loss(
     listnet_loss : Looks at the first place of the order alone.
     ranknet_loss : Treats equal relevances alike.
 
-    Notes ----- With scores :math:`s_1, \dots, s_n` in the falling order of their relevances the
-    loss of a list is
+    Notes
+    -----
+    With scores :math:`s_1, \dots, s_n` in the falling order of their relevances the loss of a list
+    is
 
     .. math:: \ell = \sum_{i=1}^n \Bigl( \log \sum_{j=i}^n e^{s_j} - s_i \Bigr):
 
-    the right order is drawn item by item, each time from those that are left with the probabilities
-    of a softmax. The sums of exponentials are added up in pairs, each relative to the largest score
-    in it, so that nothing overflows, the rounding error of differences is put back, and a choice
-    that is nearly sure keeps its digits.
+    the right order is drawn item by item, each time from the rest, with the probabilities of a
+    softmax. The exponentials are added up in pairs of sums, each relative to its largest score. So
+    nothing overflows, and a draw that is nearly certain keeps its digits.
 
     Ties: of equal relevances the order of the list is taken to be the right one, as in rax without
     a key. So the loss does not change if equal scores are exchanged, but it does if items of equal
@@ -149,8 +138,8 @@ def listmle_loss(
 
     With :math:`p_{ik}` for the probability of item k at the i-th draw the derivative is
     :math:`\sum_{i \le k} p_{ik} - 1 = \sum_{i < k} p_{ik} - (1 - p_{kk})`, and the second
-    :math:`\sum_{i \le k} p_{ik} (1 - p_{ik})`; both come from recurrences along the list, of which
-    no step subtracts.
+    :math:`\sum_{i \le k} p_{ik} (1 - p_{ik})`. Both come from recurrences along the list, whose
+    steps do not subtract.
 
     rax computes the same to the last digits, but for its gradient where scores are equal, which is
     not that of this formula, and for the order of equal relevances when it is given a key.
@@ -167,35 +156,30 @@ def listmle_loss(
     Examples
     --------
     >>> import portable_losses as pl
-    >>> pl.listmle_loss([[2.0, 1.0, 0.0], [0.0, 0.0, 0.0]], [[2.0, 1.0, 0.0], [5.0, 1.0, 3.0]], reduction="none")
+    >>> scores = [[2.0, 1.0, 0.0], [0.0, 0.0, 0.0]]
+    >>> pl.listmle_loss(scores, [[2.0, 1.0, 0.0], [5.0, 1.0, 3.0]], reduction="none")
     array([0.72086765, 1.79175947])
     >>> pl.listmle_loss.grad([0.0, 0.0, -float("inf")], [1.0, 2.0, 0.0])
     array([ 0.5, -0.5,  0. ])
     """
-    return xp.squeeze(row_sum(xp, axis, _drawn(xp, axis, pred, target)[1].surprise), axis=axis)
+    return xp.squeeze(xp.row_sum(_drawn(xp, axis, pred, target)[1].surprise, axis), axis=axis)
 
 
 def _drawn(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Array, Choices]:
     pred, target = read(xp, pred, target)
-    order = stable_order(xp, axis, -target)
+    order = xp.stable_order(-target, axis)
     return order, choices(xp, axis, xp.take_along_axis(pred, order, axis=axis))
 
 
 @listmle_loss.value_and_derivative
 def _(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /) -> tuple[Array, Array]:
     order, drawn = _drawn(xp, axis, pred, target)
-    return xp.squeeze(row_sum(xp, axis, drawn.surprise), axis=axis), put_back(
-        xp, axis, order, slope(xp, axis, drawn)
+    return xp.squeeze(xp.row_sum(drawn.surprise, axis), axis=axis), xp.put_back(
+        slope(xp, axis, drawn), order, axis
     )
-
-
-@listmle_loss.derivative
-def _(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /) -> Array:
-    order, drawn = _drawn(xp, axis, pred, target)
-    return put_back(xp, axis, order, slope(xp, axis, drawn))
 
 
 @listmle_loss.second_derivative
 def _(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /) -> Array:
     order, drawn = _drawn(xp, axis, pred, target)
-    return put_back(xp, axis, order, curvature(xp, axis, drawn))
+    return xp.put_back(curvature(xp, axis, drawn), order, axis)

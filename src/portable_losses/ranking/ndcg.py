@@ -4,12 +4,8 @@ from collections.abc import Iterator
 from math import log
 from typing import NamedTuple, Unpack
 
-from .._compensated import Pair, difference, over
-from .._elementary import row_sum
 from .._loss import loss
-from .._namespace import places
-from .._pairs import against, piece_sum, pieces
-from ..special.sigmoids import sigmoid
+from .._numerics.loops import against
 from ..typing import Array, Axis, Namespace, Positive
 from ._gain import Gains, discount, gains_of
 from ._list import Gain, ListOptions, Score, read, same_infinity
@@ -17,8 +13,6 @@ from ._list import Gain, ListOptions, Score, read, same_infinity
 __all__ = ["approx_ndcg_loss"]
 
 _LOG_TWO = log(2)
-_FAR = 2000.0
-"""So many temperatures apart the order of two items is certain, in every dtype."""
 
 
 @loss("(item),(item)->()")
@@ -104,19 +98,21 @@ def approx_ndcg_loss(
 
 
 def _value(xp: Namespace, axis: Axis, gains: Gains, rank: Array) -> Array:
-    return xp.squeeze(
-        -(row_sum(xp, axis, gains.gain * discount(xp, rank)) / gains.ideal), axis=axis
-    )
+    return xp.squeeze(-xp.row_sum(gains.gain * discount(xp, rank), axis), axis=axis)
 
 
 def _ranks(xp: Namespace, axis: Axis, pred: Array, temperature: float) -> Array:
     """Return the smooth ranks: each item, too, counts itself as an equal, as a half."""
     rank = xp.where(pred == pred, 0.5, pred)
-    for piece in pieces(xp, axis, pred):
-        here, there = against(axis, pred, piece)
-        gap = xp.where(same_infinity(xp, here, there), 0.0, here - there)
-        rank = rank + piece_sum(xp, axis, sigmoid.formula(xp, gap / temperature))
+    for piece in xp.pieces(pred, axis):
+        rank = rank + xp.piece_sum(xp.sigmoid(-_apart(xp, axis, pred, piece, temperature)), axis)
     return rank
+
+
+def _apart(xp: Namespace, axis: Axis, pred: Array, piece: slice, temperature: float) -> Array:
+    """Return how far, in temperatures, all items are ahead of those of a piece."""
+    here, there = against(pred, piece, axis)
+    return xp.where(same_infinity(xp, here, there), 0.0, there - here) / temperature
 
 
 class Steps(NamedTuple):
@@ -132,32 +128,11 @@ class Steps(NamedTuple):
 
 
 def _steps(xp: Namespace, axis: Axis, pred: Array, temperature: float) -> Iterator[Steps]:
-    place = places(xp, axis, pred)
-    bound = _FAR * temperature
-    for piece in pieces(xp, axis, pred):
-        here, there = against(axis, pred, piece)
-        gap, error = difference(xp, there, here)
-        near = xp.abs(gap) < bound
-        gap = xp.where(
-            same_infinity(xp, here, there),
-            0.0,
-            xp.where(gap >= bound, bound, xp.where(gap <= -bound, -bound, gap)),
-        )
-        far = _divided(xp, (gap, xp.where(near, error, 0.0)), temperature)
-        size = xp.abs(far[0])
-        decay = xp.exp(-size)
-        decay = decay - decay * xp.where(far[0] < 0, -far[1], far[1])
-        slope = decay / (1 + decay * (2 + decay))
-        yield Steps(piece, _differ(axis, place, piece), slope, far[0])
-
-
-def _divided(xp: Namespace, x: Pair, by: float) -> Pair:
-    return x if by == 1 else over(xp, x, (xp.full_like(x[0], by), 0.0))
-
-
-def _differ(axis: Axis, place: Array, piece: slice) -> Array:
-    here, there = against(axis, place, piece)
-    return here != there
+    place = xp.places(pred, axis)
+    for piece in xp.pieces(pred, axis):
+        here, there = against(place, piece, axis)
+        apart = _apart(xp, axis, pred, piece, temperature)
+        yield Steps(piece, here != there, xp.logistic_density(apart), apart)
 
 
 def _slope_of_discount(xp: Namespace, rank: Array) -> Array:
@@ -172,9 +147,9 @@ def _slope(
     loss_per_rank = gains.gain * _slope_of_discount(xp, rank)
     total = xp.where(pred == pred, 0.0, pred)
     for piece, _, slope, _ in _steps(xp, axis, pred, temperature):
-        here, there = against(axis, loss_per_rank, piece)
-        total = total + piece_sum(xp, axis, (here - there) * slope)
-    return total / gains.ideal / temperature
+        here, there = against(loss_per_rank, piece, axis)
+        total = total + xp.piece_sum((here - there) * slope, axis)
+    return total / temperature
 
 
 @approx_ndcg_loss.value_and_derivative
@@ -186,14 +161,6 @@ def _(
     return _value(xp, axis, gains, rank), _slope(xp, axis, pred, gains, rank, temperature)
 
 
-@approx_ndcg_loss.derivative
-def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /, *, temperature: Positive) -> Array:
-    pred, target = read(xp, pred, target)
-    return _slope(
-        xp, axis, pred, gains_of(xp, axis, target), _ranks(xp, axis, pred, temperature), temperature
-    )
-
-
 @approx_ndcg_loss.second_derivative
 def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /, *, temperature: Positive) -> Array:
     pred, target = read(xp, pred, target)
@@ -203,11 +170,10 @@ def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /, *, temperature: P
     total = xp.where(pred == pred, 0.0, pred)
     own = total
     for piece, others, slope, apart in _steps(xp, axis, pred, temperature):
-        here, there = against(axis, loss_per_rank, piece)
-        bent, _ = against(axis, curvature, piece)
+        here, there = against(loss_per_rank, piece, axis)
+        bent, _ = against(curvature, piece, axis)
         slope = xp.where(others, slope, 0.0)
-        total = total + piece_sum(
-            xp, axis, (there - here) * (slope * xp.tanh(0.5 * apart)) - bent * (slope * slope)
-        )
-        own = own + piece_sum(xp, axis, slope)
-    return (total - curvature * (own * own)) / gains.ideal / temperature / temperature
+        turn = (there - here) * xp.tanh(0.5 * apart)
+        total = total + xp.piece_sum(slope * (turn - bent * slope), axis)
+        own = own + xp.piece_sum(slope, axis)
+    return (total - curvature * (own * own)) / temperature**2

@@ -2,13 +2,10 @@
 
 from typing import Unpack
 
-from .._compensated import difference
 from .._loss import loss
-from .._namespace import put_back, stable_order
-from .._pairs import against
 from ..typing import Array, Axis, Namespace
-from ._contests import Weigh, bend, cost, cost_and_push, push
-from ._gain import gains_of, lost_by_rank, swapped
+from ._contests import Weigh, bend, cost, cost_and_push
+from ._gain import exchanged, gains_of
 from ._list import Gain, ListOptions, Relevance, Score, read
 
 __all__ = ["lambdarank_loss", "ranknet_loss"]
@@ -35,7 +32,7 @@ def ranknet_loss(
 
     See Also
     --------
-    lambdarank_loss : Weighs pairs by what they matter to the head of the list.
+    lambdarank_loss : Weights pairs by their effect on the head of the list.
     listmle_loss : Of the order as a whole.
     multilabel_margin_loss : With hinges, for relevances of 0 and 1.
     margin_ranking_loss : Of pairs that are given.
@@ -47,9 +44,8 @@ def ranknet_loss(
     .. math:: \ell = \sum_{y_i > y_j} \mathrm{softplus}(s_j - s_i),
 
     the cross-entropy of who wins each contest, with the probability :math:`\sigma(s_i - s_j)` for
-    item i. Nothing overflows, and what rounding takes from a difference of scores is put back. Of
-    long lists only some of the pairs are held in memory at a time; their number grows with the
-    square of that of the items, and so does the time.
+    item i. Nothing overflows. Of long lists only some of the pairs are held in memory at a time.
+    The time grows with the square of the number of items.
 
     The derivative is, for an item, the sum of :math:`\sigma(s_i - s_j)` over the j that are more
     relevant minus that of :math:`\sigma(s_j - s_i)` over those that are less; the second derivative
@@ -85,11 +81,6 @@ def _(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /) -> tuple[Arr
     return cost_and_push(xp, axis, *read(xp, pred, target))
 
 
-@ranknet_loss.derivative
-def _(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /) -> Array:
-    return push(xp, axis, *read(xp, pred, target))
-
-
 @ranknet_loss.second_derivative
 def _(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /) -> Array:
     return bend(xp, axis, *read(xp, pred, target))
@@ -99,7 +90,7 @@ def _(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /) -> Array:
 def lambdarank_loss(
     xp: Namespace, axis: Axis, pred: Score, target: Gain, /, **options: Unpack[ListOptions]
 ) -> Array:
-    r"""LambdaRank: logistic loss of the pairs of a list, each weighed by what its exchange does to the NDCG.
+    r"""LambdaRank: logistic loss of the pairs of a list, weighted by their effect on the NDCG.
 
     Parameters
     ----------
@@ -131,9 +122,9 @@ def lambdarank_loss(
             \left| \frac{1}{\log_2(1 + r_i)} - \frac{1}{\log_2(1 + r_j)} \right|,
 
     where IDCG, the discounted cumulative gain of the best order, is the sum of :math:`(2^y - 1) /
-    \log_2(1 + r)` with the items in falling order of relevance. The weights are what the NDCG would
-    lose or gain if two items changed places. Differences of discounts and of gains keep their
-    digits where two of them are nearly equal.
+    \log_2(1 + r)` with the items in falling order of relevance. The weights are how much the NDCG
+    would change if two items changed places. The difference of two discounts is computed from the
+    logarithm of the ratio of the ranks, so that it keeps its digits.
 
     For the derivatives the weights are constants: the gradient is the sum of the "lambdas" that the
     method is named after, and the loss itself, which jumps where two scores change places, is one
@@ -172,20 +163,14 @@ def lambdarank_loss(
 def _ranked(
     xp: Namespace, axis: Axis, pred: Array, target: Array
 ) -> tuple[Array, Array, Array, Weigh]:
-    """Bring lists to the order of their scores: give that order, the lists in it, and the weights of pairs."""
+    """Sort lists by their scores: return the order, the sorted lists, and the weights of pairs."""
     pred, target = read(xp, pred, target)
-    order = stable_order(xp, axis, -pred)
+    order = xp.stable_order(-pred, axis)
     pred, target = (xp.take_along_axis(x, order, axis=axis) for x in (pred, target))
-    gains, lost = gains_of(xp, axis, target), lost_by_rank(xp, axis, target)
-    share = gains.power / gains.ideal
+    gains, rank = gains_of(xp, axis, target), 1 + xp.places(target, axis, target.dtype)
 
     def weigh(piece: slice) -> Array:
-        below, error = difference(xp, *against(axis, lost[0], piece))
-        small, rest = against(axis, lost[1], piece)
-        exchanged = below + (error + (small - rest))
-        return xp.abs(
-            swapped(xp, against(axis, target, piece), against(axis, share, piece)) * exchanged
-        )
+        return exchanged(xp, axis, gains, target, rank, piece)
 
     return order, pred, target, weigh
 
@@ -194,16 +179,10 @@ def _ranked(
 def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /) -> tuple[Array, Array]:
     order, pred, target, weigh = _ranked(xp, axis, pred, target)
     value, slope = cost_and_push(xp, axis, pred, target, weigh)
-    return value, put_back(xp, axis, order, slope)
-
-
-@lambdarank_loss.derivative
-def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /) -> Array:
-    order, pred, target, weigh = _ranked(xp, axis, pred, target)
-    return put_back(xp, axis, order, push(xp, axis, pred, target, weigh))
+    return value, xp.put_back(slope, order, axis)
 
 
 @lambdarank_loss.second_derivative
 def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /) -> Array:
     order, pred, target, weigh = _ranked(xp, axis, pred, target)
-    return put_back(xp, axis, order, bend(xp, axis, pred, target, weigh))
+    return xp.put_back(bend(xp, axis, pred, target, weigh), order, axis)

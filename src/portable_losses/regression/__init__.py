@@ -1,4 +1,4 @@
-"""Losses of a residual, or of a ratio: what is predicted against the target."""
+"""Losses of a residual, or of the ratio of prediction and target."""
 
 from .aggregate import rmse_loss
 from .relative import mape_loss, msle_loss, smape_loss

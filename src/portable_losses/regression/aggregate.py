@@ -2,7 +2,6 @@
 
 from typing import Unpack
 
-from .._elementary import widened
 from .._loss import loss
 from ..typing import Array, Namespace, Options, Real
 
@@ -27,16 +26,18 @@ def rmse_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[Opti
 
     See Also
     --------
-    mse_loss : Its square, which adds up over batches, as this does not.
+    mse_loss : Its square. Batches of that add up, batches of this do not.
 
-    Notes ----- The squared residuals are reduced, and then the root is taken: with `axis` one for
-    each result, with ``reduction="sum"`` the Euclidean norm of the residuals, with ``"none"`` the
-    root of weight * residual ** 2 for each element.
+    Notes
+    -----
+    The squared residuals are reduced, and then the root is taken. With `axis` there is one root for
+    each result. With ``reduction="sum"`` it is the Euclidean norm of the residuals, with ``"none"``
+    the root of weight * residual ** 2 for each element.
 
     The gradient of the root of a mean is :math:`w_i r_i / (\sum_j w_j\, \ell)`. Where all residuals
     are 0 it is 0, a subgradient; torch and JAX have NaN there. The second derivative is a matrix
-    and not offered. float32 is squared in float64 on NumPy; the squares of float64 underflow for
-    residuals below 1e-154 and overflow above 1e154.
+    and not offered. The squares are those of the dtype: in float32 they underflow for residuals
+    below 1e-19 and overflow above 1e19, in float64 below 1e-154 and above 1e154.
 
     References
     ----------
@@ -53,18 +54,17 @@ def rmse_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[Opti
     >>> pl.rmse_loss.grad([3.0, 4.0], [3.0, 4.0])
     array([0., 0.])
     """
-    residual = widened(xp, pred) - widened(xp, target)
+    residual = pred - target
     return residual * residual
 
 
 @rmse_loss.derivative
 def _(xp: Namespace, pred: Real, target: Real, /) -> Array:
-    return 2 * (widened(xp, pred) - widened(xp, target))
+    return 2 * (pred - target)
 
 
 @rmse_loss.finish
 def _(xp: Namespace, reduced: Array, /) -> tuple[Array, Array]:
     zero = reduced == 0
-    # autodiff must not see the root of 0
-    root = xp.sqrt(xp.where(zero, xp.ones_like(reduced), reduced))
-    return xp.where(zero, reduced, root), 0.5 / root
+    root = xp.sqrt(xp.where(zero, 1.0, reduced))  # autodiff must not see the root of 0
+    return xp.where(zero, 0.0, root), 0.5 / root

@@ -1,12 +1,9 @@
 """Losses of a residual relative to the size of the target, or of a ratio."""
 
-from math import inf, nan
 from typing import Annotated, Unpack
 
 from annotated_types import Interval
 
-from .._compensated import difference
-from .._elementary import widened
 from .._loss import loss
 from ..typing import Array, Domain, Namespace, NonNegative, Options, Real
 
@@ -17,7 +14,8 @@ AboveMinusOne = Annotated[
     Domain(
         "numbers above -1",
         interval=Interval(gt=-1.0),
-        hint="the loss compares logarithms of 1 + what is given: counts, prices and the like, which are not negative",
+        hint="the loss compares logarithms of 1 + what is given: counts, prices and the like, "
+        "which are not negative",
     ),
 ]
 
@@ -32,7 +30,9 @@ def mape_loss(
     eps: NonNegative = 0.0,
     **options: Unpack[Options],
 ) -> Array:
-    r"""Absolute error relative to the target, whose mean is the mean absolute percentage error, as a fraction.
+    r"""Absolute error relative to the target.
+
+    Its mean is the mean absolute percentage error, as a fraction.
 
     Parameters
     ----------
@@ -50,8 +50,10 @@ def mape_loss(
         The reduced loss, in the dtype of `pred`: a fraction, which has no unit. Times 100 it is in
         percent.
 
-    See Also -------- smape_loss : Relative to the prediction as well, and at most 2. msle_loss : Of
-    the ratio, alike for predictions that are too high and too low by the same factor.
+    See Also
+    --------
+    smape_loss : Relative to the prediction as well, and at most 2.
+    msle_loss : Of the ratio: the same for predictions too high and too low by the same factor.
 
     Notes
     -----
@@ -59,11 +61,11 @@ def mape_loss(
 
     .. math:: \ell = \frac{|r|}{\max(|y|, \varepsilon)},
 
-    with 0 / 0 = 0: without a floor, the loss of a target that is 0 is 0 if it is predicted exactly,
-    and otherwise inf. The residual may overflow where the loss does not.
+    with 0 / 0 = 0: without a floor, the loss of a target of 0 is 0 if it is predicted exactly, and
+    otherwise inf.
 
     The derivative is the sign of the residual over the same denominator, 0 for a residual of 0. The
-    second derivative is 0: the kink is not in it.
+    second derivative is 0: it leaves out the kink.
 
     Keras gives percent, with a floor of 1e-7; scikit-learn and torchmetrics give fractions, with
     floors of 2.2e-16 and 1.2e-6.
@@ -81,18 +83,12 @@ def mape_loss(
     >>> pl.mape_loss.grad([1.0, 3.0, 0.5], [2.0, 4.0, 0.0], eps=0.25, reduction="sum")
     array([-0.5 , -0.25,  4.  ])
     """
-    size = xp.abs(pred - target)
-    denominator = _at_least(xp, xp.abs(target), eps)
-    overflow = xp.isinf(size)
-    size = xp.where(overflow, xp.abs(0.5 * pred - 0.5 * target), size)
-    denominator = xp.where(overflow, 0.5 * denominator, denominator)
-    return size / _nonzero(xp, size, denominator)
+    return xp.safe_divide(xp.abs(pred - target), xp.maximum(xp.abs(target), eps))
 
 
 @mape_loss.derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, eps: NonNegative) -> Array:
-    sign = xp.sign(pred - target)
-    return sign / _nonzero(xp, sign, _at_least(xp, xp.abs(target), eps))
+    return xp.safe_divide(xp.sign(pred - target), xp.maximum(xp.abs(target), eps))
 
 
 @mape_loss.second_derivative
@@ -110,7 +106,7 @@ def smape_loss(
     eps: NonNegative = 0.0,
     **options: Unpack[Options],
 ) -> Array:
-    r"""Absolute error relative to the mean of the sizes of prediction and target, as a fraction: the symmetric MAPE.
+    r"""Absolute error relative to the mean size of prediction and target: the symmetric MAPE.
 
     Parameters
     ----------
@@ -137,14 +133,14 @@ def smape_loss(
     .. math:: \ell = \frac{2 |r|}{\max(|\hat y| + |y|, \varepsilon)},
 
     with 0 / 0 = 0. It is 2, whatever their sizes, where prediction and target have different signs,
-    or one of them is 0, or infinite. Residual and sum may overflow where the loss does not.
+    where one of them is 0, and where the prediction is infinite.
 
     With :math:`s = |\hat y| + |y|` the derivative is :math:`4 |y| \operatorname{sign}(r) / s^2` for
     a prediction of the sign of the target, 0 for one of the other sign, and the mean of the two for
     a prediction of 0. The second derivative is :math:`-8 |y| \operatorname{sign}(r)
     \operatorname{sign}(\hat y) / s^3`, or 0. Both are 0 where the residual is 0. Where the
     denominator is the floor the derivative is :math:`2 \operatorname{sign}(r) / \varepsilon`, and
-    the second 0.
+    the second 0. Each is computed as this product, in which nothing cancels.
 
     torchmetrics has the same factor, with a floor of 1.2e-6. Others leave out the 2, or give
     percent.
@@ -162,62 +158,32 @@ def smape_loss(
     >>> pl.smape_loss.grad([1.0, 3.0, 2.0, 0.0], [3.0, 1.0, -1.0, 0.0], reduction="sum")
     array([-0.75,  0.25,  0.  ,  0.  ])
     """
-    total, unit = _sum_of_sizes(xp, pred, target)
-    size = xp.abs(unit * pred - unit * target)
-    denominator = _nonzero(xp, size, _at_least(xp, total, eps))
-    infinite = xp.isinf(size)
-    return 2 * (xp.where(infinite, 1.0, size) / xp.where(infinite, 1.0, denominator))
+    size, total = xp.abs(pred - target), xp.abs(pred) + xp.abs(target)
+    largest = float(xp.finfo(pred.dtype).max)  # inf / inf would be NaN
+    return 2 * xp.safe_divide(xp.minimum(size, largest), xp.clip(total, eps, largest))
 
 
 @smape_loss.derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, eps: NonNegative) -> Array:
-    pred, target = widened(xp, pred), widened(xp, target)
-    total, unit = _sum_of_sizes(xp, pred, target)
-    first, back = _smape_slope(xp, pred, target, total, unit)
-    return _but_below(xp, total, eps, 2 * xp.sign(pred - target), first * back)
+    total = xp.abs(pred) + xp.abs(target)
+    slope = _symmetric_slope(xp, pred, target, total)
+    return xp.where(total > eps, slope, 2 / eps * xp.sign(pred - target)) if eps else slope
 
 
 @smape_loss.second_derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, eps: NonNegative) -> Array:
-    pred, target = widened(xp, pred), widened(xp, target)
-    total, unit = _sum_of_sizes(xp, pred, target)
-    first, back = _smape_slope(xp, pred, target, total, unit)
-    ones, large = xp.ones_like(back), xp.abs(first) > 1
-    first = (
-        -2 * xp.sign(pred) * unit * xp.where(pred == 0, 0.0, first) * xp.where(large, back, ones)
-    )
-    return _but_below(
-        xp, total, eps, 0 * total, first / _nonzero(xp, first, total) * xp.where(large, ones, back)
-    )
-
-
-def _sum_of_sizes(xp: Namespace, pred: Array, target: Array) -> tuple[Array, Array]:
-    """Return the sum of sizes in units that keep it from overflow, and these units."""
     total = xp.abs(pred) + xp.abs(target)
-    unit = xp.where(xp.isinf(total), 0.5, xp.ones_like(total))
-    return xp.abs(unit * pred) + xp.abs(unit * target), unit
+    slope = _symmetric_slope(xp, pred, target, total)
+    return xp.where(total > eps, xp.safe_divide(-2 * xp.sign(pred) * slope, total), 0.0)
 
 
-def _smape_slope(
-    xp: Namespace, pred: Array, target: Array, total: Array, unit: Array
-) -> tuple[Array, Array]:
-    """Return the derivative, times a power of 2 where the quotient of target and sum might underflow, and its inverse."""
-    size = xp.abs(unit * target)
-    small = size < 2.0**-64 * total
-    # 0 for different signs, half where one is 0
-    side = 2 * xp.sign(pred - target) * (1 + xp.sign(pred) * xp.sign(target))
-    nonzero = _nonzero(xp, size, total)
-    ones = xp.ones_like(size)
-    first = side * unit * (xp.where(small, 2.0**64, ones) * size / nonzero) / nonzero
-    return first, xp.where(small, 2.0**-64, ones)
+def _symmetric_slope(xp: Namespace, pred: Array, target: Array, total: Array) -> Array:
+    """Return the derivative over the sum of the sizes, without a floor."""
+    same = 1 + xp.sign(pred) * xp.sign(target)  # 2 for the same sign, 0 for different ones
+    return 2 * xp.sign(pred - target) * same * xp.over_square(xp.abs(target), total)
 
 
-def _but_below(xp: Namespace, total: Array, eps: float, slope: Array, above: Array) -> Array:
-    """Return the slope over the floor, where the sum is not above it."""
-    return xp.where(total > eps, above, slope / eps) if eps else above
-
-
-@loss(temporaries=64)
+@loss(temporaries=16)
 def msle_loss(
     xp: Namespace, pred: AboveMinusOne, target: AboveMinusOne, /, **options: Unpack[Options]
 ) -> Array:
@@ -246,14 +212,14 @@ def msle_loss(
 
     .. math:: L = \log(1 + \hat y) - \log(1 + y).
 
-    The difference of the logarithms cancels where prediction and target are close: with their
+    The difference of the logarithms cancels where prediction and target are close. With their
     maximum :math:`M` and minimum :math:`m` the size of :math:`L` is computed as
-    :math:`\mathrm{log1p}((M - m) / (1 + m))`. Where :math:`m < 0 < M` the quotient may overflow:
-    there it is the sum of that of 0 and :math:`m` and that of :math:`M` and 0.
+    :math:`\mathrm{log1p}((M - m) / (1 + m))`, in which nothing does.
 
     The derivative is :math:`2 L / (1 + \hat y)`, the second :math:`2 (1 - L) / (1 + \hat y)^2`,
     which is negative for predictions that are high by more than a factor of `e`. On NumPy a value
-    of -1 or less raises an error; elsewhere it gives NaN below -1, and inf or NaN at -1.
+    of -1 or less raises an error. Elsewhere the loss of a prediction and a target on both sides of
+    -1 is NaN, and that of one at -1 inf.
 
     Keras clips both at 1e-7, scikit-learn refuses -1 and less as well. XGBoost's has a factor 1 /
     2.
@@ -272,49 +238,26 @@ def msle_loss(
     >>> pl.msle_loss.grad([0.0, 1.0, 99.0], [0.0, 3.0, 9.0], reduction="sum")
     array([ 0.        , -0.69314718,  0.0460517 ])
     """
-    infinite = pred == inf  # where autodiff would multiply it by 0
-    size, lack, _ = _log_of_ratio(
-        xp, widened(xp, xp.where(infinite, 0.0, pred)), widened(xp, target)
-    )
-    return xp.where(infinite, inf, size * (size + 2 * lack))
+    log_ratio = _log_ratio(xp, pred, target)
+    return log_ratio * log_ratio
 
 
 @msle_loss.derivative
 def _(xp: Namespace, pred: AboveMinusOne, target: AboveMinusOne, /) -> Array:
-    pred, target = widened(xp, pred), widened(xp, target)
-    return 2 * _signed_log(xp, pred, target) / (1 + pred)
+    return xp.weighted(2 / (1 + pred), _log_ratio(xp, pred, target))
 
 
 @msle_loss.second_derivative
 def _(xp: Namespace, pred: AboveMinusOne, target: AboveMinusOne, /) -> Array:
-    pred, target = widened(xp, pred), widened(xp, target)
-    return (2 - 2 * _signed_log(xp, pred, target)) / (1 + pred) / (1 + pred)
+    inverse = 1 / (1 + pred)
+    return inverse * xp.weighted(2 * inverse, 1 - _log_ratio(xp, pred, target))
 
 
-def _log_of_ratio(xp: Namespace, pred: Array, target: Array) -> tuple[Array, Array, Array]:
-    """Return the size of log((1 + pred) / (1 + target)), what rounding in difference and denominator took from it, and its sign."""
-    above = pred >= target
-    high, low = xp.where(above, pred, target), xp.where(above, target, pred)
-    across = (low < 0) & (high > 0)
-    middle = xp.where(across, 0.0, high)
-    residual, residual_lack = difference(xp, middle, low)
-    denominator, denominator_lack = difference(xp, low, -1.0)
-    ratio = residual / xp.where(low < -1, nan, denominator)
-    lack = (residual_lack - ratio * denominator_lack) / (1 + middle)
-    size = xp.log1p(ratio) + xp.log1p(xp.where(across, high, 0.0))
-    return size, xp.where(xp.isnan(lack), 0.0, lack), xp.where(above, 1.0, -xp.ones_like(size))
+def _log_ratio(xp: Namespace, pred: Array, target: Array) -> Array:
+    """Return log((1 + pred) / (1 + target)).
 
-
-def _signed_log(xp: Namespace, pred: Array, target: Array) -> Array:
-    """Return log((1 + pred) / (1 + target)), but 0 for infinite predictions: the derivatives divide it by them."""
-    size, lack, sign = _log_of_ratio(xp, pred, target)
-    return xp.where(xp.isinf(pred), 0.0, sign * (size + lack))
-
-
-def _at_least(xp: Namespace, x: Array, floor: float) -> Array:
-    return xp.where(x > floor, x, xp.full_like(x, floor)) if floor else x
-
-
-def _nonzero(xp: Namespace, numerator: Array, denominator: Array) -> Array:
-    """Return the denominator, but 1 where both are 0, so that the quotient is 0."""
-    return xp.where((numerator == 0) & (denominator == 0), 1.0, denominator)
+    The size is that of a positive ratio. The sign is not 0 where they are equal, for autodiff.
+    """
+    below = pred < target
+    sign = xp.where(below, -1.0, xp.ones_like(pred))
+    return sign * xp.log1p(sign * (pred - target) / (1 + xp.where(below, pred, target)))

@@ -1,10 +1,7 @@
-"""Losses of a residual: what is predicted minus the target."""
+"""Losses of a residual: the prediction minus the target."""
 
-from math import exp
 from typing import Unpack
 
-from .._compensated import difference
-from .._elementary import cosh_less_one, widened
 from .._loss import loss
 from ..typing import Array, Namespace, Options, Real
 
@@ -27,11 +24,15 @@ def mse_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[Optio
     array
         The reduced loss, in the dtype of `pred` and the unit of the target, squared.
 
-    See Also -------- l1_loss : Less moved by outliers; its minimum is the median, where that of
-    this loss is the mean. huber_loss : Between the two.
+    See Also
+    --------
+    l1_loss : Less sensitive to outliers. Its minimum is the median, that of this loss the mean.
+    huber_loss : Between the two.
 
-    Notes ----- With the residual :math:`r = \hat y - y` the loss of an element is :math:`r^2`, its
-    derivative :math:`2r` and its second derivative 2. There is no factor one half, as in torch and
+    Notes
+    -----
+    With the residual :math:`r = \hat y - y` the loss of an element is :math:`r^2`, its derivative
+    :math:`2r` and its second derivative 2. There is no factor one half, as in torch and
     scikit-learn; ``optax.l2_loss`` and the gradient-boosting libraries have one.
 
     A weighted mean divides by the sum of the weights. Keras divides by the number of elements.
@@ -83,9 +84,11 @@ def l1_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[Option
     mse_loss : Weighs large residuals more.
     huber_loss : Smooth at 0.
 
-    Notes ----- The loss of an element is :math:`|\hat y - y|`. Its derivative is the sign of the
-    residual; at 0, where any number from -1 to 1 is a subgradient, it is 0, as in torch (JAX says
-    1). The second derivative is 0: the kink at 0 is not in it.
+    Notes
+    -----
+    The loss of an element is :math:`|\hat y - y|`. Its derivative is the sign of the residual. At
+    0, where any number from -1 to 1 is a subgradient, it is 0, as in torch (in JAX it is 1). The
+    second derivative is 0: it leaves out the kink at 0.
 
     Integers are converted before they are subtracted: in torch and MLX the error of 1 against 2 in
     uint8 is 255.
@@ -130,7 +133,7 @@ def log_cosh_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[
     Returns
     -------
     array
-        The reduced loss, in the dtype of `pred`, in nats; the unit of the target should be the size
+        The reduced loss, in the dtype of `pred`, in nats. The unit of the target should be the size
         of its noise.
 
     See Also
@@ -138,17 +141,22 @@ def log_cosh_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[
     pseudo_huber_loss : Much like it, with a parameter for the scale.
     huber_loss : Exactly quadratic, then exactly linear.
 
-    Notes ----- With the residual :math:`r = \hat y - y` the loss of an element is :math:`\log \cosh
-    r`, about :math:`r^2 / 2` for small residuals and :math:`|r| - \log 2` for large ones. It is the
-    negative log-likelihood, up to a constant, of the hyperbolic secant distribution.
+    Notes
+    -----
+    With the residual :math:`r = \hat y - y` the loss of an element is :math:`\log \cosh r`, about
+    :math:`r^2 / 2` for small residuals and :math:`|r| - \log 2` for large ones. It is the negative
+    log-likelihood, up to a constant, of the hyperbolic secant distribution.
 
-    It is computed as :math:`\mathrm{log1p}(2 \sinh^2(b / 2)) + |r| - b` with :math:`b = \min(|r|,
-    40)`, in which nothing cancels and nothing overflows; above 40 the loss is linear in every
-    dtype. In float32 optax, Keras, MLX and torchmetrics give 0 for a residual of 1e-4, where the
-    loss is 5e-9: the logarithm of 2 that they subtract cancels. That of torchmetrics is inf at 100.
+    With :math:`b = \min(|r|, 40)` and :math:`g = e^b - 1` it is computed as
+    :math:`\mathrm{log1p}(g^2 / (2 (1 + g))) + |r| - b`. The quotient is :math:`\cosh b - 1`, so
+    nothing cancels, and the exponential does not overflow. Above 40 the loss is linear in every
+    dtype. In float32 optax, Keras, MLX and torchmetrics return 0 for a residual of 1e-4, where the
+    loss is 5e-9: they subtract the logarithm of 2, which cancels. That of torchmetrics is inf at
+    100.
 
-    The derivative is :math:`\tanh r`, the second :math:`1 / \cosh^2 r`, which keeps its digits
-    where the former is 1.
+    The derivative is :math:`\tanh r`. The second is :math:`1 / \cosh^2 r`, computed as
+    :math:`4 d / (1 + d)^2` with :math:`d = e^{-2 |r|}`. It keeps its digits where the derivative
+    is 1.
 
     References
     ----------
@@ -165,8 +173,9 @@ def log_cosh_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[
     """
     size = xp.abs(pred - target)
     bounded = xp.minimum(size, 40.0)
-    less_one = cosh_less_one(xp, widened(xp, bounded))
-    return xp.log1p(xp.astype(less_one, size.dtype)) + (size - bounded)
+    growth = xp.expm1(bounded)
+    cosh_minus_one = 0.5 * growth * (growth / (1 + growth))
+    return xp.log1p(cosh_minus_one) + (size - bounded)
 
 
 @log_cosh_loss.derivative
@@ -176,16 +185,4 @@ def _(xp: Namespace, pred: Real, target: Real, /) -> Array:
 
 @log_cosh_loss.second_derivative
 def _(xp: Namespace, pred: Real, target: Real, /) -> Array:
-    residual, lack = difference(xp, widened(xp, pred), widened(xp, target))
-    exponent = -2 * xp.abs(residual)
-    tail = exponent < -45  # where the exponential may be subnormal before it is multiplied by 4
-    enlarged, share = (
-        xp.exp(xp.where(tail, 45 + exponent, exponent)),
-        xp.where(tail, exp(-45), xp.ones_like(exponent)),
-    )
-    decay = enlarged * share
-    whole = 1 + decay
-    # The exponential multiplies the rounding error of the residual by its size.
-    change = xp.sign(residual) * lack * (1 - decay) + (decay - (whole - 1))
-    second = 4 * enlarged / (whole * whole)
-    return (second - 2 * second * (change / whole)) * share
+    return 4 * xp.logistic_density(2 * (pred - target))

@@ -1,27 +1,26 @@
 """A loss whose shape is a parameter, with most other robust losses among its members."""
 
-from math import inf, sqrt
+from math import copysign, inf
 from typing import Annotated, Unpack
 
 from annotated_types import Lt
 
-from .._compensated import difference
-from .._elementary import excess_near_zero, widened
 from .._loss import loss
 from ..typing import Array, Namespace, Options, Positive, Real
-from ._gaussian import Gaussian, gaussian
-from ._power import times_power
-from ._scaled import Scaled, per_argument, scaled
+from ._far import within_far
 
 __all__ = ["barron_loss"]
 
 Shape = Annotated[float, Lt(inf)]
 
-_FLAT = 1e6
-"""Shapes that are further than this from 2 differ so little from the Gaussian shape, -inf, that a factor does for it."""
+_FLAT = 1e20
+"""Shapes beyond this, on both sides, are the Gaussian limit to the last digit."""
+
+_HIGH = 4.0
+"""A higher power multiplies the rounding error of its base too much."""
 
 
-@loss(temporaries=64)
+@loss
 def barron_loss(
     xp: Namespace,
     pred: Real,
@@ -51,11 +50,15 @@ def barron_loss(
     array
         The reduced loss, in the dtype of `pred`. It has no unit.
 
-    See Also -------- pseudo_huber_loss : The shape 1, times the square of the scale. cauchy_loss :
-    The shape 0, for a scale that is larger by the root of 2, times the square of `scale`.
+    See Also
+    --------
+    pseudo_huber_loss : The shape 1, times the square of the scale.
+    cauchy_loss : The shape 0, for a scale that is larger by the root of 2, times the square of
+        `scale`.
     geman_mcclure_loss : The shape -2, for a scale that is twice as large, times the square of
-    `scale`. welsch_loss : The shape -inf, for a scale that is larger by the root of 2, times the
-    square of `scale`.
+        `scale`.
+    welsch_loss : The shape -inf, for a scale that is larger by the root of 2, times the square of
+        `scale`.
 
     Notes
     -----
@@ -63,22 +66,21 @@ def barron_loss(
 
     .. math::
 
-        \ell = \frac{|\alpha - 2|}{\alpha} \left( \left( \frac{x^2}{|\alpha - 2|} + 1 \right)^{\alpha / 2} - 1 \right),
+        \ell = \frac{|\alpha - 2|}{\alpha}
+            \left( \left( \frac{x^2}{|\alpha - 2|} + 1 \right)^{\alpha / 2} - 1 \right),
 
     with the limits :math:`x^2 / 2` at :math:`\alpha = 2`, :math:`\log(x^2 / 2 + 1)` at 0 and
     :math:`1 - \exp(-x^2 / 2)` at :math:`-\infty`. It is about :math:`x^2 / 2` for small residuals,
     whatever the shape.
 
-    With :math:`L = \log(1 + x^2 / |\alpha - 2|)` it is computed as :math:`|\alpha -
-    2|\,\mathrm{expm1}(\alpha L / 2) / \alpha`, which does not cancel near the limits; where the
-    exponent is above 1.5 as a power, from which 1 is subtracted. The base of a power is rounded,
-    and the power multiplies that error: it is recovered, on NumPy, and put back in. Beyond a
-    million, on both sides, it is that of the bell curve, times the exponential of what that shape
-    lacks.
+    With :math:`L = \mathrm{log1p}(x^2 / |\alpha - 2|)` it is computed as
+    :math:`|\alpha - 2|\,\mathrm{expm1}(\alpha L / 2) / \alpha`, in which nothing cancels.
 
-    The derivative is :math:`x\, w^{\alpha/2 - 1} / c` and the second :math:`(1 + (\alpha - 1)\, x^2
-    / |\alpha - 2|)\, w^{\alpha/2 - 2} / c^2`, where :math:`w = 1 + x^2 / |\alpha - 2|`. For
-    :math:`\alpha < 1` the second is negative where the residual is large.
+    With the base :math:`w = 1 + x^2 / |\alpha - 2|` the derivative is :math:`x\, w^{\alpha/2 - 1} /
+    c` and the second :math:`(1 + (\alpha - 1)\, x^2 / |\alpha - 2|)\, w^{\alpha/2 - 2} / c^2`. Both
+    are computed from :math:`x / \sqrt w`, which is bounded, so infinite residuals have the limit.
+    High powers are computed with :math:`L`, as they would multiply the rounding error of :math:`w`.
+    For :math:`\alpha < 1` the second is negative where the residual is large.
 
     As in the paper, there is no :math:`c^2` in front, which the other robust losses here have; and
     no normalising constant, as the paper's likelihood has, without which `alpha` and `scale` cannot
@@ -99,131 +101,55 @@ def barron_loss(
     >>> pl.barron_loss.grad([0.5, 3.0, 100.0], [0.0, 0.0, 0.0], alpha=0.0, reduction="sum")
     array([0.44444444, 0.54545455, 0.019996  ])
     """
-    width = abs(alpha - 2)
-    if width == 0:
-        x = _quotient(xp, pred, target, scale)
+    x = (pred - target) / scale
+    if alpha == 2:
         return 0.5 * x * x
-    if width > _FLAT:
-        return _flat_value(xp, pred, target, alpha, scale)
-    x = _in_units(xp, pred, target, alpha, scale)
-    inner = x.square / (1 + x.square) * x.error
-    log, lack = difference(xp, 2 * x.logarithm(xp), -xp.log1p(x.square))
-    lack = lack + 2 * xp.where(x.beyond, x.ratio_error - inner, inner)
-    if alpha < 0:
-        # of an infinite residual: of it times 0 nothing would be left but NaN
-        log = xp.minimum(log, 2.0**120)
-    exponent = 0.5 * alpha * log
-    growing = exponent > 1.5
-    moderate = xp.where(growing, 1.0, exponent)
-    if alpha == 0:
-        value = log + lack
-    else:
-        near = (
-            0.5 * width * log * per_argument(xp, xp.expm1, moderate)
-            if abs(alpha) < 0.5
-            else width / alpha * xp.expm1(moderate)
-        )
-        value = near + (alpha * near + width) * (0.5 * lack)
-    if alpha > 0:
-        power = times_power(xp, xp.full_like(value, width / alpha), 0.0, x, alpha, 0)
-        value = xp.where(growing, power - width / alpha, value)
-    # Where x**2 is so small that nothing else counts, its quotient by the width may underflow.
-    small = ~x.beyond & (x.square < 2.0**-80)
-    quadratic = xp.where(small, _quotient(xp, pred, target, scale), 0.0)
-    return xp.where(small, 0.5 * quadratic * quadratic, value)
+    if abs(alpha) > _FLAT:
+        side = copysign(1.0, alpha)
+        return side * xp.expm1(side * 0.5 * x * x)
+    width = abs(alpha - 2)
+    log = xp.log1p(x * x / width)
+    return width / alpha * xp.expm1(alpha / 2 * log) if alpha else log
 
 
 @barron_loss.derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, alpha: Shape, scale: Positive) -> Array:
+    x = (pred - target) / scale
+    if alpha == 2:
+        return x / scale
+    if abs(alpha) > _FLAT:
+        root = xp.exp(copysign(0.25, alpha) * x * x)  # of a curve that may underflow
+        return xp.weighted(root, x) * root / scale
     width = abs(alpha - 2)
-    if width == 0:
-        return _quotient(xp, pred, target, scale) / scale
-    if width > _FLAT:
-        curve, rest = _flat(xp, pred, target, alpha, scale)
-        return curve.times(_inverse_square(scale)[0] * curve.residual * rest)
-    x = _in_units(xp, pred, target, alpha, scale)
-    inverse, inverse_error = _inverse_square(scale)
-    slope = inverse * xp.clip(x.residual, -x.scale, x.scale)
-    change = slope * (inverse_error + x.scale_error * xp.astype(x.beyond, slope.dtype))
-    return times_power(xp, slope, change, x, alpha, 1)
+    return _slope(xp, x, width) * _power(xp, x, width, alpha, 1) / scale
 
 
 @barron_loss.second_derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, alpha: Shape, scale: Positive) -> Array:
-    width = abs(alpha - 2)
-    if width == 0:
-        return xp.full_like(pred, 1 / scale / scale)
-    if width > _FLAT:
-        curve, rest = _flat(xp, pred, target, alpha, scale)
-        side = 1.0 if alpha > 2 else -1.0
-        return curve.times(
-            _inverse_square(scale)[0]
-            * (1 + side * curve.square / (1 + curve.square / width))
-            * rest
-        )
-    x = _in_units(xp, pred, target, alpha, scale)
-    inverse, inverse_error = _inverse_square(scale)
-    # of which the larger is 1
-    one, square = xp.where(x.beyond, x.square, 1.0), xp.where(x.beyond, 1.0, x.square)
-    factor, lack = difference(xp, one, (1 - alpha) * square)
-    change = inverse * (
-        lack + factor * inverse_error + 2 * (alpha - 2) * x.error * (x.square / (1 + x.square))
-    )
-    return times_power(xp, inverse * factor, change, x, alpha, 2)
+    x = (pred - target) / scale
+    if alpha == 2:
+        return xp.full_like(x, 1 / scale / scale)
+    if abs(alpha) > _FLAT:
+        root, change = xp.exp(copysign(0.25, alpha) * x * x), copysign(1.0, alpha) * x * x
+        return xp.weighted(root, 1 + change) * root / scale / scale
+    width, slope = abs(alpha - 2), _slope(xp, x, abs(alpha - 2))
+    bend = 1 / (1 + x * x / width) + (alpha - 1) / width * slope * slope
+    return bend * _power(xp, x, width, alpha, 2) / scale / scale
 
 
-def _quotient(xp: Namespace, pred: Array, target: Array, scale: float) -> Array:
-    """Return (pred - target) / scale, where the residual may overflow, but not the quotient."""
-    pred, target = widened(xp, pred), widened(xp, target)
-    return (pred - target) / scale if scale < 1 else (0.5 * pred - 0.5 * target) / scale * 2
+def _slope(xp: Namespace, x: Array, width: float) -> Array:
+    """Return x / sqrt(1 + x**2 / width), which is bounded: the slope of the shape 1."""
+    x = within_far(xp, x)
+    return x / xp.sqrt(1 + x * x / width)
 
 
-def _in_units(xp: Namespace, pred: Array, target: Array, alpha: float, scale: float) -> Scaled:
-    """Measure the residual so that x**2 is what is added to 1."""
-    unit = scale * sqrt(abs(alpha - 2))
-    (a, b), (c, d), (e, f) = (
-        scale.as_integer_ratio(),
-        alpha.as_integer_ratio(),
-        unit.as_integer_ratio(),
-    )
-    given = (b * e) ** 2 * d
-    error = ((a * f) ** 2 * abs(c - 2 * d) - given) / (2 * given)
-    return scaled(xp, pred, target, unit, precisely=True, scale_error=error)
-
-
-def _inverse_square(scale: float) -> tuple[float, float]:
-    """Return 1 / scale**2, and by which share the exact number is larger."""
-    inverse = 1 / (scale * scale)
-    (a, b), (c, d) = scale.as_integer_ratio(), inverse.as_integer_ratio()
-    given = a**2 * c
-    return inverse, (b**2 * d - given) / given
-
-
-def _flat(
-    xp: Namespace, pred: Array, target: Array, alpha: float, scale: float
-) -> tuple[Gaussian, Array | float]:
-    """Return (1 + x**2 / width) ** (alpha / 2 - 1) as the product of a bell curve, exp(-x**2 / 2), and the rest.
-
-    For alpha > 2 the curve grows. The exponent of the rest is width / 2 times x**2 / width -
-    log1p(x**2 / width), which is less than 1 where the curve is not 0.
-    """
-    width, side = abs(alpha - 2), 1.0 if alpha > 2 else -1.0
-    curve = gaussian(xp, pred, target, scale, 0.5 * side)
-    if width == inf:
-        return curve, 1.0
-    return curve, xp.exp(-0.5 * side * width * excess_near_zero(xp, curve.square / width))
-
-
-def _flat_value(xp: Namespace, pred: Array, target: Array, alpha: float, scale: float) -> Array:
-    width = abs(alpha - 2)
-    slope = alpha / width if alpha > -inf else -1.0
-    x = xp.clip(widened(xp, pred) - widened(xp, target), -64 * scale, 64 * scale) / scale
-    ratio = x * x / width
-    logarithm = 0.5 * x * (x * per_argument(xp, xp.log1p, ratio))
-    growing = logarithm > 1.5
-    exponent = slope * (xp.where(growing, 1.0, logarithm) if alpha > 2 else logarithm)
-    value = logarithm * per_argument(xp, xp.expm1, exponent)
-    if alpha < 2:
-        return value
-    curve, rest = _flat(xp, pred, target, alpha, scale)
-    return xp.where(growing, (curve.times(rest * (1 + ratio)) - 1) / slope, value)
+def _power(xp: Namespace, x: Array, width: float, alpha: float, order: int) -> Array:
+    """Return w ** ((alpha - order) / 2) for w = 1 + x**2 / width."""
+    ratio, exponent = x * x / width, (alpha - order) / 2
+    if abs(exponent) > _HIGH:
+        return xp.exp(exponent * xp.log1p(ratio))
+    if alpha > 0:
+        return xp.power(1 + ratio, exponent)
+    # alpha - order may be rounded: a power of a large number would show it
+    divisor = xp.sqrt(1 + ratio) if order == 1 else 1 + ratio
+    return xp.power(1 + ratio, alpha / 2) / divisor

@@ -2,10 +2,9 @@
 
 from typing import Unpack
 
-from .._elementary import atanh_series
 from .._loss import loss
 from ..typing import Array, Namespace, NonNegative, Options, Positive, Real
-from ._scaled import SHRINK, one_plus, scaled
+from ._far import within_far
 
 __all__ = ["fair_loss", "huber_loss", "pseudo_huber_loss", "smooth_l1_loss"]
 
@@ -35,7 +34,7 @@ def huber_loss(
     mse_loss : Twice this loss, as `delta` grows.
     l1_loss : This loss divided by `delta`, as `delta` goes to 0.
     smooth_l1_loss : This loss divided by `delta`.
-    pseudo_huber_loss : The same, smooth everywhere.
+    pseudo_huber_loss : Much like it, smooth everywhere.
 
     Notes
     -----
@@ -43,7 +42,9 @@ def huber_loss(
 
     .. math::
 
-        \ell = \begin{cases} r^2 / 2 & |r| \le \delta \\ \delta (|r| - \delta / 2) & |r| > \delta, \end{cases}
+        \ell = \begin{cases}
+            r^2 / 2 & |r| \le \delta \\ \delta (|r| - \delta / 2) & |r| > \delta,
+        \end{cases}
 
     computed without a branch as :math:`q (|r| - q / 2)` with :math:`q = \min(|r|, \delta)`, in
     which nothing cancels. The derivative is :math:`r` clipped to :math:`\pm\delta`. The second
@@ -66,10 +67,9 @@ def huber_loss(
     >>> pl.huber_loss.grad([0.5, 2.0, -4.0], [0.0, 0.0, 0.0], delta=3.0, reduction="sum")
     array([ 0.5,  2. , -3. ])
     """
-    # of the residual, which may overflow where the loss does not
-    half = xp.abs(0.5 * pred - 0.5 * target)
-    quadratic = xp.minimum(half, 0.5 * delta)
-    return 4 * quadratic * (half - 0.5 * quadratic)
+    size = xp.abs(pred - target)
+    quadratic = xp.minimum(size, delta)
+    return quadratic * (size - 0.5 * quadratic)
 
 
 @huber_loss.derivative
@@ -109,8 +109,11 @@ def smooth_l1_loss(
     array
         The reduced loss, in the dtype of `pred` and the unit of the target.
 
-    See Also -------- huber_loss : Times `beta`: there the quadratic part is the same for every
-    `delta`, here the linear part. l1_loss : The limit of 0.
+    See Also
+    --------
+    huber_loss : This loss times `beta`. Its quadratic part does not depend on the parameter; in
+        this loss the slope of the linear part does not.
+    l1_loss : The limit of 0.
 
     Notes
     -----
@@ -118,15 +121,17 @@ def smooth_l1_loss(
 
     .. math::
 
-        \ell = \begin{cases} r^2 / (2 \beta) & |r| \le \beta \\ |r| - \beta / 2 & |r| > \beta, \end{cases}
+        \ell = \begin{cases}
+            r^2 / (2 \beta) & |r| \le \beta \\ |r| - \beta / 2 & |r| > \beta,
+        \end{cases}
 
     computed without a branch as :math:`(q / \beta) (|r| - q / 2)` with :math:`q = \min(|r|,
     \beta)`, in which nothing cancels. The derivative is :math:`r / \beta` clipped to :math:`\pm 1`.
     The second derivative is :math:`1 / \beta` up to `beta` (and there), 0 beyond. For `beta` = 0
     the derivative is the sign of the residual, 0 at 0, and the second derivative 0.
 
-    torch and MLX have the same factor and default, and are the absolute error for `beta` = 0 as
-    well.
+    torch and MLX have the same factor and default. They return the absolute error for `beta` = 0
+    as well.
 
     References
     ----------
@@ -141,11 +146,11 @@ def smooth_l1_loss(
     >>> pl.smooth_l1_loss.grad([0.5, 2.0, -4.0], [0.0, 0.0, 0.0], beta=2.0, reduction="sum")
     array([ 0.25,  1.  , -1.  ])
     """
+    size = xp.abs(pred - target)
     if beta == 0:
-        return xp.abs(pred - target)
-    half = xp.abs(0.5 * pred - 0.5 * target)  # of the residual, as in the Huber loss
-    quadratic = xp.minimum(half, 0.5 * beta)
-    return 2 * (quadratic / (0.5 * beta)) * (half - 0.5 * quadratic)
+        return size
+    quadratic = xp.minimum(size, beta)
+    return quadratic / beta * (size - 0.5 * quadratic)
 
 
 @smooth_l1_loss.derivative
@@ -156,12 +161,12 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, beta: NonNegative) -> Array
 
 @smooth_l1_loss.second_derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, beta: NonNegative) -> Array:
-    return (
-        xp.astype(xp.abs(pred - target) <= beta, pred.dtype) / beta if beta else xp.zeros_like(pred)
-    )
+    if beta == 0:
+        return xp.zeros_like(pred)
+    return xp.astype(xp.abs(pred - target) <= beta, pred.dtype) / beta
 
 
-@loss
+@loss(temporaries=16)
 def pseudo_huber_loss(
     xp: Namespace, pred: Real, target: Real, /, *, delta: Positive = 1.0, **options: Unpack[Options]
 ) -> Array:
@@ -187,17 +192,19 @@ def pseudo_huber_loss(
     log_cosh_loss : Much like it with ``delta=1``, without a parameter.
     barron_loss : With ``alpha=1``, divided by the square of the scale.
 
-    Notes ----- With :math:`x = r / \delta`, the residual :math:`r = \hat y - y` in units of
-    `delta`, the loss of an element is
+    Notes
+    -----
+    With :math:`x = r / \delta`, the residual :math:`r = \hat y - y` in units of `delta`, the loss
+    of an element is
 
-    .. math:: \ell = \delta^2 \left( \sqrt{1 + x^2} - 1 \right) = \frac{r^2}{1 + \sqrt{1 + x^2}},
+    .. math:: \ell = \delta^2 \left( \sqrt{1 + x^2} - 1 \right)
+        = \delta\, |r|\, \frac{|x|}{1 + \sqrt{1 + x^2}},
 
     about :math:`r^2 / 2` for small residuals and :math:`\delta |r|` for large ones. It is computed
-    in the second form, in which nothing cancels, and where :math:`x > 1` from :math:`1 / x`, so
-    that no square overflows.
+    in the second form, in which nothing cancels. From :math:`10^{18}` on the fraction is 1 in every
+    dtype, so the square need not be larger, and does not overflow.
 
-    The derivative is :math:`r / \sqrt{1 + x^2}`, the second :math:`(1 + x^2)^{-3/2}`. The latter
-    multiplies the rounding error of :math:`x`, which is recovered, on NumPy, and put back in.
+    The derivative is :math:`r / \sqrt{1 + x^2}`, the second :math:`(1 + x^2)^{-3/2}`.
 
     ``scipy.special.pseudo_huber`` has the same factor, and `delta` as its first argument; the
     ``soft_l1`` of ``scipy.optimize.least_squares`` has `delta` as ``f_scale``. XGBoost's
@@ -218,28 +225,25 @@ def pseudo_huber_loss(
     >>> pl.pseudo_huber_loss.grad([0.5, 2.0, -4.0], [0.0, 0.0, 0.0], delta=3.0, reduction="sum")
     array([ 0.49319696,  1.66410059, -2.4       ])
     """
-    x = scaled(xp, pred, target, delta)
-    divisor = xp.where(x.beyond, xp.abs(x.ratio), 1.0) + xp.sqrt(1 + x.square)
-    return x.size(xp) / divisor / SHRINK * xp.abs(x.shrunk)
+    size = xp.abs(pred - target)
+    x = within_far(xp, size / delta)
+    return delta * size * (x / (1 + xp.sqrt(1 + x * x)))
 
 
 @pseudo_huber_loss.derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, delta: Positive) -> Array:
-    x = scaled(xp, pred, target, delta)
-    return xp.clip(x.residual, -delta, delta) / xp.sqrt(1 + x.square)
+    x = within_far(xp, (pred - target) / delta)
+    return delta * (x / xp.sqrt(1 + x * x))
 
 
 @pseudo_huber_loss.second_derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, delta: Positive) -> Array:
-    x = scaled(xp, pred, target, delta, precisely=True)
-    whole, lack = one_plus(x.square)
-    second = xp.where(x.beyond, xp.abs(x.ratio) * x.square, 1.0) / (whole * xp.sqrt(whole))
-    return second - second * (
-        1.5 * lack + 3 * x.error * (xp.where(x.beyond, 1.0, x.square) / whole)
-    )
+    x = (pred - target) / delta
+    q = 1 / xp.sqrt(1 + x * x)
+    return q * q * q
 
 
-@loss
+@loss(temporaries=16)
 def fair_loss(
     xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1.0, **options: Unpack[Options]
 ) -> Array:
@@ -264,15 +268,15 @@ def fair_loss(
     huber_loss : Turns at once.
     pseudo_huber_loss : Between the two.
 
-    Notes ----- With :math:`x = |r| / c`, the size of the residual :math:`r = \hat y - y` over the
-    `scale`, the loss of an element is
+    Notes
+    -----
+    With :math:`x = |r| / c`, the size of the residual :math:`r = \hat y - y` over the `scale`, the
+    loss of an element is
 
     .. math:: \ell = c^2 \left( x - \log(1 + x) \right),
 
     about :math:`r^2 / 2` for small residuals and :math:`c |r|` for large ones. The difference
-    cancels for small residuals. Up to the scale it is summed as a series instead: with :math:`t = x
-    / (2 + x)`, at most 1/3, the logarithm is :math:`2 \operatorname{artanh} t`, and the loss
-    :math:`r^2 / (2 + x) \cdot (1 - 2 t / (2 + x) \cdot (1/3 + t^2 / 5 + t^4 / 7 + \dots))`.
+    cancels for small residuals: there it is a series.
 
     The derivative is :math:`r / (1 + x)`, the second :math:`1 / (1 + x)^2`, continuous at 0 with a
     corner.
@@ -292,28 +296,16 @@ def fair_loss(
     >>> pl.fair_loss.grad([0.5, 2.0, -4.0], [0.0, 0.0, 0.0], scale=4.0, reduction="sum")
     array([ 0.44444444,  1.33333333, -2.        ])
     """
-    x = scaled(xp, pred, target, scale, precisely=True)
-    ratio = xp.abs(x.ratio)
-    inside, small = xp.where(x.beyond, 0.0, ratio), xp.abs(x.inside(xp))
-    whole = 2 + inside
-    t = inside / whole
-    near = small / whole * (small * (1 - 2 * (t / whole) * atanh_series(xp, t * t)))
-    unit = SHRINK * scale
-    logarithm = xp.log1p(ratio) - xp.log(xp.where(x.beyond & (ratio != 0), ratio, 1.0))
-    change = xp.sign(x.shrunk) * x.lack - unit * (x.ratio_error / (1 + ratio))
-    return xp.where(x.beyond, scale / SHRINK * (xp.abs(x.shrunk) - unit * logarithm + change), near)
+    return -scale * scale * xp.log1pmx(xp.abs(pred - target) / scale)
 
 
 @fair_loss.derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
-    x = scaled(xp, pred, target, scale)
-    return xp.clip(x.residual, -scale, scale) / (1 + xp.abs(x.ratio))
+    x = within_far(xp, (pred - target) / scale)
+    return scale * (x / (1 + xp.abs(x)))
 
 
 @fair_loss.second_derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
-    x = scaled(xp, pred, target, scale, precisely=True)
-    ratio = xp.abs(x.ratio)
-    whole, lack = one_plus(ratio)
-    second = xp.where(x.beyond, x.square, 1.0) / (whole * whole)
-    return second - 2 * second * (lack + x.error * (xp.where(x.beyond, 1.0, ratio) / whole))
+    q = 1 / (1 + xp.abs(pred - target) / scale)
+    return q * q

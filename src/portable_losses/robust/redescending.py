@@ -1,18 +1,15 @@
-"""Robust losses that are not convex: their derivative goes back to 0 where the residual is large."""
+"""Robust losses that are not convex: their derivative goes back to 0 for large residuals."""
 
-from math import pi
 from typing import Unpack
 
-from .._elementary import widened
 from .._loss import loss
 from ..typing import Array, Namespace, Options, Positive, Real
-from ._gaussian import gaussian
-from ._scaled import one_plus, per_argument, scaled
+from ._far import within_far
 
 __all__ = ["arctan_loss", "cauchy_loss", "geman_mcclure_loss", "tukey_biweight_loss", "welsch_loss"]
 
 
-@loss
+@loss(temporaries=16)
 def cauchy_loss(
     xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1.0, **options: Unpack[Options]
 ) -> Array:
@@ -38,18 +35,18 @@ def cauchy_loss(
     barron_loss : With ``alpha=0``, half the square of this scale and no unit.
     student_t_nll_loss : The negative log-likelihood of this kind.
 
-    Notes ----- With :math:`x = r / c`, the residual :math:`r = \hat y - y` over the `scale`, the
-    loss of an element is
+    Notes
+    -----
+    With :math:`x = r / c`, the residual :math:`r = \hat y - y` over the `scale`, the loss of an
+    element is
 
     .. math:: \ell = \frac{c^2}{2} \log(1 + x^2),
 
-    about :math:`r^2 / 2` for small residuals. It is computed as :math:`r^2 / 2` times
-    :math:`\mathrm{log1p}(x^2) / x^2` up to the scale, and as :math:`c^2 (\log x + \mathrm{log1p}(1
-    / x^2) / 2)` beyond, where :math:`x^2` may overflow.
+    about :math:`r^2 / 2` for small residuals, computed with :math:`\mathrm{log1p}(x^2)`.
 
-    The derivative is :math:`r / (1 + x^2)`, which is largest at the scale, the second :math:`(1 -
-    x^2) / (1 + x^2)^2`, negative beyond the scale. At infinite residuals the loss is inf and its
-    derivatives are 0.
+    With the weight :math:`q = 1 / (1 + x^2)` of a residual the derivative is :math:`q\, r`, which
+    is largest at the scale. The second is :math:`(1 - x^2) / (1 + x^2)^2 = q (2 q - 1)`, negative
+    beyond the scale. At infinite residuals the loss is inf and its derivatives are 0.
 
     ``scipy.optimize.least_squares`` has the same factor in its cost, where `scale` is ``f_scale``.
     kornia's is ``log1p(r ** 2 / 2)``: the scale is the root of 2 and the factor 1 / 2 is missing.
@@ -67,29 +64,25 @@ def cauchy_loss(
     >>> pl.cauchy_loss.grad([0.5, 3.0, -100.0], [0.0, 0.0, 0.0], reduction="sum")
     array([ 0.4     ,  0.3     , -0.009999])
     """
-    x = scaled(xp, pred, target, scale)
-    inside = x.inside(xp)
-    near = 0.5 * inside * (inside * per_argument(xp, xp.log1p, x.square))
-    far = scale * (scale * (0.5 * xp.log1p(x.square) + x.logarithm(xp)))
-    return xp.where(x.beyond, far, near)
+    x = (pred - target) / scale
+    return 0.5 * scale * scale * xp.log1p(x * x)
 
 
 @cauchy_loss.derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
-    x = scaled(xp, pred, target, scale)
-    return x.folded(xp) / (1 + x.square)
+    residual = pred - target
+    x = residual / scale
+    return xp.weighted(1 / (1 + x * x), residual)
 
 
 @cauchy_loss.second_derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
-    x = scaled(xp, pred, target, scale, precisely=True)
-    whole, lack = one_plus(x.square)
-    near, far = x.square_shares(xp, whole)
-    difference = xp.where(x.beyond, x.square - 1, 1 - x.square) / whole
-    return near * (difference - 2 * (difference * lack + x.error * (far * (3 - 4 * far))))
+    x = (pred - target) / scale
+    q = 1 / (1 + x * x)
+    return q * (2 * q - 1)
 
 
-@loss
+@loss(temporaries=16)
 def geman_mcclure_loss(
     xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1.0, **options: Unpack[Options]
 ) -> Array:
@@ -109,21 +102,25 @@ def geman_mcclure_loss(
     array
         The reduced loss, in the dtype of `pred` and the unit of the target, squared.
 
-    See Also -------- cauchy_loss : Not bounded. welsch_loss : Comes to its bound faster.
+    See Also
+    --------
+    cauchy_loss : Not bounded.
+    welsch_loss : Comes to its bound faster.
     barron_loss : With ``alpha=-2``, a quarter of the square of its `scale`, which is half of this,
-    and no unit.
+        and no unit.
 
-    Notes ----- With :math:`x = r / c`, the residual :math:`r = \hat y - y` over the `scale`, the
-    loss of an element is
+    Notes
+    -----
+    With :math:`x = r / c`, the residual :math:`r = \hat y - y` over the `scale`, the loss of an
+    element is
 
-    .. math:: \ell = \frac{r^2 / 2}{1 + x^2},
+    .. math:: \ell = \frac{r^2 / 2}{1 + x^2} = \frac{c^2}{2} \frac{x^2}{1 + x^2},
 
-    about :math:`r^2 / 2` for small residuals and at most :math:`c^2 / 2`. Where :math:`x > 1` it is
-    computed from :math:`1 / x`, so that no square overflows.
+    about :math:`r^2 / 2` for small residuals and at most :math:`c^2 / 2`. From :math:`x = 10^{18}`
+    on it is that bound in every dtype.
 
-    The derivative is :math:`r / (1 + x^2)^2`, the second :math:`(1 - 3 x^2) / (1 + x^2)^3`. Both
-    multiply the rounding error of :math:`x`, which is recovered, on NumPy, and put back in. At
-    infinite residuals they are 0.
+    With :math:`q = 1 / (1 + x^2)` the derivative is :math:`q^2 r`, the second :math:`(1 - 3 x^2) /
+    (1 + x^2)^3 = q^2 (4 q - 3)`. At infinite residuals they are 0.
 
     kornia's is :math:`2 r^2 / (r^2 + 4)`, which is this loss with ``scale=2``.
 
@@ -142,33 +139,27 @@ def geman_mcclure_loss(
     >>> pl.geman_mcclure_loss.grad([0.5, 3.0, -100.0], [0.0, 0.0, 0.0], reduction="sum")
     array([ 3.2000000e-01,  3.0000000e-02, -9.9980003e-07])
     """
-    x = scaled(xp, pred, target, scale)
-    size = x.size(xp)
-    return 0.5 * size * (size / (1 + x.square))
+    x = within_far(xp, (pred - target) / scale)
+    square = x * x
+    return 0.5 * scale * scale * (square / (1 + square))
 
 
 @geman_mcclure_loss.derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
-    x = scaled(xp, pred, target, scale, precisely=True)
-    whole, lack = one_plus(x.square)
-    slope = x.folded(xp) * xp.where(x.beyond, x.square, 1.0) / (whole * whole)
-    return slope + slope * (
-        x.error * (xp.where(x.beyond, x.square - 3, -4 * x.square) / whole) - 2 * lack
-    )
+    residual = pred - target
+    x = residual / scale
+    q = 1 / (1 + x * x)
+    return q * xp.weighted(q, residual)
 
 
 @geman_mcclure_loss.second_derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
-    x = scaled(xp, pred, target, scale, precisely=True)
-    whole, lack = one_plus(x.square)
-    near, far = x.square_shares(xp, whole)
-    difference = xp.where(x.beyond, x.square - 3, 1 - 3 * x.square) / whole
-    return (
-        near * near * (difference - 3 * (difference * lack + 4 * x.error * (far * (1 - 2 * far))))
-    )
+    x = (pred - target) / scale
+    q = 1 / (1 + x * x)
+    return q * q * (4 * q - 3)
 
 
-@loss
+@loss(temporaries=16)
 def welsch_loss(
     xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1.0, **options: Unpack[Options]
 ) -> Array:
@@ -194,18 +185,20 @@ def welsch_loss(
     tukey_biweight_loss : Reaches its bound.
     barron_loss : With ``alpha=-inf``, a scale smaller by the root of 2, and no unit.
 
-    Notes ----- With :math:`x = r / c`, the residual :math:`r = \hat y - y` over the `scale`, the
-    loss of an element is
+    Notes
+    -----
+    With :math:`x = r / c`, the residual :math:`r = \hat y - y` over the `scale`, the loss of an
+    element is
 
     .. math:: \ell = \frac{c^2}{2} \left( 1 - \exp(-x^2) \right),
 
-    about :math:`r^2 / 2` for small residuals and at most :math:`c^2 / 2`. It is computed with
-    :math:`\mathrm{expm1}(-x^2)`, as :math:`r^2 / 2` times :math:`-\mathrm{expm1}(-x^2) / x^2` up to
-    the scale.
+    about :math:`r^2 / 2` for small residuals and at most :math:`c^2 / 2`, computed with
+    :math:`\mathrm{expm1}(-x^2)`, in which nothing cancels.
 
-    The derivative is :math:`r \exp(-x^2)`, the second :math:`(1 - 2 x^2) \exp(-x^2)`. The
-    exponential multiplies the rounding errors of :math:`x^2` by its size, up to 745: they are
-    recovered, and put back in. At infinite residuals the derivatives are 0.
+    The derivative is :math:`r \exp(-x^2)`, the second :math:`(1 - 2 x^2) \exp(-x^2)`. Both are
+    multiplied twice by the root of the exponential, so that nothing underflows half way. The
+    exponential multiplies the rounding errors of the residual by :math:`2 x^2`. At infinite
+    residuals the derivatives are 0.
 
     kornia's is :math:`1 - \exp(-r^2 / 2)`, which is this loss with a scale of the root of 2.
 
@@ -223,29 +216,27 @@ def welsch_loss(
     >>> pl.welsch_loss.grad([0.5, 3.0, 100.0], [0.0, 0.0, 0.0], reduction="sum")
     array([3.89400392e-01, 3.70229412e-04, 0.00000000e+00])
     """
-    # beyond is only the bound
-    residual = xp.clip(widened(xp, pred) - widened(xp, target), -64 * scale, 64 * scale)
-    x = residual / scale
-    square = x * x
-    beyond = square > 1
-    inside = xp.where(beyond, 0.0, residual)
-    near = 0.5 * inside * (inside * per_argument(xp, lambda t: -xp.expm1(-t), square))
-    return xp.where(beyond, 0.5 * scale * (scale * -xp.expm1(-square)), near)
+    x = (pred - target) / scale
+    return -0.5 * scale * scale * xp.expm1(-x * x)
 
 
 @welsch_loss.derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
-    curve = gaussian(xp, pred, target, scale, -1.0)
-    return curve.times(curve.residual)
+    residual = pred - target
+    x = residual / scale
+    root = xp.exp(-0.5 * x * x)  # of a curve that may underflow before it is multiplied
+    return xp.weighted(root, residual) * root
 
 
 @welsch_loss.second_derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
-    curve = gaussian(xp, pred, target, scale, -1.0)
-    return curve.times(1 - 2 * curve.square)
+    x = (pred - target) / scale
+    square = x * x
+    root = xp.exp(-0.5 * square)
+    return xp.weighted(root, 1 - 2 * square) * root
 
 
-@loss
+@loss(temporaries=16)
 def arctan_loss(
     xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1.0, **options: Unpack[Options]
 ) -> Array:
@@ -270,17 +261,19 @@ def arctan_loss(
     geman_mcclure_loss : Leaves the square earlier.
     welsch_loss : Comes to its bound faster.
 
-    Notes ----- With :math:`x = r / c`, the residual :math:`r = \hat y - y` over the `scale`, the
-    loss of an element is
+    Notes
+    -----
+    With :math:`x = r / c`, the residual :math:`r = \hat y - y` over the `scale`, the loss of an
+    element is
 
     .. math:: \ell = \frac{c^2}{2} \arctan x^2,
 
-    about :math:`r^2 / 2` for small residuals and at most :math:`\pi c^2 / 4`. Where :math:`x > 1`
-    the arctangent is computed as :math:`\pi / 2 - \arctan(1 / x^2)`, so that no square overflows.
+    about :math:`r^2 / 2` for small residuals and at most :math:`\pi c^2 / 4`.
 
-    The derivative is :math:`r / (1 + x^4)`, the second :math:`(1 - 3 x^4) / (1 + x^4)^2`. Both
-    multiply the rounding error of :math:`x`, which is recovered, on NumPy, and put back in. At
-    infinite residuals they are 0.
+    The derivative is :math:`r / (1 + x^4)`. The fourth power may overflow where the derivative does
+    not vanish. With :math:`q = 1 / (1 + x^2)` it is :math:`q^2 r / (q^2 + (1 - q)^2)`, in which no
+    power is higher than the square. The second derivative is :math:`(1 - 3 x^4) / (1 + x^4)^2 =
+    w (4 w - 3)` with :math:`w = 1 / (1 + x^4)`. At infinite residuals they are 0.
 
     ``scipy.optimize.least_squares`` has the same factor in its cost, where `scale` is ``f_scale``.
 
@@ -298,33 +291,28 @@ def arctan_loss(
     >>> pl.arctan_loss.grad([0.5, 3.0, -100.0], [0.0, 0.0, 0.0], reduction="sum")
     array([ 4.70588235e-01,  3.65853659e-02, -9.99999990e-07])
     """
-    x = scaled(xp, pred, target, scale)
-    inside = x.inside(xp)
-    near = 0.5 * inside * (inside * per_argument(xp, xp.atan, x.square))
-    far = 0.5 * scale * (scale * (pi / 2 - xp.atan(x.square)))
-    return xp.where(x.beyond, far, near)
+    x = (pred - target) / scale
+    return 0.5 * scale * scale * xp.atan(x * x)
 
 
 @arctan_loss.derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
-    x = scaled(xp, pred, target, scale, precisely=True)
-    fourth = x.square * x.square
-    whole, lack = one_plus(fourth)
-    slope = x.folded(xp) * xp.where(x.beyond, x.square, 1.0) / whole
-    return slope + slope * (x.error * (xp.where(x.beyond, fourth - 3, -4 * fourth) / whole) - lack)
+    residual = pred - target
+    x = residual / scale
+    q = 1 / (1 + x * x)
+    p = 1 - q
+    return xp.weighted(q, residual) * (q / (q * q + p * p))
 
 
 @arctan_loss.second_derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
-    x = scaled(xp, pred, target, scale, precisely=True)
-    fourth = x.square * x.square
-    whole, lack = one_plus(fourth)
-    near, far = xp.where(x.beyond, fourth, 1.0) / whole, xp.where(x.beyond, 1.0, fourth) / whole
-    difference = xp.where(x.beyond, fourth - 3, 1 - 3 * fourth) / whole
-    return near * (difference - 2 * (difference * lack + 2 * x.error * (far * (5 - 8 * far))))
+    x = (pred - target) / scale
+    square = x * x
+    w = 1 / (1 + square * square)
+    return w * (4 * w - 3)
 
 
-@loss
+@loss(temporaries=16)
 def tukey_biweight_loss(
     xp: Namespace,
     pred: Real,
@@ -357,18 +345,19 @@ def tukey_biweight_loss(
     welsch_loss : Smooth everywhere: outliers count a little.
     huber_loss : Convex.
 
-    Notes ----- With :math:`x = r / c`, the residual :math:`r = \hat y - y` over the `scale`, the
-    loss of an element is
+    Notes
+    -----
+    With :math:`x = r / c`, the residual :math:`r = \hat y - y` over the `scale`, the loss of an
+    element is
 
     .. math:: \ell = \frac{c^2}{6} \left( 1 - \max(1 - x^2, 0)^3 \right),
 
-    about :math:`r^2 / 2` for small residuals and :math:`c^2 / 6` from the scale on. Where
-    :math:`x^2 < 1/2` it is computed as :math:`r^2 / 2 \cdot (1 - x^2 (1 - x^2 / 3))`, in which
+    about :math:`r^2 / 2` for small residuals and :math:`c^2 / 6` from the scale on. With
+    :math:`s = \min(x^2, 1)` it is computed as :math:`c^2 / 6 \cdot s (3 - s (3 - s))`, in which
     little cancels.
 
     The derivative is :math:`r (1 - x^2)^2`, the second :math:`(1 - x^2) (1 - 5 x^2)`; both are 0
-    from the scale on. Just below it they keep their digits, on NumPy: the rounding error of
-    :math:`x^2` is recovered.
+    from the scale on.
 
     ``statsmodels.robust.norms.TukeyBiweight`` has the same factor and default.
 
@@ -383,43 +372,24 @@ def tukey_biweight_loss(
     >>> import portable_losses as pl
     >>> pl.tukey_biweight_loss([0.5, 3.0, -100.0], [0.0, 0.0, 0.0], reduction="none")
     array([0.12358166, 2.90702817, 3.65820417])
-    >>> pl.tukey_biweight_loss.grad([0.5, 3.0, -100.0], [0.0, 0.0, 0.0], scale=5.0, reduction="sum")
+    >>> pl.tukey_biweight_loss.grad([0.5, 3.0, 100.0], [0.0, 0.0, 0.0], scale=5.0, reduction="sum")
     array([0.49005, 1.2288 , 0.     ])
     """
-    x = scaled(xp, pred, target, scale)
-    square = xp.where(x.beyond, 1.0, x.square)
-    small = square < 0.5
-    inside = xp.where(small, x.residual, 0.0)
-    near = 0.5 * inside * (inside * (1 - square * (1 - square / 3)))
-    weight = 1 - square
-    return xp.where(small, near, scale * (scale / 6 * (1 - weight * weight * weight)))
+    x = (pred - target) / scale
+    square = xp.minimum(x * x, 1.0)
+    return scale * scale / 6 * square * (3 - square * (3 - square))
 
 
 @tukey_biweight_loss.derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
-    residual, _, weight, lack = _biweight(xp, pred, target, scale)
-    return residual * (weight * weight + lack * (2 * weight + lack))
+    residual = pred - target
+    x = residual / scale
+    weight = 1 - xp.minimum(x * x, 1.0)
+    return xp.weighted(weight * weight, residual)
 
 
 @tukey_biweight_loss.second_derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
-    _, other, weight, lack = _biweight(xp, pred, target, scale)
-    return (weight + lack) * other
-
-
-def _biweight(
-    xp: Namespace, pred: Array, target: Array, scale: float
-) -> tuple[Array, Array, Array, Array]:
-    """Return the residual, 1 - 5 x**2, 1 - x**2, and what the last lacks of the exact one; but 0 from the scale on."""
-    x = scaled(xp, pred, target, scale, precisely=True)
-    square = xp.where(x.beyond, 1.0, x.square)
-    weight = 1 - square
-    change = 2 * x.error * square
-    lack = 1 - weight - square - change
-    inside = ~x.beyond & (weight + lack > 0)
-    return (
-        x.inside(xp),
-        1 - 5 * square - 5 * change,
-        xp.where(inside, weight, 0.0),
-        xp.where(inside, lack, 0.0),
-    )
+    x = (pred - target) / scale
+    square = xp.minimum(x * x, 1.0)
+    return (1 - square) * (1 - 5 * square)

@@ -1,4 +1,4 @@
-"""Losses that compare regions: the pixels of an image that belong to something, as predicted and as observed."""
+"""Losses that compare regions: the predicted and the observed pixels of an object in an image."""
 
 from .generalized import generalized_dice_loss
 from .lovasz import lovasz_hinge_loss, lovasz_softmax_loss

@@ -5,8 +5,8 @@ from typing import Unpack
 
 from .._loss import loss
 from ..typing import Array, Axis, Namespace
-from ._fraction import Fraction, enlargement
-from ._region import ClassRegionOptions, Membership, Parts, by_side, compared, total
+from ._fraction import Fraction
+from ._region import ClassRegionOptions, Membership, compared
 
 __all__ = ["generalized_dice_loss"]
 
@@ -20,7 +20,7 @@ def generalized_dice_loss(
     /,
     **options: Unpack[ClassRegionOptions],
 ) -> Array:
-    r"""Generalized Dice loss of several classes, which weighs a class by one over the square of its size.
+    r"""Generalized Dice loss: weights classes by one over the square of their size.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def generalized_dice_loss(
         Predicted probabilities that the elements along `region_axis` belong to the classes along
         `class_axis`: in [0, 1].
     target : array
-        What was observed, of the shape of `pred`: 1 for the class of each element, 0 for the
+        The observed classes, of the shape of `pred`: 1 for the class of each element, 0 for the
         others, or probabilities in [0, 1].
 
     Returns
@@ -40,27 +40,31 @@ def generalized_dice_loss(
     See Also
     --------
     dice_loss : One loss for each class.
-    lovasz_softmax_loss : Of several classes as well.
+    lovasz_softmax_loss : For several classes as well.
 
-    Notes ----- With :math:`I_k = \sum_i \min(p_{ki}, y_{ki})`, which for targets of 0 and 1 is
+    Notes
+    -----
+    With :math:`I_k = \sum_i \min(p_{ki}, y_{ki})`, which for targets of 0 and 1 is
     :math:`\sum_i p_{ki} y_{ki}`, and the weights :math:`w_k = 1 / (\sum_i y_{ki})^2` the loss and
-    the form that is computed are
+    the computed form are
 
     .. math:: \ell = 1 - \frac{2 \sum_k w_k I_k}{\sum_k w_k \sum_i (p_{ki} + y_{ki})}
-              = \frac{\sum_k w_k \sum_i |p_{ki} - y_{ki}|}{\sum_k w_k (2 I_k + \sum_i |p_{ki} - y_{ki}|)}.
+              = \frac{\sum_k w_k \sum_i |p_{ki} - y_{ki}|}
+                     {\sum_k w_k (2 I_k + \sum_i |p_{ki} - y_{ki}|)}.
 
-    Nothing cancels in the second, and a perfect prediction has loss 0, of soft targets too. A class
-    that is not there has the weight of the rarest that is, as in MONAI; if none is, all have weight
-    1, and the loss is 0 if none is predicted and 1 if any is. What counts are the quotients of the
-    weights, so that none overflows: the rarest class has 1. With :math:`S` for the denominator the
-    derivative is :math:`w_k (1 - \ell) / S` above the target and :math:`-w_k (1 + \ell) / S` below
-    it, as in `dice_loss`, where it is said what it is at the target; the weights do not change with
-    the prediction. The second derivative is minus twice the first, times :math:`w_k`, divided by
-    :math:`S`.
+    No terms cancel in the second form, and a perfect prediction has loss 0, also with soft targets.
+    A class that is not there has the weight of the rarest class that is, as in MONAI. If no class
+    is there, all have weight 1: the loss is 0 if none is predicted and 1 otherwise. Only the
+    quotients of the weights count, so the rarest class has weight 1 and none overflows.
+
+    With :math:`S` for the denominator the derivative is :math:`w_k (1 - \ell) / S` above the target
+    and :math:`-w_k (1 + \ell) / S` below it; `dice_loss` says what it is at the target. The weights
+    do not change with the prediction. The second derivative is minus twice the first, times
+    :math:`w_k`, divided by :math:`S`.
 
     It is equal to that of MONAI, but for the 1e-5 that MONAI adds to the numerator and the
-    denominator, and its weights in float32. optax weighs the Dice losses of the classes, with
-    weights of the whole batch; this is not the same.
+    denominator, and its weights in float32. optax weights the Dice losses of the classes, with
+    weights of the whole batch: that is another loss.
 
     References
     ----------
@@ -80,42 +84,41 @@ def generalized_dice_loss(
     0.53571428...
     >>> import numpy as np
     >>> images = np.zeros((10, 3, 64, 64))
-    >>> pl.generalized_dice_loss(images, images, class_axis=1, region_axis=(2, 3), reduction="none").shape
+    >>> axes = {"class_axis": 1, "region_axis": (2, 3)}
+    >>> pl.generalized_dice_loss(images, images, **axes, reduction="none").shape
     (10,)
     """
-    fraction = _generalized(
-        xp, axis, compared(xp, axis[1], pred, target), _weights(xp, axis, target)
-    )
-    return xp.squeeze(fraction.value(xp), axis=axis)
+    return xp.squeeze(_generalized(xp, axis, pred, target)[0].value(xp), axis=axis)
 
 
 def _weights(xp: Namespace, axis: Axis, target: Array) -> Array:
-    """Return the weights of the classes, 1 for the rarest."""
+    """Return the weights of the classes, 1 for the rarest and for those that are not there."""
     class_axis, region_axis = axis
-    size = total(xp, region_axis, target)
-    absent = size == 0
-    rarest = -xp.max(xp.where(absent, -inf, -size), axis=class_axis, keepdims=True)
-    share = xp.where(absent, 1.0, rarest / xp.where(absent, 1.0, size))
+    size = xp.region_sum(target, region_axis)
+    present = size > 0
+    rarest = -xp.max(xp.where(present, -size, -inf), axis=class_axis, keepdims=True)
+    share = xp.where(present, rarest, 1.0) / xp.where(present, size, 1.0)
     return share * share
 
 
-def _generalized(xp: Namespace, axis: Axis, parts: Parts, weight: Array) -> Fraction:
-    unit = enlargement(xp)
-    weight = weight * unit
-    wrong = total(xp, axis[0], weight * (parts.excess + parts.lacking))
-    return Fraction(wrong, 2 * total(xp, axis[0], weight * parts.common), 1.0, 1.0, 2.0, unit)
+def _generalized(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Fraction, Array]:
+    """Return the fraction of all classes, and their weights."""
+    class_axis, region_axis = axis
+    parts, weight = compared(xp, region_axis, pred, target), _weights(xp, axis, target)
+    wrong = xp.row_sum(weight * (parts.excess + parts.lacking), class_axis)
+    right = 2 * xp.row_sum(weight * parts.common, class_axis)
+    return Fraction(wrong, right, 1.0, 1.0, 2.0), weight
 
 
 @generalized_dice_loss.value_and_derivative
 def _(xp: Namespace, axis: Axis, pred: Membership, target: Membership, /) -> tuple[Array, Array]:
-    parts, weight = compared(xp, axis[1], pred, target), _weights(xp, axis, target)
-    fraction = _generalized(xp, axis, parts, weight)
+    fraction, weight = _generalized(xp, axis, pred, target)
     slopes = (weight * slope for slope in fraction.slopes(xp))
-    return xp.squeeze(fraction.value(xp), axis=axis), by_side(xp, pred, target, *slopes)
+    return xp.squeeze(fraction.value(xp), axis=axis), xp.by_side(pred, target, *slopes)
 
 
 @generalized_dice_loss.second_derivative
 def _(xp: Namespace, axis: Axis, pred: Membership, target: Membership, /) -> Array:
-    parts, weight = compared(xp, axis[1], pred, target), _weights(xp, axis, target)
-    curvatures = _generalized(xp, axis, parts, weight).curvatures(xp)
-    return by_side(xp, pred, target, *(weight * weight * curvature for curvature in curvatures))
+    fraction, weight = _generalized(xp, axis, pred, target)
+    bends = (weight * weight * bend for bend in fraction.bends(xp))
+    return xp.by_side(pred, target, *bends)

@@ -1,12 +1,10 @@
-"""The Jaccard index of two sets made a loss of numbers, by Lovász' extension."""
+"""The Jaccard index of two sets, made a loss of numbers by the Lovász extension."""
 
 from typing import Literal, NamedTuple, Unpack
 
-from .._elementary import weighted, widened
 from .._loss import loss
-from .._namespace import places, put_back, stable_order, wide_dtype
 from ..typing import Array, Axis, Logit, Namespace
-from ._region import ClassRegionOptions, Mask, MaskOrLabels, Membership, RegionOptions, total
+from ._region import ClassRegionOptions, Mask, MaskOrLabels, Membership, RegionOptions
 
 __all__ = ["lovasz_hinge_loss", "lovasz_softmax_loss"]
 
@@ -23,7 +21,7 @@ def lovasz_hinge_loss(
         Predicted scores of the elements along `region_axis`: real numbers, -inf and inf included.
         Those above 0 are predicted to belong to the region.
     target : array
-        What was observed, of the shape of `pred`: 1 for the elements of the region, 0 for the
+        The observed region, of the shape of `pred`: 1 for the elements of the region, 0 for the
         others.
 
     Returns
@@ -33,29 +31,32 @@ def lovasz_hinge_loss(
 
     See Also
     --------
-    lovasz_softmax_loss : Of the probabilities of several classes.
-    jaccard_loss : Of probabilities, without a sort.
-    hinge_loss : Of each element by itself.
+    lovasz_softmax_loss : From the probabilities of several classes.
+    jaccard_loss : From probabilities, without a sort.
+    hinge_loss : For each element by itself.
 
-    Notes ----- With the sign :math:`s_i = 2 y_i - 1` the margin of an element is :math:`s_i z_i`,
+    Notes
+    -----
+    With the sign :math:`s_i = 2 y_i - 1` the margin of an element is :math:`s_i z_i`,
     and its error :math:`m_i = \max(0, 1 - s_i z_i)`. With the errors in descending order,
     :math:`m_{(1)} \ge m_{(2)} \ge \dots`, the loss is
 
     .. math:: \ell = \sum_k m_{(k)} \bigl( J_k - J_{k-1} \bigr),
 
     where :math:`J_k` is 1 minus the intersection over the union if just the first `k` elements are
-    wrong. With `G` elements in the region, of which `c` are among the first `k`, and :math:`f = k -
-    c` others the difference is :math:`1 / (G + f)` for an element of the region and :math:`(G - c)
-    / ((G + f) (G + f - 1))` for another; it is computed so, as the :math:`J_k` nearly cancel. All
-    of it takes one sort, of the margins, since small scores are lost in an error. If the region is
-    empty, the loss is the largest error, which is 0 where all scores are -1 at most.
+    wrong. Let the region have `G` elements, `c` of them among the first `k`, which have :math:`f =
+    k - c` others. Then the difference is :math:`1 / (G + f)` for an element of the region and
+    :math:`(G - c) / ((G + f) (G + f - 1))` for another. This form is computed, as the :math:`J_k`
+    nearly cancel. It takes one sort, of the margins: an error of 1 minus a small score would lose
+    the score. If the region is empty, the loss is the largest error, which is 0 if all scores are
+    at most -1.
 
-    The derivative with respect to :math:`z_i` is :math:`-s_i` times that difference, 0 from a
-    margin of 1 on. Equal errors are taken in the order of the elements, which is one of the
+    The derivative with respect to :math:`z_i` is :math:`-s_i` times that difference, and 0 for a
+    margin of 1 or more. Equal errors are taken in the order of the elements, which gives one of the
     subgradients. There is no second derivative.
 
-    Where the errors are 0 or 1 the loss is the Jaccard loss of the sets. The authors' own program
-    flattens a batch unless it is told `per_image`; here the batch is a region if its axis is in
+    If all errors are 0 or 1, the loss is the Jaccard loss of the sets. The authors' own program
+    flattens a batch unless `per_image` is set; here the batch is one region if its axis is in
     `region_axis`. The losses of Segmentation Models are equal.
 
     References
@@ -82,9 +83,9 @@ class Order(NamedTuple):
     """The elements of a region in the order of their errors, the largest first."""
 
     places: Array
-    """Where the elements are."""
+    """The place of each element in the region."""
     steps: Array
-    """How much of the Jaccard loss each adds if it is wrong, as those before it are."""
+    """The part of the Jaccard loss that each adds if it and all before it are wrong."""
 
     def sorted(self, xp: Namespace, axis: Axis, x: Array) -> Array:
         """Return the numbers of the elements in this order."""
@@ -94,14 +95,13 @@ class Order(NamedTuple):
 def _ordered(xp: Namespace, axis: Axis, rising: Array, target: Array) -> Order:
     """Sort elements by numbers that rise as the errors fall.
 
-    What is counted is whole, so that no difference is rounded, up to the largest number of the
-    widest dtype.
+    Counts are in the widest dtype: float32 does not hold all whole numbers above 2**24.
     """
-    place = stable_order(xp, axis, rising)
-    inside = xp.astype(xp.take_along_axis(target, place, axis=axis), wide_dtype(xp, rising))
-    size = xp.sum(inside, axis=axis, keepdims=True)
+    place = xp.stable_order(rising, axis)
+    inside = xp.astype(xp.take_along_axis(target, place, axis=axis), xp.wide_dtype(rising))
+    size = xp.row_sum(inside, axis)
     found = xp.cumulative_sum(inside, axis=axis)
-    rank = xp.astype(places(xp, axis, inside), inside.dtype) + 1
+    rank = xp.places(inside, axis, inside.dtype) + 1
     union = size + (rank - found)
     of_others = (size - found) / union / xp.where(union > 1, union - 1, 1.0)
     of_others = xp.where(size == 0, xp.astype(rank == 1, inside.dtype), of_others)
@@ -109,18 +109,18 @@ def _ordered(xp: Namespace, axis: Axis, rising: Array, target: Array) -> Order:
 
 
 def _missing(xp: Namespace, axis: Axis, x: Array) -> Array:
-    """Return NaN for a region that has one, which may have come where a step is 0, and 0 for all others."""
-    return xp.sum(xp.where(x == x, 0.0, x), axis=axis, keepdims=True)
+    """Return NaN for a region that has one, and 0 for others: a step of 0 may have hidden it."""
+    return xp.row_sum(xp.where(x == x, 0.0, x), axis)
 
 
 def _hinge(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Array, Array]:
     """Return the loss, and minus its derivative with respect to the margins."""
     margin = xp.where(target == 1, pred, -pred)
-    order = _ordered(xp, axis, widened(xp, margin), target)
-    error = 1 - order.sorted(xp, axis, widened(xp, margin))
+    order = _ordered(xp, axis, margin, target)
+    error = 1 - order.sorted(xp, axis, margin)
     wrong = error > 0
-    value = total(xp, axis, weighted(xp, order.steps, xp.where(wrong, error, 0.0)))
-    slope = put_back(xp, axis, order.places, xp.where(wrong, order.steps, 0.0))
+    value = xp.region_sum(xp.weighted(order.steps, xp.where(wrong, error, 0.0)), axis)
+    slope = xp.put_back(xp.where(wrong, order.steps, 0.0), order.places, axis)
     missing = _missing(xp, axis, margin)
     return xp.squeeze(value + missing, axis=axis), slope + missing
 
@@ -142,7 +142,7 @@ def lovasz_softmax_loss(
     classes: Literal["present", "all"] = "present",
     **options: Unpack[ClassRegionOptions],
 ) -> Array:
-    r"""Lovász-softmax loss: the mean over the classes of the Jaccard loss of the errors of their probabilities.
+    r"""Lovász-softmax loss: the mean over classes of the Jaccard loss of the probability errors.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def lovasz_softmax_loss(
         Predicted probabilities, as a softmax gives them, that the elements along `region_axis`
         belong to the classes along `class_axis`: in [0, 1].
     target : array
-        What was observed: the class label of each element, of the shape of `pred` without the class
+        The observed classes: the label of each element, of the shape of `pred` without the class
         axis: integers of any dtype from 0 to K - 1. Or, of the shape of `pred`, 1 for the class of
         each element and 0 for the others. The number of axes decides which of the two it is.
     classes : {"present", "all"}, default "present"
@@ -164,25 +164,26 @@ def lovasz_softmax_loss(
 
     See Also
     --------
-    lovasz_hinge_loss : Of scores of one class.
-    generalized_dice_loss : Of several classes as well, without a sort.
+    lovasz_hinge_loss : From scores of one class.
+    generalized_dice_loss : For several classes as well, without a sort.
     jaccard_loss : One loss for each class.
 
-    Notes ----- The error of an element in a class is :math:`1 - p` if it belongs to the class and
-    :math:`p` if it does not. The loss of a class is the sum of its errors, in descending order,
-    times the differences of the Jaccard loss that are given in `lovasz_hinge_loss`, with one sort
-    for each class; that of a class that is not there is its largest probability. No two terms
-    cancel. If only present classes count and none is there, the loss is 0, and so is the
-    derivative.
+    Notes
+    -----
+    The error of an element in a class is :math:`1 - p` if it belongs to the class and :math:`p` if
+    it does not. The loss of a class is the sum of its errors, in descending order, times the
+    differences of the Jaccard loss that `lovasz_hinge_loss` describes, with one sort for each
+    class. The loss of an absent class is its largest probability. No terms cancel. If only present
+    classes count and none is present, the loss and the derivative are 0.
 
     The derivative is the difference divided by the number of classes that count, negative in the
     class of the element. Equal errors are taken in the order of the elements, which is one of the
     subgradients. There is no second derivative. With one class the loss is that of its
     probabilities against the rest, if there is such an element.
 
-    The classes that count are by default those of the authors' own program and of Segmentation
-    Models; kornia has all. A pixel is ignored if all its probabilities and targets are 0, which no
-    label says.
+    By default the present classes count, as in the authors' own program and in Segmentation Models;
+    in kornia all count. A pixel is ignored if all its probabilities and targets are 0, which labels
+    cannot express.
 
     References
     ----------
@@ -210,7 +211,7 @@ def _mask(xp: Namespace, class_axis: Axis, pred: Array, target: Array) -> Array:
     """Return 1 for the class of each element and 0 for the others, of labels as well."""
     if target.ndim == pred.ndim:
         return target
-    return xp.astype(target[..., None, :] == places(xp, class_axis, pred, target.dtype), pred.dtype)
+    return xp.astype(target[..., None, :] == xp.places(pred, class_axis, target.dtype), pred.dtype)
 
 
 def _softmax(
@@ -218,20 +219,18 @@ def _softmax(
 ) -> tuple[Array, Array]:
     """Return the loss, and its derivative with respect to the errors."""
     class_axis, region_axis = axis
-    given = widened(xp, pred)
     target = _mask(xp, class_axis, pred, target)
-    error = xp.where(target == 1, 1 - given, given)
+    error = xp.where(target == 1, 1 - pred, pred)
     order = _ordered(xp, region_axis, -error, target)
     counts = xp.max(target, axis=region_axis, keepdims=True)
     if classes == "all":
         counts = xp.ones_like(counts)
-    number = xp.sum(counts, axis=class_axis, keepdims=True)
-    counts = xp.astype(counts, error.dtype) / xp.where(number == 0, 1.0, number)
-    value = total(xp, region_axis, order.steps * order.sorted(xp, region_axis, error))
-    slope = put_back(xp, region_axis, order.places, order.steps) + _missing(xp, region_axis, error)
-    return xp.squeeze(
-        xp.sum(value * counts, axis=class_axis, keepdims=True), axis=axis
-    ), slope * counts
+    share = xp.safe_divide(counts, xp.row_sum(counts, class_axis))
+    sorted_errors = order.sorted(xp, region_axis, error)
+    value = xp.row_sum(share * xp.region_sum(order.steps * sorted_errors, region_axis), class_axis)
+    slope = xp.put_back(order.steps, order.places, region_axis)
+    slope = slope + _missing(xp, region_axis, error)
+    return xp.squeeze(value, axis=axis), slope * share
 
 
 @lovasz_softmax_loss.value_and_derivative

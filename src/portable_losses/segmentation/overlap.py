@@ -1,11 +1,11 @@
-"""Losses that divide what is wrong in a region by that and what is right."""
+"""Losses that divide the wrong part of a region by the wrong and the right part."""
 
 from typing import Unpack
 
 from .._loss import loss
 from ..typing import Array, Axis, Namespace, NonNegative, Positive
-from ._fraction import Fraction, enlargement
-from ._region import Membership, Parts, RegionOptions, by_side, compared
+from ._fraction import Fraction
+from ._region import Membership, Parts, RegionOptions, compared
 
 __all__ = ["dice_loss", "jaccard_loss", "tversky_loss"]
 
@@ -29,10 +29,10 @@ def dice_loss(
         Predicted probabilities that the elements along `region_axis` belong to the region: in [0,
         1].
     target : array
-        What was observed, of the shape of `pred`: 1 for the elements of the region, 0 for the
+        The observed region, of the shape of `pred`: 1 for the elements of the region, 0 for the
         others, or probabilities in [0, 1].
     smooth : float, default 0
-        What is added to the numerator and the denominator of the score, from 0 upwards.
+        A number added to the numerator and the denominator of the score: not negative.
 
     Returns
     -------
@@ -41,35 +41,39 @@ def dice_loss(
 
     See Also
     --------
-    generalized_dice_loss : Of several classes together, rare ones no less than frequent ones.
-    jaccard_loss : Counts what is wrong twice as much.
-    tversky_loss : Weighs what is predicted wrongly and what is missed.
-    matthews_loss : Counts what is right outside of the region as well.
+    generalized_dice_loss : For several classes together, with equal weight for rare ones.
+    jaccard_loss : Counts errors twice as much.
+    tversky_loss : Weights false positives and false negatives.
+    matthews_loss : Counts true negatives as well.
 
-    Notes ----- With the intersection :math:`I = \frac{1}{2} (\sum_i p_i + \sum_i y_i - \sum_i |p_i
-    - y_i|) = \sum_i \min(p_i, y_i)`, which is :math:`\sum_i p_i y_i` for targets of 0 and 1, the
-    loss of a region and the form that is computed are
+    Notes
+    -----
+    With the intersection :math:`I = \sum_i \min(p_i, y_i)`, which is :math:`\sum_i p_i y_i` for
+    targets of 0 and 1, the loss of a region and the computed form are
 
     .. math::
 
-        \ell = 1 - \frac{2 I + s}{\sum_i p_i + \sum_i y_i + s} = \frac{\sum_i |p_i - y_i|}{2 I + s + \sum_i |p_i - y_i|}.
+        \ell = 1 - \frac{2 I + s}{\sum_i p_i + \sum_i y_i + s}
+             = \frac{\sum_i |p_i - y_i|}{2 I + s + \sum_i |p_i - y_i|}.
 
-    Nothing cancels in the second, and a perfect prediction has loss 0, of soft targets too. An
-    empty prediction of an empty region has loss 0 and derivative 0; any other of an empty region
-    has loss 1 if `smooth` is 0. With :math:`S` for the denominator the derivative is :math:`(1 -
-    \ell) / S` above the target and :math:`-(1 + \ell) / S` below it. There is nothing below a
-    target of 0, and nothing above one of 1: at them the derivative is that of the other side, as it
-    is of the product. Where another target is predicted exactly it is the mean of the two sides.
-    The second derivative is minus twice the first, divided by :math:`S`.
+    No terms cancel in the second form, and a perfect prediction has loss 0, also with soft targets.
+    An empty prediction of an empty region has loss 0 and derivative 0. Any other prediction of an
+    empty region has loss 1 if `smooth` is 0.
+
+    With :math:`S` for the denominator the derivative is :math:`(1 - \ell) / S` above the target and
+    :math:`-(1 + \ell) / S` below it. There is nothing below a target of 0 and nothing above one of
+    1: there the derivative is that of the other side, as is that of the product. Where another
+    target is predicted exactly, it is the mean of the two sides. The second derivative is minus
+    twice the first, divided by :math:`S`.
 
     With `region_axis` the pixels of an image are a region, and each class of each image is a loss;
     with the axis of the batch among them there is one region for each class.
 
     Segmentation Models 0.6 has this intersection, and MONAI 1.6 with ``soft_label=True``: without
-    smoothing their losses are equal to the last digits. With the product, as in optax, Keras, and
-    MONAI otherwise, soft targets that are predicted perfectly have a loss. optax adds 1 and MONAI
-    1e-5 if nothing is said, Segmentation Models leaves out regions whose target is empty, and Keras
-    scores an empty prediction of them as wrong.
+    smoothing their losses are equal to the last digits. optax, Keras and otherwise MONAI take the
+    product, with which a perfect prediction of soft targets has a loss. By default optax adds 1 and
+    MONAI 1e-5. Segmentation Models leaves out regions with an empty target, and Keras scores an
+    empty prediction of them as wrong.
 
     References
     ----------
@@ -104,19 +108,17 @@ def _dice(parts: Parts, smooth: float) -> Fraction:
 def _(
     xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative
 ) -> tuple[Array, Array]:
-    parts = compared(xp, axis, pred, target)
-    fraction = _dice(parts, smooth)
-    return xp.squeeze(fraction.value(xp), axis=axis), by_side(
-        xp, pred, target, *fraction.slopes(xp)
-    )
+    fraction = _dice(compared(xp, axis, pred, target), smooth)
+    value = xp.squeeze(fraction.value(xp), axis=axis)
+    return value, xp.by_side(pred, target, *fraction.slopes(xp))
 
 
 @dice_loss.second_derivative
 def _(
     xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative
 ) -> Array:
-    parts = compared(xp, axis, pred, target)
-    return by_side(xp, pred, target, *_dice(parts, smooth).curvatures(xp))
+    fraction = _dice(compared(xp, axis, pred, target), smooth)
+    return xp.by_side(pred, target, *fraction.bends(xp))
 
 
 @loss("(region),(region)->()", temporaries=16)
@@ -138,10 +140,10 @@ def jaccard_loss(
         Predicted probabilities that the elements along `region_axis` belong to the region: in [0,
         1].
     target : array
-        What was observed, of the shape of `pred`: 1 for the elements of the region, 0 for the
+        The observed region, of the shape of `pred`: 1 for the elements of the region, 0 for the
         others, or probabilities in [0, 1].
     smooth : float, default 0
-        What is added to the numerator and the denominator, from 0 upwards.
+        A number added to the numerator and the denominator: not negative.
 
     Returns
     -------
@@ -151,24 +153,27 @@ def jaccard_loss(
     See Also
     --------
     dice_loss : Between half of this and this.
-    lovasz_hinge_loss : Another way to make the same score of two sets a loss that has a derivative.
-    tversky_loss : Weighs what is predicted wrongly and what is missed.
+    lovasz_hinge_loss : Another differentiable loss of the same score of two sets.
+    tversky_loss : Weights false positives and false negatives.
 
-    Notes ----- With the intersection :math:`I = \sum_i \min(p_i, y_i)`, as in `dice_loss`, the loss
-    of a region and the form that is computed are
+    Notes
+    -----
+    With the intersection :math:`I = \sum_i \min(p_i, y_i)`, as in `dice_loss`, the loss
+    of a region and the computed form are
 
     .. math::
 
-        \ell = 1 - \frac{I + s}{\sum_i p_i + \sum_i y_i - I + s} = \frac{\sum_i |p_i - y_i|}{I + s + \sum_i |p_i - y_i|}.
+        \ell = 1 - \frac{I + s}{\sum_i p_i + \sum_i y_i - I + s}
+             = \frac{\sum_i |p_i - y_i|}{I + s + \sum_i |p_i - y_i|}.
 
-    Nothing cancels in the second, and a perfect prediction has loss 0, of soft targets too, as has
-    an empty prediction of an empty region. With :math:`U` for the denominator, the union, the
-    derivative is :math:`(1 - \ell) / U` above the target and :math:`-1 / U` below it; what it is at
-    the target is said in `dice_loss`. The second derivative is :math:`-2 (1 - \ell) / U^2` above
-    and 0 below.
+    No terms cancel in the second form. A perfect prediction has loss 0, also with soft targets, and
+    so has an empty prediction of an empty region. With :math:`U` for the denominator, the union,
+    the derivative is :math:`(1 - \ell) / U` above the target and :math:`-1 / U` below it;
+    `dice_loss` says what it is at the target. The second derivative is :math:`-2 (1 - \ell) / U^2`
+    above and 0 below.
 
-    It is equal to the losses of Segmentation Models 0.6 and MONAI 1.6 with the exceptions that are
-    said in `dice_loss`.
+    It is equal to the losses of Segmentation Models 0.6 and MONAI 1.6, with the exceptions named in
+    `dice_loss`.
 
     References
     ----------
@@ -196,19 +201,17 @@ def _jaccard(parts: Parts, smooth: float) -> Fraction:
 def _(
     xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative
 ) -> tuple[Array, Array]:
-    parts = compared(xp, axis, pred, target)
-    fraction = _jaccard(parts, smooth)
-    return xp.squeeze(fraction.value(xp), axis=axis), by_side(
-        xp, pred, target, *fraction.slopes(xp)
-    )
+    fraction = _jaccard(compared(xp, axis, pred, target), smooth)
+    value = xp.squeeze(fraction.value(xp), axis=axis)
+    return value, xp.by_side(pred, target, *fraction.slopes(xp))
 
 
 @jaccard_loss.second_derivative
 def _(
     xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative
 ) -> Array:
-    parts = compared(xp, axis, pred, target)
-    return by_side(xp, pred, target, *_jaccard(parts, smooth).curvatures(xp))
+    fraction = _jaccard(compared(xp, axis, pred, target), smooth)
+    return xp.by_side(pred, target, *fraction.bends(xp))
 
 
 @loss("(region),(region)->()", temporaries=16)
@@ -224,7 +227,7 @@ def tversky_loss(
     gamma: Positive = 1.0,
     **options: Unpack[RegionOptions],
 ) -> Array:
-    r"""Tversky loss, and its focal kin: an overlap that weighs what is predicted wrongly and what is missed.
+    r"""Tversky loss, also focal: an overlap with weights for false positives and false negatives.
 
     Parameters
     ----------
@@ -232,15 +235,15 @@ def tversky_loss(
         Predicted probabilities that the elements along `region_axis` belong to the region: in [0,
         1].
     target : array
-        What was observed, of the shape of `pred`: 1 for the elements of the region, 0 for the
+        The observed region, of the shape of `pred`: 1 for the elements of the region, 0 for the
         others, or probabilities in [0, 1].
     alpha : float, default 0.5
-        The weight of false positives, from 0 upwards.
+        The weight of false positives: not negative.
     beta : float, default 0.5
-        The weight of false negatives, from 0 upwards.
+        The weight of false negatives: not negative.
     gamma : float, default 1
-        The power that the loss is raised to, above 0: above 1 for more weight on what is mostly
-        wrong, below 1 for more on what is nearly right.
+        The power that the loss is raised to: positive. Above 1 it gives more weight to regions that
+        are mostly wrong, below 1 to those that are nearly right.
 
     Returns
     -------
@@ -252,25 +255,29 @@ def tversky_loss(
     dice_loss : With both weights 1/2.
     jaccard_loss : With both weights 1.
 
-    Notes ----- With :math:`I = \sum_i \min(p_i, y_i)`, :math:`F = \sum_i \max(p_i - y_i, 0)` for
-    what is predicted wrongly and :math:`M = \sum_i \max(y_i - p_i, 0)` for what is missed the loss
-    of a region and the form that is computed are
+    Notes
+    -----
+    With :math:`I = \sum_i \min(p_i, y_i)`, the false positives :math:`F = \sum_i \max(p_i - y_i,
+    0)` and the false negatives :math:`M = \sum_i \max(y_i - p_i, 0)` the loss of a region and the
+    computed form are
 
     .. math:: \ell = \left( 1 - \frac{I}{I + \alpha F + \beta M} \right)^\gamma
               = \left( \frac{\alpha F + \beta M}{I + \alpha F + \beta M} \right)^\gamma.
 
-    Nothing cancels in the second, and a perfect prediction has loss 0, of soft targets too; so has
-    an empty prediction of an empty region, and any region where all that is wrong has weight 0. The
-    power multiplies the rounding error by `gamma`. With :math:`T` for the denominator and
-    :math:`\gamma = 1` the derivative is :math:`\alpha I / T^2` above the target and :math:`-(\beta
-    (I + \alpha F + \beta M) + (1 - \beta) (\alpha F + \beta M)) / T^2` below it; what it is at the
-    target is said in `dice_loss`. The second derivative is minus twice the first, times
-    :math:`\alpha` above and :math:`1 - \beta` below, divided by :math:`T`. At a perfect prediction,
-    where the derivative of the power is 0 or infinite, both are 0 if `gamma` is not 1.
+    No terms cancel in the second form. A perfect prediction has loss 0, also with soft targets. So
+    has an empty prediction of an empty region, and a region with errors of weight 0 only. The power
+    multiplies the rounding error by `gamma`.
+
+    With :math:`T` for the denominator and :math:`\gamma = 1` the derivative is :math:`\alpha I /
+    T^2` above the target and :math:`-(\beta I + \alpha F + \beta M) / T^2` below it; `dice_loss`
+    says what it is at the target. The second derivative is minus twice the first, times
+    :math:`\alpha` above and :math:`1 - \beta` below, divided by :math:`T`. At a perfect prediction
+    the derivative of the power would be 0 or infinite: both derivatives are 0 there if `gamma` is
+    not 1.
 
     The power is that of Segmentation Models, which raises the mean of the losses to it; in the
-    paper on the focal loss it is :math:`1 / \gamma`. Keras 3.15 has `alpha` and `beta` the other
-    way round; Segmentation Models, MONAI and optax as here.
+    paper on the focal loss it is :math:`1 / \gamma`. Keras 3.15 exchanges `alpha` and `beta`;
+    Segmentation Models, MONAI and optax do not.
 
     References
     ----------
@@ -290,14 +297,21 @@ def tversky_loss(
     >>> pl.tversky_loss.grad([0.5, 1.0, 0.0, 0.5], [1.0, 1.0, 0.0, 0.0], alpha=0.25, beta=0.75)
     array([-0.40625, -0.40625,  0.09375,  0.09375])
     """
-    value = _tversky(xp, compared(xp, axis, pred, target), alpha, beta).power(xp, gamma)
-    return xp.squeeze(value, axis=axis)
+    base = _tversky(compared(xp, axis, pred, target), alpha, beta).value(xp)
+    return xp.squeeze(xp.power(base, gamma), axis=axis)
 
 
-def _tversky(xp: Namespace, parts: Parts, alpha: float, beta: float) -> Fraction:
-    unit = enlargement(xp)
-    wrong = alpha * (parts.excess * unit) + beta * (parts.lacking * unit)
-    return Fraction(wrong, parts.common * unit, alpha, beta, 1.0, unit)
+def _tversky(parts: Parts, alpha: float, beta: float) -> Fraction:
+    wrong = alpha * parts.excess + beta * parts.lacking
+    return Fraction(wrong, parts.common, alpha, beta, 1.0)
+
+
+def _rate_of_power(xp: Namespace, base: Array, gamma: float) -> Array:
+    """Return the derivative of base**gamma, 0 where the base is 0 unless `gamma` is 1."""
+    if gamma == 1:
+        return xp.ones_like(base)
+    zero = base == 0
+    return xp.where(zero, 0.0, gamma * xp.where(zero, 1.0, base) ** (gamma - 1))
 
 
 @tversky_loss.value_and_derivative
@@ -312,10 +326,10 @@ def _(
     beta: NonNegative,
     gamma: Positive,
 ) -> tuple[Array, Array]:
-    parts = compared(xp, axis, pred, target)
-    fraction = _tversky(xp, parts, alpha, beta)
-    value = xp.squeeze(fraction.power(xp, gamma), axis=axis)
-    return value, by_side(xp, pred, target, *fraction.slopes(xp, gamma))
+    fraction = _tversky(compared(xp, axis, pred, target), alpha, beta)
+    base = fraction.value(xp)
+    rate, value = _rate_of_power(xp, base, gamma), xp.squeeze(xp.power(base, gamma), axis=axis)
+    return value, xp.by_side(pred, target, *(rate * slope for slope in fraction.slopes(xp)))
 
 
 @tversky_loss.second_derivative
@@ -330,5 +344,11 @@ def _(
     beta: NonNegative,
     gamma: Positive,
 ) -> Array:
-    parts = compared(xp, axis, pred, target)
-    return by_side(xp, pred, target, *_tversky(xp, parts, alpha, beta).curvatures(xp, gamma))
+    fraction = _tversky(compared(xp, axis, pred, target), alpha, beta)
+    base = fraction.value(xp)
+    rate, nonzero = _rate_of_power(xp, base, gamma), xp.where(base == 0, 1.0, base)
+    bends = (
+        rate * (bend + (gamma - 1) * slope * slope / nonzero)
+        for slope, bend in zip(fraction.slopes(xp), fraction.bends(xp), strict=True)
+    )
+    return xp.by_side(pred, target, *bends)

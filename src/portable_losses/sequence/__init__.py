@@ -1,4 +1,4 @@
-"""Losses that compare sequences: of classes whose times nobody has noted, and of vectors that go at different paces."""
+"""Losses of unaligned sequences: classes without times (CTC), series of different pace (DTW)."""
 
 from .soft_dtw import soft_dtw_loss
 from .temporal import ctc_loss

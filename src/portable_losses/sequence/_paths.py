@@ -1,32 +1,23 @@
-"""Sums over paths, step by step: what two paths that meet are worth together, and what part of that is whose."""
+"""Sums over paths, step by step: what two paths that meet are worth together, and each one's share.
 
-from sys import float_info
+Paths are added up by the logarithms of their worth; -inf is the logarithm of no path at all.
+"""
 
-from .._elementary import widened
 from ..typing import Array, Namespace
 
 
-def floor(xp: Namespace, x: Array) -> float:
-    """Return the lowest finite number of the dtype that paths through an array are added up in."""
-    return max(float(xp.finfo(widened(xp, x[..., :0]).dtype).min), -float_info.max)
-
-
 def joined(
-    xp: Namespace, one: Array, other: Array, lowest: float, temperature: float = 1.0
+    xp: Namespace, one: Array, other: Array, temperature: float = 1.0
 ) -> tuple[Array, Array]:
-    """Return log(exp(one) + exp(other)), and the odds of the smaller to the larger; -inf is the logarithm of no path at all.
+    """Return log(exp(one) + exp(other)), and the logit of the share of the first.
 
     At another temperature T it is T * log(exp(one / T) + exp(other / T)).
     """
-    top, low = xp.maximum(one, other), xp.minimum(one, other)
-    # no path against no path: 0, and not NaN
-    odds = xp.exp((low - xp.maximum(top, lowest)) / temperature)
-    return top + temperature * xp.log1p(odds), odds
+    gap = (one - finite(xp, other)) / temperature
+    top = xp.where(gap < 0, other, one)
+    return top + temperature * xp.log1p(xp.decay(gap)), gap
 
 
-def shares(xp: Namespace, one: Array, other: Array, odds: Array) -> tuple[Array, Array]:
-    """Return what parts of the paths that were joined are those of the one and of the other: the derivative of `joined`."""
-    larger = 1 / (1 + odds)
-    smaller = odds * larger
-    first = one >= other
-    return xp.where(first, larger, smaller), xp.where(first, smaller, larger)
+def finite(xp: Namespace, x: Array) -> Array:
+    """Return the lowest finite number in place of -inf, so that no path less no path is not NaN."""
+    return xp.maximum(x, float(xp.finfo(x.dtype).min))

@@ -1,14 +1,13 @@
-"""Two courses of events at different paces: dynamic time warping with a soft minimum."""
+"""Dynamic time warping with a soft minimum: time series of different pace."""
 
 from math import inf
 from typing import Unpack
 
-from .._elementary import widened
 from .._loss import loss
-from .._namespace import neighbours, places
-from .._scan import Arrays, Stepped, scan
+from .._numerics.loops import Arrays, Stepped
+from .._numerics.standard import device_of
 from ..typing import Array, Axis, Namespace, Options, Positive, Real
-from ._paths import floor, joined, shares
+from ._paths import finite, joined
 
 __all__ = ["soft_dtw_loss"]
 
@@ -32,7 +31,7 @@ def soft_dtw_loss(
     gamma: Positive = 1.0,
     **options: Unpack[WarpingOptions],
 ) -> Array:
-    r"""Soft dynamic time warping: the squared distance of two sequences of vectors, at whatever paces they go.
+    r"""Soft dynamic time warping: the squared distance of two time series of different pace.
 
     Parameters
     ----------
@@ -43,8 +42,8 @@ def soft_dtw_loss(
         Observed sequences, of the shape of `pred` but for the number of times, which lie along
         `target_time_axis`.
     gamma : float, default 1
-        How soft the minimum over all alignments is, in units of the squared distance: positive.
-        Near 0 only the best counts.
+        The softness of the minimum over all alignments, in units of the squared distance: positive.
+        Near 0 only the best alignment counts.
 
     Returns
     -------
@@ -54,34 +53,38 @@ def soft_dtw_loss(
 
     See Also
     --------
-    mse_loss : Of sequences that go at one pace.
-    ctc_loss : Of labels at unknown times.
+    mse_loss : For sequences of one pace.
+    ctc_loss : For labels at unknown times.
 
-    Notes ----- An alignment goes from the first times of both sequences to the last, and at each
-    step one time on in the one, in the other, or in both. It costs the sum of the squared Euclidean
-    distances :math:`\delta_{ij} = \lVert x_i - y_j \rVert^2` of what it brings together. With the
+    Notes
+    -----
+    An alignment goes from the first times of both sequences to the last. Each step goes one time on
+    in one sequence, in the other, or in both. Its cost is the sum of the squared Euclidean
+    distances :math:`\delta_{ij} = \lVert x_i - y_j \rVert^2` of the vectors that it pairs. With the
     cost :math:`C_A` of an alignment `A` the loss is
 
-    .. math:: \ell = -\gamma \log \sum_A e^{-C_A / \gamma},
+    .. math:: \ell = -\gamma \log \sum_A e^{-C_A / \gamma}.
 
-    which is at most the cost of the best alignment, less by :math:`\gamma` times the logarithm of
-    their number at most. So it is negative for sequences that are alike, and sequences that are
-    equal are not quite where it is least; take :math:`\ell(x, y) - (\ell(x, x) + \ell(y, y)) / 2`,
-    three calls, for a divergence that is least there. For :math:`\gamma \to 0` it is dynamic time
-    warping (its squared distance).
+    It is at most the cost of the best alignment, and less by at most :math:`\gamma` times the
+    logarithm of the number of alignments. So it is negative for sequences that are alike, and equal
+    sequences are not quite its minimum. Take :math:`\ell(x, y) - (\ell(x, x) + \ell(y, y)) / 2`,
+    three calls, for a divergence with its minimum there. For :math:`\gamma \to 0` it is dynamic
+    time warping (the squared distance).
 
     It is computed by :math:`R_{ij} = \delta_{ij} + \min\nolimits^\gamma(R_{i-1,j-1}, R_{i-1,j},
-    R_{i,j-1})`, along one diagonal after the other, each at once for all sequences; the smallest
-    entry of two of them is taken out, so that what is added up stays small. No matrix of the
-    distances is held: they are computed as differences when they are needed. The derivative with
-    respect to :math:`x_i` is :math:`2 \sum_j E_{ij} (x_i - y_j)`, where :math:`E_{ij}`, from 0 to
-    1, is the share of the alignments, each counting :math:`e^{-C_A / \gamma}`, that bring these two
-    together. The shares of the three terms in each soft minimum lead back from the end to the
-    beginning. There is no second derivative. Infinite entries have loss inf and derivative NaN.
+    R_{i,j-1})`, along one diagonal after the other, for all sequences at once. At each diagonal the
+    smallest entry of the last two is subtracted and kept apart, so that the numbers stay small. No
+    matrix of distances is held: they are computed as differences when they are needed.
+
+    The derivative with respect to :math:`x_i` is :math:`2 \sum_j E_{ij} (x_i - y_j)`. Here
+    :math:`E_{ij}`, from 0 to 1, is the share of the alignments that pair the two, where each
+    alignment counts :math:`e^{-C_A / \gamma}`. The shares of the three terms of each soft minimum
+    lead back from the end to the beginning. There is no second derivative. Infinite entries have
+    loss inf and derivative NaN.
 
     tslearn has the same values and, by its matrix of alignments, the same gradients. Here only
-    `pred` has one; the loss is symmetric, so that exchanging the two arrays gives the other.
-    Sequences of several lengths are called for one by one.
+    `pred` has a gradient. The loss is symmetric, so that exchanging the two arrays gives the other.
+    Sequences of different lengths need one call each.
 
     References
     ----------
@@ -101,23 +104,25 @@ def soft_dtw_loss(
            [ 0.278],
            [ 2.07 ]])
     """
-    return _forward(xp, widened(xp, pred), widened(xp, target), gamma)[0]
+    return _forward(xp, pred, target, gamma)[0]
 
 
 @soft_dtw_loss.value_and_derivative
 def _(
     xp: Namespace, axis: Axis, pred: Real, target: Real, /, *, gamma: Positive
 ) -> tuple[Array, Array]:
-    pred, target = widened(xp, pred), widened(xp, target)
     value, steps = _forward(xp, pred, target, gamma, parts=True)
     return value, _backward(xp, pred, target, value, steps)
 
 
 def _diagonals(xp: Namespace, pred: Array, target: Array) -> Arrays:
-    """Return for each diagonal the time of the target that each time of the prediction meets there, and whether it is one."""
+    """Return for each diagonal which time of the target each time of the prediction meets there.
+
+    And whether there is such a time.
+    """
     rows, columns = pred.shape[-2], target.shape[-2]
-    row = places(xp, -1, pred[..., 0])
-    number = xp.arange(rows + columns - 1, device=getattr(pred, "device", None))
+    row = xp.places(pred[..., 0], -1)
+    number = xp.arange(rows + columns - 1, device=device_of(pred))
     column = number[:, None] - xp.reshape(row, (1, -1))
     met = (column >= 0) & (column < columns)
     return xp.where(met, column, 0), met
@@ -126,50 +131,50 @@ def _diagonals(xp: Namespace, pred: Array, target: Array) -> Arrays:
 def _forward(
     xp: Namespace, pred: Array, target: Array, gamma: float, parts: bool = False
 ) -> tuple[Array, Arrays]:
-    """Return the loss, and for each diagonal what parts of the alignments come diagonally, from the left and from above.
+    """Return the loss, and for each diagonal the shares of alignments by where they come from.
 
-    What is added up are the alignments themselves, by minus their costs: -inf is none.
+    They come diagonally, from the left or from above. The paths that are added up are worth minus
+    their costs: -inf is no path.
     """
-    lowest = floor(xp, pred)
 
     def step(paths: Arrays, entries: Arrays) -> Stepped:
         left, diagonal = paths
         column, met = entries
-        above = neighbours(xp, -1, left, -1, -inf)
-        both, odds = joined(xp, diagonal, left, lowest, gamma)
-        every, odds_of_both = joined(xp, both, above, lowest, gamma)
-        gap = pred - xp.take(target, column, axis=-2)
-        here = xp.where(met, every - xp.sum(gap * gap, axis=-1), -inf)
+        above = xp.neighbours(left, -1, -1, -inf)
+        both, gap = joined(xp, diagonal, left, gamma)
+        every, gap_of_both = joined(xp, both, above, gamma)
+        apart = pred - xp.take(target, column, axis=-2)
+        here = xp.where(met, every - xp.sum(apart * apart, axis=-1), -inf)
         # An alignment may skip a diagonal, but not the one before as well.
-        level = xp.maximum(xp.max(xp.maximum(here, above), axis=-1, keepdims=True), lowest)
+        level = finite(xp, xp.max(xp.maximum(here, above), axis=-1, keepdims=True))
         results = [level[..., 0]]
         if parts:
-            of_both, of_above = shares(xp, both, above, odds_of_both)
-            of_diagonal, of_left = shares(xp, diagonal, left, odds)
+            of_both, of_above = xp.sigmoids(gap_of_both)
+            of_diagonal, of_left = xp.sigmoids(gap)
             results += [of_both * of_diagonal, of_both * of_left, of_above]
         return (here - level, above - level), tuple(results)
 
     nothing = xp.full_like(pred[..., 0], -inf)
-    start = xp.where(places(xp, -1, nothing) == 0, 0.0, nothing)
-    (here, _), (levels, *steps) = scan(xp, step, (nothing, start), _diagonals(xp, pred, target))
+    start = xp.where(xp.places(nothing, -1) == 0, 0.0, nothing)
+    (here, _), (levels, *steps) = xp.scan(step, (nothing, start), _diagonals(xp, pred, target))
     return 0 - (here[..., -1] + xp.sum(levels, axis=0)), tuple(steps)
 
 
 def _backward(xp: Namespace, pred: Array, target: Array, value: Array, steps: Arrays) -> Array:
-    """Lead the alignments back from the end to the beginning, and add up the derivatives of what they bring together."""
+    """Follow the alignments back from the end, and add up the derivatives of their costs."""
 
     def step(carried: Arrays, entries: Arrays) -> Stepped:
         gone, skipped, slope = carried
         of_diagonal, of_left, of_above, column, met = entries
         here = xp.where(met, gone, 0.0)
         slope = slope + here[..., None] * (pred - xp.take(target, column, axis=-2))
-        above = neighbours(xp, -1, here * of_above + skipped, 1, 0.0)
+        above = xp.neighbours(here * of_above + skipped, -1, 1, 0.0)
         return (here * of_left + above, here * of_diagonal, slope), ()
 
     nothing = xp.zeros_like(pred[..., 0])
-    last = places(xp, -1, nothing) == pred.shape[-2] - 1
+    last = xp.places(nothing, -1) == pred.shape[-2] - 1
     # NaN where the loss is not finite
     whole = xp.where(xp.isfinite(value), 1.0, value - value)[..., None]
     start = (xp.where(last, whole, nothing), nothing, xp.zeros_like(pred))
-    slope = scan(xp, step, start, (*steps, *_diagonals(xp, pred, target)), reverse=True)[0][2]
+    slope = xp.scan(step, start, (*steps, *_diagonals(xp, pred, target)), reverse=True)[0][2]
     return 2 * slope

@@ -1,16 +1,15 @@
-"""Labels in their order, but at no times that anybody knows: connectionist temporal classification."""
+"""Connectionist temporal classification: labels in a known order, at unknown times."""
 
 from math import inf
 from typing import Annotated, Unpack
 
 from annotated_types import Interval
 
-from .._elementary import widened
 from .._loss import loss
-from .._namespace import device_of, neighbours, one_hot, pick, places
-from .._scan import Arrays, Stepped, scan
+from .._numerics.loops import Arrays, Stepped
+from .._numerics.standard import device_of
 from ..typing import Array, Axis, DependentDomain, Domain, Index, Namespace, Options
-from ._paths import floor, joined, shares
+from ._paths import finite, joined
 
 __all__ = ["ctc_loss"]
 
@@ -78,7 +77,7 @@ def ctc_loss(
     zero_infinity: bool = False,
     **options: Unpack[SequenceOptions],
 ) -> Array:
-    r"""Connectionist temporal classification: labels in their order, whose times in the input are unknown.
+    r"""Connectionist temporal classification: labels in a known order, at unknown times.
 
     Parameters
     ----------
@@ -91,15 +90,15 @@ def ctc_loss(
         1, but for the blank. The other axes are those of `log_prob`, without time and class.
     input_lengths : array, optional
         How many of the times count: integers from 0 to the size of the time axis, one for each
-        sequence. All by default. What lies beyond does not matter, be it NaN, and its gradient is
-        0.
+        sequence. All by default. Entries beyond the length do not count, even if they are NaN, and
+        their gradient is 0.
     label_lengths : array, optional
         How many of the labels count: integers from 0 to the size of the label axis, one for each
-        sequence. All by default. What lies beyond does not matter, be it no label at all.
+        sequence. All by default. Entries beyond the length do not count, whatever they are.
     blank : int, default 0
         The class that stands for no label.
     zero_infinity : bool, default False
-        Whether a sequence whose labels cannot be aligned with the input has loss 0 and not inf.
+        Whether a sequence whose labels cannot be aligned with the input has loss 0 instead of inf.
 
     Returns
     -------
@@ -108,35 +107,37 @@ def ctc_loss(
 
     See Also
     --------
-    nll_loss : Of labels whose times are known.
-    soft_dtw_loss : Of sequences of vectors.
+    nll_loss : For labels whose times are known.
+    soft_dtw_loss : For sequences of vectors.
 
-    Notes ----- An alignment says a class at each time: each label for one time or more, with any
-    number of blanks before, between and after them, and one at least between labels that are equal.
+    Notes
+    -----
+    An alignment has a class at each time: each label for one time or more, with any number of
+    blanks before, between and after the labels. Between equal labels there is at least one blank.
     The loss is
 
     .. math:: \ell = -\log \sum_\pi \prod_t p_t(\pi_t),
 
-    over all alignments :math:`\pi`; the log-probabilities are taken as they are, whether or not
-    they sum to 1. Without labels it is the sum of those of the blanks. Where there is no alignment,
-    as the input is too short or what is needed has probability 0, it is inf.
+    over all alignments :math:`\pi`. The log-probabilities are taken as they are, whether or not
+    they sum to 1. Without labels it is the sum over the blanks. If there is no alignment, because
+    the input is too short or a needed class has probability 0, it is inf.
 
     The sum is computed in logarithms by the forward-backward algorithm, for all sequences at once,
-    one time after another. The likeliest place is taken out at each time, so that the numbers stay
-    small and as many digits are right after 500 times as after one. The derivative is minus the
-    share of the alignments, each counting its probability, that are in a class at a time: -1 in
-    total at each time. The shares of the terms in each sum of the forward pass lead back from the
-    end to the beginning, with no logarithm and no difference. Where there is no alignment the
+    one time after another. At each time the largest logarithm is subtracted and kept apart, so that
+    the numbers stay small and long sequences keep their digits. The derivative is minus the share
+    of the alignments that are in a class at a time, where each alignment counts its probability: in
+    total -1 at each time. The shares of the terms in each sum of the forward pass lead back from
+    the end to the beginning, without a logarithm or a difference. Without an alignment the
     derivative is 0. There is no second derivative.
 
-    On libraries other than NumPy, whose values are not looked at, a label or a length out of range
-    gives NaN. A class that is neither blank nor among the labels is not looked at.
+    Only NumPy checks the values of arrays. On other libraries a label or a length out of range
+    gives NaN. A class that is neither the blank nor among the labels has no effect.
 
     The mean is over the sequences, by their weights; PyTorch first divides each loss by the number
-    of its labels. With ``reduction="none"`` and ``"sum"`` its values are those given here; its axes
-    are time, batch and class. Its own derivative is that with respect to logits, through their
-    log-softmax; here it is with respect to the log-probabilities, and a log-softmax before the loss
-    makes the two equal. optax takes logits, and masks for padding; what cannot be aligned has a
+    of its labels. With ``reduction="none"`` and ``"sum"`` the values are equal. Its axes are time,
+    batch and class. Its own derivative is with respect to logits, through their log-softmax. Here
+    the derivative is with respect to the log-probabilities; with a log-softmax before the loss the
+    two are equal. optax takes logits, and masks for padding; a sequence without an alignment has a
     loss of :math:`10^5` or more there.
 
     References
@@ -190,21 +191,24 @@ def _loss(xp: Namespace, total: Array, zero_infinity: bool) -> Array:
 
 
 def _lanes(xp: Namespace, log_prob: Array, labels: Array, blank: int) -> tuple[Array, Array, Array]:
-    """Return the class of each label, and last the blank; which of them follow an equal one; and which is the last."""
+    """Return the class of each label, with the blank as the last.
+
+    And whether each is equal to the one before, and whether it is the last.
+    """
     number = labels.shape[-1]
     some = labels if number else xp.zeros_like(log_prob[..., 0, :1], dtype=labels.dtype)
     place = xp.arange(number + 1, device=device_of(labels))
     lanes = xp.take(some, xp.where(place < number, place, 0), axis=-1)
-    last = places(xp, -1, lanes) == number
+    last = xp.places(lanes, -1) == number
     lanes = xp.where(last, xp.full_like(lanes, blank), lanes)
-    return lanes, lanes == neighbours(xp, -1, lanes, -1, None), last
+    return lanes, lanes == xp.neighbours(lanes, -1, -1, None), last
 
 
 def _times(xp: Namespace, log_prob: Array, input_lengths: Array | None) -> Arrays:
     """Return which times count, if not all do: a tuple of one array, or of none. Time is first."""
     if input_lengths is None:
         return ()
-    return (xp.moveaxis(places(xp, -1, log_prob[..., 0]) < input_lengths[..., None], -1, 0),)
+    return (xp.moveaxis(xp.places(log_prob[..., 0], -1) < input_lengths[..., None], -1, 0),)
 
 
 def _forward(
@@ -218,48 +222,46 @@ def _forward(
 ) -> tuple[Array, Arrays, Arrays]:
     """Add up the probabilities of all alignments, going along time, in logarithms.
 
-    An alignment is at a label or at the blank before it; after the last label there is a blank
-    only. At each step what is in a place has come from that place or from the one before, and at
-    labels that differ also from the label before: of these sums the parts are given as well, at the
-    end and at each step.
+    An alignment is at a label or at the blank before it; after the last label there is only a
+    blank. A path comes to its place from that place or from the one before, and to a label that
+    differs from the label before also from there. The shares of these terms are returned as well,
+    at the end and at each step.
     """
     lanes, again, last = _lanes(xp, log_prob, labels, blank)
-    lowest = floor(xp, log_prob)
-    nothing = xp.full_like(lanes, -inf, dtype=widened(xp, log_prob[..., 0, :0]).dtype)
+    nothing = xp.full_like(lanes, -inf, dtype=log_prob.dtype)
     certain = xp.zeros_like(nothing)
     blanks_only = xp.where(last, certain, nothing)
 
     def step(paths: Arrays, entries: Arrays) -> Stepped:
         at_blank, at_label = paths
-        log_probs = widened(xp, xp.take_along_axis(entries[0], lanes, axis=-1))
+        log_probs = xp.take_along_axis(entries[0], lanes, axis=-1)
         if len(entries) > 1:  # a sequence that has ended goes on with blanks
             log_probs = xp.where(entries[1][..., None], log_probs, blanks_only)
-        before = neighbours(xp, -1, at_label, -1, -inf)
-        passing, odds = joined(xp, at_blank, before, lowest)
+        before = xp.neighbours(at_label, -1, -1, -inf)
+        passing, gap = joined(xp, at_blank, before)
         entering = xp.where(again, at_blank, passing)
-        staying, odds_of_staying = joined(xp, at_label, entering, lowest)
+        staying, gap_of_staying = joined(xp, at_label, entering)
         at_blank_now, at_label_now = passing + log_probs[..., -1:], staying + log_probs
         # Numbers stay small, and precise, where the likeliest path is worth 1 at each time.
-        level = xp.maximum(
-            xp.max(xp.maximum(at_blank_now, at_label_now), axis=-1, keepdims=True), lowest
-        )
+        likeliest = xp.max(xp.maximum(at_blank_now, at_label_now), axis=-1, keepdims=True)
+        level = finite(xp, likeliest)
         results = [level[..., 0]]
         if parts:
             results += [
-                *shares(xp, at_blank, before, odds),
-                *shares(xp, at_label, entering, odds_of_staying),
+                *xp.sigmoids(gap),
+                *xp.sigmoids(gap_of_staying),
             ]
         return (at_blank_now - level, at_label_now - level), tuple(results)
 
-    start = xp.where(places(xp, -1, lanes) == 0, certain, nothing)
+    start = xp.where(xp.places(lanes, -1) == 0, certain, nothing)
     times = (xp.moveaxis(log_prob, -2, 0), *_times(xp, log_prob, input_lengths))
-    (at_blank, at_label), (levels, *steps) = scan(xp, step, (start, nothing), times)
-    before = neighbours(xp, -1, at_label, -1, -inf)
-    ended, odds = joined(xp, at_blank, before, lowest)
-    total = ended[..., -1] if label_lengths is None else pick(xp, ended, label_lengths, -1)
+    (at_blank, at_label), (levels, *steps) = xp.scan(step, (start, nothing), times)
+    before = xp.neighbours(at_label, -1, -1, -inf)
+    ended, gap = joined(xp, at_blank, before)
+    total = ended[..., -1] if label_lengths is None else xp.pick(ended, label_lengths, -1)
     return (
         total + xp.sum(levels, axis=0),
-        shares(xp, at_blank, before, odds) if parts else (),
+        xp.sigmoids(gap) if parts else (),
         tuple(steps),
     )
 
@@ -275,7 +277,7 @@ def _backward(
     end: Arrays,
     steps: Arrays,
 ) -> Array:
-    """Return minus the part of the alignments in each class at each time, going back in time along the parts of the sums."""
+    """Return minus the share of the alignments in each class at each time, going back in time."""
     lanes, again, last = _lanes(xp, log_prob, labels, blank)
     again, fresh = (xp.astype(x, total.dtype) for x in (again, ~again))
 
@@ -287,20 +289,18 @@ def _backward(
             blanks = xp.where(entries[4][..., None], blanks, 0.0)
         entered = at_label * of_entering
         passed = at_blank + fresh * entered
-        at_label_then = at_label * of_staying + neighbours(xp, -1, passed * of_before, 1, 0.0)
+        at_label_then = at_label * of_staying + xp.neighbours(passed * of_before, -1, 1, 0.0)
         return (passed * of_blank + again * entered, at_label_then), (
             xp.where(last, blanks, at_label),
         )
 
     # NaN stays NaN; where there is no alignment, none becomes likelier.
     whole = xp.where(total == -inf, 0.0, xp.where(total == total, 1.0, total))[..., None]
-    final = last if label_lengths is None else places(xp, -1, lanes) == label_lengths[..., None]
+    final = last if label_lengths is None else xp.places(lanes, -1) == label_lengths[..., None]
     ended = xp.where(final, whole, xp.zeros_like(end[0]))
-    start = ended * end[0], neighbours(xp, -1, ended * end[1], 1, 0.0)
-    (occupied,) = scan(
-        xp, step, start, (*steps, *_times(xp, log_prob, input_lengths)), reverse=True
-    )[1]
+    start = ended * end[0], xp.neighbours(ended * end[1], -1, 1, 0.0)
+    times = _times(xp, log_prob, input_lengths)
+    _, (occupied,) = xp.scan(step, start, (*steps, *times), reverse=True)
     occupied = xp.moveaxis(occupied, 0, -2)
-    return xp.matmul(
-        occupied, 0 - xp.astype(one_hot(xp, lanes, log_prob[..., :1, :], -1), total.dtype)
-    )
+    classes = xp.astype(xp.one_hot(lanes, log_prob[..., :1, :], -1), total.dtype)
+    return 0 - xp.matmul(occupied, classes)

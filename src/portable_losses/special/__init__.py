@@ -1,8 +1,9 @@
-"""Special functions of losses that the array API standard lacks: accurate to the last digits, right at the infinities.
+"""Special functions of losses that the array API standard lacks.
 
-Each takes arrays of any library, or what NumPy reads as such, and gives one of the same library and
-dtype. Functions of single elements have derivatives as well: ``sigmoid.grad(x)``; those of several
-arrays broadcast them, and have one derivative for each of them.
+They keep their digits over their whole domain, and are right at the infinities. Each takes arrays
+of any library, or anything that NumPy converts, and returns an array of the same library and dtype.
+Functions of single elements have derivatives as well: ``sigmoid.grad(x)``. A function of several
+arrays broadcasts them, and has one derivative for each of them.
 """
 
 from ._function import Special

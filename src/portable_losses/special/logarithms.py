@@ -1,8 +1,7 @@
-"""Products with logarithms, as entropies have them, and the logarithm of a probability's complement."""
+"""Products with logarithms, as entropies have them, and the logarithm of a complement."""
 
-from math import inf, log, nan
+from math import inf, nan
 
-from .._elementary import quotient, widened
 from ..typing import Array, Namespace
 from ._function import Special
 
@@ -24,19 +23,21 @@ def xlogy(xp: Namespace, x: Array, y: Array, /) -> Array:
     -------
     array
         ``x * log(y)``, of the dtype to which `x` and `y` are promoted. It is 0 where `x` is 0,
-        whatever `y`, but for NaN. Elsewhere a negative `y` gives NaN.
+        for any `y` but NaN. Elsewhere a negative `y` gives NaN.
 
     See Also
     --------
     xlog1py : The same with the logarithm of ``1 + y``.
     rel_entr : With the logarithm of a quotient.
 
-    Notes ----- The term :math:`x \log y` of an entropy is 0 in the limit of :math:`x \to 0`, where
-    the product itself is 0 times infinity. There the logarithm is taken of 1, so that autodiff
-    meets no infinity either.
+    Notes
+    -----
+    The term :math:`x \log y` of an entropy is 0 in the limit of :math:`x \to 0`, where the product
+    itself is 0 times infinity. There the logarithm is taken of 1, so that autodiff meets no
+    infinity either.
 
     The derivatives are :math:`\log y` and :math:`x / y`, where 0 / 0 is 0. At `x` = `y` = 0 the
-    first is -inf, its limit; autodiff says 0 there, which leaves the sum of a gradient finite.
+    first is -inf, its limit. Autodiff returns 0 there, which leaves the sum of a gradient finite.
 
     Examples
     --------
@@ -46,14 +47,11 @@ def xlogy(xp: Namespace, x: Array, y: Array, /) -> Array:
     >>> xlogy.grad([0.0, 2.0], 0.5)
     (array([-0.69314718, -0.69314718]), array([0., 4.]))
     """
-    x, y = widened(xp, x), widened(xp, y)
-    nothing = (x == 0) & ((y <= 0) | (y == inf))
-    return x * xp.log(xp.where(nothing, 1.0, y))
+    return xp.xlogy(x, y)
 
 
 @xlogy.derivative
 def _(xp: Namespace, x: Array, y: Array, /) -> tuple[Array, Array]:
-    x, y = widened(xp, x), widened(xp, y)
     return _beside(xp, x, xp.log(y)), _slope(xp, x, y)
 
 
@@ -72,15 +70,17 @@ def xlog1py(xp: Namespace, x: Array, y: Array, /) -> Array:
     -------
     array
         ``x * log1p(y)``, of the dtype to which `x` and `y` are promoted. It is 0 where `x` is 0,
-        whatever `y`, but for NaN. Elsewhere `y` below -1 gives NaN.
+        for any `y` but NaN. Elsewhere `y` below -1 gives NaN.
 
     See Also
     --------
     xlogy : The same with the logarithm of `y`.
 
-    Notes ----- :math:`x \, \mathrm{log1p}(y)`, which keeps the digits of a small `y`: the other
-    half of a binary entropy is ``xlog1py(1 - target, -pred)``. What `xlogy` says of 0 times
-    infinity, here at `y` = -1, holds as well.
+    Notes
+    -----
+    :math:`x \, \mathrm{log1p}(y)` keeps the digits of a small `y`: the other half of a binary
+    entropy is ``xlog1py(1 - target, -pred)``. 0 times infinity, here at `y` = -1, is 0 as in
+    `xlogy`, and so are the derivatives.
 
     Examples
     --------
@@ -90,24 +90,24 @@ def xlog1py(xp: Namespace, x: Array, y: Array, /) -> Array:
     >>> xlog1py.grad([0.0, 2.0], [-1.0, 1.0])
     (array([      -inf, 0.69314718]), array([0., 1.]))
     """
-    x, y = widened(xp, x), widened(xp, y)
-    nothing = (x == 0) & ((y <= -1) | (y == inf))
-    return x * xp.log1p(xp.where(nothing, 0.0, y))
+    return xp.xlog1py(x, y)
 
 
 @xlog1py.derivative
 def _(xp: Namespace, x: Array, y: Array, /) -> tuple[Array, Array]:
-    x, y = widened(xp, x), widened(xp, y)
     return _beside(xp, x, xp.log1p(y)), _slope(xp, x, 1 + y)
 
 
 def _beside(xp: Namespace, x: Array, value: Array) -> Array:
-    """Return a value in the shape that it broadcasts to with `x`, which a lazy library may not know; beside NaN it is NaN."""
+    """Return a value broadcast to the shape that it has with `x`, and NaN where `x` is NaN."""
     return xp.where(x == x, value, nan)
 
 
 def _slope(xp: Namespace, x: Array, y: Array) -> Array:
-    """Return the derivative of x * log(y) with respect to y: x / y, 0 where the function is 0 beside it, NaN where it is NaN."""
+    """Return the derivative of x * log(y) with respect to y: x / y, and NaN for negative y.
+
+    It is 0 where x is 0 and y is not positive: the function is 0 there.
+    """
     nothing = (x == 0) & (y <= 0)
     return x / xp.where(nothing, 1.0, xp.where(y < 0, nan, xp.abs(y)))
 
@@ -126,21 +126,23 @@ def rel_entr(xp: Namespace, x: Array, y: Array, /) -> Array:
     Returns
     -------
     array
-        ``x * log(x / y)``, of the dtype to which `x` and `y` are promoted; 0 where `x` is 0. It is
-        inf where `y` alone is 0, and, as in SciPy, where one of them is negative.
+        ``x * log(x / y)``, of the dtype to which `x` and `y` are promoted. It is 0 where `x` is 0.
+        It is inf where `y` alone is 0 and, as in SciPy, where one of them is negative.
 
     See Also
     --------
     xlogy : With the logarithm of one number.
 
-    Notes ----- With the smaller :math:`s` of the two numbers and the larger :math:`l`, the
-    logarithm is, but for its sign, :math:`\mathrm{log1p}((l - s) / s)` for :math:`l < 2s`, where
-    the difference is exact: the logarithm of the rounded quotient would lose all its digits near 1.
-    Otherwise it is :math:`\log(l / s)`, and :math:`\log l - \log s` where the quotient overflows.
+    Notes
+    -----
+    Where the two numbers differ by a factor of at most 2, the logarithm is :math:`\mathrm{log1p}((x
+    - y) / y)`, whose difference is exact. The logarithm of the rounded quotient would lose all its
+    digits near 1. Elsewhere it is :math:`2 \log(\sqrt{x} / \sqrt{y})`: the quotient of the roots
+    neither overflows nor underflows.
 
-    The derivatives are :math:`\log(x / y) + 1` and :math:`-x / y`, where 0 / 0 is 0; they are NaN
+    The derivatives are :math:`\log(x / y) + 1` and :math:`-x / y`, where 0 / 0 is 0. They are NaN
     where one of the numbers is negative. At `x` = 0 the first is -inf, or inf if `y` is 0 as well;
-    autodiff says 0 there.
+    autodiff returns 0 there.
 
     References
     ----------
@@ -155,34 +157,14 @@ def rel_entr(xp: Namespace, x: Array, y: Array, /) -> Array:
     >>> rel_entr.grad([1.0], [0.5])
     (array([1.69314718]), array([-2.]))
     """
-    x, y = widened(xp, x), widened(xp, y)
-    outside = (x <= 0) & (y == y) | (y <= 0) & (x == x)
-    log_ratio = log_of_ratio(xp, xp.where(outside, 1.0, x), xp.where(outside, 1.0, y))
-    return xp.where((x == 0) & (y >= 0), 0.0, xp.where(outside, inf, x * log_ratio))
+    return xp.rel_entr(x, y)
 
 
 @rel_entr.derivative
 def _(xp: Namespace, x: Array, y: Array, /) -> tuple[Array, Array]:
-    x, y = (xp.where(value < 0, nan, xp.abs(value)) for value in (widened(xp, x), widened(xp, y)))
-    return xp.where((y == 0) & (x == x), inf, log_of_ratio(xp, x, y) + 1), -x / xp.where(
-        (x == 0) & (y == 0), 1.0, y
-    )
-
-
-def log_of_ratio(xp: Namespace, x: Array, y: Array) -> Array:
-    """Return log(x / y) of numbers that are not negative, to the last digits whatever their sizes."""
-    less = x < y
-    small, large = xp.where(less, x, y), xp.where(less, y, x)
-    close = large - small < small
-    whole = large * (4 / float(xp.finfo(x.dtype).max)) < small  # the quotient does not overflow
-    ratio = quotient(
-        xp, xp.where(close, large - small, xp.where(whole, large, 1.0)), xp.where(whole, small, 1.0)
-    )
-    near = xp.log1p(xp.where(close, ratio, 0.0))
-    far = xp.log(xp.where(close, 1.0, xp.where(whole, ratio, large))) - xp.log(
-        xp.where(whole, 1.0, small)
-    )
-    return xp.where(less, -(near + far), near + far)
+    x, y = (xp.where(value < 0, nan, xp.abs(value)) for value in (x, y))
+    by_x = xp.where((y == 0) & (x == x), inf, xp.log_ratio(x, y) + 1)
+    return by_x, -xp.safe_divide(x, y)
 
 
 @Special
@@ -203,9 +185,11 @@ def log1mexp(xp: Namespace, x: Array, /) -> Array:
     --------
     log_sigmoid : The logarithm of a probability from its logit.
 
-    Notes ----- If `x` is minus the logarithm of a probability, this is the logarithm of the
-    complement's. The sign of `x` is that of R's ``log1mexp`` and of ``jax.nn.log1mexp``; TensorFlow
-    Probability takes either.
+    Notes
+    -----
+    If `x` is minus the logarithm of a probability, this is the logarithm of its complement. The
+    sign of `x` is that of R's ``log1mexp`` and of ``jax.nn.log1mexp``; TensorFlow Probability takes
+    either.
 
     It is :math:`\log(-\mathrm{expm1}(-x))` for `x` below :math:`\log 2`, where the exponential is
     near 1, and :math:`\mathrm{log1p}(-\exp(-x))` above, where it is near 0 [1]_. The derivative is
@@ -224,18 +208,9 @@ def log1mexp(xp: Namespace, x: Array, /) -> Array:
     >>> log1mexp.grad([1.0])
     array([0.58197671])
     """
-    x = widened(xp, x)
-    small = x < log(2)
-    # Each branch sees a 1 where the other is meant: at 0 and inf autodiff would meet infinities
-    # there.
-    return xp.where(
-        small,
-        xp.log(-xp.expm1(-xp.where(small, x, 1.0))),
-        xp.log1p(-xp.exp(-xp.where(small, 1.0, x))),
-    )
+    return xp.log1mexp(x)
 
 
 @log1mexp.derivative
 def _(xp: Namespace, x: Array, /) -> Array:
-    x = widened(xp, x)
     return xp.where(x < 0, nan, xp.exp(-x) / xp.abs(xp.expm1(-x)))

@@ -2,7 +2,6 @@
 
 from math import nan
 
-from .._elementary import magnitude, widened
 from ..typing import Array, Namespace
 from ._function import Special
 
@@ -29,8 +28,10 @@ def sigmoid(xp: Namespace, x: Array, /) -> Array:
     logit : Its inverse.
     softmax : The same for more than two classes.
 
-    Notes ----- With :math:`e = \exp(-|x|) \le 1`, which does not overflow, it is :math:`1 / (1 +
-    e)` for positive and :math:`e / (1 + e)` for negative `x`.
+    Notes
+    -----
+    With :math:`e = \exp(-|x|) \le 1`, which does not overflow, it is :math:`1 / (1 + e)` for
+    positive and :math:`e / (1 + e)` for negative `x`.
 
     Examples
     --------
@@ -40,14 +41,12 @@ def sigmoid(xp: Namespace, x: Array, /) -> Array:
     >>> sigmoid.grad([0.0])
     array([0.25])
     """
-    exponential = xp.exp(-magnitude(xp, x))
-    return xp.where(x >= 0, 1.0, exponential) / (1 + exponential)
+    return xp.sigmoid(x)
 
 
 @sigmoid.derivative
 def _(xp: Namespace, x: Array, /) -> Array:
-    exponential = xp.exp(-magnitude(xp, x))
-    return exponential / (1 + exponential * (2 + exponential))
+    return xp.logistic_density(x)
 
 
 @Special
@@ -68,8 +67,10 @@ def softplus(xp: Namespace, x: Array, /) -> Array:
     --------
     log_sigmoid : ``-softplus(-x)``.
 
-    Notes ----- Computed as :math:`\max(x, 0) + \mathrm{log1p}(\exp(-|x|))`: nothing overflows, and
-    nothing cancels.
+    Notes
+    -----
+    It is computed as :math:`\max(x, 0) + \mathrm{log1p}(\exp(-|x|))`, in which nothing overflows
+    and nothing cancels.
 
     Examples
     --------
@@ -77,12 +78,12 @@ def softplus(xp: Namespace, x: Array, /) -> Array:
     >>> softplus([-800.0, 0.0, 2.0])
     array([0.        , 0.69314718, 2.12692801])
     """
-    return xp.where(x >= 0, x, 0.0) + xp.log1p(xp.exp(-magnitude(xp, x)))
+    return xp.softplus(x)
 
 
 @softplus.derivative
 def _(xp: Namespace, x: Array, /) -> Array:
-    return sigmoid.formula(xp, x)
+    return xp.sigmoid(x)
 
 
 @Special
@@ -102,7 +103,7 @@ def log_sigmoid(xp: Namespace, x: Array, /) -> Array:
     See Also
     --------
     sigmoid : The function whose logarithm this is.
-    softplus : This is ``-softplus(-x)``, and so computed.
+    softplus : This is computed as ``-softplus(-x)``.
 
     Examples
     --------
@@ -110,12 +111,12 @@ def log_sigmoid(xp: Namespace, x: Array, /) -> Array:
     >>> log_sigmoid([-800.0, 0.0, 40.0])
     array([-8.00000000e+02, -6.93147181e-01, -4.24835426e-18])
     """
-    return -softplus.formula(xp, -x)
+    return xp.log_sigmoid(x)
 
 
 @log_sigmoid.derivative
 def _(xp: Namespace, x: Array, /) -> Array:
-    return sigmoid.formula(xp, -x)
+    return xp.sigmoid(-x)
 
 
 @Special
@@ -137,10 +138,11 @@ def logit(xp: Namespace, p: Array, /) -> Array:
     --------
     sigmoid : The function whose inverse this is.
 
-    Notes ----- With the smaller :math:`m` of :math:`p` and :math:`1 - p`, minus the logit of `m` is
-    :math:`\mathrm{log1p}((1 - 2m) / m)` for `m` above 1/4: nothing cancels next to 1/2, where the
-    logit is 0. For smaller `m` it is :math:`\mathrm{log1p}(-m) - \log m`. The derivative is
-    :math:`1 / (p (1 - p))`.
+    Notes
+    -----
+    Between 1/4 and 3/4 it is :math:`\mathrm{log1p}((2p - 1) / (1 - p))`: nothing cancels next to
+    1/2, where the logit is 0. Elsewhere it is :math:`\log p - \mathrm{log1p}(-p)`. The derivative
+    is :math:`1 / (p (1 - p))`.
 
     Examples
     --------
@@ -150,16 +152,9 @@ def logit(xp: Namespace, p: Array, /) -> Array:
     >>> logit.grad([0.5])
     array([4.])
     """
-    p = widened(xp, p)
-    low = p < 0.5
-    smaller = xp.where(low, p, 1 - p)
-    central = smaller > 0.25
-    ratio = xp.where(central, 1 - 2 * smaller, 0.0) / xp.where(central, smaller, 1.0)
-    size = xp.log1p(xp.where(central, ratio, -smaller)) - xp.log(xp.where(central, 1.0, smaller))
-    return xp.where(low, -size, size)
+    return xp.logit(p)
 
 
 @logit.derivative
 def _(xp: Namespace, p: Array, /) -> Array:
-    p = widened(xp, p)
     return 1 / xp.abs(xp.where((p < 0) | (p > 1), nan, p * (1 - p)))

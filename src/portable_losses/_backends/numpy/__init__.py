@@ -16,7 +16,7 @@ from . import blockwise
 from .blocks import block_bytes, flattened, laid_out, per_block
 from .blocks import blocks as cut
 from .namespace import OVERRIDES
-from .values import validating, validation
+from .values import all_inside, validating, validation
 from .workers import set_workers
 
 __all__ = ["NUMBER", "backend", "set_workers", "validation"]
@@ -94,7 +94,7 @@ class Numpy(Backend):
             given = []
         layout.plan.proved = True
         if request.orders == (0,) and not isinstance(results[0], np.ndarray):
-            return results
+            return list(results)
         likes = [call.arrays[i] for i in call.plan.signature.predicted]
         return [
             [_own(x, given, like) for x, like in zip(result, likes, strict=True)]
@@ -121,6 +121,11 @@ class Numpy(Backend):
         """Return the name of an argument with a value outside its domain, or nothing."""
         return blockwise.fault(*given)
 
+    def labels_inside(self, call: Any, arrays: Sequence[Array]) -> bool:
+        """Look at them: that is cheaper than to put labels inside."""
+        domains, limit = call.plan.domains, call.layout.limit
+        return all(all_inside(domains[i], arrays[i], limit(domains[i])) for i in call.plan.integers)
+
     def refuse(self, *given: Any) -> NoReturn:
         """Raise the error of the argument that `fault` has named."""
         blockwise.refuse_argument(*given)
@@ -133,8 +138,8 @@ class Numpy(Backend):
         others once a fold; the rest is converted.
         """
         if axis is not None or keepdims:
-            dtype = np.result_type(x.dtype, np.float64)
-            return np.add.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)
+            wide: Any = np.result_type(x.dtype, np.float64)
+            return np.add.reduce(x, axis=axis, dtype=wide, keepdims=keepdims)  # type: ignore[call-overload]
         if x.size <= _FEW:
             return np.float64(sum(x.ravel().tolist()))
         if x.dtype != np.float32:

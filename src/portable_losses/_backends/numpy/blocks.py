@@ -60,7 +60,7 @@ def per_block(call: Any) -> int:
         return _MANY
     numbers = block_bytes(signature.temporaries) // np.dtype(call.plan.dtype).itemsize
     steps = call.layout.sizes.get(signature.steps, 1)
-    return max(1, numbers * min(steps, _MOST_STEPS) // call.layout.entries)
+    return int(max(1, numbers * min(steps, _MOST_STEPS) // call.layout.entries))
 
 
 def blocks(loop: tuple[int, ...], size: int) -> Iterator[Index]:

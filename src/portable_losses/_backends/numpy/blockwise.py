@@ -97,10 +97,14 @@ class _Pass:
         arrays = [None if i in common else x for i, x in enumerate(call.arrays)]
         everything = [*arrays, *modifiers, *written]
         flat = flattened(everything, call.layout.loop) if call.axis is None else None
+        views: list[Any]
+        self.loop: tuple[int, ...]
         views, self.loop = flat or (everything, call.layout.loop)
         number = len(call.arrays)
         self.raw = [call.arrays[i] if i in common else x for i, x in enumerate(views[:number])]
-        self.weights, self.where, self.slope = views[number : number + 3]
+        self.weights: Any = views[number]
+        self.where: Any = views[number + 1]
+        self.slope: Any = views[number + 2]
         self.sequences = dict(zip(call.layout.sequences, views[number + 3 :], strict=False))
         rest = iter(views[number + len(given) :])
         self.written = [
@@ -216,6 +220,7 @@ class _Pass:
     ) -> list[tuple[Array, Index, Any]]:
         """Return the sum of the losses of a block, and that of their weights for a mean."""
         call = self.call
+        sums: list[tuple[Array, Index, Any]]
         if call.axis is None:
             sums = [(self.total, (), call.backend.total(losses))]
         else:

@@ -101,7 +101,7 @@ class Torch(Backend):
 
     def __init__(self) -> None:
         super().__init__(array_api_compat.torch)
-        self.xp.scan = self._scan
+        vars(self.xp)["scan"] = self._scan
 
     def _scan(
         self, step: loops.Step, *args: Any, remember: bool = True, **options: Any
@@ -118,6 +118,8 @@ class Torch(Backend):
         Nothing is copied. It is done where only autograd looks on: a compiler, a tracer or a
         transform of `torch.func` is given the operations of torch.
         """
+        if request.plan.result != request.plan.dtype and _autocasts(request.arrays[0]):
+            return list(request.again([_single(x) for x in request.arrays], request.extras))
         lent = None if _observed() else lending.evaluate(request)
         return super().evaluate(request) if lent is None else lent
 
@@ -138,6 +140,17 @@ class Torch(Backend):
         """Return the value of a function and its pullback."""
         value, pull = torch.func.vjp(function, *primals)
         return value, pull
+
+
+def _autocasts(x: Array) -> bool:
+    """Return whether torch evaluates in mixed precision here: losses then are of float32."""
+    return bool(torch.is_autocast_enabled(x.device.type))
+
+
+def _single(x: Any) -> Any:
+    """Convert tensors of 16 bits to float32."""
+    narrow = isinstance(x, Tensor) and x.dtype in (torch.float16, torch.bfloat16)
+    return x.float() if narrow else x
 
 
 def _observed() -> bool:

@@ -3,7 +3,6 @@
 Results are those of torch's own operations but for their last digits.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -38,11 +37,10 @@ def evaluate(request: Any) -> list[Any] | None:
     if request.plan.reduction == "none" or request.plan.axis is not None:
         return None  # each result has a gradient of its own
     predictions = [request.arrays[i] for i in chosen]
-    return [
-        _Lent.apply(
-            request.without_arrays(), rest, request.extras, lent, extras, chosen, *predictions
-        )
-    ]
+    # Predictions are saved by autograd, which frees them and notices if they change.
+    kept = [None if i in chosen else x for i, x in enumerate(request.arrays)]
+    request.arrays = kept
+    return [_Lent.apply(request, lent, extras, chosen, *predictions)]
 
 
 def is_differentiated(x: Any) -> bool:
@@ -82,18 +80,11 @@ class _Lent(torch.autograd.Function):  # type: ignore[misc]
 
     @staticmethod
     def forward(
-        ctx: Any,
-        request: Any,
-        rest: Sequence[Any],
-        extras: Any,
-        lent: Any,
-        lent_extras: Any,
-        chosen: Any,
-        *predictions: Any,
+        ctx: Any, request: Any, lent: Any, lent_extras: Any, chosen: Any, *predictions: Any
     ) -> torch.Tensor:
         """Evaluate value and gradient."""
-        value, ctx.gradients = _by_numpy(request, (0, 1), lent, lent_extras)
-        ctx.call = request, rest, extras, chosen
+        value, gradients = _by_numpy(request, (0, 1), lent, lent_extras)
+        ctx.gradients, ctx.request, ctx.chosen = gradients, request, chosen
         ctx.save_for_backward(*predictions)
         return value
 
@@ -101,26 +92,38 @@ class _Lent(torch.autograd.Function):  # type: ignore[misc]
     def backward(ctx: Any, upstream: torch.Tensor) -> tuple[Any, ...]:
         """Return the gradients; they are made again for a second pass, or to differentiate them."""
         gradients, ctx.gradients = ctx.gradients, None
-        request, rest, extras, chosen = ctx.call
-        predictions = ctx.saved_tensors
-        others = iter(rest)
-        made_of = dict(zip(chosen, predictions, strict=True))
-        number = len(rest) + len(chosen)
-        arrays = [made_of[i] if i in made_of else next(others) for i in range(number)]
-        again = request.with_arrays(arrays, extras)
         if torch.is_grad_enabled():
-            call = again.bind()
-            (value,) = again.whole(call)
-            wanted = [x for x in predictions if x.requires_grad]
-            made = iter(torch.autograd.grad(value, wanted, upstream, create_graph=True))
-            return *(None,) * 6, *(next(made) if x.requires_grad else None for x in predictions)
-        if gradients is None:
-            lent = [_lent(x, i in made_of) for i, x in enumerate(arrays)]
-            given = {key: _lent(x) for key, x in extras.items()}
-            (gradients,) = _by_numpy(again, (1,), lent, given)
-        if not _is_one(upstream):
-            gradients = [gradient * upstream for gradient in gradients]
-        return *(None,) * 6, *gradients
+            gradients = _differentiable(ctx, upstream)
+        else:
+            if gradients is None:
+                gradients = _again(ctx)
+            if not _is_one(upstream):
+                gradients = [gradient * upstream for gradient in gradients]
+        return None, None, None, None, *gradients
+
+
+def _arrays(ctx: Any) -> list[Any]:
+    """Return the arguments, the predictions as autograd has saved them."""
+    saved = dict(zip(ctx.chosen, ctx.saved_tensors, strict=True))
+    return [saved.get(i, x) for i, x in enumerate(ctx.request.arrays)]
+
+
+def _again(ctx: Any) -> list[torch.Tensor]:
+    """Make the gradients again."""
+    request, chosen = ctx.request, ctx.chosen
+    lent = [_lent(x, i in chosen) for i, x in enumerate(_arrays(ctx))]
+    extras = {key: _lent(x) for key, x in request.extras.items()}
+    (gradients,) = _by_numpy(request, (1,), lent, extras)
+    return list(gradients)
+
+
+def _differentiable(ctx: Any, upstream: torch.Tensor) -> list[Any]:
+    """Make the gradients in operations of torch, which autograd can differentiate."""
+    request = ctx.request.with_arrays(_arrays(ctx), ctx.request.extras)
+    (value,) = request.whole(request.bind())
+    wanted = [x for x in ctx.saved_tensors if x.requires_grad]
+    made = iter(torch.autograd.grad(value, wanted, upstream, create_graph=True))
+    return [next(made) if x.requires_grad else None for x in ctx.saved_tensors]
 
 
 def _is_one(upstream: torch.Tensor) -> bool:

@@ -62,6 +62,7 @@ class _Compiled(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
         """Save the arrays."""
+        ctx.set_materialize_grads(False)
         ctx.call = inputs[:3]
         ctx.save_for_backward(*inputs[3:])
         ctx.save_for_forward(*inputs[3:])
@@ -99,22 +100,24 @@ class _Transformed(_Compiled):
         given = ctx.saved_tensors
         predicted = call.plan.signature.predicted
         moved = {i: x for i, x in enumerate(tangents[3:]) if x is not None}
-        slope: Any = 0.0
-        loops = len(call.layout.loop)
+        slopes: dict[int, Any] = {}
         if any(i in predicted for i in moved):
-            for i, derivative in zip(
-                predicted, _derivatives(call, head, names, given), strict=True
-            ):
-                if i in moved:
-                    along = derivative * moved.pop(i)
-                    cores = tuple(range(loops, along.ndim))
-                    slope = slope + (along.sum(dim=cores) if cores else along)
-        if moved:
-            rest = list(moved)
-            function = _of_some(call, head, names, given, rest)
-            _, along = torch.func.jvp(function, _at(given, rest), tuple(moved.values()))
-            slope = slope + along
-        return slope
+            derivatives = _derivatives(call, head, names, given)
+            slopes.update(zip(predicted, derivatives, strict=True))
+        if rest := [i for i in moved if i not in predicted]:
+            # No loss depends on the target of another: the gradient of their sum has the derivative
+            # of each. Forward mode would not nest.
+            value, pull = torch.func.vjp(
+                _of_some(call, head, names, given, rest), *_at(given, rest)
+            )
+            slopes.update(zip(rest, pull(torch.ones_like(value)), strict=True))
+        along = [slopes[i] * x for i, x in moved.items()]
+        loops = len(call.layout.loop)
+        parts = (x.sum(dim=tuple(range(loops, x.ndim))) if x.ndim > loops else x for x in along)
+        total: torch.Tensor = sum(
+            parts, torch.zeros((), dtype=given[0].dtype, device=given[0].device)
+        )
+        return total
 
 
 def _of_some(call: Any, head: Any, names: Any, given: Sequence[Any], chosen: list[int]) -> Any:
