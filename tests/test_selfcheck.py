@@ -66,7 +66,7 @@ def test_all_prints_a_row_for_each_loss(monkeypatch, capsys):
     for name in LOSSES:
         assert f"\n{name} " in printed
     assert "\nnll_loss (class),()" in printed
-    assert "\nnll_loss (class),(class)" in printed
+    assert re.search(r"\nnll_loss \(class\),\(class\) +\S+ +\S+\n", printed)
 
 
 def test_the_command_explains_itself():
@@ -171,7 +171,7 @@ def test_an_error_is_reported_and_not_raised(public, capsys):
     loss.__name__ = "broken"
     public(loss)
     assert not portable_losses.self_check()
-    assert "on numpy: AttributeError: " in capsys.readouterr().out
+    assert capsys.readouterr().out.count(" on numpy: AttributeError: ") == 1
 
 
 def test_what_a_formula_computes_and_does_not_select_is_no_matter(public):

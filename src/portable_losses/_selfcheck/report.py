@@ -10,7 +10,7 @@ from .comparison import Outcome, outcomes
 from .libraries import Library, libraries
 
 Group: TypeAlias = tuple[str, list[Call]]
-"""A row of the table: its title, and the calls that it counts."""
+"""A row of the table: its title, and its calls."""
 
 _NEXT = """
 What to look at next:
@@ -23,7 +23,8 @@ def lines(
     differing: list[str], all_losses: bool, show_progress: Callable[[str], None]
 ) -> Iterator[str]:
     """Compute everything, and return the report line by line; `differing` collects what differs."""
-    yield f"portable_losses {__version__}, Python {platform.python_version()}, {platform.platform()}"
+    python = platform.python_version()
+    yield f"portable_losses {__version__}, Python {python}, {platform.platform()}"
     yield ""
     yield from _worked_examples()
     yield ""
@@ -32,9 +33,18 @@ def lines(
     yield from _listed(found)
     yield ""
     usable = [library for library in found if not library.problem]
-    yield from _table(usable, _rows(all_losses), differing, show_progress)
+    if all_losses:
+        cell = _difference
+        yield "The relative difference of each loss."
+    else:
+        cell = _count_and_difference
+        yield "How many losses of each family agree, and their largest relative difference."
+    yield "NumPy is compared with plain Python, its gradient with finite differences, and every other"
+    yield "library with NumPy."
     yield ""
-    yield from ["What differs:", *differing] if differing else ["All agree."]
+    yield from _table(usable, _rows(all_losses), cell, differing, show_progress)
+    yield ""
+    yield from ["What differs:", *dict.fromkeys(differing)] if differing else ["All agree."]
     yield from _NEXT.splitlines()
 
 
@@ -79,13 +89,11 @@ def _rows(all_losses: bool) -> list[Group]:
 def _table(
     usable: Sequence[Library],
     rows: Sequence[Group],
+    cell: Callable[[Sequence[Call], Sequence[Outcome]], str],
     differing: list[str],
     show_progress: Callable[[str], None],
 ) -> Iterator[str]:
     """Compute each row, and return it."""
-    yield "How many losses agree, and the largest relative difference: values of NumPy with plain"
-    yield "Python, its gradients with finite differences, the other libraries with NumPy:"
-    yield ""
     reference, *others = usable
     titles = [f"{reference.name} value", "gradient", *(library.title for library in others)]
     names = [reference.name, reference.name, *(library.name for library in others)]
@@ -101,7 +109,7 @@ def _table(
             done += 1
         cells = []
         for name, column, of_library in zip(names, columns, zip(*found, strict=True), strict=True):
-            cells.append(f"{_cell(group, of_library):{len(column)}}")
+            cells.append(f"{cell(group, of_library):{len(column)}}")
             differing += [
                 f"  {call.label} on {name}: {outcome.problem}"
                 for call, outcome in zip(group, of_library, strict=True)
@@ -110,12 +118,17 @@ def _table(
         yield "  ".join([f"{title:{first}}", *cells]).rstrip()
 
 
-def _cell(group: Sequence[Call], found: Sequence[Outcome]) -> str:
+def _difference(_: Sequence[Call], found: Sequence[Outcome]) -> str:
+    """Return the largest difference."""
+    if any(outcome.problem for outcome in found):
+        return "DIFFERS"
+    worst = max(outcome.difference for outcome in found)
+    return f"{worst:.0e}" if worst else "exact"
+
+
+def _count_and_difference(group: Sequence[Call], found: Sequence[Outcome]) -> str:
     """Return how many losses agree, and the largest difference."""
     every = {call.loss.__name__ for call in group}
-    wrong = {
-        call.loss.__name__ for call, outcome in zip(group, found, strict=True) if outcome.problem
-    }
-    worst = max(outcome.difference for outcome in found)
-    note = "DIFFERS" if wrong else f"{worst:.0e}" if worst else "exact"
-    return f"{len(every) - len(wrong)}/{len(every)} {note}"
+    pairs = zip(group, found, strict=True)
+    wrong = {call.loss.__name__ for call, outcome in pairs if outcome.problem}
+    return f"{len(every) - len(wrong)}/{len(every)} {_difference(group, found)}"
