@@ -12,6 +12,9 @@ from .libraries import Library, libraries
 Group: TypeAlias = tuple[str, list[Call]]
 """A row of the table: its title, and its calls."""
 
+Cell: TypeAlias = Callable[[Sequence[Call], Sequence[Outcome]], str]
+"""The text of the calls of a row, and their outcomes, on one library."""
+
 _NEXT = """
 What to look at next:
   README.md, docs/                 options, derivatives, a loss of your own
@@ -33,14 +36,11 @@ def lines(
     yield from _listed(found)
     yield ""
     usable = [library for library in found if not library.problem]
-    if all_losses:
-        cell = _difference
-        yield "The relative difference of each loss."
-    else:
-        cell = _count_and_difference
-        yield "How many losses of each family agree, and their largest relative difference."
-    yield "NumPy is compared with plain Python, its gradient with finite differences, and every other"
-    yield "library with NumPy."
+    cell: Cell = _difference if all_losses else _count_and_difference
+    counted = "" if all_losses else "How many losses of each family agree. "
+    yield f"{counted}Differences are relative to the largest number."
+    yield "NumPy is compared with plain Python, its gradient with finite differences,"
+    yield "and every other library with NumPy."
     yield ""
     yield from _table(usable, _rows(all_losses), cell, differing, show_progress)
     yield ""
@@ -89,7 +89,7 @@ def _rows(all_losses: bool) -> list[Group]:
 def _table(
     usable: Sequence[Library],
     rows: Sequence[Group],
-    cell: Callable[[Sequence[Call], Sequence[Outcome]], str],
+    cell: Cell,
     differing: list[str],
     show_progress: Callable[[str], None],
 ) -> Iterator[str]:
@@ -118,7 +118,7 @@ def _table(
         yield "  ".join([f"{title:{first}}", *cells]).rstrip()
 
 
-def _difference(_: Sequence[Call], found: Sequence[Outcome]) -> str:
+def _difference(_group: Sequence[Call], found: Sequence[Outcome]) -> str:
     """Return the largest difference."""
     if any(outcome.problem for outcome in found):
         return "DIFFERS"
