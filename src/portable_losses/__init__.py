@@ -1,7 +1,8 @@
 """Loss functions written once, for every array library: values, gradients and second derivatives without autodiff."""
 
+from typing import TYPE_CHECKING, Any
+
 from ._backends import set_workers, validation
-from ._check import check
 from ._loss import Loss, loss
 from .binary import (
     asymmetric_loss,
@@ -104,6 +105,8 @@ from .segmentation import (
 from .sequence import ctc_loss, soft_dtw_loss
 from .vocabulary import linear_cross_entropy
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Loss",
     "approx_ndcg_loss",
@@ -177,6 +180,7 @@ __all__ = [
     "ranked_probability_loss",
     "ranknet_loss",
     "rmse_loss",
+    "self_check",
     "set_workers",
     "sigmoid_focal_loss",
     "sinkhorn_loss",
@@ -200,3 +204,23 @@ __all__ = [
     "welsch_loss",
     "zlpr_loss",
 ]
+
+if TYPE_CHECKING:
+    from . import neural_network as neural_network
+    from . import special as special
+    from ._selfcheck import check, self_check
+else:
+
+    def __getattr__(name: str) -> Any:
+        """Import, when it is asked for, what losses do not need."""
+        from importlib import import_module
+
+        if name in ("check", "self_check"):
+            return getattr(import_module("._selfcheck", __name__), name)
+        if name in ("neural_network", "special"):
+            return import_module(f".{name}", __name__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        """List the public names, also of what is not imported yet."""
+        return sorted({*globals(), *__all__})
