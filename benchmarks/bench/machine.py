@@ -33,12 +33,18 @@ def modes() -> dict[str, dict[str, str]]:
 
 
 def one_thread() -> dict[str, str]:
-    """Return the environment of one thread for each library; XLA asks for NPROC, and logs much."""
+    """Return the environment of one thread for each library, which all allocate alike.
+
+    XLA asks for NPROC, and logs much. The thresholds of glibc (mallopt(3)) otherwise depend on what
+    was freed before: page faults then multiply the times of arrays of some MiB, or do not.
+    """
     return {
         "NPROC": "1",
         "OMP_NUM_THREADS": "1",
         "JAX_PLATFORMS": "cpu",
         "TF_CPP_MIN_LOG_LEVEL": "3",
+        "MALLOC_MMAP_THRESHOLD_": str(2**25),
+        "MALLOC_TRIM_THRESHOLD_": str(2**29),
     }
 
 
