@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._backends import set_workers, validation
 from ._loss import Loss, loss
-from ._version import __version__
+from ._version import __version__ as __version__
 from .binary import (
     asymmetric_loss,
     binary_cross_entropy,

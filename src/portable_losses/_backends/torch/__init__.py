@@ -83,7 +83,7 @@ def sign(x: Array, /) -> Array:
 class Torch(Backend):
     """PyTorch."""
 
-    overrides = {
+    overrides: ClassVar = {
         function.__name__: function
         for function in (
             minimum,
