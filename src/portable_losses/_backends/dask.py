@@ -58,7 +58,9 @@ def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
 class Dask(Backend):
     """Dask."""
 
-    overrides: ClassVar = {function.__name__: function for function in (clip, max, stack, take_along_axis)}
+    overrides: ClassVar = {
+        function.__name__: function for function in (clip, max, stack, take_along_axis)
+    }
 
     def compute(
         self,
