@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._backends import set_workers, validation
 from ._loss import Loss, loss
+from ._version import __version__ as __version__
 from .binary import (
     asymmetric_loss,
     binary_cross_entropy,
@@ -104,8 +105,6 @@ from .segmentation import (
 )
 from .sequence import ctc_loss, soft_dtw_loss
 from .vocabulary import linear_cross_entropy
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Loss",

@@ -4,7 +4,8 @@ import platform
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
-from .. import __version__, neural_network
+from .. import neural_network
+from .._version import __version__
 from .calls import Call, calls
 from .comparison import Outcome, outcomes
 from .libraries import Library, libraries

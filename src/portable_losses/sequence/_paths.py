@@ -5,7 +5,6 @@ Paths are added up by the logarithms of their worth; -inf is the logarithm of no
 
 from ..typing import Array, Namespace
 
-
 _LOWEST = -1e30
 """Lower than a sum of log-probabilities, and finite in each dtype."""
 
