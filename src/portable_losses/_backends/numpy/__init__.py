@@ -27,7 +27,7 @@ NUMBER = (Real, np.bool_)
 _FEW = 32
 """So few numbers are added up by Python in less time than a reduction of NumPy takes to start."""
 
-_FOLD_DOWN_TO = 4096
+_FOLD_DOWN_TO = 8192
 
 
 class Numpy(Backend):
@@ -35,6 +35,7 @@ class Numpy(Backend):
 
     overrides = OVERRIDES
     own_types = frozenset([np.ndarray])
+    spreads_numbers = False  # what is computed from a number alone is computed once
 
     def takes(self, array: Array) -> bool:
         """Return whether it is an array and no subclass, whose operators differ."""

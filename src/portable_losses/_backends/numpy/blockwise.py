@@ -94,14 +94,15 @@ class _Pass:
             for order, arrays in zip(self.orders, self.outputs, strict=True)
             for x, (i, own) in zip(arrays, predicted, strict=False)
         ]
-        arrays = [None if i in common else x for i, x in enumerate(call.arrays)]
+        self.uncut = common | call.layout.scalars
+        arrays = [None if i in self.uncut else x for i, x in enumerate(call.arrays)]
         everything = [*arrays, *modifiers, *written]
         flat = flattened(everything, call.layout.loop) if call.axis is None else None
         views: list[Any]
         self.loop: tuple[int, ...]
         views, self.loop = flat or (everything, call.layout.loop)
         number = len(call.arrays)
-        self.raw = [call.arrays[i] if i in common else x for i, x in enumerate(views[:number])]
+        self.raw = [call.arrays[i] if i in self.uncut else x for i, x in enumerate(views[:number])]
         self.weights: Any = views[number]
         self.where: Any = views[number + 1]
         self.slope: Any = views[number + 2]
@@ -180,13 +181,17 @@ class _Pass:
 
         def of_block(index: Index) -> tuple[Index, Array]:
             weights, where = (None if x is None else x[index] for x in (self.weights, self.where))
-            target = self.raw[self.call.plan.signature.target][index]
+            target = self._part(self.call.plan.signature.target, index)
             weight = self.request.target_weight(self.call, target, weights, where)
             return reduced_index(index, self.axes), self._added(weight, index)
 
         for where, part in in_order(of_block, self._blocks()):
             sums[where] += part
         return np.where(sums == 0, 1, sums).astype(self.call.plan.dtype)
+
+    def _part(self, i: int, index: Index) -> Array:
+        """Return the part of an argument that belongs to a block."""
+        return self.raw[i] if i in self.uncut else self.raw[i][index]
 
     def _added(self, x: Array, index: Index) -> Array:
         """Add up the losses, or weights, of a block, along axes that stay with size 1."""
@@ -196,8 +201,7 @@ class _Pass:
     def _evaluated(self, index: Index) -> list[tuple[Array, Index, Any]]:
         """Write the results of a block; return the sums to add elsewhere, and where."""
         call, request = self.call, self.request
-        common = call.plan.signature.common
-        raw = [x if i in common else x[index] for i, x in enumerate(self.raw)]
+        raw = [self._part(i, index) for i in range(len(self.raw))]
         weights, where = (None if x is None else x[index] for x in (self.weights, self.where))
         part = request.read_part(call, raw, weights, where)
         sequences = {key: values[index] for key, values in self.sequences.items()}
