@@ -9,7 +9,7 @@ from annotated_types import Interval
 
 from ...typing import Array, Domain
 from .blocks import Index, blocks, flattened, keep_freed_memory, per_block, reduced_index
-from .values import all_inside, inside, refuse
+from .values import all_inside, below, inside, largest_bits, refuse
 from .workers import in_order
 
 _WEIGHTS = Domain(
@@ -298,15 +298,31 @@ def fault(
             return "weights"
     if call.class_weights is not None and not all_inside(_WEIGHTS, call.class_weights, None):
         return "class_weights"
-    for i, domain in enumerate(call.plan.domains):
-        if domain.unbounded or all_inside(domain, arrays[i], _limit(call, domain)):
+    for i, domain, largest in _looks(call):
+        if largest is not None and below(largest, arrays[i]):
             continue
-        if i not in unseen or not np.all(
-            inside(domain, arrays[i], _limit(call, domain)) | unseen[i]
-        ):
+        limit = _limit(call, domain)
+        if all_inside(domain, arrays[i], limit):
+            continue
+        if i not in unseen or not np.all(inside(domain, arrays[i], limit) | unseen[i]):
             name: str = call.plan.signature.arguments[i]
             return name
     return ""
+
+
+def _looks(call: Any) -> list[tuple[int, Domain, Any]]:
+    """Return the arguments to look at, their domains, and the largest bits of their values."""
+    plan = call.plan
+    if _LOOKS not in plan.memory:
+        dtype = np.dtype(plan.dtype)
+        plan.memory[_LOOKS] = [
+            (i, plan.domains[i], largest_bits(plan.domains[i], dtype)) for i in plan.limited
+        ]
+    looks: list[tuple[int, Domain, Any]] = plan.memory[_LOOKS]
+    return looks
+
+
+_LOOKS = "looks"
 
 
 def refuse_argument(
