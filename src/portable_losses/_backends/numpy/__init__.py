@@ -211,11 +211,11 @@ def _own(x: Any, given: Sequence[Array], like: Array) -> Any:
         return x
     if x.ndim == 0:
         return x[()]
-    if like.flags.fnc:
-        ordered = x.flags.f_contiguous
-    else:
-        ordered = x.flags.c_contiguous
-    if ordered and x.flags.writeable and not any(np.may_share_memory(x, a) for a in given):
+    flags = x.flags
+    ordered = flags.f_contiguous if like.flags.fnc else flags.c_contiguous
+    if ordered and flags.writeable and (
+        flags.owndata or not any(np.may_share_memory(x, a) for a in given)
+    ):
         return x
     return x.copy(order="F" if like.flags.fnc else "C")
 
