@@ -252,14 +252,11 @@ class Jax(Backend):
     }
 
     def evaluate(self, request: Any) -> list[Any]:
-        """Evaluate concrete arrays by a compiled function, which the plan keeps.
+        """Evaluate by a compiled function, which the plan keeps; a transform of JAX sees one call.
 
         A loss of many plans is evaluated at once: a parameter that changes with every call would
         have every call compiled.
         """
-        given = (*request.arrays, *request.extras.values())
-        if any(isinstance(x, jax.core.Tracer) for x in given):
-            return super().evaluate(request)
         plan, orders = request.plan, request.orders
         if orders not in plan.memory:
             few = len(plan.formulas.plans) <= _MOST_COMPILED
