@@ -4,7 +4,10 @@
 # dependencies = ["nox>=2025.2.9"]
 # ///
 
-"""What is checked, and how: ``nox --list`` lists the sessions, ``nox`` alone runs those that every change should pass."""
+"""What is checked, and how.
+
+``nox --list`` lists the sessions, ``nox`` alone runs those that every change should pass.
+"""
 
 import shutil
 from collections.abc import Sequence
@@ -77,7 +80,10 @@ def backend_session(
     runs: Sequence[tuple[dict[str, str], tuple[str, ...]]] = (({}, ()),),
     venv_backend: str | None = None,
 ) -> None:
-    """Make the session that runs the tests on the backends of an array library, once in each environment, with options."""
+    """Make the session that runs the tests on the backends of an array library.
+
+    They run once in each environment, with options.
+    """
 
     def run(session: nox.Session) -> None:
         install(session, group)
@@ -138,16 +144,9 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="virtualenv")
 def bench(session: nox.Session) -> None:
-    """Time and memory beside other libraries, on this machine, into benchmarks/results/; `-- --help` says how to do less."""
+    """Time and memory beside other libraries, into benchmarks/results/; `-- --quick` does less."""
     install(session, "bench")
     session.run("python", "benchmarks/bench", *session.posargs)
-
-
-@nox.session(name="bench-cuda", default=False, venv_backend="virtualenv")
-def bench_cuda(session: nox.Session) -> None:
-    """The same on a GPU, with torch for CUDA and CuPy."""
-    session.install("-e.[cupy]", "torch", "pyperf")
-    session.run("python", "benchmarks/bench", "--contestants", "cuda", "CuPy", *session.posargs)
 
 
 @nox.session(default=False, venv_backend="virtualenv")

@@ -158,7 +158,9 @@ def refused(
     before = [_content(value) for value in (*given, *options.values())]
     for method in methods(loss):
         with (
-            patch.object(loss.formulas, "compute", side_effect=AssertionError("something was computed")),
+            patch.object(
+                loss.formulas, "compute", side_effect=AssertionError("something was computed")
+            ),
             pytest.raises(error) as caught,
         ):
             getattr(loss, method)(*given, **options)

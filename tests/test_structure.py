@@ -18,10 +18,20 @@ from portable_losses import _backends
 ROOT = Path(pl.__file__).parent
 LIBRARIES = {"numpy", "np", "torch", "jax", "jnp", "jaxlib", "xla", "dask", "cupy", "mlx", "strict"}
 LIBRARIES |= {"array_api_strict", "array_api_compat"}
-SPEAK_OF_LIBRARIES = ("_backends", "_selfcheck.py", "__main__.py")
+SPEAK_OF_LIBRARIES = ("_backends", "_selfcheck", "__main__.py")
 """The backends, and the self-check, which finds out which libraries there are."""
 
-FLOORS = ("typing", "_numerics", "_backends", "_engine", "_loss", "special", "families", "top")
+FLOORS = (
+    "_version",
+    "typing",
+    "_numerics",
+    "_backends",
+    "_engine",
+    "_loss",
+    "special",
+    "families",
+    "top",
+)
 """What is on a floor imports from the floors before it, or from its own."""
 
 
@@ -83,7 +93,7 @@ def test_imports_make_no_circle() -> None:
 
 def floor(module: str) -> int:
     first = module.partition(".")[0]
-    if not first or first.startswith("__") or first in ("_selfcheck", "_check", "neural_network"):
+    if not first or first.startswith("__") or first in ("_selfcheck", "neural_network"):
         return FLOORS.index("top")
     return FLOORS.index(first) if first in FLOORS else FLOORS.index("families")
 

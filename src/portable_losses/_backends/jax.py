@@ -9,7 +9,7 @@ by the length of rows, and each is the faster one.
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import isfinite
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -235,7 +235,7 @@ def scan(
 class Jax(Backend):
     """JAX."""
 
-    overrides = {
+    overrides: ClassVar = {
         "abs": absolute,
         "minimum": _bounded(jnp.minimum, jnp.greater),
         "maximum": _bounded(jnp.maximum, jnp.less),

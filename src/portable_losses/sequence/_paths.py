@@ -5,6 +5,9 @@ Paths are added up by the logarithms of their worth; -inf is the logarithm of no
 
 from ..typing import Array, Namespace
 
+_LOWEST = -1e30
+"""Lower than a sum of log-probabilities, and finite in each dtype."""
+
 
 def joined(
     xp: Namespace, one: Array, other: Array, temperature: float = 1.0
@@ -19,5 +22,5 @@ def joined(
 
 
 def finite(xp: Namespace, x: Array) -> Array:
-    """Return the lowest finite number in place of -inf, so that no path less no path is not NaN."""
-    return xp.maximum(x, float(xp.finfo(x.dtype).min))
+    """Return a finite number in place of -inf, so that no path less no path is not NaN."""
+    return xp.maximum(x, _LOWEST)
