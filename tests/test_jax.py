@@ -143,7 +143,7 @@ def test_a_gradient_outside_of_jit_traces_the_formula_once(backend):
 @compiled_too
 @pytest.mark.parametrize("classes", [16, 100, 1000], ids=lambda classes: f"{classes} classes")
 def test_entries_next_to_the_largest_are_counted_or_added_up(backend, classes):
-    """Their exponentials round to 1 or next to it: in whichever way, it is the same in both sums."""
+    """Their exponentials round to 1 or next to it: both sums must agree on that."""
     rows = np.ones((4096, classes), np.float32)
     rows[:, 1:] -= np.arange(4096, dtype=np.float32)[:, None] * np.float32(2**-24)
     target = np.full_like(rows, 1 / classes)
