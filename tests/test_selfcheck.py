@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import portable_losses
-from portable_losses._selfcheck import calls, libraries
+from portable_losses._backends import installed as libraries
+from portable_losses._selfcheck import calls
 from portable_losses.typing import Array, Domain, Positive
 
 

@@ -3,7 +3,6 @@
 =================  =============================================================
 module             holds
 =================  =============================================================
-`libraries`        the array libraries found here
 `calls`            every public loss, with inputs drawn from its domains
 `plain_python`     loss and gradient by the formula alone, number by number
 `comparison`       how far two results differ

@@ -6,10 +6,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .._backends.installed import Library, brief
 from ..typing import Array
 from . import plain_python
 from .calls import Call
-from .libraries import Library, brief
 
 _ROUNDING = 64
 """How many times the eps of its dtype a result may be off."""

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from .. import neural_network
+from .._backends.installed import Library, libraries
 from .._version import __version__
 from .calls import Call, calls
 from .comparison import Outcome, outcomes
-from .libraries import Library, libraries
 
 Group: TypeAlias = tuple[str, list[Call]]
 """A row of the table: its title, and its calls."""

@@ -157,7 +157,7 @@ class _Pass:
         ]
 
     def _final(self, order: int, outputs: list[Array], total: Array, kept: list[int]) -> Any:
-        """Give results their dtypes, and gradients the shapes of the predictions."""
+        """Convert results to their dtypes, and gradients to the shapes of the predictions."""
         call = self.call
         if order == 0:
             value = outputs[0] if outputs else np.asarray(total).reshape(kept)

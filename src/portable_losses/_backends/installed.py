@@ -1,4 +1,4 @@
-"""The array libraries found here, and how each evaluates a function."""
+"""The array libraries that are installed, and how each evaluates a function."""
 
 import importlib
 import sys
