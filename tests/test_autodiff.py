@@ -1,4 +1,4 @@
-"""The formulas under the autodiff of torch and JAX: the registered derivatives, at kinks and at what is left out as well."""
+"""Losses under the autodiff of torch and JAX: registered derivatives, kinks, left-out elements."""
 
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.backends("torch", "jax")
 
 
 def gradient(backend: Any, function: Any, *arrays: Any, number: int = 1) -> tuple[Any, ...]:
-    """Differentiate a function of arrays with respect to the first ones, by the library's own means."""
+    """Differentiate a function with respect to its first arrays, by the library's autodiff."""
     if backend.base == "jax":
         import jax
 
@@ -165,7 +165,7 @@ def test_masked_classes(backend, dtype, case, index):
 
 @compiled_too
 def test_gradient_of_binary_cross_entropy_at_certainty(backend, dtype):
-    """There the floor holds the value, and only the registered derivative points away; autodiff must not say NaN."""
+    """The floor fixes the value; only the registered derivative leads away, and is not NaN."""
     arrays = [
         backend.asarray([0.0, 1.0, 0.0, 1.0], dtype),
         backend.asarray([0.0, 1.0, 1.0, 0.0], dtype),
@@ -258,7 +258,7 @@ def test_second_derivative_is_that_of_the_first(backend, dtype, case):
 
 @every_loss
 def test_vmap(backend, dtype, case):
-    """Over a batch of calls: the same as one call for each, for values, gradients and options that are arrays."""
+    """A batched call equals one call per entry: values, gradients and options that are arrays."""
     drawn = example(case, 0, dtype, (3, 2))
     arrays = [backend.asarray(x) for x in drawn.arrays]
     mean = np.mean(drawn.inner, axis=1)

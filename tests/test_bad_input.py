@@ -1,4 +1,4 @@
-"""Arrays that do not belong together, or are no arrays of real numbers: a clear error, and nothing is computed."""
+"""Arrays that do not fit together, or hold no real numbers: a clear error, before computing."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def on_strict(arrays: list[Any], device: str = "CPU_DEVICE") -> list[Any]:
 
 @pytest.mark.parametrize(("loss", "way"), WAYS)
 def test_arrays_of_two_libraries(loss: Loss, way: int) -> None:
-    """Each argument in turn is of another library than the rest; the message names both libraries and both arguments."""
+    """One argument is of another library; the message names both libraries and both arguments."""
     names = loss.signature.arguments
     arrays = arguments(loss, way)
     for i in range(1, len(arrays)):
@@ -137,7 +137,7 @@ def test_an_option_on_another_device(loss: Loss, way: int, option: str) -> None:
 def test_shapes_that_differ(
     loss: Loss, first: tuple[int, ...], second: tuple[int, ...], advice: str
 ) -> None:
-    """The target is not broadcast; the message has both shapes, and what to do about it. What may be shared has its own test."""
+    """The target does not broadcast; the message has both shapes and the cure."""
     given = [*arguments(loss, 0, first)[:-1], arguments(loss, 0, second)[-1]]
     names = loss.signature.arguments
     refused(loss, given, ValueError, names[0], names[-1], str(first), str(second), advice)
@@ -161,7 +161,7 @@ def test_shapes_that_differ(
     "target", [(3, 2), (2, 1), (3,), (2, 3, 4, 1), (3, 2, 4), (2, 3, 5), (2, 3, 1), (6,), ()]
 )
 def test_shapes_of_rows_that_differ(target: tuple[int, ...]) -> None:
-    """Labels have the shape of the logits without the class axis, probabilities that of the logits."""
+    """Labels have the shape of the logits without the class axis; probabilities have all of it."""
     logits = np.zeros((2, 3, 4))
     refused(
         pl.cross_entropy,
@@ -368,7 +368,7 @@ def test_complex_class_weights_of_another_library(loss: Loss) -> None:
 @pytest.mark.parametrize(("loss", "way"), [case for case in WAYS if labels(*case)])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
 def test_labels_that_are_floats(loss: Loss, way: int, dtype: type) -> None:
-    """Even where they are whole numbers: it is as likely that they are probabilities of a wrong shape."""
+    """This holds for whole numbers too: they may be probabilities of a wrong shape."""
     for i in labels(loss, way):
         given = arguments(loss, way)
         given[i] = given[i].astype(dtype)

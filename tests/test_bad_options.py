@@ -1,4 +1,4 @@
-"""Options and parameters that no loss has, or that are of no use: an error that says what there is."""
+"""Options and parameters that a loss does not have, or cannot use: the error lists valid ones."""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -292,7 +292,7 @@ def test_the_range_that_is_shown(loss: Loss, name: str, value: float, bounds: st
 def test_every_kind_of_number_is_the_same_parameter(
     loss: Loss, name: str, parameter: Any, kind: Any
 ) -> None:
-    """A NumPy scalar or a fraction gives the number that a Python float gives, in the same dtype, on every library."""
+    """A NumPy scalar or a fraction gives the same number and dtype as a Python float."""
     if parameter.kind is not float:
         kind = np.int16
     gap = any(isinstance(constraint, Gap) for constraint in parameter.constraints)

@@ -1,4 +1,4 @@
-"""Values outside their domain: an error on NumPy that names the first of them, unless it is left out or nobody looks."""
+"""Values outside their domain: NumPy names the first, unless it is left out or checks are off."""
 
 import threading
 from math import inf, nan
@@ -101,7 +101,7 @@ def test_a_boolean_label_without_a_class() -> None:
 
 
 def test_a_label_out_of_range_far_into_the_data() -> None:
-    """Many blocks in, on another class axis, in another order of memory, the index is that of the array as it was given."""
+    """The index is that of the given array, in later blocks, on other axes and memory orders."""
     logits, target = np.zeros((50, 4, 700)), np.zeros((50, 700), np.int32)
     target[33, 512], target[33, 600] = 4, 5
     for order in ("C", "F"):
@@ -130,7 +130,7 @@ def test_ignored_labels_are_no_offence_and_others_are(ignored: int) -> None:
 
 @pytest.mark.parametrize(("loss", "way"), LABELS)
 def test_a_label_out_of_range_elsewhere_is_nan(loss: Loss, way: int) -> None:
-    """No other library's values are looked at: there the loss of that row is NaN, and of no other row."""
+    """Other libraries' values are not checked: the loss of that row, and only that row, is NaN."""
     i = labels(loss, way)[0]
     for bad in (-1, CORE_SIZE, -100):
         given = arguments(loss, way)
@@ -147,7 +147,7 @@ def test_a_label_out_of_range_elsewhere_is_nan(loss: Loss, way: int) -> None:
 
 @pytest.mark.parametrize(("loss", "way", "i"), BOUNDED)
 def test_a_value_outside_its_domain(loss: Loss, way: int, i: int) -> None:
-    """The message has the argument, the domain, the first offending value, its index, and what probably went wrong."""
+    """The message has the argument, the domain, the first bad value, its index, a likely cause."""
     domain, name = loss.signature.domains[way][i], loss.signature.arguments[i]
     advice = domain.hint
     assert advice
@@ -178,7 +178,7 @@ def test_a_value_outside_its_domain(loss: Loss, way: int, i: int) -> None:
 
 @pytest.mark.parametrize(("loss", "way", "i"), BOUNDED)
 def test_a_value_outside_its_domain_far_into_the_data(loss: Loss, way: int, i: int) -> None:
-    """Many blocks in, and whatever the order of memory, it is the first in the order of the indices."""
+    """The first bad value is the first by index, also in later blocks and other memory orders."""
     rows, columns = many(loss, (72, 904))
     given = arguments(loss, way, (rows, columns))
     place, later = (
@@ -260,7 +260,7 @@ def test_a_negative_class_weight(loss: Loss, way: int) -> None:
 )
 @pytest.mark.parametrize("option", ["where", "weights"])
 def test_what_is_left_out_is_no_offence(loss: Loss, way: int, method: str, option: str) -> None:
-    """A value outside its domain, a label out of range, NaN: left out by the mask or by a weight of 0."""
+    """The mask or a weight of 0 leaves out values outside the domain, stray labels and NaN."""
     keep = np.asarray([[True, False, True], [True, True, False]])
     mask = {option: keep if option == "where" else keep.astype(float)}
     wanted = getattr(loss, method)(*arguments(loss, way), **mask)

@@ -1,4 +1,4 @@
-"""Real data: the example trains as well as scikit-learn, and alike on every library that it is for."""
+"""Real data: the example trains as well as scikit-learn does, and alike on every library."""
 
 import runpy
 from functools import cache

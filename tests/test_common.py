@@ -1,4 +1,4 @@
-"""Losses of one's own whose rows share an array with core dimensions: a metric, or the weights of a layer."""
+"""User losses whose rows share an array with core dimensions, such as the weights of a layer."""
 
 from typing import Any, Unpack
 
@@ -85,7 +85,7 @@ def test_a_metric(backend: Any, options: dict[str, Any]) -> None:
 
 
 def test_a_metric_in_blocks() -> None:
-    """Of several axes, of rows on another axis, and over many blocks: the metric is whole in each."""
+    """Several axes, rows on another axis, many blocks: each block sees the whole metric."""
     rows = np.random.default_rng(62).normal(size=(2, 40_000, 5))
     residual = rows[0] - rows[1]
     wanted = np.einsum("ni,ij,nj->n", residual, METRIC, residual)

@@ -77,7 +77,7 @@ def test_a_triplet(library: Any, d_axis: int) -> None:
 
 
 def test_the_options_of_a_triplet() -> None:
-    """It has those of every loss and the position of its dimension, and not those of the class losses."""
+    """It has the common options and the axis of its dimension, but not those of class losses."""
     one = np.ones((4, 2))
     with pytest.raises(TypeError, match="triplet_loss has no option 'class_axis'"):
         triplet_loss(one, one, one, class_axis=0)  # type: ignore[call-arg]
@@ -124,7 +124,7 @@ def _(xp: Namespace, axis: Axis, embedding: Real, label: Labels, /, *, scale: Po
 
 @pytest.mark.parametrize("library", [np, strict])
 def test_one_value_for_a_set(library: Any) -> None:
-    """Two core dimensions, of which the second argument has one; the loop dimensions may be none."""
+    """Two core dimensions, of which the second argument has one; loop dimensions may be absent."""
     rng = np.random.default_rng(1)
     embedding, label = rng.normal(size=(3, 5, 2)), rng.integers(0, 2, (3, 5))
     wanted = ((embedding**2).sum(axis=-1) * (label == 1)).sum(axis=-1)
@@ -356,7 +356,7 @@ def alphabet_loss(
 
 
 def test_the_labels_of_a_sequence_are_bounded_by_the_classes() -> None:
-    """Not by the product of all core dimensions; elsewhere one stray label makes the loss of its sequence NaN."""
+    """Labels are checked against their own dimension; elsewhere a stray one makes its loss NaN."""
     pred, target = np.ones((3, 6, 4)), np.zeros((3, 2), int)
     target[1] = 3
     for arrays in ((pred, target), on_strict(pred, target)):

@@ -1,4 +1,4 @@
-"""The docstrings, as numpydoc sees them on the finished objects; pyproject.toml says which of its checks count."""
+"""numpydoc checks the docstrings of the finished objects; pyproject.toml selects the checks."""
 
 import functools
 import importlib

@@ -1,4 +1,4 @@
-"""What is particular to the losses of embeddings: directions, points that coincide, and sets of them."""
+"""Losses of embeddings: directions, points that coincide, and sets of points."""
 
 import tracemalloc
 from typing import Any
@@ -31,7 +31,7 @@ def cosines(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 @compiled_too
 def test_equal_vectors_have_no_distance(backend, dtype):
-    """Not even one of rounding, in value and gradient; compilers round the directions of the two in different ways."""
+    """Equal vectors have no rounding error; compilers may round the two directions differently."""
     rounding = np.finfo(dtype).eps if backend.compiled else 0
     arrays = [backend.asarray(QUERY, dtype) for _ in range(2)]
     value, gradient = backend.call(

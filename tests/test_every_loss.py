@@ -18,7 +18,7 @@ def tolerance(dtype: str) -> float:
 
 
 def close(actual: Any, desired: Any, dtype: str, slack: int = 1) -> None:
-    """Compare with a relative tolerance; what is 0 may be off by the eps of the largest, or so many of them."""
+    """Compare with a relative tolerance; near 0 allow some eps of the largest number."""
     if isinstance(desired, tuple):  # of several predictions
         assert len(as_tuple(actual)) == len(desired)
         for one, other in zip(as_tuple(actual), desired, strict=True):
@@ -46,7 +46,7 @@ def inputs(
 def masked_example(
     case: Any, dtype: str
 ) -> tuple[Any, np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
-    """Return an example, weights (one of them 0), a mask, and the inputs with nonsense in what is left out."""
+    """Return an example, weights (one is 0), a mask, and inputs with nonsense where left out."""
     drawn = example(case, 0, dtype)
     weights = np.asarray([1.0, 2.0, 0.0, 0.5, 3.0, 1.0], dtype=dtype)
     where = np.asarray([True, False, True, True, False, True])
@@ -204,7 +204,7 @@ def test_what_is_left_out_contributes_nothing(backend, dtype, case):
 @every_loss_where_fast
 @compiled_too
 def test_nan_in_is_nan_out(backend, dtype, case):
-    """Where it went in, and nowhere else: in the value and in the gradient with respect to the same prediction."""
+    """NaN appears only at its own element: in the value and in the gradient of that prediction."""
     drawn = example(case, 0, dtype)
     spoilt = np.arange(ROWS) == 1
     for i in range(case.predicted):

@@ -121,7 +121,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize(("loss", "way"), WAYS)
 @pytest.mark.parametrize("loop", [SMALL, LARGE], ids=["small", "large"])
 def test_layouts(loss: Loss, way: int, layout: str, loop: tuple[int, ...]) -> None:
-    """All arguments in one layout, and each of them alone beside arrays in C order, of large arrays the first alone."""
+    """All arguments in one layout, and each alone beside C order; large arrays only the first."""
     loop = many(loss, loop) if loop == LARGE else loop
     if loop == LARGE and layout in ("list", "tuple of lists", "list of arrays"):
         loop = (40, 10)
@@ -201,7 +201,7 @@ def test_empty_input(loss: Loss, way: int, loop: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize(("loss", "way"), ROWS)
 def test_one_element(loss: Loss, way: int) -> None:
-    """As an array of one, as a 0-d array, and without a loop: the same number, and a gradient of that shape."""
+    """An array of one, a 0-d array and a call without a loop give the same number and gradient."""
     one = arguments(loss, way, (1,))
     none = [x[0] if i in looped(loss) else x for i, x in enumerate(one)]
     own = [none[i] for i in required(loss).predicted]
@@ -372,7 +372,7 @@ def test_labels_of_every_integer_dtype(loss: Loss, way: int, dtype: Any) -> None
 @pytest.mark.parametrize(("loss", "way"), WAYS)
 @pytest.mark.parametrize("shape", [(), (3,), (1,), (1, 3), (2, 1), (1, 1), (2, 3)])
 def test_weights_and_masks_are_broadcast(loss: Loss, way: int, shape: tuple[int, ...]) -> None:
-    """Every shape that fits, with every reduction and axis, is the same as the full one, on every library."""
+    """Every shape that broadcasts equals the full shape, for each reduction and axis."""
     given = arguments(loss, way)
     rng = np.random.default_rng(2)
     weights, where = (
@@ -404,7 +404,7 @@ def test_weights_and_masks_are_broadcast(loss: Loss, way: int, shape: tuple[int,
 @pytest.mark.parametrize(("loss", "way"), WAYS)
 @pytest.mark.parametrize("weight", [2, 2.0, True, np.float32(2.0), np.int8(2)])
 def test_a_number_for_weights(loss: Loss, way: int, weight: Any) -> None:
-    """It broadcasts as a 0-d array does, on every library: the mean is the same, the sum is multiplied."""
+    """A number broadcasts like a 0-d array: the mean stays the same, the sum is multiplied."""
     given = arguments(loss, way)
     for arrays in (given, [strict.asarray(x) for x in given]):
         np.testing.assert_allclose(

@@ -1,4 +1,4 @@
-"""Dask stays lazy: a loss is a graph, and nothing is computed while it is built, whatever Dask knows of the shapes."""
+"""Dask stays lazy: building the graph of a loss computes nothing, even with unknown shapes."""
 
 import warnings
 from collections.abc import Iterator
@@ -98,7 +98,7 @@ def test_a_mean_over_nothing_does_not_warn(backend, case):
 
 @every_loss
 def test_a_chunk_is_a_task(backend, case):
-    """However many steps a formula takes; there are few others, for labels and the like, and all can be sent elsewhere."""
+    """The number of tasks does not grow with a formula's steps; all tasks can be serialised."""
     import cloudpickle
 
     drawn = example(case, 0, "float64", (7,))

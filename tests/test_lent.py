@@ -1,4 +1,4 @@
-"""Tensors on a CPU that are lent to NumPy: the same derivatives as by torch's own operations, whoever asks for them."""
+"""CPU tensors lent to NumPy have the same derivatives as torch's own operations."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def arguments(name):
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("name", LOSSES)
 def test_gradients_of_every_order(backend, name, reduction):
-    """Those of autograd agree with finite differences, to the second order, and with those of `value_and_grad`."""
+    """Autograd agrees with finite differences, to second order, and with `value_and_grad`."""
     import torch
 
     loss, (predictions, rest) = getattr(pl, name), arguments(name)
@@ -72,7 +72,7 @@ def test_a_graph_may_be_gone_through_again(backend):
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # of torch about itself
 def test_nothing_is_hidden_from_those_who_look_on(backend):
-    """Transforms, dual numbers and dispatch modes see operations of torch, as do gradients of targets and weights."""
+    """Transforms, dual numbers, dispatch modes, gradients of targets and weights see only torch."""
     import torch
     from torch.autograd import forward_ad
     from torch.utils._python_dispatch import TorchDispatchMode

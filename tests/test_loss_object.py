@@ -32,7 +32,7 @@ def without_annotations(signature: inspect.Signature) -> str:
 
 
 def test_the_signature_as_it_is_shown() -> None:
-    """It has no `xp`, and every option; the domains are annotations, which would bury the names in a repr."""
+    """The signature has no `xp` and has every option; the repr leaves out the annotations."""
     shown = "(pred, target, /, *, delta=1.0, reduction='mean', weights=None, where=None, axis=None)"
     assert without_annotations(inspect.signature(pl.huber_loss)) == shown
     assert repr(pl.huber_loss) == f"<loss huber_loss{shown}>"
@@ -40,7 +40,7 @@ def test_the_signature_as_it_is_shown() -> None:
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_signature(loss: Loss) -> None:
-    """Arrays come first, by position only unless they may be missing; all else is keyword-only. Domains are annotations."""
+    """Arrays come first, positional unless optional; all else is keyword-only."""
     signature = inspect.signature(loss)
     parameters = signature.parameters
     hints = get_type_hints(loss.formula, include_extras=True)
@@ -111,7 +111,7 @@ def test_help(loss: Loss) -> None:
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_docstring_documents_each_option_once(loss: Loss) -> None:
-    """The parameters of the section are those of the signature, in its order, each with a text of its own."""
+    """The section lists the parameters of the signature in order, each with its own text."""
     text = loss.__doc__ or ""
     section = text[text.index("Parameters\n-----") : text.index("Returns\n-----")]
     found = re.findall(r"^(\w+) : .+\n    \S", section, re.MULTILINE)

@@ -168,7 +168,7 @@ def test_what_is_missing_to_a_margin_keeps_its_digits():
 
 @pytest.mark.parametrize("classes", [3, 30])
 def test_the_gradient_of_sparsemax_is_a_projection(backend, dtype, classes):
-    """No point of the simplex is nearer: scores minus point are the same wherever the point is positive, and less elsewhere."""
+    """Scores minus the nearest point are equal where the point is positive, and less elsewhere."""
     rng = np.random.default_rng(5)
     scores = (rng.standard_normal((40, classes)) * np.geomspace(0.01, 10, 40)[:, None]).astype(
         dtype

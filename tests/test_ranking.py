@@ -54,7 +54,7 @@ def orders(loss: Any, backend: Any, *arrays: Any, **options: Any) -> tuple[Any, 
 
 @each
 def test_lists_can_be_filled_up(backend, dtype, loss):
-    """With scores of -inf and relevances of 0 at the end they stay what they are, and what is filled in has no gradient."""
+    """Padding with scores of -inf and relevances of 0 changes nothing and has no gradient."""
     short = orders(loss, backend, *(backend.asarray(x, dtype) for x in (SCORES, GRADES)))
     scores, grades = (
         np.pad(x, ((0, 0), (0, 3)), constant_values=fill)
@@ -261,7 +261,7 @@ def test_listmle_takes_equal_relevances_in_the_order_of_the_list(backend, dtype)
 
 
 def test_lambdarank_takes_equal_scores_in_the_order_of_the_list(backend, dtype):
-    """So that it does not stop where all scores are equal: each pair is worth what it is in that order."""
+    """It does not stop where all scores are equal: each pair has its worth in that order."""
     grades = np.asarray([0.0, 2.0, 1.0, 2.0])
     value, gradient, _ = orders(
         pl.lambdarank_loss, backend, *(backend.asarray([x], dtype) for x in (np.zeros(4), grades))
@@ -407,7 +407,7 @@ def test_no_overflow(loss, dtype):
     "grades", [[1000.0, 999.0, 0.5, 998.0], [3000.0, 0.0, 10.0, 2999.0], [0.0, 1e-30, 2e-30, 1e-35]]
 )
 def test_relevances_of_any_size(backend, dtype, loss, grades):
-    """Gains that are too large for the dtype have ratios that are not; and small ones keep their digits."""
+    """Gains may overflow the dtype while their ratios do not; small gains stay accurate."""
     scores = np.asarray([0.5, 1.0, 0.0, 2.0], dtype)
     value, gradient = backend.call(
         loss.value_and_grad, backend.asarray(scores), backend.asarray(grades, dtype)
@@ -439,7 +439,7 @@ def test_temperatures_are_positive(temperature):
 
 
 def test_digits_of_neighbouring_ranks():
-    """Far down a list two ranks have nearly the same discount, and their difference all its digits."""
+    """Far down a list the discounts of neighbours nearly agree; their difference stays accurate."""
     items = 400
     for rank in (10, 150, 398):
         # Of all that is wrong the one pair of neighbours costs most: all others are far behind.

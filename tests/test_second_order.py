@@ -57,7 +57,7 @@ def flat(parts: Any) -> list[Any]:
 def slopes_of(
     gradient: Callable[..., Any], point: Any, along: Any
 ) -> tuple[list[Any], list[Any], bool]:
-    """Return the first and second derivative of the gradient in a direction, and if there is one."""
+    """Return first and second derivative of the gradient along a direction, where they exist."""
     at = [flat(gradient(*moved(point, along, k * STEP))) for k in (-2, -1, 0, 1, 2)]
     first, second, smooth = [], [], True
     for far, before, here, after, beyond in zip(*at, strict=True):

@@ -52,7 +52,7 @@ def test_classes_of_nothing(backend, dtype, loss):
 
 @named(*OVERLAPS)
 def test_nothing_predicted_to_be_something(backend, dtype, loss):
-    """And something predicted to be nothing: as wrong as can be, or, for a correlation, as chance."""
+    """A non-empty prediction of an empty region: the worst loss; chance level for a correlation."""
     some, none = (backend.asarray(x, dtype) for x in ([0.0, 0.25, 0.5], [0.0, 0.0, 0.0]))
     for arrays in ((some, none), (none, some)):
         value, gradient = backend.call(loss.value_and_grad, *arrays)
@@ -202,7 +202,7 @@ def test_a_correlation_is_that_of_the_complement(backend, dtype):
 
 
 def test_the_weight_of_a_class_that_is_absent(backend, dtype):
-    """It is that of the rarest that is there, so that to predict it costs something, and not everything."""
+    """An absent class has the weight of the rarest present one: predicting it has a finite cost."""
     pred = np.asarray([[0.5, 0.75, 0.25, 1.0], [0.5, 0.0, 0.5, 0.0], [0.0, 0.25, 0.25, 0.0]])
     target = np.asarray([[1.0, 1.0, 0.0, 1.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
     weights = np.asarray([1 / 9, 1.0, 1.0])
@@ -226,7 +226,7 @@ def test_which_classes_count(backend, dtype):
 
 
 def test_labels_are_a_mask(backend, dtype):
-    """Of images with their classes first, in the middle and last; one that names no class is NaN."""
+    """Images with classes first, in the middle and last; an image without any class is NaN."""
     rng = np.random.default_rng(5)
     pred, labels = rng.dirichlet(np.ones(3), (2, 4, 5)).astype(dtype), rng.integers(0, 3, (2, 4, 5))
     mask = (labels[..., None] == np.arange(3)).astype(dtype)
@@ -269,7 +269,7 @@ def test_a_hinge_of_an_empty_region(backend, dtype):
 
 
 def test_scores_that_differ_by_less_than_their_errors_do(backend, dtype):
-    """1 - 1e-20 and 1 - 2e-20 are equal after rounding: the order of the errors is that of the scores."""
+    """1 - 1e-20 and 1 - 2e-20 round to the same number: errors keep the order of the scores."""
     target = np.asarray([1.0, 0.0, 0.0])
     for pred, slopes in (
         ([1e-20, -2e-20, -9.0], [-1.0, 0.0, 0.0]),
@@ -401,7 +401,10 @@ def test_regions_in_chunks(backend, dtype, loss):
 def test_what_is_refused():
     with pytest.raises(
         ValueError,
-        match=r"dice_loss: pred must hold probabilities in \[0, 1\], but pred\[1\] is 1.5 .*sigmoid",
+        match=(
+            r"dice_loss: pred must hold probabilities in \[0, 1\], "
+            r"but pred\[1\] is 1.5 .*sigmoid"
+        ),
     ):
         pl.dice_loss([0.5, 1.5], [0.0, 1.0])
     with pytest.raises(ValueError, match=r"jaccard_loss: target .* is 255 .*divided by 255"):

@@ -1,4 +1,4 @@
-"""Small calls on NumPy take a short way; it leads to the same results and the same errors as the general one."""
+"""Small calls on NumPy give the same results and the same errors as large ones."""
 
 import numpy as np
 import pytest

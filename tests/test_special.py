@@ -1,4 +1,4 @@
-"""The values and derivatives of the special functions on every library: at singular points, under autodiff, beside SciPy."""
+"""Values and derivatives of the special functions: singular points, autodiff, SciPy."""
 
 import inspect
 from typing import Any
@@ -155,7 +155,7 @@ def close(actual: Any, desired: Any, dtype: str) -> None:
 def singular(
     name: str, dtype: str
 ) -> tuple[list[np.ndarray], np.ndarray, tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
-    """Return the arguments, the values, the derivatives, and what autodiff says, in the order of the table."""
+    """Return arguments, values, derivatives and expected autodiff, in the order of the table."""
     count = len(ORDINARY[name])
     rows = SINGULAR[name]
     arguments = [np.asarray([row[i] for row in rows], dtype) for i in range(count)]
@@ -233,7 +233,7 @@ def test_gradient_of_the_formula(backend, dtype, name):
 @pytest.mark.backends("torch", "jax-jit")
 @by_name
 def test_gradient_of_the_formula_at_singular_points(backend, dtype, name):
-    """Where autodiff cannot find the limit that is registered it mostly says 0, which leaves the gradient of a sum what it is."""
+    """Where autodiff misses the registered limit it mostly returns 0, which leaves a sum as is."""
     function = getattr(special, name)
     arrays, value, _, automatic = singular(name, dtype)
     actual = gradient(

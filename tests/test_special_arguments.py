@@ -1,4 +1,4 @@
-"""What the special functions take: shapes that broadcast, numbers, dtypes, libraries; and what kind of objects they are."""
+"""Arguments of the special functions: broadcasting, numbers, dtypes, libraries, objects."""
 
 import copy
 import inspect
@@ -277,7 +277,10 @@ def test_the_number_of_arrays(function) -> None:
     for wrong in ([], [[1.0]] * (len(names) + 1)):
         with pytest.raises(
             TypeError,
-            match=rf"{function.__name__} takes the arrays \({', '.join(names)}\), got {len(wrong)} by position",
+            match=(
+                rf"{function.__name__} takes the arrays \({', '.join(names)}\), "
+                rf"got {len(wrong)} by position"
+            ),
         ):
             function(*wrong)
 

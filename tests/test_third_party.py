@@ -35,7 +35,7 @@ def close(actual: Any, desired: Any) -> None:
 
 
 def meetings(*libraries: str) -> list[Any]:
-    """Return each case, each of its settings and each of its peers in these libraries, or in those that compute with NumPy."""
+    """Return each case with each setting and each peer of these libraries, or of those on NumPy."""
     return [
         pytest.param(case, index, peer, id=f"{peer.library}-{case}-{index}")
         for case in CASES

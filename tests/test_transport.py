@@ -60,7 +60,7 @@ def test_a_small_penalty_does_not_underflow(epsilon: float) -> None:
 
 
 def test_masses_of_0() -> None:
-    """A class without mass has a derivative: what it would cost to have some there. A row without any is NaN."""
+    """A class without mass has a derivative: the cost of adding some. An empty row is NaN."""
     value, gradient = pl.sinkhorn_loss.value_and_grad(
         [0.5, 0.5, 0.0], [0.5, 0.5, 0.0], epsilon=0.05
     )

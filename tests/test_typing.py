@@ -17,7 +17,7 @@ RIGHT_USE = FOLDER / "right_use.py"
 
 
 def check(path: Path, config: pytest.Config) -> list[tuple[int, str]]:
-    """Run mypy on one file: the line and the code of each error. The cache spares the next run ten seconds."""
+    """Run mypy on one file and return each error's line and code. The cache saves ten seconds."""
     found = getattr(config, "cache", None)
     cache = str(found.mkdir("mypy")) if found else os.devnull
     options = ["--strict", "--config-file=", "--no-error-summary", "--cache-dir", cache]

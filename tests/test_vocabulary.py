@@ -1,4 +1,4 @@
-"""What is particular to the cross-entropy over a vocabulary: what all rows share, and logits that are never held."""
+"""The cross-entropy over a vocabulary: shared arrays, and logits that are never all in memory."""
 
 import tracemalloc
 from typing import Any
@@ -46,7 +46,7 @@ def in_full(
     softcap: float | None = None,
     **options: Any,
 ) -> tuple[Any, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Hold the logits: the loss, and gradients by the chain rule. A penalty is a function of their logsumexp."""
+    """Compute the loss from all logits; gradients by the chain rule, with a logsumexp penalty."""
     z_loss = options.pop("z_loss", 0.0)
     logits = hidden @ weight.T + bias
     slope = np.ones_like(logits)

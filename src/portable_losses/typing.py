@@ -119,7 +119,7 @@ class Domain:
 
     @property
     def integer(self) -> bool:
-        """Whether the values are integers from 0 to an end which the shapes say: labels or lengths."""
+        """Whether the values are integers from 0 to an end set by the shapes: labels or lengths."""
         return self.labels or bool(self.counted)
 
 
@@ -178,7 +178,7 @@ _LABELS = Domain(
 
 Real = Annotated[Array, Domain("real numbers")]
 SharedReal = Annotated[Array, Domain("real numbers", shared=True)]
-"""Real numbers with core dimensions that all rows share, as the weights of a layer: an array without loop axes."""
+"""Real numbers with core dimensions that all rows share, such as the weights of a layer."""
 Logit = Annotated[Array, Domain("real numbers, -inf and inf included")]
 ClassLogit = Annotated[Array, Domain("real numbers, and -inf for a masked class")]
 Probability = Annotated[Array, _PROBABILITY]
@@ -203,7 +203,7 @@ Count = Annotated[
 ]
 Labels = Annotated[Array, _LABELS]
 LabelsOrProbability = Annotated[Array, _LABELS, _PROBABILITY]
-"""One domain for each signature of the loss, in their order: labels without the class axis, probabilities with it."""
+"""One domain per signature of the loss: labels without the class axis, probabilities with it."""
 
 Positive = Annotated[float, Gt(0.0), Lt(inf)]
 NonNegative = Annotated[float, Ge(0.0), Lt(inf)]

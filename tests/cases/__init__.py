@@ -1,4 +1,4 @@
-"""The cases of all losses, for the tests that ask the same of each, and the sweeps of `test_accuracy`."""
+"""The cases of all losses, for tests that apply to each, and the sweeps of `test_accuracy`."""
 
 from . import (
     binary,

@@ -98,7 +98,7 @@ CASES = (
 
 
 def probabilities(dtype: np.dtype, eps: float) -> Batch:
-    """Return predictions down to the smallest number and up to the last below 1, with hard and soft targets."""
+    """Return probabilities from the smallest number to the last below 1, hard and soft targets."""
     limits, random = finfo(dtype), np.random.default_rng(1)
     tiny = np.abs(numbers(dtype, 240))
     spread = np.concatenate(
@@ -133,7 +133,7 @@ def logits(dtype: np.dtype, pos_weight: float) -> Batch:
 
 
 def margins(dtype: np.dtype) -> Batch:
-    """Return scores of every size, and infinite ones, and those around the margin, with both signs."""
+    """Return scores of every size, infinite ones, and those around the margin, of both signs."""
     infinite = np.asarray([np.inf, -np.inf], dtype)
     spread = np.concatenate(
         [numbers(dtype, 980), infinite, around(1.0, dtype), around(-1.0, dtype)]

@@ -28,7 +28,7 @@ TYPICAL = {
     "ctc_loss",
     "linear_cross_entropy",
 }
-"""A loss of each kind: of elements, a function of the reduced loss, with several predictions, of rows, regions, tuples, sets, sequences, a vocabulary."""
+"""One loss of each kind: elements, reduced, predictions, rows, regions, tuples, sets, sequences."""
 
 Batch = tuple[np.ndarray, ...]
 
@@ -54,7 +54,7 @@ class Case:
     parameters: tuple[Mapping[str, Any], ...] = ({},)
     """Settings to call it with."""
     kinks: tuple[Any, ...] = ()
-    """Inputs where the formula changes, ties, and infinities: autodiff of the formula says there what is registered."""
+    """Inputs where the formula changes, ties, infinities: autodiff returns registered values."""
     kind: str = ""
     """What distinguishes this case from others of the loss."""
     row: bool = False
@@ -78,7 +78,7 @@ class Case:
 
     @property
     def typical(self) -> bool:
-        """Whether this loss stands for its kind, where it would take too long to ask all of them."""
+        """Whether this loss stands for its kind, where testing all of them would take too long."""
         return self.name in TYPICAL
 
     @property
@@ -116,7 +116,7 @@ class Case:
         )
 
     def reference(self, parameters: Mapping[str, Any]) -> Callable[..., Any]:
-        """Return the function of one element, or row, to its exact value, derivative and second derivative."""
+        """Return the function from an element or row to its exact value and derivatives."""
         return with_parameters(
             self.exact or exact.of(self.name), {**self.loss.signature.defaults, **parameters}
         )
@@ -126,7 +126,7 @@ class Case:
 
 
 class Layer:
-    """A loss whose rows share arrays, together with these: a loss of the other arrays, as the tests ask of every loss."""
+    """A loss whose rows share arrays, with these arrays bound: a loss of the other arrays."""
 
     def __init__(self, loss: Any, shared: Mapping[str, np.ndarray]) -> None:
         self.loss, self.shared = loss, shared
@@ -134,7 +134,7 @@ class Layer:
         self.signature = loss.signature.without(loss.signature.optional.union(shared))
 
     def arguments(self, given: Sequence[Any]) -> list[Any]:
-        """Return all arguments: what is shared in the library, on the device and in the dtype of what is given."""
+        """Return all arguments: shared arrays in the library, device and dtype of the given ones."""
         like = given[0] if hasattr(given[0], "dtype") else np.asarray(given[0])
         backend: Any = backend_of(like)
         xp = backend.xp
@@ -216,7 +216,7 @@ class Example:
 
 @functools.cache
 def example(case: Case, index: int, dtype: str, shape: tuple[int, ...] = (ROWS,)) -> Example:
-    """Draw the inputs of a case, the same numbers in every shape, as they are in `dtype`, and evaluate its reference on them."""
+    """Draw the inputs of a case, rounded to `dtype`, and evaluate its reference on them."""
     count = math.prod(shape)
     whole = _drawn(case, index, dtype, max(count, ROWS))
 
@@ -274,14 +274,14 @@ class Sweep(NamedTuple):
     name: str
     """The public name; after a space the parameters."""
     compute: Callable[..., Any]
-    """From the order (0 the value, 1 and 2 the derivatives) and the arrays to an array, or a tuple of one for each prediction."""
+    """From the order (0 value, 1 and 2 derivatives) and the arrays to one array per prediction."""
     exact: Callable[..., Sequence[Any]]
     """From the numbers of one point, or the rows of one, to the exact results of all orders."""
     batches: Callable[[np.dtype], Iterable[Batch]]
     """Arrays in a dtype."""
     orders: int = 3
     factor: float = 4.0
-    """How many ulp a result may be off, beside what rounding of the inputs does: see `cases.contract`."""
+    """Ulp by which a result may differ, beside the rounding of the inputs: see `cases.contract`."""
 
     @property
     def function(self) -> str:
@@ -297,7 +297,7 @@ def pointwise(
     factor: float = 4.0,
     **parameters: Any,
 ) -> Sweep:
-    """Sweep a pointwise loss, or one of them with other parameters, over what ``points(dtype, **parameters)`` gives."""
+    """Sweep a pointwise loss, also with other parameters, over ``points(dtype, **parameters)``."""
     name = " ".join((loss.__name__, *(f"{key}={value}" for key, value in parameters.items())))
     reference = with_parameters(exact.of(loss.__name__), {**loss.signature.defaults, **parameters})
     return Sweep(

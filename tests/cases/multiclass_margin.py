@@ -47,7 +47,7 @@ def _neighbours(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def scores(dtype: np.dtype, margin: float) -> Iterator[Batch]:
-    """Return scores of all sizes, and those where the label leads by about the margin, by two numbers that nearly cancel."""
+    """Return scores of all sizes, some where the label leads by about the margin."""
     yield from labelled(dtype)
     random = np.random.default_rng(11)
     base = np.concatenate(
@@ -65,7 +65,7 @@ def scores(dtype: np.dtype, margin: float) -> Iterator[Batch]:
 
 
 def projected(dtype: np.dtype) -> Iterator[Batch]:
-    """Return scores of all sizes, those with a few positive probabilities, and those with one that is about 0."""
+    """Return scores of all sizes, some with few positive probabilities or one close to 0."""
     yield from labelled(dtype)
     random = np.random.default_rng(12)
     for classes, count in ((3, 60), (12, 4)):

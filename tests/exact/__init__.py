@@ -1,4 +1,4 @@
-"""Losses and special functions by their textbook formulas, in exact arithmetic: mpmath at 50 digits.
+"""Losses and special functions by their textbook formulas, in mpmath with 50 digits.
 
 Nothing here is written for speed or against overflow, as it is in the library: mpmath has no
 largest number. Each function gives the value, the derivative and the second derivative; a tuple of

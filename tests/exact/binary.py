@@ -118,7 +118,7 @@ def asymmetric_loss(
 
 
 def _shifted(pred: Exact, gamma: Exact, clip: Exact) -> Part:
-    """Return what a no costs, of whose probability of yes a part is taken: a function of that, by the chain rule."""
+    """Return the cost of a negative, a function of its clipped probability, by the chain rule."""
     with mp.extradps(30):
         yes, no = 1 / (1 + mp.exp(-pred)), 1 / (1 + mp.exp(pred))
         rest, slope = yes - clip, yes * no

@@ -25,7 +25,7 @@ def kl_div(log_pred: Row, target: Row, log_target: bool) -> Rows:
 def kl_div_and_terms(
     log_pred: Row, target: Row, log_target: bool
 ) -> tuple[Difference, list[Exact], list[Exact]]:
-    """Return the value as the difference that it is: of two entropies, or, of logarithms, of what is positive and what is not."""
+    """Return the value as a difference: of two entropies, or of positive and negative terms."""
     if log_target:
         terms = _kl_terms(log_pred, target, log_target)
         value = difference(

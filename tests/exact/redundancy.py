@@ -53,7 +53,7 @@ def as_taylor(x: Any) -> Taylor:
 
 
 class Sizes(NamedTuple):
-    """The sizes of the terms of both signs that value and derivatives are sums of: of a feature of either view, these."""
+    """Sizes of the positive and negative terms of value and derivatives, per feature and view."""
 
     value: Exact
     first: tuple[list[Exact], list[Exact]]

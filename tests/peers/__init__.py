@@ -1,4 +1,4 @@
-"""The losses of other packages that should be equal to ours, for the test of that and for the table of errors."""
+"""The same losses in other packages, for the comparison test and the table of errors."""
 
 from . import (
     binary,

@@ -12,7 +12,7 @@ def _torch_ctc(
     label_lengths: Any = None,
     **parameters: Any,
 ) -> Any:
-    """Take back what torch's backward adds, and its value does not: it is that of logits, through their log-softmax."""
+    """Undo what torch's backward adds: its gradient goes through the log-softmax of logits."""
     import torch
     from torch.nn.functional import ctc_loss
 

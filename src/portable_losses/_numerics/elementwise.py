@@ -199,7 +199,7 @@ def _over_argument(xp: Namespace, function: Any, x: Array, slope: float) -> Arra
 
 @building_block
 def power(xp: Namespace, x: Array, exponent: float) -> Array:
-    """Return x**exponent for x >= 0, whose autodiff is 0 at 0 where it would be infinite, or NaN."""
+    """Return x**exponent for x >= 0, whose autodiff at 0 is 0 where it would be inf or NaN."""
     if exponent in (0.0, 1.0, 2.0):
         return (xp.ones_like(x), x, x * x)[int(exponent)]
     zero = x == 0

@@ -79,7 +79,7 @@ def cut(entries: int, size: int) -> Iterator[slice]:
 
 
 def against(rows: Array, piece: slice, axis: Axis) -> tuple[Array, Array]:
-    """Return a piece of the entries on an axis of its own, before theirs, and all: both broadcast."""
+    """Return a piece of the entries on a new first axis, and all entries: the two broadcast."""
     if axis == 0:
         return rows[piece, None, ...], rows[None, ...]
     return rows[..., piece, None], rows[..., None, :]

@@ -248,7 +248,7 @@ def neighbours(xp: Namespace, x: Array, axis: Axis, by: int, fill: float | None)
 
 @building_block
 def stable_order(xp: Namespace, x: Array, axis: Axis) -> Array:
-    """Return where each place of a row finds its entry in rising order; ties stay in their order."""
+    """Return the position of each entry in ascending order; ties keep their order."""
     return xp.argsort(
         x, axis=axis, stable=True
     )  # the default of the standard, not of all libraries
