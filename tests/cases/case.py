@@ -134,7 +134,7 @@ class Layer:
         self.signature = loss.signature.without(loss.signature.optional.union(shared))
 
     def arguments(self, given: Sequence[Any]) -> list[Any]:
-        """Return all arguments: shared arrays in the library, device and dtype of the given ones."""
+        """Return all arguments: shared ones in the library, device and dtype of the given ones."""
         like = given[0] if hasattr(given[0], "dtype") else np.asarray(given[0])
         backend: Any = backend_of(like)
         xp = backend.xp
