@@ -106,7 +106,7 @@ backend_session("cupy", "test-cupy", "cupy")
 def doctest(session: nox.Session) -> None:
     """The examples of the docstrings and of the README."""
     install(session, "test")
-    optional = ("_backends/dask.py", "_backends/jax.py", "_backends/torch", "_xla.py")
+    optional = ("_backends/dask.py", "_backends/jax.py", "_backends/torch")
     of_others = [f"--ignore=src/portable_losses/{path}" for path in optional]
     session.run(
         "pytest",

@@ -1,7 +1,8 @@
-"""The house: which way imports point, where libraries are named, and how one is added."""
+"""The structure: directions of imports, names of libraries, and how to add a library."""
 
 import ast
 import importlib
+import re
 import sys
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -14,15 +15,16 @@ import pytest
 
 import portable_losses as pl
 from portable_losses import _backends
+from portable_losses._numerics.namespace import BLOCKS
 
 ROOT = Path(pl.__file__).parent
 LIBRARIES = {"numpy", "np", "torch", "jax", "jnp", "jaxlib", "xla", "dask", "cupy", "mlx", "strict"}
 LIBRARIES |= {"array_api_strict", "array_api_compat"}
-SPEAK_OF_LIBRARIES = ("_backends", "_selfcheck.py", "__main__.py")
+SPEAK_OF_LIBRARIES = ("_backends", "_selfcheck", "__main__.py")
 """The backends, and the self-check, which finds out which libraries there are."""
 
 FLOORS = ("typing", "_numerics", "_backends", "_engine", "_loss", "special", "families", "top")
-"""What is on a floor imports from the floors before it, or from its own."""
+"""A module imports only from its own floor and from the floors before it."""
 
 
 def sources() -> list[Path]:
@@ -117,6 +119,12 @@ def test_no_backend_imports_another_but_that_of_numpy() -> None:
         if library(a) and library(b) not in shared | {library(a)}
     ]
     assert not across
+
+
+def test_every_building_block_is_in_the_table_of_the_documentation() -> None:
+    pages = ROOT.parent.parent / "docs" / "own.rst"
+    documented = re.findall(r"^``xp\.(\w+)\(", pages.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(documented) == sorted(BLOCKS)
 
 
 def test_files_are_short() -> None:
