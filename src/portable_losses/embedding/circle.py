@@ -196,16 +196,16 @@ def _(
     gamma: Positive,
 ) -> Array:
     found = _circles(xp, embedding, labels, margin, gamma)
-    yes, no = xp.sigmoids(found.ahead)
+    share, other = xp.sigmoids(found.ahead)
     rows, weights = found.pairs.rows, (found.positive.weight(), found.negative.weight())
     both = weights[0] + weights[1]
     # The logarithms of two sums have the curvature of the sums, less the squares of their slopes.
     bent = found.positive.curvature() + found.negative.curvature()
     along = (
-        no * rows.shift(xp, both) ** 2
+        other * rows.shift(xp, both) ** 2
         + rows.spread(xp, bent)
         - sum(rows.shift(xp, weight) ** 2 for weight in weights)
     )
-    alone = no * both**2 + bent - sum(weight**2 for weight in weights)
-    scale = found.importance * yes
+    alone = other * both**2 + bent - sum(weight**2 for weight in weights)
+    scale = found.importance * share
     return found.pairs.bend(xp, found.weight(xp), scale * along, scale * alone)
