@@ -248,9 +248,9 @@ def negative_binomial_nll_loss(
         \left( \frac{r}{r + \mu} \right)^r \left( \frac{\mu}{r + \mu} \right)^y,
 
     whose gamma functions cancel for large counts and for a small dispersion. The loss is therefore
-    computed as a sum of terms that do not cancel [2]_. With :math:`n = y + r`, Stirling's remainder :math:`S(x) =
-    \log x! - (x + \frac12) \log x + x - \frac12 \log 2\pi` and Loader's deviance :math:`D(x, m) =
-    x \log (x / m) - x + m` it is
+    computed as a sum of terms that do not cancel [2]_. With :math:`n = y + r`, Stirling's remainder
+    :math:`S(x) = \log x! - (x + \frac12) \log x + x - \frac12 \log 2\pi` and Loader's deviance
+    :math:`D(x, m) = x \log (x / m) - x + m` it is
 
     .. math:: \log y! - y \log y + y + \tfrac12 \mathrm{log1p}(\alpha y) + S(r) - S(n)
         + D\!\left( y, \frac{n \mu}{r + \mu} \right) + D\!\left( r, \frac{n r}{r + \mu} \right).
