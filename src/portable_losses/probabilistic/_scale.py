@@ -1,4 +1,4 @@
-"""The scale of a distribution, which is predicted beside its location."""
+"""The domain of the scale of a distribution, which is predicted beside its location."""
 
 from typing import Annotated
 
