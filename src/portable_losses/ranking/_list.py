@@ -31,5 +31,5 @@ def read(xp: Namespace, pred: Array, target: Array) -> tuple[Array, Array]:
 
 
 def same_infinity(xp: Namespace, left: Array, right: Array) -> Array:
-    """Return where two scores are the same infinity: their difference would be NaN."""
+    """Return where two scores are the same infinity, whose difference would be NaN."""
     return (left == right) & xp.isinf(left)
