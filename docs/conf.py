@@ -2,14 +2,13 @@
 
 import importlib
 import inspect
-from importlib.metadata import version as version_of
 
 import portable_losses
 
 project = "portable_losses"
 author = "The portable_losses developers"
 copyright = f"2026, {author}"  # noqa: A001
-version = release = version_of("portable-losses")
+version = release = portable_losses.__version__
 
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.extlinks", "sphinx.ext.mathjax", "numpydoc"]
 extlinks = {"doi": ("https://doi.org/%s", "doi:%s")}

@@ -171,5 +171,5 @@ def test_matrix_multiply_refuses_what_does_not_fit():
 
 
 def test_matrix_multiply_refuses_two_libraries():
-    with pytest.raises(TypeError, match="array_api_strict, but w is an array of numpy"):
+    with pytest.raises(TypeError, match="array_api_strict, but w is an array of NumPy"):
         matrix_multiply(array_api_strict.ones((2, 3)), np.ones((3, 1)))

@@ -97,7 +97,7 @@ def test_what_is_wrong_with_them() -> None:
     ):
         offset_loss(PRED, TARGET, LOW, HIGH, LOW)  # type: ignore[call-arg]
     with pytest.raises(
-        TypeError, match=r"offset_loss takes 2 arrays \(pred, target; at will high, low\), got 1"
+        TypeError, match=r"offset_loss takes 2 arrays \(pred, target; optionally high, low\), got 1"
     ):
         offset_loss(PRED, low=LOW)  # type: ignore[call-arg]
     with pytest.raises(

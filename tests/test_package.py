@@ -3,9 +3,10 @@
 import ast
 import importlib
 import pkgutil
+import shutil
 import subprocess
 import sys
-from importlib.metadata import requires
+from importlib.metadata import requires, version
 from importlib.resources import files
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def test_importing_the_package_imports_no_optional_library():
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True
     )
+    assert "portable_losses._selfcheck" not in run.stdout
     assert {"cupy", "dask", "hypothesis", "jax", "scipy", "sklearn", "torch", "tqdm"}.isdisjoint(
         run.stdout.split()
     )
@@ -71,11 +73,10 @@ def test_no_family_of_losses_imports_another(family):
 
 
 def test_the_engine_imports_no_family_and_no_special_function():
-    """But for the self-check, which stands above all."""
     engine = [
         source
         for source in SOURCES
-        if source.parent == ROOT and source.stem not in {"__init__", "_check", "neural_network"}
+        if source.parent == ROOT and source.stem not in {"__init__", "neural_network"}
     ]
     for source in engine:
         if source.stem not in FAMILIES:
@@ -93,3 +94,57 @@ def test_run_time_dependencies_are_few():
         line.partition(">")[0] for line in requires("portable-losses") if "extra ==" not in line
     }
     assert names == {"annotated-types", "array-api-compat", "numpy"}
+
+
+def test_the_version_is_that_of_the_distribution():
+    assert portable_losses.__version__ == version("portable-losses")
+
+
+def test_what_is_imported_on_demand_is_there():
+    program = (
+        "import portable_losses as pl\n"
+        "print(pl.special.sigmoid(0.0), pl.neural_network.sigmoid(0.0), 'self_check' in dir(pl))\n"
+        "pl.nothing"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert run.stdout == "0.5 0.5 True\n"
+    assert run.stderr.endswith(
+        "AttributeError: module 'portable_losses' has no attribute 'nothing'\n"
+    )
+
+
+def test_a_copy_inside_another_package_works(tmp_path):
+    """It has no metadata, another name, and imports nothing of this one."""
+    (tmp_path / "vendor").mkdir()
+    (tmp_path / "vendor" / "__init__.py").touch()
+    shutil.copytree(
+        ROOT, tmp_path / "vendor" / "losses", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    program = (
+        "import pickle, sys\n"
+        "import vendor.losses as pl\n"
+        "assert pickle.loads(pickle.dumps(pl.mse_loss)) is pl.mse_loss\n"
+        "value, gradient = pl.mse_loss.value_and_grad([1.0, 2.0], [0.0, 0.0])\n"
+        "print(pl.__version__, value, gradient)\n"
+        "from vendor.losses._selfcheck import libraries\n"
+        "libraries.OPTIONAL.clear()\n"
+        "assert pl.self_check()\n"
+        "assert 'portable_losses' not in sys.modules"
+    )
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    done = run("-c", program)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{portable_losses.__version__} 2.5 [1. 2.]\n")
+    assert "robust " in done.stdout
+    assert "usage: python -m vendor.losses " in run("-m", "vendor.losses", "--help").stdout

@@ -197,8 +197,8 @@ def test_a_scale_out_of_range(backend, dtype, name):
 )
 def test_student_t_for_any_degrees_of_freedom(df):
     arrays = [
-        np.asarray([0.0, 1.0, 3.0, 1e3, 1e200, 0.0]),
-        np.asarray([1.0, 2.0, 0.5, 1.0, 1e-200, 1e-3]),
+        np.asarray([0.0, 1.0, 3.0, 1e3, 1e100, 0.0]),
+        np.asarray([1.0, 2.0, 0.5, 1.0, 1e-50, 1e-3]),
         np.zeros(6),
     ]
     value, gradient = pl.student_t_nll_loss.value_and_grad(*arrays, df=float(df), reduction="none")
@@ -448,6 +448,6 @@ def test_small_cumulative_errors_keep_their_digits(backend, dtype):
 def test_vectors_have_no_class_weights(loss):
     """Only a row has them."""
     pred, target = np.asarray([0.7, 0.2, 0.1]), np.asarray([1.0, 0.0, 0.0])
-    with pytest.raises(ValueError, match=rf"{loss.__name__}: class_weights goes with rows"):
+    with pytest.raises(ValueError, match=rf"{loss.__name__}: class_weights needs a class axis"):
         loss(pred, target, class_weights=[1.0, 2.0, 3.0])
     assert loss(pred, target, class_axis=-1, class_weights=[1.0, 2.0, 3.0]) >= 0

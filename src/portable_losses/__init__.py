@@ -1,8 +1,10 @@
 """Loss functions written once, for every array library: values, gradients and second derivatives without autodiff."""
 
+from typing import TYPE_CHECKING, Any
+
 from ._backends import set_workers, validation
-from ._check import check
 from ._loss import Loss, loss
+from ._version import __version__ as __version__
 from .binary import (
     asymmetric_loss,
     binary_cross_entropy,
@@ -177,6 +179,7 @@ __all__ = [
     "ranked_probability_loss",
     "ranknet_loss",
     "rmse_loss",
+    "self_check",
     "set_workers",
     "sigmoid_focal_loss",
     "sinkhorn_loss",
@@ -200,3 +203,23 @@ __all__ = [
     "welsch_loss",
     "zlpr_loss",
 ]
+
+if TYPE_CHECKING:
+    from . import neural_network as neural_network
+    from . import special as special
+    from ._selfcheck import check, self_check
+else:
+
+    def __getattr__(name: str) -> Any:
+        """Import, when it is asked for, what losses do not need."""
+        from importlib import import_module
+
+        if name in ("check", "self_check"):
+            return getattr(import_module("._selfcheck", __name__), name)
+        if name in ("neural_network", "special"):
+            return import_module(f".{name}", __name__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        """List the public names, also of what is not imported yet."""
+        return sorted({*globals(), *__all__})

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from ._engine.docstrings import carry_over, with_options
 from ._engine.evaluate import evaluate
@@ -10,11 +10,20 @@ from ._engine.formulas import Formulas
 from ._engine.signature import TEMPORARIES, Signature, read
 from .typing import Array, Axis, Namespace
 
+if TYPE_CHECKING:
+    # `Loss` alone, in an annotation, means any loss. Type checkers know this module without its
+    # being installed; the standard library has defaults of type parameters from Python 3.13 on.
+    from typing_extensions import ParamSpec as _ParamSpec
+
+    _Arguments = _ParamSpec("_Arguments", default=...)
+else:
+    _Arguments = ParamSpec("_Arguments")
+
 P = ParamSpec("P")
 Formula = TypeVar("Formula", bound=Callable[..., Any])
 
 
-class Loss(Generic[P]):
+class Loss(Generic[_Arguments]):
     """A loss function, made by `loss` from a formula.
 
     Call it for the reduced loss. Its methods take the same arguments and give derivatives with
@@ -57,11 +66,13 @@ class Loss(Generic[P]):
     __name__: str
     __qualname__: str
 
-    def __call__(self, *arrays: P.args, **options: P.kwargs) -> Array:
+    def __call__(self, *arrays: _Arguments.args, **options: _Arguments.kwargs) -> Array:
         """Return the reduced loss."""
         return evaluate(self.formulas, (0,), arrays, options)[0]
 
-    def value_and_grad(self, *arrays: P.args, **options: P.kwargs) -> tuple[Array, Any]:
+    def value_and_grad(
+        self, *arrays: _Arguments.args, **options: _Arguments.kwargs
+    ) -> tuple[Array, Any]:
         """Return the reduced loss and its gradient with respect to what is predicted, in one pass over the data.
 
         Parameters
@@ -80,11 +91,13 @@ class Loss(Generic[P]):
         value, gradient = evaluate(self.formulas, (0, 1), arrays, options)
         return value, _one_or_all(gradient)
 
-    def grad(self, *arrays: P.args, **options: P.kwargs) -> Any:
+    def grad(self, *arrays: _Arguments.args, **options: _Arguments.kwargs) -> Any:
         """Return the gradient of the reduced loss with respect to what is predicted: see `value_and_grad`."""
         return _one_or_all(*evaluate(self.formulas, (1,), arrays, options))
 
-    def grad_and_hess(self, *arrays: P.args, **options: P.kwargs) -> tuple[Any, Any]:
+    def grad_and_hess(
+        self, *arrays: _Arguments.args, **options: _Arguments.kwargs
+    ) -> tuple[Any, Any]:
         """Return the gradient and the diagonal of the second derivative, for boosting and Newton's method: see `value_and_grad`."""
         gradient, second = evaluate(self.formulas, (1, 2), arrays, options)
         return _one_or_all(gradient), _one_or_all(second)

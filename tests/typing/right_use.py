@@ -1,6 +1,6 @@
 """Right uses of the library, which a strict type checker must accept; they are run as well."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, Unpack, assert_type
 
 import portable_losses as pl
@@ -55,6 +55,14 @@ metric: Callable[[Array, Array], Array] = pl.mse_loss
 metrics: dict[str, Callable[[Array, Array], Array]] = {"mse": pl.mse_loss, "huber": pl.huber_loss}
 every: list[Loss[...]] = [pl.mse_loss, pl.cross_entropy]
 metric(pred, target)
+
+
+def train(function: Loss, others: Sequence[pl.Loss]) -> float:
+    """Take any loss: what it takes is not said."""
+    return float(sum(one(pred, target, reduction="sum") for one in (function, *others)))
+
+
+train(pl.huber_loss, [pl.mse_loss, pl.l1_loss])
 
 with pl.validation(False) as nothing:
     assert_type(nothing, None)

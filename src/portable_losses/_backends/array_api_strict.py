@@ -1,5 +1,7 @@
 """array-api-strict, the reference of the standard, which tests that nothing else is used."""
 
+from typing import ClassVar
+
 import array_api_strict as library
 
 from ..typing import Array
@@ -20,7 +22,7 @@ def argsort(x: Array, /, *, axis: int = -1, stable: bool = True) -> Array:
 class Strict(Backend):
     """array-api-strict."""
 
-    overrides = {"argsort": argsort}
+    overrides: ClassVar = {"argsort": argsort}
 
 
 backend = Strict(library)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from itertools import chain, count
 from operator import itemgetter
-from typing import Any
+from typing import Any, ClassVar
 
 import array_api_compat.dask.array
 import dask.array
@@ -58,7 +58,9 @@ def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
 class Dask(Backend):
     """Dask."""
 
-    overrides = {function.__name__: function for function in (clip, max, stack, take_along_axis)}
+    overrides: ClassVar = {
+        function.__name__: function for function in (clip, max, stack, take_along_axis)
+    }
 
     def compute(
         self,

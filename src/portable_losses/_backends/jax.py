@@ -8,7 +8,7 @@ are those of the selection.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -242,7 +242,7 @@ def scan(
 class Jax(Backend):
     """JAX."""
 
-    overrides = {
+    overrides: ClassVar = {
         "abs": absolute,
         "minimum": _bounded(jnp.minimum, jnp.greater),
         "maximum": _bounded(jnp.maximum, jnp.less),

@@ -59,7 +59,8 @@ def one_library(name: str, given: Mapping[str, tuple[Backend, Array]]) -> Backen
         if other is not backend:
             raise TypeError(
                 f"{name}: {first} is {_described(backend)}, but {key} is {_described(other)}: "
-                "convert one of them, all arrays of a call belong to one library"
+                "convert one of them, all arrays of a call belong to one library, "
+                f"not to {backend.name} and {other.name}"
             )
         here = backend.device(array)
         if here is not None and device is not None and here != device:
@@ -73,7 +74,7 @@ def one_library(name: str, given: Mapping[str, tuple[Backend, Array]]) -> Backen
 
 def _described(backend: Backend) -> str:
     if backend is default:
-        return f"an array of {backend.name}, or was read by NumPy"
+        return "an array of NumPy, or was read by it"
     return f"an array of {backend.name}"
 
 

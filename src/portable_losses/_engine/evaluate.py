@@ -247,14 +247,13 @@ def _refuse_count(
     formulas: Formulas, arguments: Sequence[Any], options: Mapping[str, Any]
 ) -> NoReturn:
     """Raise the error of too few or too many arrays, or of an option that explains it."""
-    signature = formulas.signature
-    read_settings(signature, options)
-    required = [name for name in signature.arguments if name not in signature.optional]
-    names = ", ".join(required)
-    if optional := sorted(signature.optional):
-        names += f"; optionally {', '.join(optional)}"
+    read_settings(formulas.signature, options)
+    signature = formulas.signature_of(arguments)
+    names = ", ".join(signature.arguments)
+    if missing := sorted(signature.optional.difference(signature.arguments)):
+        names += f"; optionally {', '.join(missing)}"
     raise TypeError(
-        f"{formulas.name} takes {len(required)} arrays ({names}), got {len(arguments)}; "
+        f"{formulas.name} takes {len(signature.arguments)} arrays ({names}), got {len(arguments)}; "
         "everything else is passed by keyword"
     )
 

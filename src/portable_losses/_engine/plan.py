@@ -126,8 +126,8 @@ def make_plan(
     arrays = [x for x in arguments if x is not None or not signature.optional]
     parameters, options = read_settings(signature, given)
     name = signature.name
-    found = {key: x for key, x in zip(signature.arguments, arrays, strict=True)} | dict(extras)
-    backend = one_library(name, {k: b for k, b in _backends(found).items()})
+    found = dict(zip(signature.arguments, arrays, strict=True)) | dict(extras)
+    backend = one_library(name, _backends(found))
     pred = arrays[0]
     if pred.ndim < min(len(way[0]) for way in signature.ways):
         axes = ", ".join(signature.core)

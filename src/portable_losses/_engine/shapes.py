@@ -60,6 +60,7 @@ def way_of(
 
 
 def number_of_axes(signature: Signature, core: str, options: Mapping[str, Any]) -> int:
+    """Return how many axes a core dimension has: several, if its option is a tuple."""
     axis = options.get(f"{core}_axis")
     return len(axis) if core in signature.several and isinstance(axis, tuple) else 1
 

@@ -4,6 +4,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeAlias, Union, Unpack, get_args, get_origin, get_type_hints
 
@@ -245,7 +246,8 @@ def _cores(
     return tuple(cores)
 
 
-def _option_kinds(annotation: Any) -> dict[str, Any]:
+@cache  # many losses have the same options, and to evaluate their annotations takes a while
+def _option_kinds(annotation: Any) -> Mapping[str, Any]:
     """Return the options that a loss says it has, and those that every loss has, with their types."""
     if get_origin(annotation) is Unpack:
         (annotation,) = get_args(annotation)

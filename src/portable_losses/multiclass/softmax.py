@@ -52,8 +52,8 @@ class Focal:
 def _ratio(seen: Surprise) -> Array:
     """Return p * s / (1 - p), which tends to 1 as p does."""
     sure = seen.complement == 0
-    relative = seen.nats / seen.xp.where(sure, 1.0, seen.complement)
-    return seen.xp.where(sure, 1.0, seen.xp.weighted(seen.prob, relative))
+    part = seen.xp.weighted(seen.prob, seen.nats)
+    return seen.xp.where(sure, 1.0, part / seen.xp.where(sure, 1.0, seen.complement))
 
 
 @loss("(class),()->()", "(class),(class)->()")

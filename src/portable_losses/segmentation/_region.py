@@ -12,8 +12,8 @@ Membership = Annotated[
         "probabilities in [0, 1]",
         safe=0.5,
         interval=Interval(ge=0.0, le=1.0),
-        hint="apply `special.sigmoid` or `special.softmax` to logits first; divide a mask of 0 and "
-        "255 by 255",
+        hint="logits go through `special.sigmoid` or `special.softmax` first; a mask of 0 and 255 "
+        "is divided by 255",
     ),
 ]
 """The degree to which each element belongs to a region."""

@@ -18,7 +18,7 @@ def matthews_loss(
     /,
     **options: Unpack[RegionOptions],
 ) -> Array:
-    r"""Matthews loss: 1 minus the correlation of two regions; true negatives count as well.
+    r"""Loss of Matthews: 1 minus the correlation of two regions. True negatives count too.
 
     Parameters
     ----------

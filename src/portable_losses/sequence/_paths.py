@@ -5,6 +5,9 @@ Weights are added up by their logarithms; -inf stands for no path.
 
 from ..typing import Array, Namespace
 
+_LOWEST = -1e30
+"""Lower than a sum of log-probabilities, and finite in each dtype."""
+
 
 def joined(
     xp: Namespace, one: Array, other: Array, temperature: float = 1.0
@@ -19,5 +22,5 @@ def joined(
 
 
 def finite(xp: Namespace, x: Array) -> Array:
-    """Replace -inf by the lowest finite number, because -inf - (-inf) would be NaN."""
-    return xp.maximum(x, float(xp.finfo(x.dtype).min))
+    """Replace -inf by a finite number, because -inf - (-inf) would be NaN."""
+    return xp.maximum(x, _LOWEST)

@@ -150,7 +150,10 @@ class _Pass:
             for i, n in enumerate(call.layout.loop)
             if call.axis is not None and i not in call.axis
         ]
-        return [self._final(order, x, total, kept) for order, x in zip(self.orders, self.outputs)]
+        return [
+            self._final(order, x, total, kept)
+            for order, x in zip(self.orders, self.outputs, strict=True)
+        ]
 
     def _final(self, order: int, outputs: list[Array], total: Array, kept: list[int]) -> Any:
         """Give results their dtypes, and gradients the shapes of the predictions."""

@@ -3,7 +3,6 @@
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from operator import index
 from typing import TypeVar
@@ -104,6 +103,8 @@ def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Itera
                 take_one()
         finally:
             waiting.clear()  # after an error nothing more is begun
+
+    from concurrent.futures import ThreadPoolExecutor  # which takes long to import
 
     with ThreadPoolExecutor(workers - 1) as pool:
         others = [

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from math import inf
-from typing import Any
+from typing import Any, ClassVar
 
 import array_api_compat.torch
 import torch
@@ -83,7 +83,7 @@ def sign(x: Array, /) -> Array:
 class Torch(Backend):
     """PyTorch."""
 
-    overrides = {
+    overrides: ClassVar = {
         function.__name__: function
         for function in (
             minimum,
