@@ -143,13 +143,6 @@ def bench(session: nox.Session) -> None:
     session.run("python", "benchmarks/bench", *session.posargs)
 
 
-@nox.session(name="bench-cuda", default=False, venv_backend="virtualenv")
-def bench_cuda(session: nox.Session) -> None:
-    """The same on a GPU, with torch for CUDA and CuPy."""
-    session.install("-e.[cupy]", "torch", "pyperf")
-    session.run("python", "benchmarks/bench", "--contestants", "cuda", "CuPy", *session.posargs)
-
-
 @nox.session(default=False, venv_backend="virtualenv")
 def accuracy(session: nox.Session) -> None:
     """The errors of every loss, beside those of other packages, into docs/accuracy.csv."""

@@ -1,68 +1,74 @@
-"""How long a call takes, and how much memory, beside what else there is for it, on the same arrays, in one process and in turns.
+"""Time and memory of calls, beside what else there is for them: figures with their limits.
 
-``nox -s bench`` writes a table (Markdown) and the data (JSON, of pyperf) to benchmarks/results/.
-Options choose what is measured: ``nox -s bench -- --losses mse --sizes 4 1e7 --contestants NumPy
-torch``. Nothing passes or fails: timings belong to a machine.
+``nox -s bench`` measures with the processor as it is and, where it has AVX-512, once more with
+AVX-512 disabled, as most processors have none. It writes tables (Markdown) and all the times (JSON)
+to benchmarks/results/. ``nox -s bench -- --quick`` does less. All contestants take turns on the
+same arrays, with one thread each where nothing else is said; what counts is the shortest turn.
+Nothing passes or fails: timings belong to a machine.
 """
 
 import argparse
-import datetime as dt
+import json
 import os
-import platform
 import re
+import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-import numpy as np
-import pyperf
+import machine
 import report
-from contestants import FLOOR, QUANTITIES, Contestant, compiler, contestants
-from subjects import SUBJECTS, Subject
-from timing import Call, in_turns
+from figures import Figure, Limits
+from lines import code_lines
 
-RESULTS = Path(__file__).resolve().parent.parent / "results"
-PACKAGES = (
-    "portable-losses",
-    "numpy",
-    "torch",
-    "jax",
-    "jaxlib",
-    "optax",
-    "scikit-learn",
-    "cupy-cuda13x",
-    "cupy-cuda12x",
-    "pyperf",
-)
-SIZES = (4, 10**3, 10**5, 10**7)
-MEMORY_FROM = 10**6
-"""From this size on memory is measured: below it the libraries have it at hand."""
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE.parent / "results"
+SOURCE = HERE.parent.parent / "src"
+IMPORT = """
+import time, numpy
+start = time.process_time()
+import portable_losses
+print(time.process_time() - start)
+"""
+INTERPRETERS = 7
 
 
 def main() -> None:
-    """Run the benchmarks."""
     given = options()
-    players = [player for player in contestants() if chosen(player.name, given.contestants)]
-    subjects = [subject for subject in SUBJECTS if chosen(subject.name, given.losses)]
-    head = heading(players)
-    print(*head, sep="\n", flush=True)
-    suite: list[pyperf.Benchmark] = []
-    for subject in subjects:
-        for dtype in given.dtypes:
-            for size in sorted(given.sizes):
-                if subject.classes <= max(10, size):
-                    suite += measured(subject, players, dtype, size, given)
-        lines = [*head, *report.tables(suite)]
-        if given.write:  # after each loss, as a run may be stopped
-            write(suite, lines)
-    print(*lines[len(head) :], sep="\n")
+    modes = machine.modes()
+    if given.no_avx512:
+        modes.pop(machine.NATIVE)
+    if not modes:
+        raise SystemExit("This processor has no AVX-512.")
+    data: dict[str, Any] = {
+        "processor": machine.processor(),
+        "features": machine.features(),
+        "versions": machine.versions(),
+        "date": str(machine.today()),
+        "load": machine.load(),
+        "code_lines": code_lines(SOURCE),
+        "import_seconds": import_seconds(),
+        "modes": {},
+    }
+    for mode, environment in modes.items():
+        data["modes"][mode] = measured(given, mode, environment)
+        lines = list(tables(data))
+        if given.write:  # after each mode, as a run may be stopped
+            write(data, lines, quick=given.quick)
+    print(*lines, sep="\n")
 
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="100, 1e4 and 1e6 float32 numbers, no torch.compile, one thread only",
+    )
+    parser.add_argument("--no-avx512", action="store_true", help="only with AVX-512 disabled")
     parser.add_argument(
         "--losses",
         nargs="+",
@@ -71,146 +77,82 @@ def options() -> argparse.Namespace:
         help="those whose names have one of these parts",
     )
     parser.add_argument(
-        "--contestants", nargs="+", default=[""], metavar="PART", help="the same for contestants"
-    )
-    parser.add_argument(
         "--sizes",
         nargs="+",
         type=lambda text: int(float(text)),
-        default=SIZES,
         metavar="N",
-        help="4 1e3 1e5 1e7",
-    )
-    parser.add_argument(
-        "--dtypes", nargs="+", choices=("float32", "float64"), default=("float32", "float64")
-    )
-    parser.add_argument("--quantities", nargs="+", choices=QUANTITIES, default=QUANTITIES)
-    parser.add_argument(
-        "--seconds", type=float, default=3.0, help="for each loss, dtype, size and quantity (3)"
+        help="100 1e4 1e6 1e7",
     )
     parser.add_argument("--print-only", action="store_false", dest="write", help="write nothing")
     return parser.parse_args()
 
 
-def chosen(name: str, parts: list[str]) -> bool:
-    return any(part in name for part in parts)
-
-
-def measured(
-    subject: Subject, players: list[Contestant], dtype: str, size: int, given: argparse.Namespace
-) -> list[pyperf.Benchmark]:
-    """Time all contestants on the same arrays."""
-    arrays = subject.draw(
-        np.random.default_rng(0), max(1, size // subject.classes), np.dtype(dtype).type
-    )
-    found = []
-    for quantity in given.quantities:
-        made = {player: player.make(subject, arrays, quantity) for player in players}
-        calls = {player: call for player, call in made.items() if call is not None}
-        agree(f"{subject.name}, {dtype}, {size}", calls)
-        taken = in_turns({player.name: call for player, call in calls.items()}, given.seconds)
-        shortest = ", ".join(f"{name} {min(times):.2g}" for name, (times, _) in taken.items())
-        print(
-            f"{subject.name}, {dtype}, {size:.0e}, {quantity}, shortest in s: {shortest}",
-            file=sys.stderr,
-            flush=True,
-        )
-        for player, call in calls.items():
-            peak = player.peak(call) if size >= MEMORY_FROM else None
-            times, loops = taken[player.name]
-            about: dict[str, Any] = {
-                "loops": loops,
-                "name": f"{subject.name}/{dtype}/{size}/{quantity}/{player.name}",
-                "loss": subject.name,
-                "dtype": dtype,
-                "size": size,
-                "quantity": quantity,
-                "contestant": player.name,
-            }
-            if peak is not None:
-                about["peak_bytes"] = peak
-            found.append(
-                pyperf.Benchmark([pyperf.Run(times, metadata=about, collect_metadata=False)])
-            )
+def measured(given: argparse.Namespace, mode: str, environment: dict[str, str]) -> list[Any]:
+    """Measure the parts, each in a process with the environment of the mode."""
+    quick = given.quick
+    sizes = given.sizes or ([100, 10**4, 10**6] if quick else [100, 10**4, 10**6, 10**7])
+    settings: dict[str, Any] = {
+        "losses": given.losses,
+        "sizes": sizes,
+        "dtypes": ["float32"] if quick else ["float32", "float64"],
+        "compilers": not quick,
+        "simdlen": 256 if mode == machine.NO_AVX512 else None,
+        "memory_size": 10**7 if quick else 10**8,
+    }
+    alone = {**environment, **machine.one_thread()}
+    found = part("one thread", settings, alone) + part("memory", settings, alone)
+    if 10**7 in sizes:
+        two = {**alone, "NPROC": "2"}
+        found += part("two workers", {**settings, "sizes": [10**7]}, two)
     return found
 
 
-def agree(what: str, calls: dict[Contestant, Call]) -> None:
-    """Refuse to compare contestants that do not compute the same."""
-    values = {
-        player.name: _first(call())
-        for player, call in calls.items()
-        if not player.name.startswith("floor")
-    }
-    middle = float(np.median(list(values.values())))
-    for name, value in values.items():
-        if not abs(value - middle) <= 1e-3 * abs(middle):
-            raise ValueError(f"{what}: {name} gives {value}, others {middle}")
+def part(name: str, settings: dict[str, Any], environment: dict[str, str]) -> list[Any]:
+    found = subprocess.run(
+        [sys.executable, str(HERE / "measure.py"), name, json.dumps(settings)],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return list(json.loads(found.stdout))
 
 
-def _first(result: Any) -> float:
-    return float(result[0] if isinstance(result, (tuple, list)) else result)
-
-
-def heading(players: list[Contestant]) -> list[str]:
-    names = [player.name for player in players]
-    lines = [
-        f"# {processor()}, {today()}\n",
-        f"Python {platform.python_version()}, {', '.join(versions())}; {os.cpu_count()} cores.",
-    ]
-    if hasattr(os, "getloadavg"):
-        lines.append(f"Other programs at the start: a load of {os.getloadavg()[0]:.1f}.")
-    if any("compiled" in name for name in names):
-        lines.append(
-            f"torch.compile has the backend {compiler()}"
-            + ("." if compiler() == "inductor" else ": no C++ compiler.")
+def import_seconds() -> float:
+    """Return the processor time of the import, of fresh interpreters; the first one compiles."""
+    taken = [
+        float(
+            subprocess.run(
+                [sys.executable, "-c", IMPORT], stdout=subprocess.PIPE, check=True
+            ).stdout
         )
-    if any("cuda" in name for name in names):
-        import torch
+        for _ in range(1 + INTERPRETERS)
+    ]
+    return median(taken[1:])
 
-        lines.append(f"GPU: {torch.cuda.get_device_name()}.")
-    if FLOOR in names:
-        lines.append("The floor is the time to add up each array, that is, to read it once.")
+
+def tables(data: dict[str, Any]) -> list[str]:
+    """Return the lines of the report."""
+    imported = Figure("import", Limits(0.15), {"median": data["import_seconds"]}, "s")
+    lines = [
+        f"# {data['processor']}, {data['date']}\n",
+        f"{', '.join(data['versions'])}; {os.cpu_count()} cores.",
+        f"Other programs at the start: a load of {data['load']}.",
+        f"NumPy has kernels for these features of the processor: {', '.join(data['features'])}.",
+        "Shortest of many turns, in which the contestants take turns on the same arrays.\n",
+        f"src/ has {data['code_lines']} lines of code.\n",
+        *report.table([imported]),
+    ]
+    for mode, records in data["modes"].items():
+        lines += report.of_mode(mode, records)
     return lines
 
 
-def versions() -> list[str]:
-    found = []
-    for name in PACKAGES:
-        try:
-            found.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def processor() -> str:
-    """Return the name of the processor, as the system tells it."""
-    try:
-        found = re.search(
-            r"^model name\s*:\s*(.+)$",
-            Path("/proc/cpuinfo").read_text(encoding="utf-8"),
-            re.MULTILINE,
-        )
-    except OSError:
-        found = None
-    return found[1].strip() if found else platform.processor() or platform.machine()
-
-
-def today() -> dt.date:
-    return dt.datetime.now(tz=dt.UTC).date()
-
-
-def write(suite: list[pyperf.Benchmark], lines: list[str]) -> None:
+def write(data: dict[str, Any], lines: list[str], *, quick: bool) -> None:
     RESULTS.mkdir(exist_ok=True)
-    stem = f"{re.sub(r'[^a-z0-9]+', '-', processor().lower()).strip('-')}-{today()}"
+    name = re.sub(r"[^a-z0-9]+", "-", data["processor"].lower()).strip("-")
+    stem = f"{name}-{data['date']}{'-quick' * quick}"
     (RESULTS / f"{stem}.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    data = pyperf.BenchmarkSuite(suite)
-    for benchmark in data:
-        benchmark.update_metadata(
-            {"versions": ", ".join(versions()), "cpu_model_name": processor(), "date": str(today())}
-        )
-    data.dump(str(RESULTS / f"{stem}.json"), compact=True, replace=True)
+    (RESULTS / f"{stem}.json").write_text(json.dumps(data) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,111 +1,147 @@
-"""The figures that the library wants to reach, read from what was measured: ratios of medians."""
+"""The figures that the library wants to reach, each with its limit, read from what was measured."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from statistics import geometric_mean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import contestants as who
-from contestants import BOTH, VALUE
+from contestants import (
+    BOTH,
+    LONG,
+    OPTAX_CONCRETE,
+    OPTAX_JIT,
+    OURS,
+    OURS_COMPILED,
+    OURS_CONCRETE,
+    OURS_JIT,
+    TEXTBOOK,
+    TORCH,
+    TORCH_COMPILED,
+    VALUE,
+)
+from machine import NATIVE, NO_AVX512, modes
+from measure import JIT_TWO, OPTIONS, PEAK, PLAIN, SMALL, TWO_WORKERS, Record, shown
 
-LARGE, SMALL = 10**7, 4
 
-Key = tuple[str, str, str, int, str]
-"""Loss, dtype, quantity, size, contestant."""
+class Limits(NamedTuple):
+    """What each member may have, and their geometric mean; some members by name have their own."""
+
+    each: float | None = None
+    mean: float | None = None
+    own: dict[str, float] = {}  # noqa: RUF012 - never changed
+
+    def of(self, member: str) -> float:
+        """Return the limit of a member."""
+        found = [limit for name, limit in self.own.items() if member.startswith(name)]
+        return found[0] if found else float("inf") if self.each is None else self.each
+
+    def __str__(self) -> str:
+        words = [] if self.each is None else [f"{self.each:g} each"]
+        words += [f"{limit:g} {name}" for name, limit in self.own.items()]
+        words += [] if self.mean is None else [f"{self.mean:g} mean"]
+        return ", ".join(words) or "none"
 
 
 class Figure(NamedTuple):
-    """A ratio of the times of two contestants, which should not exceed a limit: for each loss, or their geometric mean."""
+    """A figure of one mode: its members are named by loss, dtype and what else tells them apart."""
 
     what: str
-    ours: str
-    rival: str
-    limit: float
-    quantity: str = VALUE
-    size: int = LARGE
-    dtype: str = "float32"
-    each: bool = True
-    chosen: Callable[[str], bool] = lambda name: True
+    limits: Limits
+    members: dict[str, float]
+    unit: str = ""
+
+    @property
+    def mean(self) -> float | None:
+        """The geometric mean of ratios; differences and bytes have none."""
+        return None if self.unit else geometric_mean(self.members.values())
+
+    @property
+    def missed(self) -> list[str]:
+        """The members above their limit."""
+        return [name for name, value in self.members.items() if value > self.limits.of(name)]
+
+    @property
+    def largest(self) -> list[str]:
+        """The members above their limit, or the largest three where their mean is too large."""
+        order = sorted(self.members, key=lambda name: self.members[name], reverse=True)
+        return self.missed or ([] if self.met else order[:3])
+
+    @property
+    def met(self) -> bool:
+        limit, mean = self.limits.mean, self.mean
+        return not self.missed and (limit is None or mean is None or mean <= limit)
 
 
-FIGURES = (
-    Figure("NumPy / textbook", who.OURS, who.TEXTBOOK, 0.5),
-    Figure("NumPy / torch", who.OURS, who.TORCH, 0.67),
-    Figure("NumPy, 2 workers / torch", who.TWO_WORKERS, who.TORCH, 0.5, each=False),
-    Figure("NumPy, 2 workers / JAX under jit", who.TWO_WORKERS, who.OPTAX, 1.0, each=False),
-    Figure(
-        "cross entropy of 10 classes, NumPy / torch",
-        who.OURS,
-        who.TORCH,
-        0.5,
-        chosen=lambda name: name == "cross_entropy, 10 classes",
-    ),
-    Figure("value_and_grad, NumPy / torch forward and backward", who.OURS, who.TORCH, 0.5, BOTH),
-    Figure(
-        "4 numbers, mse_loss, NumPy / textbook",
-        who.OURS,
-        who.TEXTBOOK,
-        1.0,
-        size=SMALL,
-        chosen=lambda name: name == "mse_loss",
-    ),
-    Figure(
-        "4 numbers, mse_loss on torch / torch",
-        who.OURS_TORCH,
-        who.TORCH,
-        2.0,
-        size=SMALL,
-        chosen=lambda name: name == "mse_loss",
-    ),
-    Figure("under jax.jit / optax", who.OURS_JAX, who.OPTAX, 1.05),
-    Figure("under jax.jit / optax, value and gradient", who.OURS_JAX, who.OPTAX, 1.05, BOTH),
-    Figure("under torch.compile / torch", who.OURS_COMPILED, who.TORCH_COMPILED, 1.05),
-    Figure(
-        "under torch.compile / torch, backward", who.OURS_COMPILED, who.TORCH_COMPILED, 1.05, BOTH
-    ),
-    Figure(
-        "GPU: under torch.compile / torch",
-        f"{who.OURS_COMPILED}, cuda",
-        f"{who.TORCH_COMPILED}, cuda",
-        1.05,
-    ),
-    Figure("GPU: eager / torch", f"{who.OURS_TORCH}, cuda", f"{who.TORCH}, cuda", 1.05),
-    Figure("GPU: CuPy / textbook, fused", who.OURS_CUPY, who.TEXTBOOK_FUSED, 1.05),
-)
+def figures(records: list[Record], mode: str) -> Iterator[Figure]:
+    """Return the figures for which something was measured."""
+    for found in _all(records, mode):
+        if found.members:
+            yield found
 
 
-def ratios(figure: Figure, medians: Mapping[Key, float]) -> dict[str, float]:
-    """Return the ratio for each loss that was measured."""
-    found = {}
-    for name, dtype, quantity, size, contestant in medians:
-        rival = (name, dtype, quantity, size, figure.rival)
-        here = (dtype, quantity, size, contestant) == (
-            figure.dtype,
-            figure.quantity,
-            figure.size,
-            figure.ours,
-        )
-        if here and figure.chosen(name) and rival in medians:
-            found[name] = medians[name, dtype, quantity, size, contestant] / medians[rival]
-    return found
+def _all(records: list[Record], mode: str) -> Iterator[Figure]:
+    def ratio(what: str, limits: Limits, ours: str, rival: str, **where: Any) -> Figure:
+        return Figure(what, limits, ratios(records, ours, rival, **where))
+
+    value = {"quantity": VALUE}
+    yield ratio("100 numbers / textbook", Limits(2.0), OURS, TEXTBOOK, size=100, **value)
+    by_size = (Limits(1.0, 0.75, {"mse_loss": 1.2}),) * 2 + (Limits(mean=0.5),)
+    for size, limits in zip(LONG, by_size, strict=True):
+        what = f"{shown(size)} numbers / textbook"
+        yield ratio(what, limits, OURS, TEXTBOOK, size=size, **value)
+    for quantity, limit in ((VALUE, 1.0), (BOTH, 0.75)):
+        for size in LONG:
+            what = f"{shown(size)} numbers / torch, {quantity}"
+            where = {"size": size, "quantity": quantity}
+            yield ratio(what, Limits(mean=limit), OURS, TORCH, **where)
+    yield Figure("an option, beyond the plain mean", Limits(15.0), added(records), "µs")
+    small = f"{SMALL} / torch, forward and backward"
+    yield ratio(small, Limits(2.0), f"{OURS}, tensors", TORCH, loss=SMALL, quantity=BOTH)
+    for what, limit, ours, rival in (
+        ("JAX arrays, no jit / optax", 1.0, OURS_CONCRETE, OPTAX_CONCRETE),
+        ("jax.jit / optax under jit", 1.05, OURS_JIT, OPTAX_JIT),
+        ("torch.compile / torch compiled", 1.05, OURS_COMPILED, TORCH_COMPILED),
+    ):
+        for quantity in (VALUE, BOTH):
+            name = f"{what}, {quantity}"
+            yield ratio(name, Limits(mean=limit), ours, rival, quantity=quantity)
+    # Without AVX-512 nothing is wanted of two workers.
+    limits = Limits(mean=1.0 if mode == NATIVE and NO_AVX512 in modes() else None)
+    yield ratio("2 workers / JAX under jit, 2 threads", limits, TWO_WORKERS, JIT_TWO, **value)
+    yield Figure("peak memory a worker", Limits(8.0), peaks(records), "MiB")
 
 
-def table(medians: Mapping[Key, float]) -> Iterator[str]:
-    """Return the lines of a table: what was wanted, what was reached, and where it was missed."""
-    lines = [(figure, ratios(figure, medians)) for figure in FIGURES]
-    if not any(found for _, found in lines):
-        return
-    yield "\n## Ratios of medians\n"
-    yield f"Of {LARGE:.0e} float32 numbers, where nothing else is said.\n"
-    yield "| what | should be at most | geometric mean | largest | above the limit |"
-    yield "|---|---|---|---|---|"
-    for figure, found in lines:
-        if not found:
-            continue
-        worst = max(found, key=lambda name: found[name])
-        mean = geometric_mean(found.values())
-        missed = [f"{name} {ratio:.2f}" for name, ratio in found.items() if ratio > figure.limit]
-        verdict = (
-            ", ".join(missed) if figure.each else f"{mean:.2f}" if mean > figure.limit else ""
-        ) or "none"
-        kind = "" if figure.each else " (geometric mean)"
-        yield f"| {figure.what} | {figure.limit}{kind} | {mean:.2f} | {found[worst]:.2f} ({worst}) | {verdict} |"
+def ratios(records: Iterable[Record], ours: str, rival: str, **where: Any) -> dict[str, float]:
+    """Return the ratio of two contestants in each case that both have."""
+    here = [record for record in records if all(record[key] == where[key] for key in where)]
+
+    def case(record: Record) -> str:
+        about = {**record, "size": shown(record["size"])}
+        named = (key for key in ("loss", "dtype", "size", "quantity") if key not in where)
+        return ", ".join(about[key] for key in named)
+
+    rivals = {case(record): record["value"] for record in here if record["contestant"] == rival}
+    return {
+        case(record): record["value"] / rivals[case(record)]
+        for record in here
+        if record["contestant"] == ours and case(record) in rivals
+    }
+
+
+def added(records: Iterable[Record]) -> dict[str, float]:
+    """Return how many µs each option takes beyond the plain mean."""
+    here = [record for record in records if record["quantity"] == OPTIONS]
+    plain = {record["loss"]: record["value"] for record in here if record["contestant"] == PLAIN}
+    return {
+        f"{record['loss']}, {record['contestant']}": 1e6 * (record["value"] - plain[record["loss"]])
+        for record in here
+        if record["contestant"] != PLAIN
+    }
+
+
+def peaks(records: Iterable[Record]) -> dict[str, float]:
+    """Return the peak memory in MiB."""
+    return {
+        f"{record['loss']}, {record['contestant']}": record["value"] / 2**20
+        for record in records
+        if record["quantity"] == PEAK
+    }

@@ -1,55 +1,58 @@
-"""Tables of what was measured, in Markdown."""
+"""What was measured, in Markdown: the figures with their limits, and the times side by side."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-import figures
-import pyperf
+from contestants import BOTH, VALUE
+from figures import Figure, figures
+from measure import Record, shown
 
-UNITS = ((1e-3, "ms"), (1e-6, "us"))
+UNITS = ((1e-3, "ms"), (1e-6, "µs"))
 
 
-def tables(suite: Iterable[pyperf.Benchmark]) -> Iterator[str]:
-    """Return the lines: the ratios that matter, then for each dtype, size and quantity times and memory side by side."""
-    found = {_key(benchmark): benchmark for benchmark in suite}
-    yield from figures.table({key: benchmark.median() for key, benchmark in found.items()})
-    places = sorted({key[1:4] for key in found}, key=lambda place: (place[1], place[0], -place[2]))
-    for (dtype, quantity, size), _ in groupby(places):
-        here = {
-            (key[0], key[4]): benchmark
-            for key, benchmark in found.items()
-            if key[1:4] == (dtype, quantity, size)
-        }
+def of_mode(mode: str, records: list[Record]) -> Iterator[str]:
+    """Return the lines about one way to run the processor."""
+    yield f"\n## Figures, {mode}\n"
+    yield from table(figures(records, mode))
+    timed = [record for record in records if record["quantity"] in (VALUE, BOTH)]
+    timed.sort(key=place)
+    for (dtype, quantity, size), group in groupby(timed, key=place):
         scale, unit = UNITS[size < 10**6]
-        yield f"\n## {quantity.capitalize()} of {size:.0e} {dtype} numbers\n"
-        yield f"Median in {unit}, and half the distance between the quartiles in per cent of it.\n"
-        yield from _table(here, lambda benchmark, scale=scale: _time(benchmark, scale))
-        if any("peak_bytes" in benchmark.get_metadata() for benchmark in here.values()):
-            yield "\nPeak memory in MiB, in addition to the arrays, results included.\n"
-            yield from _table(here, _memory)
+        yield f"\n### {quantity.capitalize()} of {shown(size)} {dtype} numbers, {mode}, in {unit}\n"
+        yield from times(group, scale)
 
 
-def _key(benchmark: pyperf.Benchmark) -> figures.Key:
-    about = benchmark.get_metadata()
-    return about["loss"], about["dtype"], about["quantity"], about["size"], about["contestant"]
+def table(found: Iterable[Figure]) -> Iterator[str]:
+    yield "| figure | at most | geometric mean | worst | met | above the limit, or largest three |"
+    yield "|---|---|---|---|---|---|"
+    for figure in found:
+        members = figure.members
+        worst = max(members, key=lambda name: members[name])
+        mean = "" if figure.mean is None else f"{figure.mean:.2f}"
+        missed = "; ".join(f"{name}: {members[name]:.2f}" for name in figure.largest)
+        cells = (
+            f"{figure.what}{figure.unit and f' ({figure.unit})'}",
+            str(figure.limits),
+            mean,
+            f"{members[worst]:.2f} ({worst})",
+            "met" if figure.met else "not met",
+            missed,
+        )
+        yield f"| {' | '.join(cells)} |"
 
 
-def _table(here, cell) -> Iterator[str]:
-    losses = dict.fromkeys(loss for loss, _ in here)
-    columns = dict.fromkeys(contestant for _, contestant in here)
+def place(record: Record) -> tuple[str, str, int]:
+    return record["dtype"], record["quantity"], record["size"]
+
+
+def times(records: Iterable[Record], scale: float) -> Iterator[str]:
+    """Return a table of the shortest times: losses by contestants."""
+    found = {(record["loss"], record["contestant"]): record["value"] for record in records}
+    losses = dict.fromkeys(loss for loss, _ in found)
+    columns = dict.fromkeys(contestant for _, contestant in found)
     yield f"| loss | {' | '.join(columns)} |"
     yield "|---" * (len(columns) + 1) + "|"
     for loss in losses:
-        cells = (cell(here[loss, column]) if (loss, column) in here else "" for column in columns)
-        yield f"| {loss} | {' | '.join(cells)} |"
-
-
-def _time(benchmark: pyperf.Benchmark, scale: float) -> str:
-    median = benchmark.median()
-    spread = (benchmark.percentile(75) - benchmark.percentile(25)) / 2
-    return f"{median / scale:.3g} ±{100 * spread / median:.0f}%"
-
-
-def _memory(benchmark: pyperf.Benchmark) -> str:
-    peak = benchmark.get_metadata().get("peak_bytes")
-    return "" if peak is None else f"{peak / 2**20:.1f}"
+        cells = (found.get((loss, column)) for column in columns)
+        shown = ("" if cell is None else f"{cell / scale:.3g}" for cell in cells)
+        yield f"| {loss} | {' | '.join(shown)} |"

@@ -1,7 +1,6 @@
-"""What is measured: a loss, the data for it, and what stands in its place in a textbook and in other libraries.
+"""What is measured: a loss, its data, and what a textbook and other libraries have in its place.
 
-Where a library has no such loss, the expression stands here that its users write instead;
-`Subject.own` says which have one.
+Where a library has no such loss, its expression is the one that the users of the library write.
 """
 
 from collections.abc import Callable
@@ -12,103 +11,139 @@ import numpy as np
 
 import portable_losses as pl
 
-Draw = Callable[[np.random.Generator, int, Any], tuple[np.ndarray, ...]]
-"""From a generator, a number of losses and a dtype to the arrays of a call."""
+Arrays = tuple[np.ndarray, ...]
+Draw = Callable[[np.random.Generator, int, Any], Arrays]
+"""From a generator, how many numbers are predicted, and a dtype, to the arrays of a call."""
 
 
 class Subject(NamedTuple):
-    """A loss and its rivals: each gives the mean, of arrays of its own library."""
+    """A loss and its rivals: each returns the mean, of arrays of its own library."""
 
     name: str
     loss: Any
     draw: Draw
     textbook: Callable[..., Any]
-    """The expression of a textbook, of a namespace (`numpy`, `cupy`) and arrays."""
+    """Of NumPy arrays, as a person writes it."""
     torch: Callable[..., Any]
     """Of `torch`, `torch.nn.functional` and tensors."""
     optax: Callable[..., Any]
     """Of `jax`, `optax.losses` and arrays."""
-    sklearn: Callable[..., Any] | None = None
-    """Of `sklearn.metrics` and arrays; the library has few losses."""
     parameters: dict[str, Any] = {}  # noqa: RUF012 - never changed
-    classes: int = 1
-    own: frozenset[str] = frozenset({"torch", "optax"})
-    """Which libraries have the loss themselves."""
+    smallest: int = 1
+    """The fewest numbers of which a row, a region or a vector can be made."""
+    pointwise: bool = True
+
+    @property
+    def predicted(self) -> int:
+        """How many of the arrays are predicted; they come first."""
+        return len(self.loss.signature.predicted)
 
 
-def normal(random: np.random.Generator, size: int, dtype: Any) -> tuple[np.ndarray, ...]:
+def normal(random: np.random.Generator, size: int, dtype: Any) -> Arrays:
     return tuple(2 * random.standard_normal(size, dtype) for _ in range(2))
 
 
-def counts(random: np.random.Generator, size: int, dtype: Any) -> tuple[np.ndarray, ...]:
+def counts(random: np.random.Generator, size: int, dtype: Any) -> Arrays:
     return random.standard_normal(size, dtype), random.poisson(1.5, size).astype(dtype)
 
 
-def probabilities(random: np.random.Generator, size: int, dtype: Any) -> tuple[np.ndarray, ...]:
-    return random.random(size, dtype) * dtype(0.998) + dtype(0.001), (
-        random.random(size, dtype) < 0.5
-    ).astype(dtype)
+def bits(random: np.random.Generator, shape: Any, dtype: Any) -> np.ndarray:
+    return (random.random(shape, dtype) < 0.5).astype(dtype)
 
 
-def logits(random: np.random.Generator, size: int, dtype: Any) -> tuple[np.ndarray, ...]:
-    return 3 * random.standard_normal(size, dtype), (random.random(size, dtype) < 0.5).astype(dtype)
+def probabilities(random: np.random.Generator, shape: Any, dtype: Any) -> Arrays:
+    pred = random.random(shape, dtype) * dtype(0.998) + dtype(0.001)
+    return pred, bits(random, shape, dtype)
+
+
+def logits(random: np.random.Generator, size: int, dtype: Any) -> Arrays:
+    return 3 * random.standard_normal(size, dtype), bits(random, size, dtype)
+
+
+def one_variance(random: np.random.Generator, size: int, dtype: Any) -> Arrays:
+    mean, target = normal(random, size, dtype)
+    return mean, np.array(2.5, dtype), target
+
+
+def variances(random: np.random.Generator, size: int, dtype: Any) -> Arrays:
+    mean, target = normal(random, size, dtype)
+    return mean, random.standard_exponential(size, dtype) + dtype(0.5), target
 
 
 def labels_of(classes: int) -> Draw:
-    def draw(random: np.random.Generator, size: int, dtype: Any) -> tuple[np.ndarray, ...]:
-        return 3 * random.standard_normal((size, classes), dtype), random.integers(0, classes, size)
+    def draw(random: np.random.Generator, size: int, dtype: Any) -> Arrays:
+        rows = size // classes
+        return 3 * random.standard_normal((rows, classes), dtype), random.integers(0, classes, rows)
 
     return draw
 
 
 def images_of(classes: int) -> Draw:
-    def draw(random: np.random.Generator, size: int, dtype: Any) -> tuple[np.ndarray, ...]:
-        side = min(100, isqrt(size))
-        shape = (size // side**2, side, side)
-        return 3 * random.standard_normal((shape[0], classes, side, side), dtype), random.integers(
-            0, classes, shape
-        )
+    def draw(random: np.random.Generator, size: int, dtype: Any) -> Arrays:
+        side = min(100, isqrt(size // classes))
+        shape = (size // classes // side**2, side, side)
+        scores = 3 * random.standard_normal((shape[0], classes, side, side), dtype)
+        return scores, random.integers(0, classes, shape)
 
     return draw
 
 
 def distributions_of(classes: int) -> Draw:
-    def draw(random: np.random.Generator, size: int, dtype: Any) -> tuple[np.ndarray, ...]:
-        scores = random.standard_normal((size, classes), dtype)
+    def draw(random: np.random.Generator, size: int, dtype: Any) -> Arrays:
+        shape = (size // classes, classes)
+        scores = random.standard_normal(shape, dtype)
         scores -= np.log(np.sum(np.exp(scores), axis=-1, keepdims=True))
-        target = random.standard_exponential((size, classes), dtype) + dtype(1e-3)
+        target = random.standard_exponential(shape, dtype) + dtype(1e-3)
         target /= np.sum(target, axis=-1, keepdims=True)
         return scores, target
 
     return draw
 
 
-def textbook_huber(xp: Any, p: Any, t: Any) -> Any:
-    residual = xp.abs(p - t)
-    return xp.mean(xp.where(residual <= 1, 0.5 * residual**2, residual - 0.5))
+def regions(random: np.random.Generator, size: int, dtype: Any) -> Arrays:
+    region = min(size, 10_000)
+    return probabilities(random, (size // region, region), dtype)
 
 
-def textbook_logits(xp: Any, z: Any, y: Any) -> Any:
-    return xp.mean(xp.maximum(z, 0) - z * y + xp.log1p(xp.exp(-xp.abs(z))))
+def triplets_of(features: int) -> Draw:
+    def draw(random: np.random.Generator, size: int, dtype: Any) -> Arrays:
+        shape = (size // features, features)
+        return tuple(random.standard_normal(shape, dtype) for _ in range(3))
+
+    return draw
 
 
-def textbook_focal(xp: Any, z: Any, y: Any) -> Any:
-    cross_entropy = xp.maximum(z, 0) - z * y + xp.log1p(xp.exp(-xp.abs(z)))
-    p = 1 / (1 + xp.exp(-z))
-    return xp.mean(cross_entropy * (1 - (p * y + (1 - p) * (1 - y))) ** 2)
+def textbook_huber(p: Any, t: Any) -> Any:
+    residual = np.abs(p - t)
+    return np.mean(np.where(residual <= 1, 0.5 * residual**2, residual - 0.5))
 
 
-def textbook_log_softmax(xp: Any, z: Any) -> Any:
+def textbook_logits(z: Any, y: Any) -> Any:
+    return np.mean(np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z))))
+
+
+def textbook_focal(z: Any, y: Any) -> Any:
+    cross_entropy = np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))
+    p = 1 / (1 + np.exp(-z))
+    return np.mean(cross_entropy * (1 - (p * y + (1 - p) * (1 - y))) ** 2)
+
+
+def textbook_log_softmax(z: Any) -> Any:
     shifted = z - z.max(axis=1, keepdims=True)
-    return shifted - xp.log(xp.exp(shifted).sum(axis=1, keepdims=True))
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
-def textbook_cross_entropy(xp: Any, z: Any, label: Any) -> Any:
-    return -xp.mean(textbook_log_softmax(xp, z)[xp.arange(len(z)), label])
+def textbook_cross_entropy(z: Any, label: Any) -> Any:
+    return -np.mean(textbook_log_softmax(z)[np.arange(len(z)), label])
 
 
-def textbook_images(xp: Any, z: Any, label: Any) -> Any:
-    return -xp.mean(xp.take_along_axis(textbook_log_softmax(xp, z), label[:, None], axis=1))
+def textbook_images(z: Any, label: Any) -> Any:
+    return -np.mean(np.take_along_axis(textbook_log_softmax(z), label[:, None], axis=1))
+
+
+def textbook_triplet(a: Any, p: Any, n: Any) -> Any:
+    near, far = np.linalg.norm(a - p, axis=-1), np.linalg.norm(a - n, axis=-1)
+    return np.mean(np.maximum(near - far + 1, 0))
 
 
 def torch_focal(torch: Any, functional: Any, z: Any, y: Any) -> Any:
@@ -127,6 +162,11 @@ def jax_binary_cross_entropy(jax: Any, optax: Any, p: Any, y: Any) -> Any:
     return -(y * jax.numpy.log(p) + (1 - y) * jax.numpy.log1p(-p)).mean()
 
 
+def dice(p: Any, y: Any) -> Any:
+    """1 minus the Dice score of each row; the same expression in each library."""
+    return 1 - (2 * (p * y).sum(-1) / (p.sum(-1) + y.sum(-1))).mean()
+
+
 def _cross_entropy(classes: int, *, images: bool = False) -> Subject:
     return Subject(
         f"cross_entropy, {classes} classes{' of images' if images else ''}",
@@ -137,8 +177,20 @@ def _cross_entropy(classes: int, *, images: bool = False) -> Subject:
         lambda jax, optax, z, label: optax.softmax_cross_entropy_with_integer_labels(
             z, label, axis=1
         ).mean(),
-        parameters={"class_axis": 1} if images else {},
-        classes=classes,
+        {"class_axis": 1} if images else {},
+        smallest=classes,
+        pointwise=False,
+    )
+
+
+def _gaussian(name: str, draw: Draw) -> Subject:
+    return Subject(
+        f"gaussian_nll_loss, {name}",
+        pl.gaussian_nll_loss,
+        draw,
+        lambda m, v, t: np.mean(0.5 * (np.log(v) + (m - t) ** 2 / v)),
+        lambda torch, F, m, v, t: F.gaussian_nll_loss(m, t, v),
+        lambda jax, optax, m, v, t: (0.5 * (jax.numpy.log(v) + (m - t) ** 2 / v)).mean(),
     )
 
 
@@ -147,20 +199,17 @@ SUBJECTS = (
         "mse_loss",
         pl.mse_loss,
         normal,
-        lambda xp, p, t: xp.mean((p - t) ** 2),
+        lambda p, t: np.mean((p - t) ** 2),
         lambda torch, F, p, t: F.mse_loss(p, t),
         lambda jax, optax, p, t: optax.squared_error(p, t).mean(),
-        lambda metrics, p, t: metrics.mean_squared_error(t, p),
     ),
     Subject(
         "l1_loss",
         pl.l1_loss,
         normal,
-        lambda xp, p, t: xp.mean(xp.abs(p - t)),
+        lambda p, t: np.mean(np.abs(p - t)),
         lambda torch, F, p, t: F.l1_loss(p, t),
         lambda jax, optax, p, t: jax.numpy.abs(p - t).mean(),
-        lambda metrics, p, t: metrics.mean_absolute_error(t, p),
-        own=frozenset({"torch"}),
     ),
     Subject(
         "huber_loss",
@@ -174,40 +223,44 @@ SUBJECTS = (
         "log_cosh_loss",
         pl.log_cosh_loss,
         normal,
-        lambda xp, p, t: xp.mean(xp.logaddexp(p - t, t - p) - log(2)),
+        lambda p, t: np.mean(np.logaddexp(p - t, t - p) - log(2)),
         torch_log_cosh,
         lambda jax, optax, p, t: optax.log_cosh(p, t).mean(),
-        own=frozenset({"optax"}),
+    ),
+    Subject(
+        "cauchy_loss",
+        pl.cauchy_loss,
+        normal,
+        lambda p, t: np.mean(0.5 * np.log1p((p - t) ** 2)),
+        lambda torch, F, p, t: (0.5 * torch.log1p((p - t) ** 2)).mean(),
+        lambda jax, optax, p, t: (0.5 * jax.numpy.log1p((p - t) ** 2)).mean(),
     ),
     Subject(
         "pinball_loss",
         pl.pinball_loss,
         normal,
-        lambda xp, p, t: xp.mean(xp.where(t >= p, 0.75 * (t - p), 0.25 * (p - t))),
+        lambda p, t: np.mean(np.where(t >= p, 0.75 * (t - p), 0.25 * (p - t))),
         lambda torch, F, p, t: torch.where(t >= p, 0.75 * (t - p), 0.25 * (p - t)).mean(),
         lambda jax, optax, p, t: jax.numpy.where(t >= p, 0.75 * (t - p), 0.25 * (p - t)).mean(),
-        lambda metrics, p, t: metrics.mean_pinball_loss(t, p, alpha=0.75),
         {"quantile": 0.75},
-        own=frozenset(),
     ),
     Subject(
         "poisson_nll_loss",
         pl.poisson_nll_loss,
         counts,
-        lambda xp, p, t: xp.mean(xp.exp(p) - t * p),
+        lambda p, t: np.mean(np.exp(p) - t * p),
         lambda torch, F, p, t: F.poisson_nll_loss(p, t),
         lambda jax, optax, p, t: (jax.numpy.exp(p) - t * p).mean(),
-        own=frozenset({"torch"}),
     ),
+    _gaussian("one variance", one_variance),
+    _gaussian("variances", variances),
     Subject(
         "binary_cross_entropy",
         pl.binary_cross_entropy,
         probabilities,
-        lambda xp, p, y: -xp.mean(y * xp.log(p) + (1 - y) * xp.log(1 - p)),
+        lambda p, y: -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)),
         lambda torch, F, p, y: F.binary_cross_entropy(p, y),
         jax_binary_cross_entropy,
-        lambda metrics, p, y: metrics.log_loss(y, p, labels=[0, 1]),
-        own=frozenset({"torch"}),
     ),
     Subject(
         "binary_cross_entropy_with_logits",
@@ -224,7 +277,6 @@ SUBJECTS = (
         textbook_focal,
         torch_focal,
         lambda jax, optax, z, y: optax.sigmoid_focal_loss(z, y).mean(),
-        own=frozenset({"optax"}),
     ),
     _cross_entropy(10),
     _cross_entropy(1000),
@@ -234,9 +286,29 @@ SUBJECTS = (
         "kl_div, 10 classes",
         pl.kl_div,
         distributions_of(10),
-        lambda xp, p, y: xp.mean(xp.sum(y * (xp.log(y) - p), axis=-1)),
+        lambda p, y: np.mean(np.sum(y * (np.log(y) - p), axis=-1)),
         lambda torch, F, p, y: F.kl_div(p, y, reduction="batchmean"),
         lambda jax, optax, p, y: optax.kl_divergence(p, y).mean(),
-        classes=10,
+        smallest=10,
+        pointwise=False,
+    ),
+    Subject(
+        "dice_loss",
+        pl.dice_loss,
+        regions,
+        dice,
+        lambda torch, F, p, y: dice(p, y),
+        lambda jax, optax, p, y: dice(p, y),  # that of optax takes logits
+        pointwise=False,
+    ),
+    Subject(
+        "triplet_margin_loss, 100 features",
+        pl.triplet_margin_loss,
+        triplets_of(100),
+        textbook_triplet,
+        lambda torch, F, a, p, n: F.triplet_margin_loss(a, p, n),
+        lambda jax, optax, a, p, n: optax.triplet_margin_loss(a, p, n).mean(),
+        smallest=100,
+        pointwise=False,
     ),
 )

@@ -1,95 +1,88 @@
-"""Calls timed in turns, with pyperf's clock, and kept as pyperf's benchmarks, whose medians and percentiles are shown.
+"""Calls that are timed in turns on fresh data, and the memory that they take.
 
 All contestants share each turn, in an order that is drawn anew, so that what else the machine does
-falls on all of them.
+falls on all of them. The shortest turn of each is kept: other programs only ever add to a time.
 """
 
 import gc
 import random
-import re
 import tracemalloc
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
+from itertools import cycle
+from time import perf_counter
 from typing import Any
-
-import pyperf
 
 Call = Callable[[], Any]
 
-SLICE = 2e-3
+SLICE = 1e-3
 """Seconds that a contestant has in a turn, at least one call."""
+LONG_CALL = 2e-2
+"""Seconds of a call that needs no call before it that is not timed, on one thread."""
+
+
+def rotating(function: Callable[..., Any], sets: Iterable[tuple[Any, ...]]) -> Call:
+    """Make a call that takes the next set of arrays each time.
+
+    A processor learns the branches that one short array takes, and a user's data is never twice the
+    same.
+    """
+    following = cycle(sets).__next__
+    return lambda: function(*following())
 
 
 def in_turns(
-    calls: Mapping[str, Call], seconds: float, turns: tuple[int, int] = (5, 25)
-) -> dict[str, tuple[list[float], int]]:
-    """Time each call in every turn, after some that warm up; as many turns as fit into the seconds, within bounds.
+    calls: Mapping[str, Call], seconds: float, *, threads: int = 1, turns: tuple[int, int] = (5, 60)
+) -> dict[str, float]:
+    """Return the seconds of a call in its shortest turn.
 
-    Gives for each the seconds of a call in each turn, and how many calls made a turn.
+    Each contestant has an equal share of `seconds`, and a number of turns within bounds: a slow one
+    leaves after few of them.
     """
-    loops, total = {}, 0.0
+    loops, left, warm = {}, {}, {}
+    low, high = turns
     for name, call in calls.items():
         call()
         once = min(_seconds(call, 1), _seconds(call, 1))
         loops[name] = max(1, round(SLICE / once))
-        total += once * (1 + loops[name])
-    low, high = turns
-    order: list[str] = list(calls)
-    values: dict[str, list[float]] = {name: [] for name in calls}
+        warm[name] = once < LONG_CALL or threads > 1
+        fit = seconds / len(calls) / (once * (loops[name] + warm[name]))
+        left[name] = max(low, min(high, round(fit)))
+    shortest = dict.fromkeys(calls, float("inf"))
     shuffle = random.Random(0).shuffle
     collecting = gc.isenabled()
     gc.collect()
     gc.disable()
     try:
-        for _ in range(max(low, min(high, round(seconds / total)))):
+        while order := [name for name in calls if left[name]]:
             shuffle(order)
             for name in order:
-                # meanwhile the idle threads of the contestant before, which wait in a loop, go to
-                # sleep
-                calls[name]()
-                values[name].append(_seconds(calls[name], loops[name]) / loops[name])
+                left[name] -= 1
+                if warm[name]:
+                    # The caches and the allocator's memory fill, and the threads of the contestant
+                    # before, which still look for work, go to sleep.
+                    calls[name]()
+                taken = _seconds(calls[name], loops[name]) / loops[name]
+                shortest[name] = min(shortest[name], taken)
     finally:
         if collecting:
             gc.enable()
-    return {name: (times, loops[name]) for name, times in values.items()}
+    return shortest
 
 
 def _seconds(call: Call, loops: int) -> float:
     numbers = range(loops)
-    start = pyperf.perf_counter()
+    start = perf_counter()
     for _ in numbers:
         call()
-    return pyperf.perf_counter() - start
+    return perf_counter() - start
 
 
-def traced_peak(call: Call) -> int:
-    """Return the most bytes that NumPy held during a call in addition to what was there."""
+def traced_peak(call: Call) -> tuple[int, Any]:
+    """Return the most bytes that NumPy held during a call beyond what was there, and the result."""
     gc.collect()
     tracemalloc.start()
     try:
-        call()
-        return tracemalloc.get_traced_memory()[1]
+        result = call()
+        return tracemalloc.get_traced_memory()[1], result
     finally:
         tracemalloc.stop()
-
-
-def resident_peak(call: Call) -> int | None:
-    """Return by how much the memory of the process rose during a call, as Linux counts; None on other systems.
-
-    It holds for arrays too large for the allocator to have them at hand.
-    """
-    try:
-        # the peak is what is there now
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-        before = _peak_kilobytes()
-        call()
-        return 1024 * (_peak_kilobytes() - before)
-    except OSError:
-        return None
-
-
-def _peak_kilobytes() -> int:
-    found = re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text(encoding="ascii"))
-    if found is None:
-        raise OSError("the system does not say")
-    return int(found[1])

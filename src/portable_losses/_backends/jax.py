@@ -13,15 +13,15 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
-from jax.lax import Precision, optimization_barrier, stop_gradient
+from jax.lax import optimization_barrier
 
 from .._numerics import rows
 from .._numerics.loops import Arrays, Step, Stepped
 from ..typing import Array, Axis
 from .base import Backend, Pull
 
-_MIDDLING = range(48, 321)
-"""How many entries rows have that XLA adds up slowly (jax 0.10)."""
+_MANY = 48
+"""XLA adds up rows of so many entries each sum by itself (jax 0.10)."""
 
 _FEW = 16
 """Up to so many entries XLA adds up two sums faster in a loop of their own (jax 0.10)."""
@@ -83,17 +83,9 @@ def _(primals: Any, tangents: Any) -> tuple[Array, Array]:
     return log1p(*primals), tangents[0] / (1 + primals[0])
 
 
-def unlike_zero(x: Array) -> Array:
-    """Return 1 for what is not 0 and 0 for what is; a constant to autodiff."""
-    tiny = float(jnp.finfo(x.dtype).smallest_normal)
-    return stop_gradient(jnp.minimum(jnp.abs(x) / tiny, 1.0))
-
-
 @jax.custom_jvp  # type: ignore[untyped-decorator]
 def _weighted(weight: Array, value: Array) -> Array:
-    some = unlike_zero(weight)
-    bound = some / (1 - some)  # inf, or 0 where the weight is 0
-    return weight * jnp.maximum(jnp.minimum(value, bound), -bound)
+    return jnp.where((weight == 0) & jnp.isinf(value), 0.0, weight * value)
 
 
 def _derivative_of_weighted(primals: Any, tangents: Any) -> Any:
@@ -112,24 +104,27 @@ _weighted.defjvp(_derivative_of_weighted, symbolic_zeros=True)
 
 
 def weighted(weight: Array, value: Array) -> Array:
-    """Return weight * value, where 0 * inf is 0, without a selection."""
+    """Return weight * value, where 0 * inf is 0."""
     return _weighted(*jnp.broadcast_arrays(weight, value))
 
 
-def nan_where(stray: Array) -> Array:
-    """Return NaN where a number is greater than 0, as a root: a comparison takes three times as long."""
-    return jnp.sqrt(-stray)
+def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
+    """Take entries whose places exist: JAX makes the others NaN, one by one (jax 0.10)."""
+    return jnp.take_along_axis(x, indices, axis=axis, mode="clip")
 
 
-def row_sum(x: Array, axis: Axis) -> Array:
-    """Add up along an axis, which stays with size 1.
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def floored_log(x: Array, floor: float) -> Array:
+    """Return max(log(x), floor), without a selection."""
+    return jnp.maximum(jnp.log(x), floor)
 
-    XLA adds up rows of middling length number by number, with what they are computed from. A
-    product with ones takes a quarter of the time.
-    """
-    if axis in (-1, x.ndim - 1) and x.shape[-1] in _MIDDLING:
-        return jnp.matmul(x, jnp.ones((x.shape[-1], 1), x.dtype), precision=Precision.HIGHEST)
-    return jnp.sum(x, axis=axis, keepdims=True)
+
+@floored_log.defjvp  # type: ignore[untyped-decorator]
+def _(floor: float, primals: Any, tangents: Any) -> tuple[Array, Array]:
+    (x,), (along,) = primals, tangents
+    value = floored_log(x, floor)
+    steep = jnp.isfinite(floor) & (value <= floor)
+    return value, jnp.where(steep, 0.0, along) / jnp.where(steep, 1.0, x)
 
 
 def softmax_parts(x: Array, axis: Axis) -> rows.SoftmaxParts:
@@ -139,12 +134,9 @@ def softmax_parts(x: Array, axis: Axis) -> rows.SoftmaxParts:
     if x.shape[axis] <= _FEW:
         rest = _short_row(axis % x.ndim, exponential)
         return rows.SoftmaxParts(x, top, exponential, rest)
-    others = row_sum(exponential - jnp.floor(exponential), axis)
-    # How many are the largest is what another sum has more, rounded. XLA would hold in memory what
-    # two sums have in common: that takes twice as long as to compute it twice, behind a barrier.
-    again = jnp.exp(stop_gradient(x) - optimization_barrier(stop_gradient(top)))
-    count = jnp.round(jnp.sum(again, axis=axis, keepdims=True) - stop_gradient(others))
-    return rows.SoftmaxParts(x, top, exponential, others + (count - 1))
+    largest = jnp.floor(exponential)
+    total = partial(jnp.sum, axis=axis, keepdims=True)
+    return rows.SoftmaxParts(x, top, exponential, total(exponential - largest) + (total(largest) - 1))
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -174,10 +166,11 @@ def label_parts(x: Array, labels: Array, axis: Axis) -> rows.LabelParts:
     top = jnp.max(x, axis=axis, keepdims=True)
     exponential, hot = jnp.exp(x - top), backend.xp.one_hot(labels, x, axis)
     others = jnp.where(hot, 0.0, exponential)
-    if x.shape[axis] < _MIDDLING.start:
+    if x.shape[axis] < _MANY:
         label, others = _two_sums(axis % x.ndim, jnp.where(hot, x, 0.0), others)
     else:
-        label, others = backend.xp.pick_kept(x, labels, axis), row_sum(others, axis)
+        label = backend.xp.pick_kept(x, labels, axis)
+        others = jnp.sum(others, axis=axis, keepdims=True)
     # not of one difference: XLA takes three times as long where it is used twice (jax 0.10)
     return rows.LabelParts(x, top, exponential, label, jnp.exp(label - top), others)
 
@@ -249,8 +242,8 @@ class Jax(Backend):
         "log1p": log1p,
         "erf": jax.lax.erf,
         "weighted": weighted,
-        "nan_where": nan_where,
-        "row_sum": row_sum,
+        "take_along_axis": take_along_axis,
+        "floored_log": floored_log,
         "softmax_parts": softmax_parts,
         "label_parts": label_parts,
         "safe_divide": safe_divide,

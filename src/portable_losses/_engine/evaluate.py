@@ -54,13 +54,25 @@ class Request:
         """Evaluate a call at once."""
         return reduction.whole(call, self.orders)
 
-    def again(
-        self, arrays: Sequence[Any], extras: Mapping[str, Any], orders: Orders | None = None
-    ) -> list[Any]:
+    def again(self, arrays: Sequence[Any]) -> list[Any]:
         """Evaluate the same loss on other arrays, whose values are not checked."""
-        wanted = self.orders if orders is None else orders
-        settings = {**self.settings, **extras} if extras else self.settings
-        return evaluate(self.plan.formulas, wanted, arrays, settings, checked=False)
+        settings = {**self.settings, **self.extras}
+        return evaluate(self.plan.formulas, self.orders, arrays, settings, checked=False)
+
+    def lent(self, orders: Orders, arrays: Sequence[Any], extras: Mapping[str, Any]) -> list[Any]:
+        """Evaluate the same arrays, lent to another library, by a plan that this one keeps."""
+        kept, key = self.plan.memory, ("lent", arrays[0].dtype)
+        plan = kept.get(key)
+        if plan is None:
+            plan = _made(self.plan.formulas, arrays, self.settings, extras)
+            _keep(kept, key, plan)
+        return Request(plan, orders, arrays, extras, self.settings, checked=False).evaluated()
+
+    def evaluated(self) -> list[Any]:
+        """Have the backend evaluate this."""
+        if self.plan.backend is default:
+            self.layout = _layout(self.plan, self.arrays, self.extras)
+        return self.plan.backend.evaluate(self)
 
     def with_arrays(self, arrays: Sequence[Any], extras: Mapping[str, Any]) -> "Request":
         """Return the same request for other arrays of the same plan."""
@@ -123,10 +135,7 @@ def evaluate(
     plan = _plan(formulas, arrays, settings, extras)
     if 2 in orders:
         _check_second(formulas)
-    request = Request(plan, orders, arrays, extras, settings, checked)
-    if plan.backend is default:
-        request.layout = _layout(plan, arrays, extras)
-    return plan.backend.evaluate(request)
+    return Request(plan, orders, arrays, extras, settings, checked).evaluated()
 
 
 def _read(

@@ -38,7 +38,7 @@ def read_part(call: Call, raw: Sequence[Array], weights: Array | None, where: Ar
     if stray is None:
         return Part(arrays, weight, None)
     xp = call.backend.xp
-    return Part(arrays, weight, xp.nan_where(xp.cast(stray, call.plan.dtype)))
+    return Part(arrays, weight, xp.nan_where(stray, call.plan.dtype))
 
 
 def _refuse(call: Call, fault: str) -> NoReturn:
@@ -95,17 +95,22 @@ def _class_weight(call: Call, target: Array) -> Array:
     class_weights = xp.cast(call.class_weights, call.plan.dtype)
     if not domain.labels:
         return xp.sum(target * class_weights, axis=-1)
-    label = xp.where(strayed(call, domain, target) == 0, target, xp.zeros_like(target))
+    label = within(call, domain, target)
     rows = xp.broadcast_to(class_weights, (*label.shape, class_weights.shape[0]))
     return xp.pick(rows, label, -1)
 
 
 def strayed(call: Call, domain: Domain, values: Array) -> Array:
-    """Return 1 or more for labels that name no class, or lengths that are too long, else 0."""
-    limit, xp = call.layout.limit(domain), call.backend.xp
+    """Return which labels name no class, or which lengths are too long."""
+    stray = values != within(call, domain, values)
+    return stray if domain.excluded is None else stray | (values == domain.excluded)
+
+
+def within(call: Call, domain: Domain, values: Array) -> Array:
+    """Return labels or lengths, the nearest that there is in place of one that does not exist."""
+    limit = call.layout.limit(domain)
     assert limit is not None
-    far = xp.abs(xp.clip(values, -1, limit) - xp.clip(values, 0, limit - 1))
-    return far if domain.excluded is None else far + xp.astype(values == domain.excluded, far.dtype)
+    return call.backend.xp.clip(values, 0, limit - 1)
 
 
 def beyond(call: Call, i: int, arrays: Sequence[Array]) -> Array | None:
@@ -146,7 +151,7 @@ def without_left_out(call: Call, arrays: list[Array], weight: Array | None) -> l
 
 
 def with_labels_inside(call: Call, arrays: list[Array]) -> tuple[list[Array], Array | None]:
-    """Put label 0 where a label names no class, and return where that was.
+    """Put a label of the class nearest where a label names none, and return where that was.
 
     Left to the libraries, a label out of range raises, wraps around, is clamped, or reads other
     memory. Lengths are treated in the same way. Labels beyond a length are not looked at.
@@ -159,12 +164,11 @@ def with_labels_inside(call: Call, arrays: list[Array]) -> tuple[list[Array], Ar
         if call.layout.limit(domain) is None:
             continue
         outside = strayed(call, domain, arrays[i])
-        inside[i] = xp.where(outside == 0, arrays[i], xp.zeros_like(arrays[i]))
+        inside[i] = within(call, domain, arrays[i])
         unseen = beyond(call, i, arrays)
         if unseen is not None:
-            outside = xp.where(unseen, xp.zeros_like(outside), outside)
+            outside = outside & ~unseen
         if cores := len(call.layout.places[i]):
-            some = xp.any(outside != 0, axis=tuple(range(-cores, 0)))
-            outside = xp.cast(some, outside.dtype)
-        stray = outside if stray is None else stray + outside
+            outside = xp.any(outside, axis=tuple(range(-cores, 0)))
+        stray = outside if stray is None else stray | outside
     return inside, stray

@@ -96,9 +96,10 @@ def mean_of(xp: Namespace, total: Array, count: Array) -> Array:
 
 
 @building_block
-def nan_where(xp: Namespace, stray: Array) -> Array:
-    """Return NaN where a number is greater than 0, and 0 where it is 0."""
-    return xp.where(stray == 0, stray, xp.full_like(stray, nan))
+def nan_where(xp: Namespace, stray: Array, dtype: Any) -> Array:
+    """Return NaN where a mask is True, and 0 elsewhere."""
+    nothing = xp.zeros_like(stray, dtype=dtype)
+    return xp.where(stray, xp.full_like(nothing, nan), nothing)
 
 
 @building_block

@@ -27,8 +27,9 @@ _MANY = 512
 """So many rows at a time where they share predictions: the sum of the gradients is a pass over all
 of these."""
 
-_FEW_CLASSES = 100
-"""Up to so many classes a NumPy block is copied with the class axis in front, which makes the inner loops long."""
+_FEW_CLASSES = 24
+"""Up to so many entries a row is copied with its axis in front, which makes the inner loops long.
+Longer rows are faster as they are."""
 
 _MORE_CLASSES = 4096
 """Up to so many where the classes of a row are not beside each other, as in images: that copy goes along memory, and takes a

@@ -230,6 +230,15 @@ def label_parts(x: Array, labels: Array, axis: Axis) -> rows.LabelParts:
     return rows.LabelParts(x, top, exponential, label, own.reshape(top.shape), others)
 
 
+def moveaxis(x: Array, source: Axis, destination: Axis, /) -> Array:
+    """Transpose, where one axis is moved: numpy.moveaxis is written in Python for several."""
+    if not isinstance(source, int) or not isinstance(destination, int):
+        return np.moveaxis(x, source, destination)
+    axes = list(range(x.ndim))
+    axes.insert(destination % x.ndim, axes.pop(source))
+    return x.transpose(axes)
+
+
 def pick(values: Array, labels: Array, axis: Axis) -> Array:
     """Take entries by their number in memory: numpy.take_along_axis is written in Python."""
     if axis not in (0, -1):
@@ -318,6 +327,7 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
         smaller,
         by_side,
         label_parts,
+        moveaxis,
         pick,
         with_entry,
         neighbours,

@@ -1,5 +1,6 @@
 """The values of NumPy arrays, which are checked block by block, while they are in the cache."""
 
+from math import inf
 from typing import NoReturn
 
 import numpy as np
@@ -62,22 +63,40 @@ def inside(domain: Domain, values: Array, limit: int | None) -> Array:
 
 
 def all_inside(domain: Domain, values: Array, limit: int | None) -> bool:
-    """Return whether a NumPy block is inside its domain, by its extremes where they tell: two reads while it is in the cache."""
+    """Return whether a block is inside its domain, by the cheapest look that tells."""
     if values.size == 0 or (domain.integer and limit is None):
         return True
-    if not (domain.members or domain.whole or domain.excluded is not None):
+    return _surely_inside(domain, values, limit) or bool(np.all(inside(domain, values, limit)))
+
+
+def _surely_inside(domain: Domain, values: Array, limit: int | None) -> bool:
+    """Return whether a block is inside its domain. False stands for a doubt, as about NaN."""
+    bounds = domain.interval
+    if domain.whole or domain.excluded is not None:
+        return False
+    if domain.members:
+        return bool(np.logical_or.reduce([values == x for x in domain.members]).all())
+    if domain.integer:
         low, high = np.minimum.reduce(values, axis=None), np.maximum.reduce(values, axis=None)
-        if domain.integer:
-            return bool(low >= 0 and high < (limit or 0))
-        bounds = domain.interval
-        if bounds is None or (
-            (bounds.ge is None or low >= bounds.ge)
-            and (bounds.gt is None or low > bounds.gt)
-            and (bounds.le is None or high <= bounds.le)
-            and (bounds.lt is None or high < bounds.lt)
-        ):
-            return True
-    return bool(np.all(inside(domain, values, limit)))
+        return bool(low >= 0 and high < (limit or 0))
+    if bounds is None:
+        return True
+    if bounds.ge == 0 and bounds.lt is None and values.dtype in _BITS and values.flags.forc:
+        # The bits of numbers from 0 rise with them, and a sign makes them larger than all: one look
+        # tells what two extremes do.
+        bits = values.view(_BITS[values.dtype])
+        largest = np.asarray(inf if bounds.le is None else bounds.le, values.dtype)
+        return bool(np.maximum.reduce(bits, axis=None) <= largest.view(bits.dtype))
+    low, high = np.minimum.reduce(values, axis=None), np.maximum.reduce(values, axis=None)
+    return bool(
+        (bounds.ge is None or low >= bounds.ge)
+        and (bounds.gt is None or low > bounds.gt)
+        and (bounds.le is None or high <= bounds.le)
+        and (bounds.lt is None or high < bounds.lt)
+    )
+
+
+_BITS = {np.dtype(np.float32): np.dtype(np.uint32), np.dtype(np.float64): np.dtype(np.uint64)}
 
 
 def refuse(loss: str, argument: str, domain: Domain, values: Array, good: Array) -> NoReturn:

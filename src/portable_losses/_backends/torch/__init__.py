@@ -119,7 +119,7 @@ class Torch(Backend):
         transform of `torch.func` is given the operations of torch.
         """
         if request.plan.result != request.plan.dtype and _autocasts(request.arrays[0]):
-            return list(request.again([_single(x) for x in request.arrays], request.extras))
+            return list(request.again([_single(x) for x in request.arrays]))
         lent = None if _observed() else lending.evaluate(request)
         return super().evaluate(request) if lent is None else lent
 

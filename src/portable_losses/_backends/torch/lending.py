@@ -38,9 +38,8 @@ def evaluate(request: Any) -> list[Any] | None:
         return None  # each result has a gradient of its own
     predictions = [request.arrays[i] for i in chosen]
     # Predictions are saved by autograd, which frees them and notices if they change.
-    kept = [None if i in chosen else x for i, x in enumerate(request.arrays)]
-    request.arrays = kept
-    return [_Lent.apply(request, lent, extras, chosen, *predictions)]
+    request.arrays = [None if i in chosen else x for i, x in enumerate(request.arrays)]
+    return [_Lent.apply((request, chosen, lent, extras), *predictions)]
 
 
 def is_differentiated(x: Any) -> bool:
@@ -53,8 +52,8 @@ def _lent(x: Any, predicted: bool = False) -> Any:
     if isinstance(x, torch.Tensor):
         if type(x) is not torch.Tensor and type(x) is not torch.nn.Parameter:
             raise TypeError("of a subclass")
-        if x.is_complex() or forward_ad.unpack_dual(x).tangent is not None:
-            raise TypeError("complex or dual numbers")
+        if x.is_complex() or forward_ad._current_level >= 0:
+            raise TypeError("complex, or perhaps a dual number")
         if predicted and not x.is_floating_point():
             x = x.to(torch.get_default_dtype())  # which is not that of NumPy
         return (x.detach() if x.requires_grad else x).numpy()
@@ -64,7 +63,7 @@ def _lent(x: Any, predicted: bool = False) -> Any:
 
 
 def _by_numpy(request: Any, orders: tuple[int, ...], arrays: Any, extras: Any) -> list[Any]:
-    results = request.again(arrays, extras, orders)
+    results = request.lent(orders, arrays, extras)
     return [
         [_tensor(x) for x in result] if order else _tensor(result)
         for order, result in zip(orders, results, strict=True)
@@ -79,12 +78,10 @@ class _Lent(torch.autograd.Function):  # type: ignore[misc]
     """A loss that is differentiated: its gradient comes from the pass that the value takes."""
 
     @staticmethod
-    def forward(
-        ctx: Any, request: Any, lent: Any, lent_extras: Any, chosen: Any, *predictions: Any
-    ) -> torch.Tensor:
+    def forward(ctx: Any, given: tuple[Any, ...], *predictions: Any) -> torch.Tensor:
         """Evaluate value and gradient."""
-        value, gradients = _by_numpy(request, (0, 1), lent, lent_extras)
-        ctx.gradients, ctx.request, ctx.chosen = gradients, request, chosen
+        ctx.request, ctx.chosen, lent, extras = given
+        value, ctx.gradients = _by_numpy(ctx.request, (0, 1), lent, extras)
         ctx.save_for_backward(*predictions)
         return value
 
@@ -99,7 +96,7 @@ class _Lent(torch.autograd.Function):  # type: ignore[misc]
                 gradients = _again(ctx)
             if not _is_one(upstream):
                 gradients = [gradient * upstream for gradient in gradients]
-        return None, None, None, None, *gradients
+        return None, *gradients
 
 
 def _arrays(ctx: Any) -> list[Any]:
