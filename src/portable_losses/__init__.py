@@ -1,4 +1,4 @@
-"""Loss functions written once, for every array library: values, gradients and second derivatives without autodiff."""
+"""Loss functions for every array library: values, gradients and second derivatives."""
 
 from typing import TYPE_CHECKING, Any
 
