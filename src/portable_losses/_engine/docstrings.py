@@ -12,15 +12,14 @@ _OPTIONS = {
     "reduction": """\
 reduction : {"mean", "sum", "none"}, default "mean"
     "mean" is the weighted mean, sum(weight * loss) / sum(weight); "sum" is sum(weight * loss);
-    "none" is weight * loss of each element. If nothing is selected, the mean is NaN and the sum is
-    0.""",
+    "none" is weight * loss of each element. If nothing is selected, "mean" is NaN, "sum" is 0.""",
     "weights": """\
 weights : array, optional
     Non-negative weights, of a shape that broadcasts to that of the losses. Losses of weight 0 are
     left out, as by `where`.""",
     "where": """\
 where : array of bool, optional
-    The losses to keep, of a shape that broadcasts to that of the losses. The others contribute
+    A mask of the losses to keep, of a shape that broadcasts to theirs. The others contribute
     nothing, even if they are NaN, and their gradient is 0.""",
     "axis": """\
 axis : int or tuple of int, optional
@@ -40,7 +39,7 @@ Raises
 TypeError
     If the arrays are of two libraries, or do not hold {kinds}.
 ValueError
-    If the shapes do not fit, or {parameters}an option is out of range{values}."""
+    If the shapes do not fit, or {parameters}an option is out of range.{values}"""
 
 _SECTION = re.compile(r"^(\w[\w ]*)\n-+\n", re.MULTILINE)
 
@@ -97,11 +96,11 @@ def _raises(signature: Signature) -> str:
     domains = [domain for domains in signature.domains for domain in domains]
     names = ", ".join(f"`{name}`" for name in signature.parameters)
     return _RAISES.format(
-        kinds="real numbers, or integer labels"
+        kinds="real numbers or integer labels"
         if any(domain.integer for domain in domains)
         else "real numbers",
         parameters=f"{names} or " if names else "",
-        values=", or, on NumPy, a value is outside its domain"
+        values="\n    On NumPy also if a value is outside its domain."
         if not all(domain.unbounded for domain in domains)
         else "",
     )
