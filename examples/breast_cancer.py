@@ -58,7 +58,7 @@ def train(
     *,
     progress: bool = True,
 ) -> tuple[float, float]:
-    """Train on the arrays that `asarray` makes; give loss and accuracy."""
+    """Train on the arrays that `asarray` makes; return loss and accuracy."""
     standardized, observed = data()
     coordinates = decorrelated(standardized)
     # The second derivative of the loss by a logit is at most 1/4, so that no step of this size can
@@ -80,7 +80,7 @@ def train(
 
 
 def scikit_learn() -> tuple[float, float]:
-    """Fit scikit-learn's logistic regression without a penalty; give loss and accuracy."""
+    """Fit scikit-learn's logistic regression without a penalty; return loss and accuracy."""
     features, labels = data()
     model = LogisticRegression(C=np.inf, tol=1e-10, max_iter=100_000).fit(features, labels)
     return float(

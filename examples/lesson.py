@@ -91,7 +91,7 @@ def libraries() -> Iterator[tuple[str, Callable[..., Any], Callable[..., Any]]]:
     except ImportError:
         print("(no torch here)")
     else:
-        # Of a list of Python numbers torch and JAX make float32, were nothing said.
+        # torch and JAX would make float32 from a list of Python numbers.
         yield "torch", lambda values: torch.asarray(values, dtype=torch.float64), np.asarray
     try:
         import jax

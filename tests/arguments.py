@@ -14,7 +14,7 @@ from portable_losses.typing import Domain
 
 LOSSES = [found for name in pl.__all__ if isinstance(found := getattr(pl, name), pl.Loss)]
 KINDS = [loss for loss in LOSSES if loss.__name__ in TYPICAL]
-"""A loss of each kind, for what the engine answers in the same way for all of a kind."""
+"""A loss of each kind, for tests of the engine."""
 
 
 def ways(losses: Iterable[pl.Loss[...]]) -> list[tuple[pl.Loss[...], int]]:

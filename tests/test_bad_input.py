@@ -286,14 +286,14 @@ def test_weights_never_enlarge_an_axis_of_one(
 
 @pytest.mark.parametrize("loss", KINDS)
 def test_a_wrong_number_of_arrays(loss: Loss) -> None:
-    """The message says how many there are, and their names."""
+    """The message has the number of arrays and their names."""
     names = loss.signature.arguments
     arrays = arguments(loss, 0)
     for given in ([], arrays[:1], [*arrays, *(None for _ in loss.signature.optional), arrays[0]]):
         refused(loss, given, TypeError, *names, str(len(given)))
 
 
-# What is no array of real numbers
+# Inputs that are not arrays of real numbers
 
 NO_REAL_NUMBERS: dict[str, tuple[Callable[[tuple[int, ...]], Any], str]] = {
     "complex": (lambda shape: np.full(shape, 1 + 0j), "complex"),

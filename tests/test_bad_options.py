@@ -103,7 +103,7 @@ def test_a_misspelt_option(loss: Loss) -> None:
 
 @pytest.mark.parametrize("loss", KINDS)
 def test_an_option_of_nobody(loss: Loss) -> None:
-    """The message says which options there are."""
+    """The message lists the options."""
     refused(
         loss,
         arguments(loss, 0),
@@ -128,7 +128,7 @@ def test_no_loss_takes_what_the_arrays_say(loss: Loss, option: str) -> None:
 
 @pytest.mark.parametrize("loss", KINDS)
 def test_an_array_by_keyword(loss: Loss) -> None:
-    """Arrays are passed by position: both a missing and a doubled array say so."""
+    """Arrays are passed by position: missing and doubled arrays are named."""
     names, given = required(loss).arguments, arguments(loss, 0)
     refused(loss, given[:-1], TypeError, names[-1], "position", **{names[-1]: given[-1]})
     refused(loss, given, TypeError, names[0], "position", **{names[0]: given[0]})
@@ -218,7 +218,7 @@ def test_an_ignore_index_that_is_no_label(loss: Loss, way: int, ignored: Any) ->
     ("loss", "way"), [case for case in WAYS if has(case[0], "ignore_index") and not labels(*case)]
 )
 def test_an_ignore_index_beside_probabilities(loss: Loss, way: int) -> None:
-    """No row of probabilities is a label: the message says so, and names the mask that does it."""
+    """A row of probabilities is not a label: the message suggests a mask."""
     refused(
         loss,
         arguments(loss, way),

@@ -82,7 +82,7 @@ def test_a_label_out_of_range(loss: Loss, way: int, bad: int) -> None:
     ],
 )
 def test_a_label_out_of_range_in_every_dtype(loss: Loss, way: int, dtype: type, bad: int) -> None:
-    """The message has the value that was given, not what a conversion made of it."""
+    """The message has the given value, not a converted one."""
     i = labels(loss, way)[0]
     given = arguments(loss, way)
     given[i] = given[i].astype(dtype)
@@ -251,7 +251,7 @@ def test_a_negative_class_weight(loss: Loss, way: int) -> None:
         refused(loss, given, ValueError, "class_weights[2] is -0.5", class_weights=weights)
 
 
-# What is left out is no offence
+# Elements that are left out raise no error
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_the_weight_of_what_is_left_out_is_no_offence(loss: Loss, way: int, bad:
 
 @pytest.mark.parametrize(("loss", "way", "i"), BOUNDED)
 def test_validation_can_be_turned_off(loss: Loss, way: int, i: int) -> None:
-    """Then nothing is looked at, and what comes out is what other libraries give."""
+    """Then nothing is checked, and the results equal those of other libraries."""
     for bad in offences(loss.signature.domains[way][i]):
         given = arguments(loss, way)
         given[i][1, 1] = bad
@@ -349,7 +349,7 @@ def is_validating() -> bool:
 
 
 def test_validation_nests() -> None:
-    """Each block puts back what was before it, after an error as well."""
+    """Each block restores the previous state, also after an error."""
     assert is_validating()
     with pl.validation(False):
         assert not is_validating()
@@ -363,7 +363,7 @@ def test_validation_nests() -> None:
 
 
 def test_validation_is_of_one_thread() -> None:
-    """What one thread turns off is on in another."""
+    """A setting of one thread does not affect another."""
     off, looked = threading.Event(), threading.Event()
     found = []
 

@@ -171,7 +171,7 @@ def test_asymmetric_loss_of_a_negative_below_the_clip_is_0(backend, dtype, gamma
 
 @pytest.mark.parametrize("clip", [0.5, 0.05, 0.9])
 def test_asymmetric_loss_keeps_its_digits_next_to_the_clip(backend, dtype, clip):
-    """There the loss of a negative is the square of what is left, with the power 1."""
+    """There the loss of a negative is the square of the clipped probability, with the power 1."""
     centre = np.log(clip / (1 - clip))
     logit = np.asarray(centre + (1e-3 if dtype == "float32" else 1e-4), dtype)
     value, _, _ = parts(

@@ -106,7 +106,7 @@ def test_a_metric_of_another_shape() -> None:
 @compiled_too
 @pytest.mark.backends("torch", "jax")
 def test_autodiff_adds_up_the_gradient_of_what_is_shared(backend: Any) -> None:
-    """Where none is registered; on NumPy the message says what to register."""
+    """Without a registered derivative the message on NumPy names the missing registration."""
     weight, target = RNG.normal(size=(2, 5)), RNG.normal(size=(3, 4, 2))
     dtype = backend.dtypes[-1]
     given = [backend.asarray(x, dtype) for x in (PRED, weight, target)]

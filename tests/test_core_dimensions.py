@@ -1,4 +1,4 @@
-"""Losses of one's own that give one value for a row, a tuple, a set or a sequence."""
+"""User losses with one value per row, tuple, set or sequence."""
 
 from typing import Any, Unpack
 
@@ -189,7 +189,7 @@ def test_a_set_whose_sizes_differ(shape: tuple[int, ...]) -> None:
 
 
 def test_the_labels_of_a_set_are_no_classes() -> None:
-    """They say who belongs together: any integers do, on every library."""
+    """Labels mark which vectors belong together: any integers are valid, on every library."""
     embedding, label = np.ones((3, 5, 2)), np.full((3, 5), -7)
     label[:, 0] = 1
     label[:, 1] = 10**6
@@ -200,7 +200,7 @@ def test_the_labels_of_a_set_are_no_classes() -> None:
 
 
 def test_the_last_axis_is_the_last_where_another_is_said() -> None:
-    """-1 is the last but one only where no option says anything else."""
+    """-1 is the last axis but one only if no option names another."""
     rng = np.random.default_rng(1)
     embedding, label = rng.normal(size=(3, 5, 2)), rng.integers(0, 2, (3, 5))
     wanted = spread_loss(embedding, label, reduction="none")

@@ -79,7 +79,7 @@ def test_lengths_do_not_matter(backend, dtype):
 
 @compiled_too
 def test_zero_vectors_are_at_right_angles_to_all(backend, dtype):
-    """Their gradient is 0, and that of what they are compared with, too."""
+    """Their gradient is 0, and so is that of the vectors compared with them."""
     left, right = (
         backend.asarray([[0.0, 0.0], [3.0, 4.0], [0.0, 0.0]], dtype),
         backend.asarray([[1.0, 2.0], [0.0, 0.0], [0.0, 0.0]], dtype),
@@ -177,7 +177,7 @@ def test_info_nce_is_a_cross_entropy(backend, dtype):
 
 
 def test_one_positive_each_makes_no_difference():
-    """Then NT-Xent, supervised contrast and InfoNCE of what is left are the same."""
+    """Then NT-Xent, supervised contrast and InfoNCE of the rest are the same."""
     labels = np.asarray([0, 0, 1, 1, 2, 2])
     similarity = cosines(QUERY, QUERY) / 0.2
     similarity[np.diag_indices(6)] = -np.inf
@@ -329,7 +329,7 @@ def test_vicreg_by_the_textbook(backend, dtype):
 @compiled_too
 @pytest.mark.parametrize("loss", OF_TWO[1:], ids=name)
 def test_features_that_are_constant(backend, dtype, loss):
-    """0.1 is not the mean of six times 0.1, but what is constant has no variance."""
+    """The mean of six times 0.1 is not 0.1, but a constant has no variance."""
     still = np.where(np.arange(4) == 1, 0.1, QUERY)
     arrays = backend.asarray(still, dtype), backend.asarray(KEY, dtype)
     value, (gradient, _) = backend.call(loss.value_and_grad, *arrays)

@@ -1,4 +1,4 @@
-"""What is asked of every loss on every array library: values, derivatives, options, results."""
+"""Tests of every loss on every array library: values, derivatives, options, results."""
 
 from typing import Any
 
@@ -83,7 +83,7 @@ def test_derivatives(backend, dtype, case, index):
     total, expected = case.finished(np.sum(drawn.inner), drawn.derivatives)
     close(backend.to_numpy(value), total, dtype)
     close(numpy_of(backend, gradient), expected, dtype, case.slack)
-    # compiled, it is the first half of what follows
+    # compiled, it is the first half of the comparison below
     if case.outer is None and (drawn.seconds is None or not backend.compiled):
         gradient = backend.call(case.loss.grad, *arrays, reduction="none", **drawn.parameters)
         close(numpy_of(backend, gradient), drawn.derivatives, dtype, case.slack)
@@ -156,7 +156,7 @@ def check_reductions(backend: Any, dtype: str, case: Any, axis: Any, weighted: s
     def expected(
         reduced: np.ndarray, share: np.ndarray
     ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-        """Return the loss, and its gradient: what each loss counts for times its derivative."""
+        """Return the loss, and its gradient: the weight of each loss times its derivative."""
         scaled = tuple(share[case.inner] * derivative for derivative in drawn.derivatives)
         value, gradient = case.finished(reduced, scaled, reduced[case.inner])
         return np.squeeze(value, axis=lost), gradient

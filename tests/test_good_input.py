@@ -1,4 +1,4 @@
-"""Input that looks unusual and is right: every kind of NumPy array, and what NumPy reads as one."""
+"""Unusual but valid input: every kind of NumPy array, and everything that NumPy can convert."""
 
 import array
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class Subclass(np.ndarray):
 
 
 class WithArray:
-    """What pandas and its kin are: an object that NumPy can read."""
+    """An object that NumPy can read, like those of pandas."""
 
     def __init__(self, values: Any) -> None:
         self.values = values
@@ -89,7 +89,7 @@ def assert_same(found: Any, wanted: Any) -> None:
         assert type(a) is type(b)
         assert a.dtype == b.dtype
         assert a.dtype.isnative
-        # Terms that cancel leave of a sum what its order decides.
+        # Terms that cancel leave a sum that depends on their order.
         scale = float(np.max(np.abs(b), initial=0.0, where=np.isfinite(b)))
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=2e-15 * scale)
 
@@ -332,7 +332,7 @@ def test_half_precision_is_accumulated_in_more() -> None:
 
 
 def test_extended_precision_is_kept() -> None:
-    """What float64 cannot hold."""
+    """Numbers beyond float64."""
     tiny = np.finfo(np.longdouble).eps
     pred = np.asarray([1 + tiny, 1 + tiny], np.longdouble)
     assert pl.l1_loss(pred, np.ones(2)) == tiny

@@ -1,4 +1,4 @@
-"""What is particular to JAX: that its autodiff takes registered derivatives."""
+"""Tests of JAX: its autodiff uses registered derivatives."""
 
 from typing import Any
 

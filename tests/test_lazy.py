@@ -70,7 +70,7 @@ def test_many_chunks(backend, dtype, case, reduction):
 
 @every_loss
 def test_shapes_that_nobody_knows(backend, dtype, case):
-    """What is left after a selection has no known length; the mean counts what there is."""
+    """A selection has an unknown length; the mean counts the selected elements."""
     drawn = example(case, 0, dtype, (7,))
     keep = np.asarray([True, False, True, True, False, True, True])
     arrays = [backend.asarray(x)[backend.asarray(keep)] for x in drawn.arrays]

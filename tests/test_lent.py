@@ -17,7 +17,7 @@ LOSSES = (
 
 
 def arguments(name):
-    """Draw predictions, and what else the loss takes."""
+    """Draw predictions, and the other arrays of the loss."""
     import torch
 
     random = torch.Generator().manual_seed(0)
@@ -118,7 +118,7 @@ def test_no_tensor_is_copied_or_made_by_torch(backend):
 
 
 def test_values_of_tensors_are_not_looked_at(backend):
-    """As on every library but NumPy: what is outside the domain is NaN, and no error."""
+    """As on every library except NumPy, a value outside the domain makes NaN, and no error."""
     import torch
 
     assert torch.isnan(pl.cross_entropy(torch.zeros(2, 3), torch.tensor([0, 3])))

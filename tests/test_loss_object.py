@@ -1,4 +1,4 @@
-"""What a loss is as a Python object: the tools that look at functions find what they look for."""
+"""A loss as a Python object: tools that inspect functions work on it."""
 
 import copy
 import doctest
@@ -75,7 +75,7 @@ def test_the_signature(loss: Loss) -> None:
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_defaults_of_the_signature_are_those_of_the_call(loss: Loss) -> None:
-    """Who passes them all gets what he gets without."""
+    """Passing all defaults explicitly changes nothing."""
     defaults = {
         name: p.default
         for name, p in inspect.signature(loss).parameters.items()
@@ -100,7 +100,7 @@ def test_names(loss: Loss) -> None:
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_help(loss: Loss) -> None:
-    """`help(loss)` shows how it is called and what it does."""
+    """`help(loss)` shows its signature and its documentation."""
     text = pydoc.plain(pydoc.render_doc(loss))
     assert f"in module {loss.__module__}" in text.splitlines()[0]
     assert f"{loss.__name__} = <loss {loss.__name__}({loss.signature.arguments[0]}, " in text

@@ -142,7 +142,7 @@ def test_the_class_axis_may_be_anywhere(backend, dtype, class_axis, probabilitie
 @compiled_too
 @pytest.mark.parametrize("label", [-1, CLASSES, CLASSES + 100])
 def test_a_label_that_is_no_class(backend, dtype, label):
-    """Its row is NaN, and no other, where values are not looked at; on NumPy it is an error."""
+    """Its row, and only its row, is NaN where values are not checked; NumPy raises an error."""
     logits, _, values, labels = data(backend, dtype)
     wrong = labels.copy()
     wrong[2] = label

@@ -166,7 +166,7 @@ def test_two_classes_are_a_yes_or_no(backend, dtype, loss, binary, parameters):
 
 @of_logits
 def test_masked_classes_of_every_loss_of_logits(backend, dtype, loss, parameters):
-    """They change nothing, and have no gradient; a masked label costs what the loss is at most."""
+    """They change nothing and have no gradient; a masked label has the largest possible loss."""
     kept = np.asarray([[0.5, 1.5], [2.0, -1.0]], dtype=dtype)
     masked = np.insert(kept, 1, -np.inf, axis=1)
     target = np.asarray([[0.25, 0.75], [1.0, 0.0]], dtype=dtype)

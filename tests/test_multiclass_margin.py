@@ -1,4 +1,4 @@
-"""What is particular to the losses of scores of which the largest decides."""
+"""Losses of scores, the largest of which decides."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def test_known_losses(backend, dtype):
     np.testing.assert_allclose(value, expected, rtol=8 * np.finfo(dtype).eps)
     np.testing.assert_allclose(gradient, [-sum(others), *others], rtol=8 * np.finfo(dtype).eps)
     np.testing.assert_allclose(second, np.full(3, 2 / 3), rtol=4 * np.finfo(dtype).eps)
-    # Where all scores are negative the largest of the others is so too: Keras says 2.
+    # Where all scores are negative, so is the largest of the others; Keras returns 2.
     assert one(backend, pl.crammer_singer_loss, [-1.0, -2.0, -3.0], 0, dtype)[0] == 0
     assert one(backend, pl.crammer_singer_loss, [-1.0, -1.5, -3.0], 0, dtype)[0] == 0.5
 

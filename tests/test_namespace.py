@@ -1,4 +1,4 @@
-"""The gaps that the engine fills in the namespaces: each filling does what the standard says."""
+"""Functions that backends override: each follows the standard."""
 
 import itertools
 
@@ -156,7 +156,7 @@ def test_a_mask_that_selects_nothing(dtype):
 
 
 def test_special_functions_give_arrays_of_their_own():
-    """Also where a formula hands back what it was given."""
+    """This holds also if a formula returns one of its arguments."""
     from portable_losses.special._function import Special
 
     same = Special(lambda xp, x, /: xp.where(x != x, 0.0, x))

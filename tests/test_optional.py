@@ -1,4 +1,4 @@
-"""Arrays that may be missing, and steps that need the one before."""
+"""Optional arrays, and steps that depend on the previous one."""
 
 from typing import Any, Unpack
 
@@ -125,7 +125,7 @@ def test_the_labels_are_what_may_not_be_missing() -> None:
 
 
 def steps(xp: Namespace, numbers: Array, reverse: bool) -> tuple[Array, Array, Array]:
-    """Add up, and give all the sums and the halves."""
+    """Add up, and return all sums and their halves."""
 
     def step(
         carried: tuple[Array, ...], entries: tuple[Array, ...]

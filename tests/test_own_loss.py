@@ -149,7 +149,7 @@ def interval_loss(
     width: NonNegative = 0.5,
     **options: Unpack[Options],
 ) -> Array:
-    """Weigh what lies outside an interval, and its width."""
+    """Weight the distance to an interval, and its width."""
     return (target - low) ** 2 + (high - target) ** 2 + width * (high - low)
 
 

@@ -1,4 +1,4 @@
-"""The package as a whole: what it imports, what it exports, how it is built."""
+"""The package as a whole: its imports, its exports, its build."""
 
 import ast
 import importlib

@@ -1,4 +1,4 @@
-"""What is particular to the losses of the order of a list."""
+"""Losses of ranked lists."""
 
 import tracemalloc
 from itertools import permutations
@@ -285,7 +285,7 @@ def test_approx_ndcg_shares_the_ranks_of_equal_scores(backend, dtype):
     close(backend, value, -1 / np.log2(2.5), dtype)
 
 
-# What they are
+# Properties
 
 
 def test_listnet_is_the_cross_entropy_of_probabilities(backend, dtype):
@@ -308,7 +308,7 @@ def test_listmle_is_a_likelihood():
 
 @pytest.mark.parametrize("items", [2, 3, 5, 8, 9])
 def test_listmle_item_by_item(items):
-    """Each draw is a cross-entropy of what is left."""
+    """Each draw is a cross-entropy of the remaining items."""
     random = np.random.default_rng(items)
     scores, order = random.normal(0, 3, items), random.permutation(items)
     relevance = np.empty(items)
@@ -351,7 +351,7 @@ def test_approx_ndcg_comes_close_to_the_ndcg(backend, dtype):
 
 
 def test_lambdarank_follows_the_ndcg():
-    """A pair weighs what its exchange changes, whatever else there is."""
+    """A pair has the weight of its exchange, independent of other items."""
     scores, grades = SCORES[0], np.asarray([3.0, 0.0, 1.0, 2.0, 0.0, 1.0])
     ranks = np.argsort(np.argsort(-scores))
 
@@ -374,7 +374,7 @@ def test_lambdarank_follows_the_ndcg():
 
 
 def test_infinite_losses(backend, dtype):
-    """What is relevant and surely not there costs inf, and pulls with a finite force."""
+    """A relevant item with probability 0 costs inf, with a finite gradient."""
     arrays = backend.asarray([[-INF, 0.0, 1.0]], dtype), backend.asarray([[1.0, 0.0, 0.0]], dtype)
     for loss in (pl.listnet_loss, pl.listmle_loss, pl.ranknet_loss, pl.lambdarank_loss):
         value, gradient = backend.call(loss.value_and_grad, *arrays)

@@ -83,7 +83,7 @@ def test_sizes_that_overflow(backend, dtype):
 
 
 def test_infinite_predictions(backend, dtype):
-    """All that a symmetric ratio can say is that they are as far off as can be."""
+    """The symmetric ratio has its largest value."""
     value, gradient, _ = derivatives(
         backend, dtype, pl.smape_loss, [INF, -INF, INF], [1.0, 1.0, 0.0]
     )
@@ -147,7 +147,7 @@ def test_large_residuals_of_log_cosh(backend, dtype):
     np.testing.assert_allclose(value, np.abs(residuals) - np.log(2), rtol=4 * np.finfo(dtype).eps)
     np.testing.assert_array_equal(gradient, np.sign(residuals))
     expected = 4 * np.exp(-90.0)
-    tiny = np.finfo(dtype).smallest_normal  # below which some libraries say 0
+    tiny = np.finfo(dtype).smallest_normal  # below it some libraries return 0
     np.testing.assert_allclose(
         second, [expected, expected, 0, 0, 0], rtol=1e-4, atol=0 if expected > tiny else tiny
     )

@@ -1,4 +1,4 @@
-"""What is particular to the losses that compare regions."""
+"""Losses that compare regions."""
 
 from math import fsum
 from typing import Any
@@ -395,7 +395,7 @@ def test_regions_in_chunks(backend, dtype, loss):
     np.testing.assert_allclose(backend.to_numpy(gradient), slopes, rtol=1e-4, atol=1e-9)
 
 
-# What is refused
+# Refused input
 
 
 def test_what_is_refused():

@@ -258,7 +258,7 @@ def test_long_sequences_of_optax(backend: Any, dtype: str) -> None:
 
 
 def test_memory_is_bounded() -> None:
-    """What is held at once does not grow with the number of sequences; a block is at least one."""
+    """The memory does not grow with the number of sequences; a block has at least one."""
     log_prob = np.broadcast_to(np.float32(-3.0), (600, 200, 40))
     labels = np.broadcast_to(np.arange(1, 31), (600, 30))
     pl.ctc_loss(log_prob[:2], labels[:2])

@@ -76,7 +76,7 @@ def close(backend: Any, actual: Any, desired: Any, dtype: str) -> None:
 
 
 def own_shape(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Add up over what is shared, written with loops."""
+    """Add up over the shared axes, with loops."""
     total = np.zeros(shape)
     for index in np.ndindex(gradient.shape):
         place = index[gradient.ndim - len(shape) :]

@@ -64,7 +64,7 @@ ORDINARY: dict[str, tuple[list[float], ...]] = {
 """Where value and derivative are finite, and differentiable."""
 
 SINGULAR: dict[str, tuple[tuple[Any, ...], ...]] = {
-    # The arguments, the value, the derivatives, and what autodiff says if that is something else
+    # The arguments, the value, the derivatives, and those of autodiff if they differ
     "lgamma": (
         (0.0, INF, -INF),
         (-0.0, INF, INF),
@@ -141,11 +141,11 @@ SINGULAR: dict[str, tuple[tuple[Any, ...], ...]] = {
         (NAN, 1.0, NAN, (NAN, NAN)),
     ),
 }
-"""Poles, zeros, infinities, NaN, and what lies outside the domain."""
+"""Poles, zeros, infinities, NaN, and numbers outside the domain."""
 
 
 def close(actual: Any, desired: Any, dtype: str) -> None:
-    """Compare to 16 eps; what is 0 has no digits, and no library need keep subnormal numbers."""
+    """Compare to 16 eps, with an absolute tolerance for 0 and subnormal numbers."""
     limits = np.finfo(dtype)
     np.testing.assert_allclose(
         actual, desired, rtol=16 * float(limits.eps), atol=float(limits.smallest_normal)

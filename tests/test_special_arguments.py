@@ -84,7 +84,7 @@ def test_shapes_that_nobody_knows(backend, dtype, function):
 
 @each_elementwise
 def test_blocks(function) -> None:
-    """What is too large for one block is the same as its pieces, in any order of memory."""
+    """Arrays larger than one block equal their pieces, for any memory order."""
     random = np.random.default_rng(0)
     count = len(inspect.signature(function).parameters)
     shape = (3, 70000)

@@ -167,7 +167,7 @@ Array.__module__ = "toy"
 
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Add a library as CONTRIBUTING says: by one file among the backends."""
+    """Add a library as in CONTRIBUTING: by one file among the backends."""
     library = ModuleType("toy")
     vars(library).update({name: value for name, value in vars(np).items() if name[:1] != "_"})
     library.__array_namespace_info__ = np.__array_namespace_info__  # type: ignore[attr-defined]

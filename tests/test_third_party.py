@@ -1,4 +1,4 @@
-"""The same numbers as other packages, where these are right; a comment says where they are not."""
+"""Comparison with other packages, where these are right; comments name the exceptions."""
 
 from collections.abc import Callable
 from typing import Any
@@ -53,7 +53,7 @@ def agree(case: Any, setting: int, peer: Peer, dtype: str) -> None:
     right = peer.right(drawn.arrays, parameters)
     arrays = tuple(x[right] for x in drawn.arrays)
     if not np.any(right):
-        return  # these settings mean something else there: the comment at `where` says what
+        return  # these settings mean something else there; see the comment at `where`
     tolerance = 2.0**11 * float(np.finfo(dtype).eps)
     scale = float(np.max(np.abs(drawn.value[right])))
     found = case.loss(*arrays, reduction="none", **drawn.parameters)

@@ -1,4 +1,4 @@
-"""What is particular to torch."""
+"""Tests of torch: precision of sums, autograd, compilation."""
 
 import subprocess
 import sys
@@ -46,7 +46,7 @@ def test_large_means_keep_their_digits(backend):
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # of torch about itself
 @pytest.mark.parametrize("name", ["mse_loss", "binary_cross_entropy_with_logits", "cross_entropy"])
 def test_inductor(backend, name):
-    """The whole compiler, not only the trace; where it is asked for."""
+    """The whole compiler, not only the trace, if requested."""
     if not backend.compiled:
         return
     import torch
@@ -83,7 +83,7 @@ def _(xp, pred, target, /):
 
 @compiled_too
 def test_a_compiler_takes_the_registered_derivative(backend):
-    """But for what is not asked of it: derivatives of targets, and those by `torch.func`."""
+    """This excludes derivatives of targets, and those by `torch.func`."""
     import torch
 
     if not backend.compiled:

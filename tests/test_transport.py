@@ -1,4 +1,4 @@
-"""What is particular to optimal transport."""
+"""Optimal transport: limits, convergence, and rows without mass."""
 
 import tracemalloc
 from typing import Any

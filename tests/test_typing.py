@@ -1,4 +1,4 @@
-"""What a type checker says: an error at each deliberate misuse, and at nothing else."""
+"""The type checker reports an error at each deliberate misuse, and no other error."""
 
 import ast
 import os
@@ -51,12 +51,12 @@ def test_each_misuse_is_the_error_it_is_marked_with_and_nothing_else_is(
 
 
 def test_right_uses_are_clean(pytestconfig: pytest.Config) -> None:
-    """What is right is no error, and of the type that is claimed."""
+    """Correct use has no error, and the declared type."""
     assert check(RIGHT_USE, pytestconfig) == []
 
 
 def test_right_uses_run() -> None:
-    """What the type checker accepts works."""
+    """Code that the type checker accepts works."""
     runpy.run_path(str(RIGHT_USE))
 
 
@@ -76,7 +76,7 @@ def test_misuses_raise_at_run_time() -> None:
 
 
 def error_of(statement: ast.stmt, namespace: dict[str, Any]) -> str | None:
-    """Run one statement of the misuses; give the message of its error, if there is one."""
+    """Run one statement of the misuses; return the message of its error, if it raises one."""
     try:
         exec(compile(ast.Module([statement], []), str(MISUSE), "exec"), namespace)  # noqa: S102
     except (TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Cases and sweeps of the losses of a yes or no."""
+"""Cases and sweeps of the losses of binary classification."""
 
 import numpy as np
 from exact.arithmetic import finfo
@@ -156,7 +156,7 @@ MARGIN_LOSSES = (
 
 
 def shifted_logits(dtype: np.dtype, clip: float, **_: float) -> Batch:
-    """Return logits of every size, and those around that of what is clipped."""
+    """Return logits of every size, and those around the clipped probability."""
     pred, target = every_logit(dtype)
     if not clip:
         return pred, target

@@ -1,4 +1,4 @@
-"""What a case and a sweep are, and how inputs are drawn and brought to exact arithmetic."""
+"""Cases and sweeps: how inputs are drawn and converted to exact arithmetic."""
 
 import functools
 import math
@@ -56,7 +56,7 @@ class Case:
     kinks: tuple[Any, ...] = ()
     """Inputs where the formula changes, ties, infinities: autodiff returns registered values."""
     kind: str = ""
-    """What distinguishes this case from others of the loss."""
+    """The difference from other cases of the loss."""
     row: bool = False
     """Whether the loss takes rows, or sets of them."""
     exact: Callable[..., Any] | None = None
@@ -98,7 +98,7 @@ class Case:
 
     @property
     def inner(self) -> tuple[Any, ...]:
-        """An index that lays what there is of each loss along the predictions."""
+        """An index that broadcasts one number per loss along the predictions."""
         return (..., *(None for _ in self.core))
 
     def finished(
@@ -164,7 +164,7 @@ class Layer:
         return self._first(self.loss.grad(*self.arguments(given), **options))
 
     def _first(self, gradients: Any) -> Any:
-        """Return the gradients of what is not shared."""
+        """Return the gradients of the arrays that are not shared."""
         return gradients[0] if isinstance(gradients, tuple) else gradients
 
     def grad_and_hess(self, *given: Any, **options: Any) -> Any:
@@ -188,7 +188,7 @@ def as_exact(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Example:
-    """The inputs of a case, and what is right for them."""
+    """The inputs of a case, and the right results."""
 
     case: Case
     arrays: Batch
@@ -196,7 +196,7 @@ class Example:
     parameters: Mapping[str, Any]
     value: np.ndarray
     inner: np.ndarray
-    """What is reduced: the values, but for a function of a reduced loss."""
+    """The losses before the reduction: the values, except for a function of a reduced loss."""
     derivatives: Batch
     """The derivative of these with respect to each prediction."""
     seconds: Batch | None
@@ -269,7 +269,7 @@ def as_float(part: Any) -> Any:
 
 
 class Sweep(NamedTuple):
-    """What is computed over its whole domain, what it should be, and on which numbers."""
+    """A computation over its whole domain, its exact function, and its points."""
 
     name: str
     """The public name; after a space the parameters."""

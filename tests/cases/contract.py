@@ -24,7 +24,7 @@ NONE = -(2**15)
 FINE = 16
 """By so much logarithms of conditions are multiplied, before they become whole numbers."""
 STEPS = 250
-"""Into so many the spacing of the numbers is divided, for what a rounded number lacks."""
+"""The number of parts of the spacing of numbers, for the error of a rounded number."""
 
 
 class Order(NamedTuple):
@@ -33,7 +33,7 @@ class Order(NamedTuple):
     nearest: np.ndarray
     """The nearest numbers of the dtype."""
     rest: np.ndarray
-    """What these lack, in 1/STEPS of the spacing of numbers there."""
+    """The errors of these numbers, in 1/STEPS of the spacing of numbers there."""
     term: np.ndarray
     """The binary exponents of the largest terms, where these are larger than the results."""
     condition: np.ndarray
@@ -41,7 +41,7 @@ class Order(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """Points of one shape, and what is exact there."""
+    """Points of one shape, and the exact results."""
 
     batch: Batch
     orders: tuple[Order, ...]
@@ -60,7 +60,7 @@ class Errors(NamedTuple):
     found: np.ndarray
     exact: np.ndarray
     ratios: np.ndarray
-    """Errors divided by what is allowed."""
+    """Errors divided by the allowed error."""
     ulps: np.ndarray
     """Errors in units of the last place."""
 
@@ -74,7 +74,7 @@ def factor(sweep: Sweep, order: int, reference: Reference) -> float:
 def errors(
     sweep: Sweep, order: int, reference: Reference, computed: Any, dtype: np.dtype
 ) -> Errors:
-    """Compare what was computed with what is exact."""
+    """Compare computed with exact results."""
     right = reference.orders[order]
     parts = [np.asarray(part) for part in as_tuple(computed)]
     count = len(reference.batch[0])

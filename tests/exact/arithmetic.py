@@ -1,4 +1,4 @@
-"""Errors in units of the last place, and what the exact functions share."""
+"""Errors in units of the last place, and common functions of the references."""
 
 from functools import cache
 from itertools import accumulate

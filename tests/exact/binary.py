@@ -1,4 +1,4 @@
-"""Losses of a yes or no."""
+"""Losses of binary classification."""
 
 from typing import Any
 
@@ -60,9 +60,9 @@ def exponential_loss(pred: Exact, target: Exact) -> tuple[Exact, ...]:
     return value, -target * value, value
 
 
-# Of a logit. A part is what a yes costs: the value, minus the derivative, and the two terms of the
-# second derivative, of which the second is negative. A no at a logit costs what a yes costs at
-# minus that logit.
+# Of a logit. A part is the cost of a positive: the value, minus the derivative, and the two terms
+# of the second derivative, the second of which is negative. A negative at a logit has the cost of
+# a positive at minus that logit.
 
 Part = tuple[Exact, Exact, Exact, Exact]
 

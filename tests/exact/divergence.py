@@ -11,7 +11,7 @@ Rows = tuple[Exact, list[Exact], list[Exact]]
 """The value, and for each prediction the derivative and the diagonal of the second."""
 
 EXACT_SUMS = 2400
-"""So many bits hold any sum of probabilities without rounding."""
+"""This number of bits holds any sum of probabilities without rounding."""
 
 
 def kl_div(log_pred: Row, target: Row, log_target: bool) -> Rows:

@@ -12,14 +12,14 @@ from .arithmetic import Difference, Exact
 Row = Sequence[Exact]
 
 EXTRA = 60
-"""So many digits more are enough where 1 - cosine is computed as it is written."""
+"""This number of additional digits is enough if 1 - cosine is computed literally."""
 
 
 # Of two vectors
 
 
 class Angle(NamedTuple):
-    """The cosine of two vectors, and what its derivatives are made of."""
+    """The cosine of two vectors, and the parts of its derivatives."""
 
     cosine: Exact
     terms: Exact

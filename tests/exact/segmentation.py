@@ -13,7 +13,7 @@ Rows = tuple[Exact, list[Any], list[Any]]
 """The value, and for each element the derivative and the diagonal of the second."""
 
 EXACT_SUMS = 2400
-"""So many bits hold any sum of probabilities, and most products of two, without rounding."""
+"""This number of bits holds sums of probabilities and most products of two without rounding."""
 
 
 def _side(p: Exact, y: Exact) -> Exact:

@@ -33,7 +33,7 @@ def _optax_ctc(
     blank: int,
     zero_infinity: bool,
 ) -> Any:
-    """Take back what optax adds, which takes logits; padding is a label, too."""
+    """Undo the log-softmax of optax, which takes logits; padding is a label, too."""
     import jax.numpy as jnp
     import optax
     from jax.scipy.special import logsumexp
