@@ -136,7 +136,9 @@ def softmax_parts(x: Array, axis: Axis) -> rows.SoftmaxParts:
         return rows.SoftmaxParts(x, top, exponential, rest)
     largest = jnp.floor(exponential)
     total = partial(jnp.sum, axis=axis, keepdims=True)
-    return rows.SoftmaxParts(x, top, exponential, total(exponential - largest) + (total(largest) - 1))
+    return rows.SoftmaxParts(
+        x, top, exponential, total(exponential - largest) + (total(largest) - 1)
+    )
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))

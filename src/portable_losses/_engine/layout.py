@@ -38,6 +38,8 @@ class Layout:
     """Whether a formula can take the arguments unchanged."""
     count: int | None = None
     """How many losses are reduced together, if that is known."""
+    scalars: frozenset[int] = frozenset()
+    """The arguments that are numbers and stay such: arrays without axes."""
     losses: int = 0
     """How many losses there are, if that is known."""
     together: int | None = None
@@ -62,7 +64,10 @@ class Layout:
         arrays, _ = _moved(plan, plan.present(arguments))
         pred = arrays[0]
         for i, slot in enumerate(plan.slots):
-            if slot.number:
+            if i in self.scalars:
+                dtype = plan.domains[i].integer and xp.default_dtype(pred, "indexing")
+                arrays[i] = xp.scalar(python_number(arrays[i]), dtype or plan.dtype, pred)
+            elif slot.number:
                 arrays[i] = _filled(plan, i, arrays[i], pred, self.loop)
             elif slot.shared:
                 arrays[i] = spread(xp, arrays[i], pred, self.loop)
@@ -132,9 +137,17 @@ def lay_out(plan: Plan, arguments: Sequence[Any], extras: Mapping[str, Any]) -> 
         weighted=bool(extras) or plan.ignore_index is not None,
         plain=not any(as_given) and not any(merges) and len(arguments) == len(given),
         count=prod(reduced) if all(map(known, reduced)) else None,
+        scalars=_scalars(plan),
         losses=prod(loop) if all(map(known, loop)) else 0,
         entries=_entries(plan, sizes),
     )
+
+
+def _scalars(plan: Plan) -> frozenset[int]:
+    """Return the numbers that a backend leaves to broadcasting: formulas of rows count axes."""
+    if plan.core or plan.sequences or plan.backend.spreads_numbers:
+        return frozenset()
+    return frozenset(i for i, slot in enumerate(plan.slots) if slot.number)
 
 
 def _entries(plan: Plan, sizes: Mapping[str, int]) -> int:

@@ -72,6 +72,8 @@ def _scaled(
         cores = len(call.layout.places[i])
         front = cores > 0 and head == (0,)
         inner = (...,) if front or not cores else (..., *(None,) * cores)
+        if i in call.layout.scalars:
+            derivative = call.backend.xp.broadcast_to(derivative, part.arrays[0].shape)
         if part.doubt is not None:
             derivative = derivative + part.doubt[inner]
         if part.weight is not None:

@@ -27,7 +27,7 @@ NUMBER = (Real, np.bool_)
 _FEW = 32
 """So few numbers are added up by Python in less time than a reduction of NumPy takes to start."""
 
-_FOLD_DOWN_TO = 4096
+_FOLD_DOWN_TO = 8192
 
 
 class Numpy(Backend):
@@ -35,6 +35,7 @@ class Numpy(Backend):
 
     overrides = OVERRIDES
     own_types = frozenset([np.ndarray])
+    spreads_numbers = False  # what is computed from a number alone is computed once
 
     def takes(self, array: Array) -> bool:
         """Return whether it is an array and no subclass, whose operators differ."""
@@ -210,11 +211,11 @@ def _own(x: Any, given: Sequence[Array], like: Array) -> Any:
         return x
     if x.ndim == 0:
         return x[()]
-    if like.flags.fnc:
-        ordered = x.flags.f_contiguous
-    else:
-        ordered = x.flags.c_contiguous
-    if ordered and x.flags.writeable and not any(np.may_share_memory(x, a) for a in given):
+    flags = x.flags
+    ordered = flags.f_contiguous if like.flags.fnc else flags.c_contiguous
+    if ordered and flags.writeable and (
+        flags.owndata or not any(np.may_share_memory(x, a) for a in given)
+    ):
         return x
     return x.copy(order="F" if like.flags.fnc else "C")
 

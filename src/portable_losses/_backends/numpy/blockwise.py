@@ -9,7 +9,7 @@ from annotated_types import Interval
 
 from ...typing import Array, Domain
 from .blocks import Index, blocks, flattened, keep_freed_memory, per_block, reduced_index
-from .values import all_inside, inside, refuse
+from .values import all_inside, below, inside, largest_bits, refuse
 from .workers import in_order
 
 _WEIGHTS = Domain(
@@ -94,14 +94,15 @@ class _Pass:
             for order, arrays in zip(self.orders, self.outputs, strict=True)
             for x, (i, own) in zip(arrays, predicted, strict=False)
         ]
-        arrays = [None if i in common else x for i, x in enumerate(call.arrays)]
+        self.uncut = common | call.layout.scalars
+        arrays = [None if i in self.uncut else x for i, x in enumerate(call.arrays)]
         everything = [*arrays, *modifiers, *written]
         flat = flattened(everything, call.layout.loop) if call.axis is None else None
         views: list[Any]
         self.loop: tuple[int, ...]
         views, self.loop = flat or (everything, call.layout.loop)
         number = len(call.arrays)
-        self.raw = [call.arrays[i] if i in common else x for i, x in enumerate(views[:number])]
+        self.raw = [call.arrays[i] if i in self.uncut else x for i, x in enumerate(views[:number])]
         self.weights: Any = views[number]
         self.where: Any = views[number + 1]
         self.slope: Any = views[number + 2]
@@ -180,13 +181,17 @@ class _Pass:
 
         def of_block(index: Index) -> tuple[Index, Array]:
             weights, where = (None if x is None else x[index] for x in (self.weights, self.where))
-            target = self.raw[self.call.plan.signature.target][index]
+            target = self._part(self.call.plan.signature.target, index)
             weight = self.request.target_weight(self.call, target, weights, where)
             return reduced_index(index, self.axes), self._added(weight, index)
 
         for where, part in in_order(of_block, self._blocks()):
             sums[where] += part
         return np.where(sums == 0, 1, sums).astype(self.call.plan.dtype)
+
+    def _part(self, i: int, index: Index) -> Array:
+        """Return the part of an argument that belongs to a block."""
+        return self.raw[i] if i in self.uncut else self.raw[i][index]
 
     def _added(self, x: Array, index: Index) -> Array:
         """Add up the losses, or weights, of a block, along axes that stay with size 1."""
@@ -196,8 +201,7 @@ class _Pass:
     def _evaluated(self, index: Index) -> list[tuple[Array, Index, Any]]:
         """Write the results of a block; return the sums to add elsewhere, and where."""
         call, request = self.call, self.request
-        common = call.plan.signature.common
-        raw = [x if i in common else x[index] for i, x in enumerate(self.raw)]
+        raw = [self._part(i, index) for i in range(len(self.raw))]
         weights, where = (None if x is None else x[index] for x in (self.weights, self.where))
         part = request.read_part(call, raw, weights, where)
         sequences = {key: values[index] for key, values in self.sequences.items()}
@@ -294,15 +298,31 @@ def fault(
             return "weights"
     if call.class_weights is not None and not all_inside(_WEIGHTS, call.class_weights, None):
         return "class_weights"
-    for i, domain in enumerate(call.plan.domains):
-        if domain.unbounded or all_inside(domain, arrays[i], _limit(call, domain)):
+    for i, domain, largest in _looks(call):
+        if largest is not None and below(largest, arrays[i]):
             continue
-        if i not in unseen or not np.all(
-            inside(domain, arrays[i], _limit(call, domain)) | unseen[i]
-        ):
+        limit = _limit(call, domain)
+        if all_inside(domain, arrays[i], limit):
+            continue
+        if i not in unseen or not np.all(inside(domain, arrays[i], limit) | unseen[i]):
             name: str = call.plan.signature.arguments[i]
             return name
     return ""
+
+
+def _looks(call: Any) -> list[tuple[int, Domain, Any]]:
+    """Return the arguments to look at, their domains, and the largest bits of their values."""
+    plan = call.plan
+    if _LOOKS not in plan.memory:
+        dtype = np.dtype(plan.dtype)
+        plan.memory[_LOOKS] = [
+            (i, plan.domains[i], largest_bits(plan.domains[i], dtype)) for i in plan.limited
+        ]
+    looks: list[tuple[int, Domain, Any]] = plan.memory[_LOOKS]
+    return looks
+
+
+_LOOKS = "looks"
 
 
 def refuse_argument(

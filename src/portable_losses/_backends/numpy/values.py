@@ -1,7 +1,7 @@
 """The values of NumPy arrays, which are checked block by block, while they are in the cache."""
 
 from math import inf
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -63,7 +63,7 @@ def inside(domain: Domain, values: Array, limit: int | None) -> Array:
 
 
 def all_inside(domain: Domain, values: Array, limit: int | None) -> bool:
-    """Return whether a block is inside its domain, by the cheapest look that tells."""
+    """Return whether a block is inside its domain, by its extremes where they tell."""
     if values.size == 0 or (domain.integer and limit is None):
         return True
     return _surely_inside(domain, values, limit) or bool(np.all(inside(domain, values, limit)))
@@ -81,12 +81,6 @@ def _surely_inside(domain: Domain, values: Array, limit: int | None) -> bool:
         return bool(low >= 0 and high < (limit or 0))
     if bounds is None:
         return True
-    if bounds.ge == 0 and bounds.lt is None and values.dtype in _BITS and values.flags.forc:
-        # The bits of numbers from 0 rise with them, and a sign makes them larger than all: one look
-        # tells what two extremes do.
-        bits = values.view(_BITS[values.dtype])
-        largest = np.asarray(inf if bounds.le is None else bounds.le, values.dtype)
-        return bool(np.maximum.reduce(bits, axis=None) <= largest.view(bits.dtype))
     low, high = np.minimum.reduce(values, axis=None), np.maximum.reduce(values, axis=None)
     return bool(
         (bounds.ge is None or low >= bounds.ge)
@@ -94,6 +88,29 @@ def _surely_inside(domain: Domain, values: Array, limit: int | None) -> bool:
         and (bounds.le is None or high <= bounds.le)
         and (bounds.lt is None or high < bounds.lt)
     )
+
+
+def below(largest: Any, values: Array) -> bool:
+    """Return whether the bits of all values are below those of `largest_bits`."""
+    if not values.size or not values.flags.forc:
+        return False
+    bits = values.view(largest.dtype)
+    return bool(np.maximum.reduce(bits, axis=None) <= largest)
+
+
+def largest_bits(domain: Domain, dtype: Any) -> Any:
+    """Return the bits of the largest number of a domain that begins at 0.
+
+    The bits of numbers from 0 rise with them, and a sign makes them larger than all others: one
+    look tells what two extremes do. None for a domain, or a dtype, of another kind.
+    """
+    bounds = domain.interval
+    if bounds is None or bounds.ge != 0 or bounds.lt is not None or dtype not in _BITS:
+        return None
+    if domain.members or domain.whole:
+        return None
+    largest: Any = np.asarray([inf if bounds.le is None else bounds.le], dtype)
+    return largest.view(_BITS[dtype])[0]
 
 
 _BITS = {np.dtype(np.float32): np.dtype(np.uint32), np.dtype(np.float64): np.dtype(np.uint64)}
