@@ -1,6 +1,6 @@
 """The cases of all losses, for tests that apply to each, and the sweeps of `test_accuracy`.
 
-Every module of this folder is found by itself; a family has `CASES` and `SWEEPS`.
+Every module of this folder is found automatically; a family has `CASES` and `SWEEPS`.
 """
 
 from importlib import import_module

@@ -6,7 +6,7 @@ several arrays are predicted, and a list for a row. Where a result is a differen
 may cancel, a `Difference` keeps the larger term: no formula can know the result more precisely than
 its terms. `test_exact` compares the derivatives with those that mpmath finds from the values.
 
-Every module of this folder is found by itself.
+Every module of this folder is found automatically.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """The same losses in other packages, for the comparison test and the table of errors.
 
-Every module of this folder is found by itself; a family has `PEERS`.
+Every module of this folder is found automatically; a family has `PEERS`.
 """
 
 from importlib import import_module

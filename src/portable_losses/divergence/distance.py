@@ -208,9 +208,9 @@ def wasserstein_loss(
     .. math:: \ell = \sum_{k=1}^{K-1} |F_k - G_k|,
 
     the least work, probability times steps, that turns one distribution into the other. The sums of
-    all K classes do not count: for rows that sum to 1 they are equal, and rounding would give their
-    difference a sign and a derivative without meaning. So a row with a smaller sum is not penalised
-    for the probability that its last class lacks.
+    all K classes do not count: for rows that sum to 1 they are equal, and after rounding the sign
+    of their difference has no meaning. So a row with a smaller sum is not penalised for the
+    probability that its last class lacks.
 
     The cumulative sums of :math:`p - y` include their rounding errors, so that their signs are
     right. The derivative is the sum of the signs of :math:`F_j - G_j` for :math:`k \le j < K`,
