@@ -22,7 +22,7 @@ OPTIONS = [
 
 
 def on_strict(arrays: list[Any], device: str = "CPU_DEVICE") -> list[Any]:
-    """Bring arrays to array-api-strict."""
+    """Convert arrays to array-api-strict."""
     return [strict.asarray(array, device=strict.Device(device)) for array in arrays]
 
 
@@ -44,7 +44,7 @@ def test_arrays_of_two_libraries(loss: Loss, way: int) -> None:
 
 @pytest.mark.parametrize(("loss", "way"), WAYS)
 def test_a_list_beside_an_array_of_another_library(loss: Loss, way: int) -> None:
-    """A list is read by NumPy, so that it does not go with an array of another library."""
+    """NumPy reads a list, so it cannot be combined with an array of another library."""
     arrays = arguments(loss, way)
     first, *_ = on_strict(arrays)
     refused(
@@ -59,7 +59,7 @@ def test_a_list_beside_an_array_of_another_library(loss: Loss, way: int) -> None
 
 @pytest.mark.parametrize(("loss", "way", "option"), OPTIONS)
 def test_an_option_of_another_library(loss: Loss, way: int, option: str) -> None:
-    """Weights and masks belong to the library of the arrays, too."""
+    """Weights and masks belong to the library of the arrays as well."""
     arrays = arguments(loss, way)
     value = np.ones(
         CORE_SIZE if option == "class_weights" else 3, bool if option == "where" else float
@@ -205,7 +205,7 @@ def test_shapes_are_reported_as_they_were_given() -> None:
 
 
 def test_a_row_needs_its_axis() -> None:
-    """A number has no classes, and no classes have no loss."""
+    """A number has no classes, and zero classes have no loss."""
     refused(pl.cross_entropy, [np.float64(1.0), 0], ValueError, "logits", "class")
     refused(pl.cross_entropy, [np.zeros(()), np.zeros((), int)], ValueError, "logits", "class")
     refused(
@@ -243,7 +243,7 @@ def test_a_row_needs_its_axis() -> None:
 def test_weights_never_enlarge_the_result(
     loss: Loss, way: int, option: str, shape: tuple[int, ...]
 ) -> None:
-    """They are broadcast to the shape of the losses, and the losses never to theirs."""
+    """Weights broadcast to the shape of the losses, never the other way round."""
     value = np.ones(shape, bool if option == "where" else float)
     refused(loss, arguments(loss, way), ValueError, option, str(shape), "(2, 3)", **{option: value})
     refused(
@@ -322,7 +322,7 @@ NO_REAL_NUMBERS: dict[str, tuple[Callable[[tuple[int, ...]], Any], str]] = {
 @pytest.mark.parametrize(("loss", "way"), WAYS)
 @pytest.mark.parametrize("kind", NO_REAL_NUMBERS)
 def test_no_real_numbers(loss: Loss, way: int, kind: str) -> None:
-    """Each argument in turn is something else than real numbers; the message names it."""
+    """Each argument in turn does not hold real numbers; the message names it."""
     make, words = NO_REAL_NUMBERS[kind]
     for i, name in enumerate(required(loss).arguments):
         given = arguments(loss, way)

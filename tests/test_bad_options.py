@@ -48,7 +48,7 @@ def numbers(losses: Iterable[Loss]) -> list[tuple[Loss, str, Any]]:
     "reduction", ["batchmean", "avg", "MEAN", "", None, 1, True, ["mean"], ("mean",), b"mean"]
 )
 def test_an_unknown_reduction(loss: Loss, reduction: Any) -> None:
-    """There are three."""
+    """Three reductions are valid."""
     refused(
         loss,
         arguments(loss, 0),
@@ -65,7 +65,7 @@ def test_an_unknown_reduction(loss: Loss, reduction: Any) -> None:
 @pytest.mark.parametrize("loss", KINDS)
 @pytest.mark.parametrize("reduction", [np.ones(2), np.asarray(["mean"]), strict.ones(2)])
 def test_an_array_for_a_reduction(loss: Loss, reduction: Any) -> None:
-    """As when weights are put in the wrong place."""
+    """For example weights in the wrong place."""
     refused(
         loss,
         arguments(loss, 0),
@@ -160,7 +160,7 @@ def test_an_axis_that_is_none(loss: Loss, way: int, axis: Any) -> None:
 @pytest.mark.parametrize(("loss", "way"), WAYS)
 @pytest.mark.parametrize("axis", [(0, 0), (1, -1), (-2, 1, 0)])
 def test_an_axis_named_twice(loss: Loss, way: int, axis: tuple[int, ...]) -> None:
-    """As the same number, or once from the end."""
+    """The same number twice, or once from the end."""
     refused(loss, arguments(loss, way), ValueError, "axis", "twice", str(axis), axis=axis)
 
 
@@ -241,7 +241,7 @@ def test_an_ignore_index_beside_probabilities(loss: Loss, way: int) -> None:
     ["1.0", None, b"1", 1j, [1.0], (1.0,), {}, np.ones(3), np.ones(()), strict.ones(()), len],
 )
 def test_a_parameter_that_is_no_number(loss: Loss, name: str, parameter: Any, value: Any) -> None:
-    """It is one Python number for the whole call, no array."""
+    """A parameter is one Python number for the whole call, and no array."""
     if (value is None and parameter.optional) or (
         parameter.sequence and np.ndim(value) == 1 and not isinstance(value, (str, bytes))
     ):
@@ -312,7 +312,7 @@ def test_every_kind_of_number_is_the_same_parameter(
 
 
 def test_integers_are_numbers() -> None:
-    """An int where a float is wanted, as everywhere in Python."""
+    """An int is accepted for a float, as everywhere in Python."""
     pred, target = arguments(pl.huber_loss, 0)
     assert pl.huber_loss(pred, target, delta=2) == pl.huber_loss(pred, target, delta=2.0)
     small: Any = np.int8(2)

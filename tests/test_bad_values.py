@@ -91,7 +91,7 @@ def test_a_label_out_of_range_in_every_dtype(loss: Loss, way: int, dtype: type, 
 
 
 def test_a_boolean_label_without_a_class() -> None:
-    """True is class 1, which one class does not have."""
+    """True is class 1, which does not exist if there is only one class."""
     refused(
         pl.cross_entropy,
         [np.zeros((2, 1)), np.asarray([False, True])],
@@ -112,7 +112,7 @@ def test_a_label_out_of_range_far_into_the_data() -> None:
 
 @pytest.mark.parametrize("ignored", [-1, 255, -100])
 def test_ignored_labels_are_no_offence_and_others_are(ignored: int) -> None:
-    """Only the label that is named."""
+    """Only this label is left out."""
     logits, target = arguments(pl.cross_entropy, 0)
     target[0, 1] = ignored
     kept = np.ones((2, 3), bool)
@@ -197,7 +197,7 @@ def test_a_value_outside_its_domain_far_into_the_data(loss: Loss, way: int, i: i
 
 @pytest.mark.parametrize(("loss", "way"), WAYS)
 def test_nan_is_no_offence(loss: Loss, way: int) -> None:
-    """It passes through, to its own loss and no other; a row is NaN as a whole."""
+    """NaN passes through to its own loss only; a row is NaN as a whole."""
     for i in looped(loss):
         if loss.signature.domains[way][i].integer:
             continue
@@ -277,7 +277,7 @@ def test_what_is_left_out_is_no_offence(loss: Loss, way: int, method: str, optio
 @pytest.mark.parametrize(("loss", "way"), WAYS)
 @pytest.mark.parametrize("bad", [-1.0, nan, inf])
 def test_the_weight_of_what_is_left_out_is_no_offence(loss: Loss, way: int, bad: float) -> None:
-    """It contributes nothing, whatever it is."""
+    """It contributes nothing, for any value."""
     keep = np.asarray([[True, False, True], [True, True, False]])
     wanted, wanted_gradient = loss.value_and_grad(*arguments(loss, way), where=keep)
     value, gradient = loss.value_and_grad(
@@ -322,7 +322,7 @@ def test_a_label_out_of_range_is_nan_without_validation(loss: Loss, way: int) ->
 
 
 def test_negative_weights_without_validation() -> None:
-    """They are weights like others."""
+    """Without checks they count like other weights."""
     with pl.validation(False):
         assert pl.mse_loss([1.0, 2.0], [0.0, 0.0], weights=[1.0, -1.0], reduction="sum") == -3.0
 

@@ -153,7 +153,7 @@ def test_poly_is_cross_entropy_and_a_multiple_of_what_was_not_observed(backend, 
 
 
 def test_poly_keeps_its_digits_where_the_first_terms_cancel(backend, dtype):
-    """At -1 the loss of a right answer begins with half the square of the missed probability."""
+    """At -1 the loss of a right answer is about half the square of the missed probability."""
     value, _, _ = parts(backend, pl.poly_binary_cross_entropy, [12.0], [1.0], dtype, epsilon=-1.0)
     missed = 1 / (1 + np.exp(12.0))
     expected = missed**2 / 2 * (1 + 2 * missed / 3 + missed**2 / 2)

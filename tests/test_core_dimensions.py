@@ -253,7 +253,7 @@ IMAGES = np.random.default_rng(2).uniform(0, 1, (2, 5, 3, 4, 2))
     ],
 )
 def test_a_dimension_of_several_axes(library: Any, order: str, options: Any) -> None:
-    """They are read as one, wherever they are; the gradient has the axes of the predictions."""
+    """They are read as one axis, at any position; the gradient has the axes of the predictions."""
     pred, target = IMAGES
     weights = np.asarray([1.0, 2.0, 0.0, 0.5, 1.0])
     slopes = np.arange(3)[:, None, None] * target * (weights / weights.sum())[:, None, None, None]
@@ -376,7 +376,7 @@ def test_the_labels_of_a_sequence_are_bounded_by_the_classes() -> None:
 
 
 def test_a_loss_of_a_class() -> None:
-    """With the options of the class losses, on the libraries alike."""
+    """They have the options of the class losses, on all libraries."""
 
     @loss("(class),()->()")
     def gini_loss(

@@ -183,7 +183,7 @@ def test_tweedie_contains_the_others(backend, dtype, power, loss):
 
 @pytest.mark.parametrize("power", [1.5, 3.0, 4.0, -8.0, 1.9])
 def test_forms_of_different_powers_agree(backend, dtype, power):
-    """There is a closed form for 3/2 and 3, and other sums and factors from 1.9, 4 and -8 on."""
+    """3/2 and 3 have closed forms; from 1.9, 4 and -8 on the sums and factors differ."""
     below, above = (
         value(
             backend,

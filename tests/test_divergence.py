@@ -262,7 +262,7 @@ def test_js_divergence_of_what_has_nothing_in_common(backend, dtype):
 
 
 def test_js_divergence_of_other_packages():
-    """As torchmetrics has it, and as SciPy's squared, on average."""
+    """As in torchmetrics, and as the mean of SciPy's squared."""
     target = np.asarray([[0.5, 0.5, 0.0], [1 / 3, 1 / 3, 1 / 3]])
     pred = np.asarray([[0.25, 0.5, 0.25], [0.2, 0.3, 0.5]])
     assert pl.js_divergence_loss(pred, target) == pytest.approx(0.06257, abs=5e-6)
@@ -366,7 +366,7 @@ def test_the_last_class_has_nowhere_to_go(backend, dtype):
 
 
 def test_the_sign_of_what_rounding_hides():
-    """0.1 + 0.2 is more than 0.3 by less than float64 can add, and 1e-20 more than nothing."""
+    """0.1 + 0.2 exceeds 0.3 by less than the spacing of float64, and 1e-20 exceeds 0."""
     gradient = pl.wasserstein_loss.grad([0.1, 0.2, 0.0, 0.7], [0.0, 0.3, 0.0, 0.7])
     with mp.workdps(50):
         assert mpf(0.1) + mpf(0.2) - mpf(0.3) > 0

@@ -55,7 +55,7 @@ def checks():
 
 
 class RunTimeValidator(Validator):
-    """Takes a loss for the function that it is to its users."""
+    """Treat a loss as the function that it is for users."""
 
     def __init__(self, obj_name):
         super().__init__(get_doc_object(self._load_obj(obj_name)))

@@ -189,7 +189,7 @@ def test_one_positive_each_makes_no_difference():
 @compiled_too
 @pytest.mark.parametrize("loss", OF_SETS, ids=name)
 def test_without_a_positive_pair(backend, dtype, loss):
-    """The loss is 0, and so is the gradient; a set of one vector has none either."""
+    """The loss and the gradient are 0; a set of one vector has no positive either."""
     for embedding in (QUERY, QUERY[:1], np.zeros((3, 2))):
         arrays = backend.asarray(embedding, dtype), backend.asarray(np.arange(len(embedding)))
         value, gradient = backend.call(loss.value_and_grad, *arrays)
@@ -230,7 +230,7 @@ def test_circle_loss_by_the_textbook(backend, dtype):
 
 @pytest.mark.parametrize("loss", OF_SETS, ids=name)
 def test_labels_are_only_names(loss):
-    """Any integers will do, in any dtype, but no fractions."""
+    """Any integers are valid, in any dtype, but no fractions."""
     expected = loss(QUERY, LABELS)
     assert loss(QUERY, np.asarray([1, 1, 0, 2, 0, 1], np.uint8)) == expected
     with pytest.raises(TypeError, match=rf"{loss.__name__}: labels .*integers.*float64"):
@@ -283,7 +283,7 @@ def test_axes_are_those_of_the_embedding(loss):
 
 @pytest.mark.parametrize("loss", [*OF_SETS, *OF_TWO], ids=name)
 def test_no_vector_for_each_pair(loss):
-    """That would be 256 times the matrix of all pairs, which is all that is held."""
+    """It would be 256 times the matrix of all pairs, the largest temporary."""
     samples, features = (300, 256) if loss not in OF_TWO[1:] else (256, 300)
     left, right = RANDOM.normal(size=(2, samples, features))
     second = RANDOM.integers(0, 40, samples) if loss in OF_SETS else right

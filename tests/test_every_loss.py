@@ -13,7 +13,7 @@ METHODS = ("__call__", "value_and_grad", "grad", "grad_and_hess")
 
 
 def tolerance(dtype: str) -> float:
-    """Allow a few ulp: libraries differ in their exponentials; `test_accuracy` holds NumPy to 4."""
+    """Allow a few ulp: libraries differ in their exponentials; `test_accuracy` is stricter."""
     return 16 * float(np.finfo(dtype).eps)
 
 
@@ -32,7 +32,7 @@ def close(actual: Any, desired: Any, dtype: str, slack: int = 1) -> None:
 
 
 def numpy_of(backend: Any, gradient: Any) -> tuple[np.ndarray, ...]:
-    """Bring a gradient to NumPy, one array for each prediction."""
+    """Convert a gradient to NumPy, one array for each prediction."""
     return tuple(backend.to_numpy(part) for part in as_tuple(gradient))
 
 
@@ -307,7 +307,7 @@ def test_a_number_as_the_target(backend, dtype, case):
 
 @one_of_each_kind
 def test_predictions_that_are_integers(backend, case):
-    """They are converted first, so that nothing wraps around."""
+    """They are converted first, so nothing wraps around."""
     drawn = example(case, 0, "float64")
     positive = [
         getattr(domain.interval, "gt", None) == 0 for domain in case.loss.signature.domains[0]

@@ -29,7 +29,7 @@ SMALL, LARGE = (2, 3), (40, 500)
 
 
 class Subclass(np.ndarray):
-    """A subclass that would answer in its own type."""
+    """A subclass that would return its own type."""
 
 
 class WithArray:
@@ -84,7 +84,7 @@ LAYOUTS: dict[str, Callable[[Any], Any]] = {
 
 
 def assert_same(found: Any, wanted: Any) -> None:
-    """Assert that two results are equal, but for the order of summation, and of the same kind."""
+    """Assert that two results are equal up to the order of summation, and of the same kind."""
     for a, b in zip(parts(found), parts(wanted), strict=True):
         assert type(a) is type(b)
         assert a.dtype == b.dtype
@@ -96,7 +96,7 @@ def assert_same(found: Any, wanted: Any) -> None:
 
 @lru_cache(maxsize=2)  # the layouts of one loss follow each other
 def in_c_order(loss: Loss, way: int, loop: tuple[int, ...]) -> dict[tuple[str, str], Any]:
-    """Return the results of arrays that lie in memory as they come."""
+    """Return the results of arrays in their given memory layout."""
     plain, weights = arguments(loss, way, loop), weights_of(loop)
     return {
         (method, key): getattr(loss, method)(
@@ -241,7 +241,7 @@ def test_one_element_of_another_library(loss: Loss, way: int) -> None:
 )
 @pytest.mark.parametrize("loss", [loss for loss, _ in WAYS if not loss.signature.core])
 def test_a_number_for_a_target(loss: Loss, number: Any) -> None:
-    """It stands for an array full of it, on every library, and does not change the dtype."""
+    """It stands for an array full of this number, on every library, and keeps the dtype."""
     *preds, target = arguments(loss, 0)
     for dtype in (np.float64, np.float32):
         values = [pred.astype(dtype) for pred in preds]

@@ -54,7 +54,7 @@ def test_nothing_is_computed(backend, dtype, case, method, options):
 @every_loss
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_many_chunks(backend, dtype, case, reduction):
-    """The same as of one chunk, with the mean over all of them and not a mean of means."""
+    """The result equals that of one chunk: the mean is over all elements, not a mean of means."""
     drawn = example(case, 0, dtype, (7,))
     arrays = [backend.asarray(x).rechunk((3, *x.shape[1:])) for x in drawn.arrays]
     value, gradient = case.loss.value_and_grad(*arrays, reduction=reduction)

@@ -1,8 +1,8 @@
 """Limits of parameters are continuous: approached from both sides over more than 12 decades.
 
-Next to a limit a formula with the parameter in a denominator loses its digits, and one that
-switches at a cutoff jumps. Here every value and derivative is compared with exact arithmetic at the
-parameter itself, and the limit with the loss that it is.
+Near a limit a formula with the parameter in a denominator cancels, and a formula that switches
+at a cutoff jumps. Here every value and derivative is compared with exact arithmetic at the
+parameter itself, and the limit with the loss that it should equal.
 """
 
 from collections.abc import Callable

@@ -62,8 +62,8 @@ def test_the_signature(loss: Loss) -> None:
     wanted = CLASS_OPTIONS if "ignore_index" in parameters else OPTIONS
     for name, default in wanted.items():
         if name == "class_axis" and "class" not in loss.signature.core:
-            continue  # what the classes are of is shared by all rows, and has its axes in one order
-        # which are no rows unless it is said
+            continue  # the class dimension is shared by all rows, with its axes in one order
+        # vectors are rows only if the option is given
         vectors = name == "class_axis" and loss.signature.options[name] is None
         assert vectors or parameters[name].default == default
     assert all(f"{dimension}_axis" in parameters for dimension in loss.signature.core)
@@ -124,7 +124,7 @@ def test_the_docstring_documents_each_option_once(loss: Loss) -> None:
 @pytest.mark.parametrize("loss", KINDS)
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_pickle(loss: Loss, protocol: int) -> None:
-    """By name, so that it is the same object again, in another process as well."""
+    """By name, so that unpickling returns the same object, in another process as well."""
     assert pickle.loads(pickle.dumps(loss, protocol)) is loss
     assert pickle.loads(pickle.dumps(partial(loss, reduction="sum"), protocol)).func is loss
 
@@ -167,7 +167,7 @@ def test_doctests_are_found(loss: Loss) -> None:
 
 
 def test_pytest_finds_the_doctests(pytester: pytest.Pytester) -> None:
-    """So does pytest, which a user runs over his own module."""
+    """pytest finds it as well, in a module of the user."""
     pytester.makepyfile(
         mine='''
         from portable_losses import loss
@@ -188,7 +188,7 @@ def test_pytest_finds_the_doctests(pytester: pytest.Pytester) -> None:
 
 
 def test_a_loss_without_a_docstring() -> None:
-    """It has none, and no error comes of it."""
+    """A loss without a docstring has none, and raises no error."""
 
     @pl.loss
     def bare_loss(xp: Any, pred: Any, target: Any, /) -> Any:
@@ -200,7 +200,7 @@ def test_a_loss_without_a_docstring() -> None:
 
 
 def test_public_names_are_sorted_and_exist() -> None:
-    """And are all the names that the package has."""
+    """The list has all public names."""
     assert pl.__all__ == sorted(pl.__all__)
     for module in (pl, neural_network):
         assert all(hasattr(module, name) for name in module.__all__)

@@ -47,7 +47,7 @@ def test_known_losses(backend, dtype):
 
 
 def test_subgradients(backend, dtype):
-    """At the margin nothing pulls; of several largest each has its share."""
+    """The derivative at the margin is 0; several largest scores share it."""
     at_the_margin = [1.0, 0.0, -1.0]
     for loss in (pl.multi_margin_loss, pl.crammer_singer_loss, pl.sparsemax_loss):
         value, gradient, second = one(backend, loss, at_the_margin, 0, dtype)
@@ -156,7 +156,7 @@ def test_an_offset_changes_nothing(backend, dtype, loss):
 
 @pytest.mark.backends("numpy")
 def test_what_is_missing_to_a_margin_keeps_its_digits():
-    """The label leads by 1 but for a few of the last digits."""
+    """The label leads by 1 minus a few ulp."""
     scores = np.asarray([1.0, 2.0**-50])
     assert pl.crammer_singer_loss(scores, 0) == 2.0**-50
     assert pl.multi_margin_loss(scores, 0) == 2.0**-51

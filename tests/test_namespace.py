@@ -137,7 +137,7 @@ def test_subclasses_of_numpy_arrays_are_numpy():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_mask_that_selects_nothing(dtype):
-    """The shape and the dtype are those of NumPy, whatever was spared."""
+    """Shape and dtype equal those of NumPy, also where work is saved."""
     x = np.linspace(-1, 1, 3000, dtype=dtype)
     nothing = x > 2
     others = (

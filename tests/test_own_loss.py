@@ -1,4 +1,4 @@
-"""A loss of one's own: made by the decorator that made the library's, with all that comes of it."""
+"""User losses: the decorator and everything that it adds."""
 
 from typing import Any, Literal, Unpack
 

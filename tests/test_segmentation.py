@@ -33,7 +33,7 @@ def close(backend: Any, actual: Any, desired: Any, dtype: str, times: float = 16
 @named(*OVERLAPS)
 @pytest.mark.parametrize("constant", [0.0, 1.0])
 def test_a_region_of_nothing_and_of_everything(backend, dtype, loss, constant):
-    """As predicted: loss 0, and no gradient that is NaN."""
+    """If predicted so, the loss is 0, and no gradient is NaN."""
     region = backend.asarray(np.full((2, 5), constant), dtype)
     value, gradient = backend.call(loss.value_and_grad, region, region, reduction="none")
     np.testing.assert_array_equal(backend.to_numpy(value), [0.0, 0.0])
@@ -332,7 +332,7 @@ def test_images_of_classes(backend, dtype, loss, channels):
 
 
 def test_pixels_that_are_left_out(backend, dtype):
-    """Where prediction and target are 0 they count for nothing."""
+    """Elements with prediction and target 0 do not count."""
     keep = RANDOM.uniform(size=30) < 0.6
     for loss in (pl.dice_loss, pl.jaccard_loss, pl.tversky_loss):
         masked = [backend.asarray(x.reshape(12, 30) * keep, dtype) for x in (PRED, SOFT)]
@@ -348,7 +348,7 @@ def test_pixels_that_are_left_out(backend, dtype):
 @pytest.mark.backends("numpy")
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_many_pixels(backend, dtype, order):
-    """The loss of many has the digits of that of a few, in rows and in columns."""
+    """The loss of many equals that of a few, in rows and in columns."""
     pred, target = RANDOM.uniform(size=(2, 500_000, 2)).astype(dtype)
     wrong, whole = (
         fsum(map(float, x))

@@ -109,7 +109,7 @@ def test_axes() -> None:
 
 @compiled_too
 def test_no_labels(backend: Any, dtype: str) -> None:
-    """Then there are blanks, one at each time; without times there is nothing, which is certain."""
+    """Then each time is a blank; without times the empty alignment is certain."""
     log_prob = backend.asarray(LOG_PROB, dtype)
     blanks = -LOG_PROB[..., 0].sum(axis=-1)
     for labels, lengths in ((LABELS[:, :0], ()), (LABELS, (np.full(6, 5), np.zeros(6, int)))):

@@ -174,7 +174,7 @@ def test_every_function_has_inputs() -> None:
 @compiled_too
 @by_name
 def test_values_and_derivatives(backend, dtype, name):
-    """As on NumPy, which `test_accuracy` holds against exact arithmetic."""
+    """As on NumPy, which `test_accuracy` compares with exact arithmetic."""
     function = getattr(special, name)
     arrays = [np.asarray(values, dtype) for values in ORDINARY[name]]
     given = [backend.asarray(array) for array in arrays]

@@ -21,7 +21,7 @@ ROOT = Path(pl.__file__).parent
 LIBRARIES = {"numpy", "np", "torch", "jax", "jnp", "jaxlib", "xla", "dask", "cupy", "mlx", "strict"}
 LIBRARIES |= {"array_api_strict", "array_api_compat"}
 SPEAK_OF_LIBRARIES = ("_backends", "_selfcheck", "__main__.py")
-"""The backends, and the self-check, which finds out which libraries there are."""
+"""The backends, and the self-check, which finds the installed libraries."""
 
 FLOORS = (
     "_version",

@@ -87,7 +87,7 @@ def test_peers_of_optax(backend: Any, case: Any, setting: int, peer: Peer) -> No
 
 
 def test_every_peer_is_met() -> None:
-    """At least once where it is right: a mask that leaves out everything compares nothing."""
+    """At least once where it is right: a mask that excludes everything compares nothing."""
     for name, peers in PEERS.items():
         cases = [case for case in CASES if case.name == name]
         for peer in peers:

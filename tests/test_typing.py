@@ -61,7 +61,7 @@ def test_right_uses_run() -> None:
 
 
 def test_misuses_raise_at_run_time() -> None:
-    """Who does not use a type checker is told all the same, by an error that names the loss."""
+    """At run time an error that names the loss reports the same misuse."""
     lines = {number for number, _ in marked()}
     source = MISUSE.read_text(encoding="utf-8")
     namespace: dict[str, Any] = {"__name__": "misuse"}

@@ -1,4 +1,4 @@
-"""Threads for blocks: the same results to the last digit, and the same errors."""
+"""Threads for blocks: identical results and the same errors."""
 
 import threading
 from typing import Any

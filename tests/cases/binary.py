@@ -109,7 +109,7 @@ def probabilities(dtype: np.dtype, eps: float) -> Batch:
             *(around(centre, dtype) for centre in (eps, 1 - eps, 0.5, 1.0, 0.79)),
         ]
     )
-    # Not fair is the probability that eps is rounded to, which may be below it
+    # Excluded is the rounded eps, which may be below eps
     spread = spread[(spread >= 0) & (spread <= 1) & (spread != dtype.type(eps))]
     targets = (0.0, 1.0, 0.5, 0.1, 0.99, 1e-3, float(limits.epsneg))
     batches = [(spread, target) for target in targets]

@@ -22,7 +22,7 @@ LONG = 8
 NONE = -(2**15)
 """Stands for the exponent of 0."""
 FINE = 16
-"""By so much logarithms of conditions are multiplied, before they become whole numbers."""
+"""The factor of logarithms of conditions before they are rounded to integers."""
 STEPS = 250
 """The number of parts of the spacing of numbers, for the error of a rounded number."""
 
@@ -66,7 +66,7 @@ class Errors(NamedTuple):
 
 
 def factor(sweep: Sweep, order: int, reference: Reference) -> float:
-    """Return how many units in the last place a result may be off."""
+    """Return the allowed error of a result, in units in the last place."""
     long = max(np.prod(x.shape[1:]) for x in reference.batch) > LONG
     return max(sweep.factor, 16.0 if order == 2 else 8.0 if long else 4.0)
 

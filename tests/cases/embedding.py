@@ -263,7 +263,7 @@ def scores(dtype: np.dtype, margin: float) -> Batch:
     )
     pairs = np.concatenate([left, base]), np.concatenate([random.permutation(left), shifted])
     left, right = (x.astype(dtype) for x in pairs)
-    # Not fair is a difference that is the margin only after rounding: there the derivative jumps
+    # Excluded is a difference that equals the margin only after rounding: the derivative jumps
     gap = np.abs(left.astype(np.longdouble) - right)
     sizes = np.abs(left) + np.abs(right) + margin
     fair = (gap == margin) | (np.abs(gap - margin) > 4 * float(finfo(dtype).eps) * sizes)

@@ -15,7 +15,7 @@ from .case import Batch, Case, Sweep, of_loss, with_parameters
 SAMPLES, FEATURES = 4, 3
 
 SHARP = 16
-"""By so much the temperature multiplies a cosine, which is rounded."""
+"""The factor by which the temperature multiplies a rounded cosine."""
 
 
 def _two_sets(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:

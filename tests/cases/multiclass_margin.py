@@ -1,4 +1,4 @@
-"""Cases and sweeps of the losses of a row of scores of which the largest decides."""
+"""Cases and sweeps of the losses of scores, the largest of which decides."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -55,7 +55,7 @@ def scores(dtype: np.dtype, margin: float) -> Iterator[Batch]:
     ).astype(dtype)
     lead = _neighbours(base.astype(np.float64) + margin, dtype)
     other = np.broadcast_to(base[:, None], lead.shape)
-    # Not fair is a lead that is the margin only after rounding: there the derivative jumps
+    # Excluded is a lead that equals the margin only after rounding: there the derivative jumps
     short = margin - (lead.astype(np.longdouble) - other)
     sizes = margin + np.abs(lead) + np.abs(other)
     fair = (short == 0) | (np.abs(short) > 4 * float(finfo(dtype).eps) * sizes)

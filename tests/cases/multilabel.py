@@ -1,4 +1,4 @@
-"""Cases and sweeps of the losses of several classes of which any number may be right."""
+"""Cases and sweeps of the losses of multilabel classification."""
 
 from collections.abc import Iterator
 from typing import Any

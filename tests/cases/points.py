@@ -65,7 +65,7 @@ def residuals(dtype: np.dtype, delta: float = 1.0) -> Batch:
         kinks = [around(float(dtype.type(target)) + kink, dtype) for kink in (0.0, delta, -delta)]
         batches.append((np.concatenate([numbers(dtype, 100), *kinks]), target))
     pred, target = ordinary(dtype, *together(batches, dtype))
-    # The second derivative jumps at delta: not fair is a residual that is delta only after
+    # The second derivative jumps at delta: excluded is a residual that equals delta only after
     # rounding, of itself or of delta.
     residual = pred - target
     exactly = (

@@ -214,7 +214,7 @@ def variances(dtype: np.dtype, full: bool, eps: float) -> Batch:
     """Return means, variances and observations, the variances also around their floor, and 0."""
     mean, variance, target = distributions(dtype, 2, (1.0, 0.5**0.5))
     floor = np.append(around(eps, dtype), np.asarray([0], dtype))
-    # Not fair is the variance that the floor is rounded to, which may be below it
+    # Excluded is the rounded floor as a variance, which may be below the floor
     floor = np.tile(floor[(floor >= 0) & (floor != dtype.type(eps))], 12)
     random = np.random.default_rng(8)
     more = [

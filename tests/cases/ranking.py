@@ -1,4 +1,4 @@
-"""Cases and sweeps of the losses of the order of a list."""
+"""Cases and sweeps of the losses of ranked lists."""
 
 from collections.abc import Iterator
 from typing import Any
