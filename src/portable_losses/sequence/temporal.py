@@ -26,7 +26,7 @@ LogProbability = Annotated[
 
 def _labels(*, blank: int, **_: bool) -> Domain:
     return Domain(
-        "class labels, integers from 0 to the number of classes - 1, but for the blank",
+        "class labels, integers from 0 to the number of classes - 1, except the blank",
         safe=float(blank == 0),
         labels=True,
         excluded=blank,
