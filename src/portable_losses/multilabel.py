@@ -18,8 +18,8 @@ ClassSet = Annotated[
         safe=0.0,
         interval=Interval(ge=0.0, le=1.0),
         members=(0.0, 1.0),
-        hint="a list of class labels becomes this by a comparison of each with the numbers of all "
-        "classes; signs by `(1 + target) / 2`",
+        hint="compare class labels with the numbers of all classes; convert signs by "
+        "`(1 + target) / 2`",
     ),
 ]
 

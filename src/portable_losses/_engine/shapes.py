@@ -269,8 +269,8 @@ def loop_axes(name: str, axis: Any, loops: int) -> tuple[int, ...] | None:
     ]
     if not all(-loops <= a < loops for a in axes):
         raise ValueError(
-            f"{name}: axis={axis!r} names no axis, or not only axes, of the losses, which have "
-            f"{loops}"
+            f"{name}: axis={axis!r} must be an int or a tuple of int that names axes of the "
+            f"losses, of which there are {loops}"
         )
     normal = tuple(a % loops for a in axes)
     if len(set(normal)) != len(normal):

@@ -220,7 +220,7 @@ def _predicted(
         return tuple(map(arguments.index, predicted))
     raise ValueError(
         f"{name}: predicted counts the arguments that are predicted, from 1 to {required}, "
-        f"or names them, the first among them, not {predicted!r}"
+        f"or names them, including the first, got {predicted!r}"
     )
 
 

@@ -20,7 +20,7 @@ Variance = Annotated[
         safe=1.0,
         interval=Interval(ge=0.0),
         shared=True,
-        hint="`special.softplus` or an exponential of what a model predicts is positive",
+        hint="apply `special.softplus` or an exponential to the output of a model",
     ),
 ]
 

@@ -14,7 +14,7 @@ Gain = Annotated[
     Domain(
         "relevances from 0 upwards",
         interval=Interval(ge=0.0),
-        hint="0 stands for not relevant; subtract ranks from the largest to get relevances",
+        hint="0 means not relevant; to convert ranks, subtract them from the largest",
     ),
 ]
 

@@ -14,7 +14,7 @@ AboveMinusOne = Annotated[
     Domain(
         "numbers above -1",
         interval=Interval(gt=-1.0),
-        hint="the loss compares logarithms of 1 + what is given: counts, prices and the like, "
+        hint="the loss compares logarithms of 1 + x for counts, prices and similar numbers, "
         "which are not negative",
     ),
 ]

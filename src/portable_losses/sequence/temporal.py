@@ -31,7 +31,7 @@ def _labels(*, blank: int, **_: bool) -> Domain:
         labels=True,
         excluded=blank,
         until="label_lengths",
-        hint="the blank is never among them; `label_lengths` says where padding begins",
+        hint="the blank is never among them; `label_lengths` tells where padding begins",
     )
 
 
