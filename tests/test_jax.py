@@ -90,7 +90,7 @@ def test_ordinary_errors_keep_their_digits(backend):
 
 
 @compiled_too
-@pytest.mark.parametrize("classes", [2, 16, 17, 100], ids=lambda classes: f"{classes} classes")
+@pytest.mark.parametrize("classes", [2, 24, 25, 100], ids=lambda classes: f"{classes} classes")
 def test_rows_of_any_length_keep_what_is_beside_their_largest_entry(backend, dtype, classes):
     """One dominant entry, two equal largest entries, all equal, and an ordinary row."""
     import jax
@@ -119,3 +119,34 @@ def test_rows_of_any_length_keep_what_is_beside_their_largest_entry(backend, dty
     second = backend.wrap(jax.hessian(loss))(given).reshape(logits.size, logits.size)
     _, expected = pl.cross_entropy.grad_and_hess(wide, labels, reduction="sum")
     np.testing.assert_allclose(np.diag(second), expected.ravel(), rtol=8 * rtol)
+
+
+def test_a_gradient_outside_of_jit_traces_the_formula_once(backend):
+    import jax
+
+    traced = []
+
+    @pl.loss
+    def square(xp, pred, target, /):
+        traced.append(pred)
+        return (pred - target) ** 2
+
+    gradient = jax.grad(square)
+    given = [backend.asarray(x, np.float32) for x in (PRED, TARGET)]
+    first = gradient(*given)
+    once = len(traced)
+    np.testing.assert_allclose(gradient(*given), first)
+    np.testing.assert_allclose(first, 2 * (PRED - TARGET) / 3, rtol=1e-6)
+    assert 0 < len(traced) == once
+
+
+@compiled_too
+@pytest.mark.parametrize("classes", [16, 100, 1000], ids=lambda classes: f"{classes} classes")
+def test_entries_next_to_the_largest_are_counted_or_added_up(backend, classes):
+    """Their exponentials round to 1 or next to it: both sums must agree on that."""
+    rows = np.ones((4096, classes), np.float32)
+    rows[:, 1:] -= np.arange(4096, dtype=np.float32)[:, None] * np.float32(2**-24)
+    target = np.full_like(rows, 1 / classes)
+    loss = backend.wrap(lambda *given: pl.cross_entropy(*given, reduction="none"))
+    found = loss(backend.asarray(rows, np.float32), backend.asarray(target, np.float32))
+    np.testing.assert_allclose(found, np.log(classes), rtol=1e-4)

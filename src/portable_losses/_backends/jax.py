@@ -1,19 +1,20 @@
 """JAX.
 
-XLA adds up 10^7 numbers on a CPU in a few milliseconds where they come from arithmetic, and in ten
-times as many where one of them is selected by a comparison (jax 0.10). So some functions say by
-arithmetic what a selection would say at the edges. Derivatives, which are written and not added up,
-are those of the selection.
+XLA has two ways to add up on a CPU (jax 0.10). Kernels of a library take arithmetic, the largest of
+two, exp, log and their kin, and no comparison or selection: they are fast with long rows and with
+whole arrays, and slow with rows of a few entries. All else becomes loops. So the forms here differ
+by the length of rows, and each is the faster one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from math import isfinite
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
-from jax.lax import optimization_barrier
+from jax.lax import optimization_barrier, stop_gradient
 
 from .._numerics import rows
 from .._numerics.loops import Arrays, Step, Stepped
@@ -23,7 +24,7 @@ from .base import Backend, Pull
 _MANY = 48
 """XLA adds up rows of so many entries each sum by itself (jax 0.10)."""
 
-_FEW = 16
+_FEW = 24
 """Up to so many entries XLA adds up two sums faster in a loop of their own (jax 0.10)."""
 
 
@@ -123,8 +124,8 @@ def floored_log(x: Array, floor: float) -> Array:
 def _(floor: float, primals: Any, tangents: Any) -> tuple[Array, Array]:
     (x,), (along,) = primals, tangents
     value = floored_log(x, floor)
-    steep = jnp.isfinite(floor) & (value <= floor)
-    return value, jnp.where(steep, 0.0, along) / jnp.where(steep, 1.0, x)
+    low = isfinite(floor) & (value <= floor)
+    return value, jnp.where(low, 0.0, along) / jnp.where(low, 1.0, x)
 
 
 def softmax_parts(x: Array, axis: Axis) -> rows.SoftmaxParts:
@@ -134,19 +135,16 @@ def softmax_parts(x: Array, axis: Axis) -> rows.SoftmaxParts:
     if x.shape[axis] <= _FEW:
         rest = _short_row(axis % x.ndim, exponential)
         return rows.SoftmaxParts(x, top, exponential, rest)
-    largest = jnp.floor(exponential)
     total = partial(jnp.sum, axis=axis, keepdims=True)
-    return rows.SoftmaxParts(
-        x, top, exponential, total(exponential - largest) + (total(largest) - 1)
-    )
+    others = total(exponential - jnp.floor(exponential))
+    # How many are the largest: two kernels may round an exponential next to 1 differently.
+    count = jnp.round(stop_gradient(total(exponential) - others))
+    return rows.SoftmaxParts(x, top, exponential, others + (count - 1))
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _short_row(axis: int, exponential: Array) -> Array:
-    """Add up and count in one loop over each row: in a quarter of the time of two sums (jax 0.10).
-
-    So both see the same exponentials. Two kernels may round them differently.
-    """
+    """Add up and count in one loop over each row, which sees the same exponentials twice."""
     largest = jnp.floor(exponential)
     start = jnp.zeros((), exponential.dtype)
     both = (exponential - largest, largest)
@@ -254,14 +252,11 @@ class Jax(Backend):
     }
 
     def evaluate(self, request: Any) -> list[Any]:
-        """Evaluate concrete arrays by a compiled function, which the plan keeps.
+        """Evaluate by a compiled function, which the plan keeps; a transform of JAX sees one call.
 
         A loss of many plans is evaluated at once: a parameter that changes with every call would
         have every call compiled.
         """
-        given = (*request.arrays, *request.extras.values())
-        if any(isinstance(x, jax.core.Tracer) for x in given):
-            return super().evaluate(request)
         plan, orders = request.plan, request.orders
         if orders not in plan.memory:
             few = len(plan.formulas.plans) <= _MOST_COMPILED

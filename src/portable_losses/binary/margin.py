@@ -130,7 +130,7 @@ def hinge_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Op
 
 @hinge_loss.derivative
 def _(xp: Namespace, pred: Logit, target: Sign, /) -> Array:
-    return -target * xp.unit_step(1 - target * pred)
+    return 0 - target * xp.unit_step(1 - target * pred)  # 0 has no sign
 
 
 @hinge_loss.second_derivative
@@ -187,7 +187,7 @@ def squared_hinge_loss(
 
 @squared_hinge_loss.derivative
 def _(xp: Namespace, pred: Logit, target: Sign, /) -> Array:
-    return -2 * target * xp.relu(1 - target * pred)
+    return 0 - 2 * target * xp.relu(1 - target * pred)
 
 
 @squared_hinge_loss.second_derivative
@@ -242,7 +242,7 @@ def perceptron_loss(
 
 @perceptron_loss.derivative
 def _(xp: Namespace, pred: Logit, target: Sign, /) -> Array:
-    return -target * xp.unit_step(-target * pred)
+    return 0 - target * xp.unit_step(-target * pred)
 
 
 @perceptron_loss.second_derivative

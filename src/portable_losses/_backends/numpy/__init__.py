@@ -213,11 +213,7 @@ def _own(x: Any, given: Sequence[Array], like: Array) -> Any:
         return x[()]
     flags = x.flags
     ordered = flags.f_contiguous if like.flags.fnc else flags.c_contiguous
-    if (
-        ordered
-        and flags.writeable
-        and (flags.owndata or not any(np.may_share_memory(x, a) for a in given))
-    ):
+    if ordered and flags.writeable and (not any(np.may_share_memory(x, a) for a in given)):
         return x
     return x.copy(order="F" if like.flags.fnc else "C")
 

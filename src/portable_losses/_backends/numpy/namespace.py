@@ -124,8 +124,9 @@ def row_sum(x: Array, axis: Axis) -> Array:
     """
     size = x.shape[axis]
     if axis == 0 and size > 2 * _IN_A_ROW:
-        kept = size // _IN_A_ROW * _IN_A_ROW
-        groups = x[:kept].reshape(-1, _IN_A_ROW, *x.shape[1:])
+        number = size // _IN_A_ROW
+        kept = number * _IN_A_ROW
+        groups = x[:kept].reshape(number, _IN_A_ROW, *x.shape[1:])
         x = np.concatenate((np.add.reduce(groups, axis=1), x[kept:]))
     total: Array = np.add.reduce(x, axis=axis, keepdims=True)
     return total
