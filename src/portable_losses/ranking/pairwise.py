@@ -125,8 +125,8 @@ def lambdarank_loss(
     if the two items changed places. The difference of two discounts is computed from the logarithm
     of the ratio of the ranks, without cancellation.
 
-    For the derivatives the weights are constants. The gradient is the sum of the "lambdas" that
-    give the method its name. The loss itself jumps where two scores change places; elsewhere this
+    For the derivatives the weights are constants. The gradient is the sum of the "lambdas", after
+    which the method is named. The loss itself jumps where two scores change places; elsewhere this
     is its gradient. Autodiff has the same result, because it sees no derivative of a rank.
 
     Ties: pairs of equal relevance do not count. Among equal scores the first in the list has the
