@@ -330,3 +330,49 @@ def test_counts_are_whole() -> None:
             ValueError, match=rf"poisson_loss: target must hold counts.*target\[0\] is {bad}"
         ):
             poisson_loss([0.0], [bad])
+
+
+@pytest.mark.parametrize("size", [3, 3000, 10**6])
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+def test_a_formula_that_works_in_place_on_a_selection(size: int, reduction: Any) -> None:
+    """A selection is an array of its own, also where nothing is selected."""
+
+    @loss
+    def in_place(xp: Any, pred: Any, target: Any, /) -> Any:
+        residual = xp.where(pred < -1e9, 0.0, pred)
+        residual -= target
+        residual *= residual
+        return residual
+
+    pred, target = np.linspace(-1, 1, size), np.linspace(0, 2, size)
+    before = pred.copy(), target.copy()
+    first, second = (in_place(pred, target, reduction=reduction) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_allclose(first, (pred - target) ** 2 if reduction == "none" else 1.0)
+    for x, y in zip((pred, target), before, strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize("size", [3, 3000, 10**6])
+def test_a_formula_cannot_write_to_its_arguments(size: int) -> None:
+    @loss
+    def careless(xp: Any, pred: Any, target: Any, /) -> Any:
+        pred -= target
+        return pred
+
+    pred = np.ones(size)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="read-only"):
+            careless(pred, np.ones(size))
+        assert np.all(pred == 1)
+
+
+@pytest.mark.parametrize("size", [3, 3000, 10**6])
+def test_a_formula_that_returns_an_argument(size: int) -> None:
+    @loss
+    def same(xp: Any, pred: Any, target: Any, /) -> Any:
+        return pred
+
+    pred = np.ones(size)
+    for _ in range(2):
+        assert not np.shares_memory(same(pred, pred, reduction="none"), pred)

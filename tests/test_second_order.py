@@ -109,7 +109,8 @@ def by_torch(loss: Any, arrays: Any, along: Any) -> list[list[np.ndarray]]:
     """Differentiate backward twice and three times."""
     import torch
 
-    leaves = [x.clone().requires_grad_() for x in arrays[: len(along)]]
+    arrays, along = ([torch.tensor(x) for x in some] for some in (arrays, along))
+    leaves = [x.requires_grad_() for x in arrays[: len(along)]]
     value = loss(*leaves, *arrays[len(along) :])
     found = []
     gradients = torch.autograd.grad(value, leaves, create_graph=True)
@@ -130,17 +131,19 @@ def by_jax(loss: Any, arrays: Any, along: Any) -> list[list[np.ndarray]]:
     """Differentiate backward, and forward once and twice."""
     import jax
 
-    number, rest = len(along), arrays[len(along) :]
-    gradient = jax.grad(lambda *x: loss(*x, *rest), tuple(range(number)))
+    with jax.enable_x64(True):
+        arrays, along = ([jax.numpy.asarray(x) for x in some] for some in (arrays, along))
+        number, rest = len(along), arrays[len(along) :]
+        gradient = jax.grad(lambda *x: loss(*x, *rest), tuple(range(number)))
 
-    def product(*x: Any) -> Any:
-        return jax.jvp(gradient, x, tuple(along))[1]
+        def product(*x: Any) -> Any:
+            return jax.jvp(gradient, x, tuple(along))[1]
 
-    @jax.jit
-    def both(*x: Any) -> Any:
-        return jax.jvp(product, x, tuple(along))
+        @jax.jit
+        def both(*x: Any) -> Any:
+            return jax.jvp(product, x, tuple(along))
 
-    return [list(map(np.asarray, part)) for part in both(*arrays[:number])]
+        return [list(map(np.asarray, part)) for part in both(*arrays[:number])]
 
 
 @pytest.mark.backends("torch")
@@ -159,13 +162,12 @@ def are_right(backend: Any, differentiated: Callable[..., Any], case: Any, index
     """Compare two derivatives of the registered derivative with those of the exact one."""
     asked = 0
     for batch, points in enumerate(batches(case, index)):
-        along = [backend.asarray(v) for v in directions(points[: case.predicted])]
-        given = [backend.asarray(x) for x in points]
+        along = directions(points[: case.predicted])
 
         def loss(*arrays: Any) -> Any:
             return case.loss(*arrays, reduction="sum", **case.parameters[index])
 
-        found = differentiated(loss, given, along)
+        found = differentiated(loss, points, along)
         for i, wanted in enumerate(references(case, index, batch)):
             for order, right in zip(found, wanted or (), strict=wanted is not None):
                 actual = np.concatenate([np.ravel(part[i]) for part in order])
