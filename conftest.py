@@ -58,7 +58,7 @@ class Backend:
     )
     """What turns a function of arrays into a compiled one."""
     session: Callable[[], Any] = field(default=nullcontext)
-    """A context that holds while arrays are made and losses evaluated."""
+    """A context that is active while arrays are made and losses evaluated."""
 
     @property
     def xp(self) -> Any:
@@ -111,7 +111,7 @@ class Backend:
         return self.xp.asarray(array, device=self.device)
 
     def to_numpy(self, array: Any) -> Any:
-        """Bring an array to NumPy, whatever it takes."""
+        """Convert an array to NumPy, from any device."""
         if self.base == "dask":
             return np.asarray(array.compute())
         if self.base == "torch":
@@ -136,7 +136,7 @@ class Backend:
 
     @property
     def writable(self) -> bool:
-        """Whether a function can change an array of this library that it is given."""
+        """Whether a function can modify an array of this library."""
         return self.base in ("numpy", "strict", "torch", "cupy") and not self.compiled
 
 
@@ -279,7 +279,7 @@ def _check_device(backend: Backend) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Print what is tested: names, versions, devices."""
+    """Print the names, versions and devices of the libraries under test."""
     lines = []
     for backend in chosen(config):
         library = importlib.import_module(
@@ -294,7 +294,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_pycollect_makeitem(collector: pytest.Collector, obj: Any) -> list[pytest.Item] | None:
-    """Leave out the tests of no library where a library was asked for."""
+    """Leave out tests of no library if a library is requested."""
     if not collector.config.getoption("backend") or not inspect.isfunction(obj):
         return None
     return None if "backend" in inspect.signature(obj).parameters else []
@@ -302,7 +302,7 @@ def pytest_pycollect_makeitem(collector: pytest.Collector, obj: Any) -> list[pyt
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test on each library that it is about, in each dtype, on each of its losses."""
+    """Run a test on each library, in each dtype, and on each of its losses."""
     if "backend" not in metafunc.fixturenames:
         return
     losses = metafunc.definition.get_closest_marker("losses")
@@ -326,7 +326,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _backends(metafunc: pytest.Metafunc) -> list[Backend]:
-    """Return the backends of this run that a test is about."""
+    """Return the backends of this run for a test."""
 
     def marked(name: str) -> Any:
         return metafunc.definition.get_closest_marker(name)
@@ -348,7 +348,7 @@ def _backends(metafunc: pytest.Metafunc) -> list[Backend]:
 def _cases(
     metafunc: pytest.Metafunc, backend: Backend, cases: Sequence[Any], elsewhere: Sequence[Any]
 ) -> list[Any]:
-    """Return the losses that a test asks on a backend, of those that the command line asks for.
+    """Return the losses of a test on a backend, among those that the command line selects.
 
     It does so by `--loss`, and by `-k` where that is made of their names and "or".
     """
@@ -380,7 +380,7 @@ def _settings(
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[Any]:
-    """Leave out what no backend or loss of this run is left for; pytest would skip it."""
+    """Leave out tests without a backend or a loss in this run; pytest would skip them."""
     report: Any = yield
     names = set(collector.config.getoption("loss") or ())
 

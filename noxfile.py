@@ -4,10 +4,7 @@
 # dependencies = ["nox>=2025.2.9"]
 # ///
 
-"""What is checked, and how.
-
-``nox --list`` lists the sessions, ``nox`` alone runs those that every change should pass.
-"""
+"""The project's checks: ``nox --list`` lists them; ``nox`` runs those every change must pass."""
 
 import shutil
 from collections.abc import Sequence
@@ -80,10 +77,7 @@ def backend_session(
     runs: Sequence[tuple[dict[str, str], tuple[str, ...]]] = (({}, ()),),
     venv_backend: str | None = None,
 ) -> None:
-    """Make the session that runs the tests on the backends of an array library.
-
-    They run once in each environment, with options.
-    """
+    """Make the session that runs the tests on the backends of an array library."""
 
     def run(session: nox.Session) -> None:
         install(session, group)
@@ -144,7 +138,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(default=False, venv_backend="virtualenv")
 def bench(session: nox.Session) -> None:
-    """Time and memory beside other libraries, into benchmarks/results/; `-- --quick` does less."""
+    """Measure time and memory beside other libraries; `-- --help` lists the options."""
     install(session, "bench")
     session.run("python", "benchmarks/bench", *session.posargs)
 

@@ -1,11 +1,11 @@
-"""How many digits are right: the worst error of every loss, here and in other packages.
+"""The accuracy table: the largest error of every loss, here and in other packages.
 
 ``nox -s accuracy`` writes docs/accuracy.csv, which the documentation shows. The points and the
-exact results are those of the tests (``tests/references``), the other packages those of
-``tests/peers``; each is asked on the same points, those included where it is known to be wrong, but
-not what it gives another meaning. Errors are in units of the last place of the exact result (or,
-where it is the difference of two terms that cancel, of the larger term); ours also in parts of what
-the contract of ``tests/cases/contract.py`` allows.
+exact results are those of the tests (``tests/references``), and the other packages those of
+``tests/peers``. Each package is evaluated at the same points, also where it is known to be wrong,
+but not where it means something else. Errors are in units of the last place of the exact result
+(or, if it is the difference of two terms that cancel, of the larger term). Our errors are also
+given as shares of the error that ``tests/cases/contract.py`` allows.
 """
 
 import argparse
@@ -70,7 +70,7 @@ def of_peer(sweep: Sweep, peer: Peer, dtype: str) -> Iterator[tuple[int, float]]
 
 
 def answered(peer: Peer, batch: Any, parameters: dict[str, Any], order: int, number: int) -> Any:
-    """Ask another package; its errors are its own affair."""
+    """Evaluate another package; its exceptions are not errors here."""
     try:
         return (
             peer.gradients(batch, parameters, number) if order else peer.values(batch, parameters)
@@ -97,7 +97,7 @@ def table(measured: dict[str, Cells]) -> Iterator[list[str]]:
 
 
 def shown(error: float | None) -> str:
-    """Show an error as a person reads it; inf stands for NaN or infinity where they are wrong."""
+    """Format an error; inf stands for NaN or infinity where they are wrong."""
     if error is None:
         return ""
     if not error < np.inf:

@@ -46,10 +46,10 @@ def losses():
 
 
 def insert_losses(app, docname, source):
-    """Put the list of losses in its place, so that no list is kept by hand."""
+    """Insert the list of losses, which is never written by hand."""
     source[0] = source[0].replace(".. every public loss", losses())
 
 
 def setup(app):
-    """Connect what is above."""
+    """Connect the function above to Sphinx."""
     app.connect("source-read", insert_losses)

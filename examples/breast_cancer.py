@@ -30,7 +30,7 @@ def data() -> tuple[np.ndarray, np.ndarray]:
 
 
 def decorrelated(features: np.ndarray) -> np.ndarray:
-    """Turn the axes of the feature space so that the features are uncorrelated, scale them to variance 1, and add a constant.
+    """Decorrelate the features, scale them to variance 1, and add a constant.
 
     The planes in that space are the same planes. But radius, perimeter and area are almost one
     feature measured three times, and in the old coordinates the steps that suit their common
@@ -45,7 +45,7 @@ def decorrelated(features: np.ndarray) -> np.ndarray:
 def step(
     features: Any, labels: Any, weights: Any, before: Any, momentum: float, rate: float
 ) -> tuple[Any, Any, Any]:
-    """Make a step of Nesterov's accelerated gradient descent: a step down from where the last move would lead."""
+    """Make a step of Nesterov's accelerated gradient descent, from where the last move leads."""
     ahead = weights + momentum * (weights - before)
     loss, slope = binary_cross_entropy_with_logits.value_and_grad(features @ ahead, labels)
     return ahead - rate * (features.T @ slope), weights, loss
@@ -58,7 +58,7 @@ def train(
     *,
     progress: bool = True,
 ) -> tuple[float, float]:
-    """Train on the arrays that `asarray` makes; give loss and accuracy."""
+    """Train on the arrays that `asarray` makes; return loss and accuracy."""
     standardized, observed = data()
     coordinates = decorrelated(standardized)
     # The second derivative of the loss by a logit is at most 1/4, so that no step of this size can
@@ -80,7 +80,7 @@ def train(
 
 
 def scikit_learn() -> tuple[float, float]:
-    """Fit scikit-learn's logistic regression without a penalty; give loss and accuracy."""
+    """Fit scikit-learn's logistic regression without a penalty; return loss and accuracy."""
     features, labels = data()
     model = LogisticRegression(C=np.inf, tol=1e-10, max_iter=100_000).fit(features, labels)
     return float(
@@ -89,7 +89,7 @@ def scikit_learn() -> tuple[float, float]:
 
 
 def libraries() -> Iterator[tuple[str, Callable[..., Any], Callable[..., Any]]]:
-    """Find the array libraries: for each its name, how to make an array, and how to compile a function, where it can."""
+    """Find the array libraries: for each its name, `asarray`, and its compiler if it has one."""
     yield "NumPy", np.asarray, lambda function: function
     try:
         import torch

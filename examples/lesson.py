@@ -1,4 +1,4 @@
-"""The lesson "Understanding Loss Functions": its two worked examples and four exercises, on each array library found here.
+"""The lesson "Understanding Loss Functions": two worked examples and four exercises.
 
 The code is the same for all of them, and so are the losses. Run it with `python
 examples/lesson.py`.
@@ -49,7 +49,7 @@ def classification(
 
 
 def lesson(asarray: Callable[..., Any], show: Callable[..., Any]) -> list[float]:
-    """Work through the lesson; `asarray` makes an array of a library, and `show` gives what to print of one."""
+    """Work through the lesson; `asarray` makes an array, and `show` converts one for printing."""
     losses = []
 
     print("\nWorked example: mean squared error of y = 2x + 1, predicted perfectly")
@@ -60,7 +60,8 @@ def lesson(asarray: Callable[..., Any], show: Callable[..., Any]) -> list[float]
     # loss is the mean of log(1 + exp(-2)), log(1 + exp(-1)), log(1 + exp(-3)) and log(1 + exp(-2)),
     # which is 0.1539262652944...
     print(
-        "\nWorked example: binary cross-entropy (the lesson prints 0.1731486847, which is wrong for its formula)"
+        "\nWorked example: binary cross-entropy "
+        "(the lesson prints 0.1731486847, which is wrong for its formula)"
     )
     losses.append(
         classification(asarray, show, [[2.0], [-1.0], [3.0], [-2.0]], [[1.0], [0.0], [1.0], [0.0]])
@@ -83,14 +84,14 @@ def lesson(asarray: Callable[..., Any], show: Callable[..., Any]) -> list[float]
 
 
 def libraries() -> Iterator[tuple[str, Callable[..., Any], Callable[..., Any]]]:
-    """Find the array libraries: for each its name, how to make an array, and how to bring one to NumPy."""
+    """Find the array libraries: for each its name, `asarray`, and a conversion to NumPy."""
     yield "NumPy", np.asarray, np.asarray
     try:
         import torch
     except ImportError:
         print("(no torch here)")
     else:
-        # Of a list of Python numbers torch and JAX make float32, were nothing said.
+        # torch and JAX would make float32 from a list of Python numbers.
         yield "torch", lambda values: torch.asarray(values, dtype=torch.float64), np.asarray
     try:
         import jax

@@ -18,11 +18,11 @@ from references import load
 
 ORDERS = ("value", "derivative", "second derivative")
 FEWER = 0.5
-"""The share of the points that backends other than NumPy are asked."""
+"""The share of the points for backends other than NumPy."""
 
 
 LONG = 500
-"""So many letters of a point are enough to find it."""
+"""The first letters of a point, enough to find it."""
 
 
 class Worst(NamedTuple):

@@ -1,4 +1,4 @@
-"""Arguments for any public loss, made from what its signature says: for tests that ask the same of all of them."""
+"""Arguments for any public loss, drawn from its signature, for tests that apply to all losses."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from portable_losses.typing import Domain
 
 LOSSES = [found for name in pl.__all__ if isinstance(found := getattr(pl, name), pl.Loss)]
 KINDS = [loss for loss in LOSSES if loss.__name__ in TYPICAL]
-"""A loss of each kind, for what the engine answers in the same way for all of a kind."""
+"""A loss of each kind, for tests of the engine."""
 
 
 def ways(losses: Iterable[pl.Loss[...]]) -> list[tuple[pl.Loss[...], int]]:
@@ -37,7 +37,7 @@ ROWS = [
     for loss, way in WAYS
     if not (way and loss.signature.options.get("class_axis", -1) is None)
 ]
-"""Those that mean the same with and without loops: vectors may be read as many losses, or as one row."""
+"""Signatures that mean the same with and without loops: vectors may be many losses or one row."""
 
 CLASS_WAYS = [(loss, way) for loss, way in WAYS if loss.signature.core == ("class",)]
 """Those of one row of classes."""
@@ -79,19 +79,19 @@ def required(loss: pl.Loss[...]) -> Signature:
 
 
 def looped(loss: pl.Loss[...]) -> list[int]:
-    """Return which of the arguments that may not be missing have loop axes: all but those that rows share."""
+    """Return which required arguments have loop axes: all but those that rows share."""
     return [i for i in range(len(required(loss).arguments)) if i not in loss.signature.common]
 
 
 def many(loss: pl.Loss[...], loop: tuple[int, ...]) -> tuple[int, ...]:
-    """Return a loop shape for several blocks, but of fewer losses where each takes a hundred steps."""
+    """Return a loop shape for several blocks, with fewer losses where each takes many steps."""
     return tuple(n // 8 for n in loop) if "iterations" in loss.signature.parameters else loop
 
 
 def arguments(
     loss: pl.Loss[...], way: int, loop: tuple[int, ...] = LOOP, seed: int = 0
 ) -> list[Any]:
-    """Draw NumPy arguments from the domains of a loss; the core dimensions are last and of size `CORE_SIZE`."""
+    """Draw NumPy arguments from a loss's domains; core dimensions are last, of size `CORE_SIZE`."""
     signature = required(loss)
     rng = np.random.default_rng(seed)
     return [
@@ -135,7 +135,7 @@ def _draw(domain: Domain, shape: tuple[int, ...], rng: np.random.Generator) -> A
 
 
 def labels(loss: pl.Loss[...], way: int) -> list[int]:
-    """Return which arguments are the class label of a row, and not names of groups, nor the labels of a region."""
+    """Return which arguments are class labels of rows, not group names or labels of a region."""
     signature = loss.signature
     if not any("class" in cores for cores in signature.ways[way]):
         return []
@@ -154,7 +154,7 @@ def has(loss: pl.Loss[...], option: str) -> bool:
 def refused(
     loss: pl.Loss[...], given: Sequence[Any], error: type[Exception], *mentions: str, **options: Any
 ) -> None:
-    """Assert that the loss and its methods raise this error, with these words and their own name, having computed nothing."""
+    """Assert that the loss and its methods raise this error, with their name, before computing."""
     before = [_content(value) for value in (*given, *options.values())]
     for method in methods(loss):
         with (

@@ -1,4 +1,4 @@
-"""Which losses a test asks, and which libraries: marks, which `conftest.py` reads.
+"""Marks of tests, which `conftest.py` reads: the losses and the libraries of a test.
 
 A test that asks for `backend` runs on each library of the run as it is, one that is `compiled_too`
 under torch.compile and jax.jit as well. ``@pytest.mark.backends("torch", "jax")`` names the only
@@ -12,7 +12,7 @@ from cases import CASES, Case
 
 compiled_too = pytest.mark.compiled_too
 once_a_library = pytest.mark.once_a_library
-"""Ask what no flag, device or compiler changes: the digits of a result."""
+"""Test once per library: flags, devices and compilers do not change the errors of a result."""
 
 
 def losses(cases: Iterable[Case], elsewhere: Iterable[Case] | None = None) -> pytest.MarkDecorator:
@@ -28,6 +28,6 @@ KINDS = tuple(case for case in CASES if case.typical)
 
 every_loss = losses(CASES)
 one_of_each_kind = losses(KINDS)
-"""Ask what the engine answers in the same way for every loss of a kind."""
+"""Test the engine, which treats all losses of a kind alike."""
 every_loss_where_fast = losses(CASES, KINDS)
-"""Ask what formulas and the engine answer together: on other backends one of each kind."""
+"""Test formulas and the engine together; on other backends one loss of each kind."""

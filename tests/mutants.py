@@ -34,7 +34,7 @@ ENGINE = [
     "ctc_loss",
     "linear_cross_entropy",
 ]
-"""A loss of each kind: what the tests of the engine run on."""
+"""A loss of each kind, for the tests of the engine."""
 
 SWAPS: dict[type[ast.AST], tuple[type[ast.AST], ...]] = {
     ast.Add: (ast.Sub,),
@@ -60,7 +60,7 @@ SWAPS: dict[type[ast.AST], tuple[type[ast.AST], ...]] = {
     ast.NotIn: (ast.In,),
 }
 SILENT = (ast.Raise, ast.Assert, ast.JoinedStr, ast.Match)
-"""What is left as it is: messages of errors, and patterns."""
+"""Expressions that are not changed: messages of errors, and patterns."""
 
 OPTIONAL = re.compile(r"^\s*(import|from) (torch|jax|dask|cupy|array_api_compat)\b", re.MULTILINE)
 PLUGIN = """
@@ -112,7 +112,7 @@ def code(tree: ast.AST) -> Iterator[ast.expr]:
 
 
 def changes(node: ast.expr) -> Iterator[ast.expr]:
-    """Return what an expression may become."""
+    """Return the possible replacements of an expression."""
     match node:
         case ast.BinOp(op=op) | ast.BoolOp(op=op):
             for other in SWAPS.get(type(op), ()):
@@ -157,7 +157,7 @@ def segment(source: str, node: ast.expr) -> tuple[int, int]:
 
 
 def mutants_of(root: Path, path: Path) -> Iterator[tuple[int, ast.expr, ast.expr]]:
-    """Return every change of a file: the line, the expression and what it may become."""
+    """Return every change of a file: the line, the expression and its replacement."""
     for node in code(ast.parse((root / path).read_text(encoding="utf-8"))):
         for changed in changes(node):
             yield node.lineno, node, changed

@@ -1,6 +1,6 @@
 """Every value and derivative against exact arithmetic, on every backend: `cases.contract`.
 
-The points and what is exact there are kept in `references`; what is swept is in `cases`.
+`references` has the points and the exact results; `cases` has the sweeps.
 """
 
 from typing import Any
@@ -63,7 +63,7 @@ def test_16_bits_are_as_good_as_float32_rounded(sweep: Sweep, kind: type) -> Non
             narrow = [x if x.dtype.kind == "i" else x.astype(kind) for x in reference.batch]
         wide = [x if x.dtype.kind == "i" else x.astype(np.float32) for x in narrow]
         for order in range(sweep.orders):
-            # Rounding may have put a number on the end of its domain
+            # Rounding may have moved a number to the end of its domain
             with pl.validation(False):
                 found, right = (as_tuple(sweep.compute(order, *x)) for x in (narrow, wide))
             for here, there in zip(found, right, strict=True):
@@ -80,7 +80,7 @@ def test_16_bits_are_as_good_as_float32_rounded(sweep: Sweep, kind: type) -> Non
 
 @pytest.mark.parametrize("sweep", EACH)
 def test_the_references_are_those_of_the_points(sweep: Sweep) -> None:
-    """The points are those that are drawn today, but for rounding, and the first is exact."""
+    """The points equal those drawn today, up to rounding, and the first is exact."""
     for kind in (np.float32, np.float64):
         dtype = np.dtype(kind)
         for kept, batch in zip(load(sweep, dtype), points(sweep, dtype), strict=True):

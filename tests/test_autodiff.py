@@ -1,4 +1,4 @@
-"""The formulas under the autodiff of torch and JAX: the registered derivatives, at kinks and at what is left out as well."""
+"""Losses under the autodiff of torch and JAX: registered derivatives, kinks, left-out elements."""
 
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.backends("torch", "jax")
 
 
 def gradient(backend: Any, function: Any, *arrays: Any, number: int = 1) -> tuple[Any, ...]:
-    """Differentiate a function of arrays with respect to the first ones, by the library's own means."""
+    """Differentiate a function with respect to its first arrays, by the library's autodiff."""
     if backend.base == "jax":
         import jax
 
@@ -41,7 +41,7 @@ def pushed(backend: Any, function: Any, array: Any, tangent: Any) -> Any:
 
 
 def at_once(backend: Any, function: Any) -> Any:
-    """Have JAX compile a function as a whole, and not each of its operations by itself."""
+    """Compile a function as a whole with JAX, and not each of its operations."""
     if backend.base == "jax":
         import jax
 
@@ -50,7 +50,7 @@ def at_once(backend: Any, function: Any) -> Any:
 
 
 def vmap(backend: Any, function: Any) -> Any:
-    """Map a function over the first axis, by the library's own means."""
+    """Map a function over the first axis, by the library's own vmap."""
     if backend.base == "jax":
         import jax
 
@@ -76,8 +76,8 @@ def test_gradient_of_the_formula(backend, dtype, case):
     _, expected = case.finished(
         np.sum(drawn.inner) / count, tuple(derivative / count for derivative in drawn.derivatives)
     )
-    # The derivative of a sum that nearly cancels: to a few ulp of its terms, where the registered
-    # one keeps the last digits.
+    # The derivative of a sum that nearly cancels is accurate to a few ulp of its terms; the
+    # registered one is accurate to a few ulp of the result.
     for part, right in zip(numpy_of(backend, actual), expected, strict=True):
         np.testing.assert_allclose(part, right, rtol=1e-4, atol=8 * np.finfo(dtype).eps)
 
@@ -90,7 +90,7 @@ def test_gradient_of_the_formula_at_kinks(backend, dtype, case, index):
     arrays = [
         backend.asarray(x, dtype if np.asarray(x).dtype.kind == "f" else None) for x in case.kinks
     ]
-    # Under torch.compile it is the same operations; JAX rearranges them.
+    # Under torch.compile the operations are the same; JAX rearranges them.
     alone = (
         backend.call
         if backend.base == "jax"
@@ -165,7 +165,7 @@ def test_masked_classes(backend, dtype, case, index):
 
 @compiled_too
 def test_gradient_of_binary_cross_entropy_at_certainty(backend, dtype):
-    """There the floor holds the value, and only the registered derivative points away; autodiff must not say NaN."""
+    """The floor fixes the value; only the registered derivative leads away, and is not NaN."""
     arrays = [
         backend.asarray([0.0, 1.0, 0.0, 1.0], dtype),
         backend.asarray([0.0, 1.0, 1.0, 0.0], dtype),
@@ -177,7 +177,7 @@ def test_gradient_of_binary_cross_entropy_at_certainty(backend, dtype):
 @compiled_too
 @pytest.mark.parametrize("name", ["binary_cross_entropy", "binary_cross_entropy_with_logits"])
 def test_gradient_with_respect_to_the_target(backend, dtype, name):
-    """Distillation learns from it; it is linear, also where a target is 0 or 1."""
+    """Distillation differentiates with respect to targets; the loss is linear, also at 0 and 1."""
     loss = getattr(pl, name)
     pred = np.asarray([0.25, 0.75, 0.5, 0.25, 0.5], dtype=dtype)
     target = np.asarray([0.0, 1.0, 0.5, 1.0, 0.0], dtype=dtype)
@@ -258,7 +258,7 @@ def test_second_derivative_is_that_of_the_first(backend, dtype, case):
 
 @every_loss
 def test_vmap(backend, dtype, case):
-    """Over a batch of calls: the same as one call for each, for values, gradients and options that are arrays."""
+    """A batched call equals one call per entry: values, gradients and options that are arrays."""
     drawn = example(case, 0, dtype, (3, 2))
     arrays = [backend.asarray(x) for x in drawn.arrays]
     mean = np.mean(drawn.inner, axis=1)

@@ -1,4 +1,4 @@
-"""Arrays that do not belong together, or are no arrays of real numbers: a clear error, and nothing is computed."""
+"""Arrays that do not fit together, or hold no real numbers: a clear error, before computing."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -22,7 +22,7 @@ OPTIONS = [
 
 
 def on_strict(arrays: list[Any], device: str = "CPU_DEVICE") -> list[Any]:
-    """Bring arrays to array-api-strict."""
+    """Convert arrays to array-api-strict."""
     return [strict.asarray(array, device=strict.Device(device)) for array in arrays]
 
 
@@ -31,7 +31,7 @@ def on_strict(arrays: list[Any], device: str = "CPU_DEVICE") -> list[Any]:
 
 @pytest.mark.parametrize(("loss", "way"), WAYS)
 def test_arrays_of_two_libraries(loss: Loss, way: int) -> None:
-    """Each argument in turn is of another library than the rest; the message names both libraries and both arguments."""
+    """One argument is of another library; the message names both libraries and both arguments."""
     names = loss.signature.arguments
     arrays = arguments(loss, way)
     for i in range(1, len(arrays)):
@@ -44,7 +44,7 @@ def test_arrays_of_two_libraries(loss: Loss, way: int) -> None:
 
 @pytest.mark.parametrize(("loss", "way"), WAYS)
 def test_a_list_beside_an_array_of_another_library(loss: Loss, way: int) -> None:
-    """A list is read by NumPy, so that it does not go with an array of another library."""
+    """NumPy reads a list, so it cannot be combined with an array of another library."""
     arrays = arguments(loss, way)
     first, *_ = on_strict(arrays)
     refused(
@@ -59,7 +59,7 @@ def test_a_list_beside_an_array_of_another_library(loss: Loss, way: int) -> None
 
 @pytest.mark.parametrize(("loss", "way", "option"), OPTIONS)
 def test_an_option_of_another_library(loss: Loss, way: int, option: str) -> None:
-    """Weights and masks belong to the library of the arrays, too."""
+    """Weights and masks belong to the library of the arrays as well."""
     arrays = arguments(loss, way)
     value = np.ones(
         CORE_SIZE if option == "class_weights" else 3, bool if option == "where" else float
@@ -137,7 +137,7 @@ def test_an_option_on_another_device(loss: Loss, way: int, option: str) -> None:
 def test_shapes_that_differ(
     loss: Loss, first: tuple[int, ...], second: tuple[int, ...], advice: str
 ) -> None:
-    """The target is not broadcast; the message has both shapes, and what to do about it. What may be shared has its own test."""
+    """The target does not broadcast; the message has both shapes and the cure."""
     given = [*arguments(loss, 0, first)[:-1], arguments(loss, 0, second)[-1]]
     names = loss.signature.arguments
     refused(loss, given, ValueError, names[0], names[-1], str(first), str(second), advice)
@@ -161,7 +161,7 @@ def test_shapes_that_differ(
     "target", [(3, 2), (2, 1), (3,), (2, 3, 4, 1), (3, 2, 4), (2, 3, 5), (2, 3, 1), (6,), ()]
 )
 def test_shapes_of_rows_that_differ(target: tuple[int, ...]) -> None:
-    """Labels have the shape of the logits without the class axis, probabilities that of the logits."""
+    """Labels have the shape of the logits without the class axis; probabilities have all of it."""
     logits = np.zeros((2, 3, 4))
     refused(
         pl.cross_entropy,
@@ -205,7 +205,7 @@ def test_shapes_are_reported_as_they_were_given() -> None:
 
 
 def test_a_row_needs_its_axis() -> None:
-    """A number has no classes, and no classes have no loss."""
+    """A number has no classes, and zero classes have no loss."""
     refused(pl.cross_entropy, [np.float64(1.0), 0], ValueError, "logits", "class")
     refused(pl.cross_entropy, [np.zeros(()), np.zeros((), int)], ValueError, "logits", "class")
     refused(
@@ -243,7 +243,7 @@ def test_a_row_needs_its_axis() -> None:
 def test_weights_never_enlarge_the_result(
     loss: Loss, way: int, option: str, shape: tuple[int, ...]
 ) -> None:
-    """They are broadcast to the shape of the losses, and the losses never to theirs."""
+    """Weights broadcast to the shape of the losses, never the other way round."""
     value = np.ones(shape, bool if option == "where" else float)
     refused(loss, arguments(loss, way), ValueError, option, str(shape), "(2, 3)", **{option: value})
     refused(
@@ -286,14 +286,14 @@ def test_weights_never_enlarge_an_axis_of_one(
 
 @pytest.mark.parametrize("loss", KINDS)
 def test_a_wrong_number_of_arrays(loss: Loss) -> None:
-    """The message says how many there are, and their names."""
+    """The message has the number of arrays and their names."""
     names = loss.signature.arguments
     arrays = arguments(loss, 0)
     for given in ([], arrays[:1], [*arrays, *(None for _ in loss.signature.optional), arrays[0]]):
         refused(loss, given, TypeError, *names, str(len(given)))
 
 
-# What is no array of real numbers
+# Inputs that are not arrays of real numbers
 
 NO_REAL_NUMBERS: dict[str, tuple[Callable[[tuple[int, ...]], Any], str]] = {
     "complex": (lambda shape: np.full(shape, 1 + 0j), "complex"),
@@ -322,7 +322,7 @@ NO_REAL_NUMBERS: dict[str, tuple[Callable[[tuple[int, ...]], Any], str]] = {
 @pytest.mark.parametrize(("loss", "way"), WAYS)
 @pytest.mark.parametrize("kind", NO_REAL_NUMBERS)
 def test_no_real_numbers(loss: Loss, way: int, kind: str) -> None:
-    """Each argument in turn is something else than real numbers; the message names it."""
+    """Each argument in turn does not hold real numbers; the message names it."""
     make, words = NO_REAL_NUMBERS[kind]
     for i, name in enumerate(required(loss).arguments):
         given = arguments(loss, way)
@@ -368,7 +368,7 @@ def test_complex_class_weights_of_another_library(loss: Loss) -> None:
 @pytest.mark.parametrize(("loss", "way"), [case for case in WAYS if labels(*case)])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
 def test_labels_that_are_floats(loss: Loss, way: int, dtype: type) -> None:
-    """Even where they are whole numbers: it is as likely that they are probabilities of a wrong shape."""
+    """This holds for whole numbers too: they may be probabilities of a wrong shape."""
     for i in labels(loss, way):
         given = arguments(loss, way)
         given[i] = given[i].astype(dtype)

@@ -1,4 +1,4 @@
-"""Options and parameters that no loss has, or that are of no use: an error that says what there is."""
+"""Options and parameters that a loss does not have, or cannot use: the error lists valid ones."""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -48,7 +48,7 @@ def numbers(losses: Iterable[Loss]) -> list[tuple[Loss, str, Any]]:
     "reduction", ["batchmean", "avg", "MEAN", "", None, 1, True, ["mean"], ("mean",), b"mean"]
 )
 def test_an_unknown_reduction(loss: Loss, reduction: Any) -> None:
-    """There are three."""
+    """Three reductions are valid."""
     refused(
         loss,
         arguments(loss, 0),
@@ -65,7 +65,7 @@ def test_an_unknown_reduction(loss: Loss, reduction: Any) -> None:
 @pytest.mark.parametrize("loss", KINDS)
 @pytest.mark.parametrize("reduction", [np.ones(2), np.asarray(["mean"]), strict.ones(2)])
 def test_an_array_for_a_reduction(loss: Loss, reduction: Any) -> None:
-    """As when weights are put in the wrong place."""
+    """For example weights in the wrong place."""
     refused(
         loss,
         arguments(loss, 0),
@@ -103,7 +103,7 @@ def test_a_misspelt_option(loss: Loss) -> None:
 
 @pytest.mark.parametrize("loss", KINDS)
 def test_an_option_of_nobody(loss: Loss) -> None:
-    """The message says which options there are."""
+    """The message lists the options."""
     refused(
         loss,
         arguments(loss, 0),
@@ -128,7 +128,7 @@ def test_no_loss_takes_what_the_arrays_say(loss: Loss, option: str) -> None:
 
 @pytest.mark.parametrize("loss", KINDS)
 def test_an_array_by_keyword(loss: Loss) -> None:
-    """Arrays are passed by position: both a missing and a doubled array say so."""
+    """Arrays are passed by position: missing and doubled arrays are named."""
     names, given = required(loss).arguments, arguments(loss, 0)
     refused(loss, given[:-1], TypeError, names[-1], "position", **{names[-1]: given[-1]})
     refused(loss, given, TypeError, names[0], "position", **{names[0]: given[0]})
@@ -160,7 +160,7 @@ def test_an_axis_that_is_none(loss: Loss, way: int, axis: Any) -> None:
 @pytest.mark.parametrize(("loss", "way"), WAYS)
 @pytest.mark.parametrize("axis", [(0, 0), (1, -1), (-2, 1, 0)])
 def test_an_axis_named_twice(loss: Loss, way: int, axis: tuple[int, ...]) -> None:
-    """As the same number, or once from the end."""
+    """The same number twice, or once from the end."""
     refused(loss, arguments(loss, way), ValueError, "axis", "twice", str(axis), axis=axis)
 
 
@@ -218,7 +218,7 @@ def test_an_ignore_index_that_is_no_label(loss: Loss, way: int, ignored: Any) ->
     ("loss", "way"), [case for case in WAYS if has(case[0], "ignore_index") and not labels(*case)]
 )
 def test_an_ignore_index_beside_probabilities(loss: Loss, way: int) -> None:
-    """No row of probabilities is a label: the message says so, and names the mask that does it."""
+    """A row of probabilities is not a label: the message suggests a mask."""
     refused(
         loss,
         arguments(loss, way),
@@ -241,7 +241,7 @@ def test_an_ignore_index_beside_probabilities(loss: Loss, way: int) -> None:
     ["1.0", None, b"1", 1j, [1.0], (1.0,), {}, np.ones(3), np.ones(()), strict.ones(()), len],
 )
 def test_a_parameter_that_is_no_number(loss: Loss, name: str, parameter: Any, value: Any) -> None:
-    """It is one Python number for the whole call, no array."""
+    """A parameter is one Python number for the whole call, and no array."""
     if (value is None and parameter.optional) or (
         parameter.sequence and np.ndim(value) == 1 and not isinstance(value, (str, bytes))
     ):
@@ -292,7 +292,7 @@ def test_the_range_that_is_shown(loss: Loss, name: str, value: float, bounds: st
 def test_every_kind_of_number_is_the_same_parameter(
     loss: Loss, name: str, parameter: Any, kind: Any
 ) -> None:
-    """A NumPy scalar or a fraction gives the number that a Python float gives, in the same dtype, on every library."""
+    """A NumPy scalar or a fraction gives the same number and dtype as a Python float."""
     if parameter.kind is not float:
         kind = np.int16
     gap = any(isinstance(constraint, Gap) for constraint in parameter.constraints)
@@ -312,7 +312,7 @@ def test_every_kind_of_number_is_the_same_parameter(
 
 
 def test_integers_are_numbers() -> None:
-    """An int where a float is wanted, as everywhere in Python."""
+    """An int is accepted for a float, as everywhere in Python."""
     pred, target = arguments(pl.huber_loss, 0)
     assert pl.huber_loss(pred, target, delta=2) == pl.huber_loss(pred, target, delta=2.0)
     small: Any = np.int8(2)

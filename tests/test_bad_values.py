@@ -1,4 +1,4 @@
-"""Values outside their domain: an error on NumPy that names the first of them, unless it is left out or nobody looks."""
+"""Values outside their domain: NumPy names the first, unless it is left out or checks are off."""
 
 import threading
 from math import inf, nan
@@ -82,7 +82,7 @@ def test_a_label_out_of_range(loss: Loss, way: int, bad: int) -> None:
     ],
 )
 def test_a_label_out_of_range_in_every_dtype(loss: Loss, way: int, dtype: type, bad: int) -> None:
-    """The message has the value that was given, not what a conversion made of it."""
+    """The message has the given value, not a converted one."""
     i = labels(loss, way)[0]
     given = arguments(loss, way)
     given[i] = given[i].astype(dtype)
@@ -91,7 +91,7 @@ def test_a_label_out_of_range_in_every_dtype(loss: Loss, way: int, dtype: type, 
 
 
 def test_a_boolean_label_without_a_class() -> None:
-    """True is class 1, which one class does not have."""
+    """True is class 1, which does not exist if there is only one class."""
     refused(
         pl.cross_entropy,
         [np.zeros((2, 1)), np.asarray([False, True])],
@@ -101,7 +101,7 @@ def test_a_boolean_label_without_a_class() -> None:
 
 
 def test_a_label_out_of_range_far_into_the_data() -> None:
-    """Many blocks in, on another class axis, in another order of memory, the index is that of the array as it was given."""
+    """The index is that of the given array, in later blocks, on other axes and memory orders."""
     logits, target = np.zeros((50, 4, 700)), np.zeros((50, 700), np.int32)
     target[33, 512], target[33, 600] = 4, 5
     for order in ("C", "F"):
@@ -112,7 +112,7 @@ def test_a_label_out_of_range_far_into_the_data() -> None:
 
 @pytest.mark.parametrize("ignored", [-1, 255, -100])
 def test_ignored_labels_are_no_offence_and_others_are(ignored: int) -> None:
-    """Only the label that is named."""
+    """Only this label is left out."""
     logits, target = arguments(pl.cross_entropy, 0)
     target[0, 1] = ignored
     kept = np.ones((2, 3), bool)
@@ -130,7 +130,7 @@ def test_ignored_labels_are_no_offence_and_others_are(ignored: int) -> None:
 
 @pytest.mark.parametrize(("loss", "way"), LABELS)
 def test_a_label_out_of_range_elsewhere_is_nan(loss: Loss, way: int) -> None:
-    """No other library's values are looked at: there the loss of that row is NaN, and of no other row."""
+    """Other libraries' values are not checked: the loss of that row, and only that row, is NaN."""
     i = labels(loss, way)[0]
     for bad in (-1, CORE_SIZE, -100):
         given = arguments(loss, way)
@@ -147,7 +147,7 @@ def test_a_label_out_of_range_elsewhere_is_nan(loss: Loss, way: int) -> None:
 
 @pytest.mark.parametrize(("loss", "way", "i"), BOUNDED)
 def test_a_value_outside_its_domain(loss: Loss, way: int, i: int) -> None:
-    """The message has the argument, the domain, the first offending value, its index, and what probably went wrong."""
+    """The message has the argument, the domain, the first bad value, its index, a likely cause."""
     domain, name = loss.signature.domains[way][i], loss.signature.arguments[i]
     advice = domain.hint
     assert advice
@@ -178,7 +178,7 @@ def test_a_value_outside_its_domain(loss: Loss, way: int, i: int) -> None:
 
 @pytest.mark.parametrize(("loss", "way", "i"), BOUNDED)
 def test_a_value_outside_its_domain_far_into_the_data(loss: Loss, way: int, i: int) -> None:
-    """Many blocks in, and whatever the order of memory, it is the first in the order of the indices."""
+    """The first bad value is the first by index, also in later blocks and other memory orders."""
     rows, columns = many(loss, (72, 904))
     given = arguments(loss, way, (rows, columns))
     place, later = (
@@ -197,7 +197,7 @@ def test_a_value_outside_its_domain_far_into_the_data(loss: Loss, way: int, i: i
 
 @pytest.mark.parametrize(("loss", "way"), WAYS)
 def test_nan_is_no_offence(loss: Loss, way: int) -> None:
-    """It passes through, to its own loss and no other; a row is NaN as a whole."""
+    """NaN passes through to its own loss only; a row is NaN as a whole."""
     for i in looped(loss):
         if loss.signature.domains[way][i].integer:
             continue
@@ -251,7 +251,7 @@ def test_a_negative_class_weight(loss: Loss, way: int) -> None:
         refused(loss, given, ValueError, "class_weights[2] is -0.5", class_weights=weights)
 
 
-# What is left out is no offence
+# Elements that are left out raise no error
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_a_negative_class_weight(loss: Loss, way: int) -> None:
 )
 @pytest.mark.parametrize("option", ["where", "weights"])
 def test_what_is_left_out_is_no_offence(loss: Loss, way: int, method: str, option: str) -> None:
-    """A value outside its domain, a label out of range, NaN: left out by the mask or by a weight of 0."""
+    """The mask or a weight of 0 leaves out values outside the domain, stray labels and NaN."""
     keep = np.asarray([[True, False, True], [True, True, False]])
     mask = {option: keep if option == "where" else keep.astype(float)}
     wanted = getattr(loss, method)(*arguments(loss, way), **mask)
@@ -277,7 +277,7 @@ def test_what_is_left_out_is_no_offence(loss: Loss, way: int, method: str, optio
 @pytest.mark.parametrize(("loss", "way"), WAYS)
 @pytest.mark.parametrize("bad", [-1.0, nan, inf])
 def test_the_weight_of_what_is_left_out_is_no_offence(loss: Loss, way: int, bad: float) -> None:
-    """It contributes nothing, whatever it is."""
+    """It contributes nothing, for any value."""
     keep = np.asarray([[True, False, True], [True, True, False]])
     wanted, wanted_gradient = loss.value_and_grad(*arguments(loss, way), where=keep)
     value, gradient = loss.value_and_grad(
@@ -292,7 +292,7 @@ def test_the_weight_of_what_is_left_out_is_no_offence(loss: Loss, way: int, bad:
 
 @pytest.mark.parametrize(("loss", "way", "i"), BOUNDED)
 def test_validation_can_be_turned_off(loss: Loss, way: int, i: int) -> None:
-    """Then nothing is looked at, and what comes out is what other libraries give."""
+    """Then nothing is checked, and the results equal those of other libraries."""
     for bad in offences(loss.signature.domains[way][i]):
         given = arguments(loss, way)
         given[i][1, 1] = bad
@@ -322,7 +322,7 @@ def test_a_label_out_of_range_is_nan_without_validation(loss: Loss, way: int) ->
 
 
 def test_negative_weights_without_validation() -> None:
-    """They are weights like others."""
+    """Without checks they count like other weights."""
     with pl.validation(False):
         assert pl.mse_loss([1.0, 2.0], [0.0, 0.0], weights=[1.0, -1.0], reduction="sum") == -3.0
 
@@ -349,7 +349,7 @@ def is_validating() -> bool:
 
 
 def test_validation_nests() -> None:
-    """Each block puts back what was before it, after an error as well."""
+    """Each block restores the previous state, also after an error."""
     assert is_validating()
     with pl.validation(False):
         assert not is_validating()
@@ -363,7 +363,7 @@ def test_validation_nests() -> None:
 
 
 def test_validation_is_of_one_thread() -> None:
-    """What one thread turns off is on in another."""
+    """A setting of one thread does not affect another."""
     off, looked = threading.Event(), threading.Event()
     found = []
 

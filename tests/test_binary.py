@@ -153,7 +153,7 @@ def test_poly_is_cross_entropy_and_a_multiple_of_what_was_not_observed(backend, 
 
 
 def test_poly_keeps_its_digits_where_the_first_terms_cancel(backend, dtype):
-    """At -1 the loss of a right answer begins with half the square of the missed probability."""
+    """At -1 the loss of a right answer is about half the square of the missed probability."""
     value, _, _ = parts(backend, pl.poly_binary_cross_entropy, [12.0], [1.0], dtype, epsilon=-1.0)
     missed = 1 / (1 + np.exp(12.0))
     expected = missed**2 / 2 * (1 + 2 * missed / 3 + missed**2 / 2)
@@ -171,7 +171,7 @@ def test_asymmetric_loss_of_a_negative_below_the_clip_is_0(backend, dtype, gamma
 
 @pytest.mark.parametrize("clip", [0.5, 0.05, 0.9])
 def test_asymmetric_loss_keeps_its_digits_next_to_the_clip(backend, dtype, clip):
-    """There the loss of a negative is the square of what is left, with the power 1."""
+    """There the loss of a negative is the square of the clipped probability, with the power 1."""
     centre = np.log(clip / (1 - clip))
     logit = np.asarray(centre + (1e-3 if dtype == "float32" else 1e-4), dtype)
     value, _, _ = parts(

@@ -1,4 +1,4 @@
-"""NumPy in blocks: what memory they take, that they cover everything once, and that sums keep their digits."""
+"""NumPy in blocks: the memory they need, that they cover everything once, and accurate sums."""
 
 import tracemalloc
 
@@ -50,7 +50,7 @@ def layouts(rng: np.random.Generator, dtype: str) -> dict[str, tuple[np.ndarray,
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", ">f8"])
 @pytest.mark.parametrize("layout", layouts(np.random.default_rng(0), "float32"))
 def test_every_layout(dtype, layout):
-    """The value and the gradient of many blocks are those of the textbook, wherever the elements lie in memory."""
+    """Value and gradient over many blocks equal the textbook's, for any memory layout."""
     pred, target = layouts(np.random.default_rng(0), dtype)[layout]
     residual = pred.astype(float) - target.astype(float)
     value, gradient = pl.mse_loss.value_and_grad(pred, target)
@@ -93,7 +93,7 @@ def test_weights_over_many_blocks(axis, shape, modifier):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("classes", [1, 4, 100, 101, 4096, 4097])
 def test_rows_of_classes_that_are_not_beside_each_other(dtype, classes):
-    """Whichever way a block is laid out: labels and probabilities, in the order of images, and of Fortran."""
+    """Every block layout: labels and probabilities, in the order of images and of Fortran."""
     random = np.random.default_rng(0)
     logits = random.standard_normal((2, 150, classes)).astype(dtype)
     prob = random.dirichlet(np.ones(classes), (2, 150)).astype(dtype)
@@ -120,7 +120,7 @@ def test_rows_of_classes_that_are_not_beside_each_other(dtype, classes):
     "loss", [loss for loss in LOSSES if not loss.signature.core], ids=lambda loss: loss.__name__
 )
 def test_memory_does_not_grow_with_the_data(loss, dtype):
-    """Under 8 MiB beside the inputs, and beside the gradient, for each worker: what a loss says of its temporaries holds."""
+    """Each worker needs less than 8 MiB beside inputs and gradient, as `temporaries` claims."""
     given = [x.astype(dtype) for x in arguments(loss, 0, (600_000,))]
     loss(*(x[:10] for x in given))
     gradients = sum(given[i].nbytes for i in loss.signature.predicted)
@@ -146,7 +146,7 @@ def test_memory_does_not_grow_with_the_data(loss, dtype):
     ],
 )
 def test_memory_of_rows_does_not_grow_with_the_data(case, shape):
-    """Under 16 MiB, for few classes and for many; a block is at least a row."""
+    """Under 16 MiB, for few classes and for many; a block has at least one row."""
     rng, (first, second) = np.random.default_rng(3), case.loss.signature.domains[0]
     rows = rng.random(shape, dtype=np.float32)
     pred = np.log(rows) if first.interval and first.interval.le == 0 else rows
@@ -165,7 +165,7 @@ def test_memory_of_rows_does_not_grow_with_the_data(case, shape):
 
 
 def test_float32_is_added_without_losing_digits():
-    """The mean of 10^8 equal values is that value; a running sum in float32 would stop growing at 2^24 of them."""
+    """The mean of 10^8 equal values is that value; a running float32 sum would stop at 2^24."""
     value = np.float32(0.1)
     assert pl.l1_loss(np.broadcast_to(value, (10**8,)), 0.0) == value
 

@@ -1,4 +1,4 @@
-"""Real data: the example trains as well as scikit-learn, and alike on every library that it is for."""
+"""Real data: the example trains as well as scikit-learn does, and alike on every library."""
 
 import runpy
 from functools import cache
@@ -17,7 +17,7 @@ def example():
 
 @cache
 def reference():
-    """Return the loss of scikit-learn, and what the example gives on NumPy in float64."""
+    """Return the loss of scikit-learn, and the result of the example on NumPy in float64."""
     return example()["scikit_learn"]()[0], example()["train"]("NumPy", lambda x: x, progress=False)
 
 

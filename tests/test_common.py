@@ -1,4 +1,4 @@
-"""Losses of one's own whose rows share an array with core dimensions: a metric, or the weights of a layer."""
+"""User losses whose rows share an array with core dimensions, such as the weights of a layer."""
 
 from typing import Any, Unpack
 
@@ -85,7 +85,7 @@ def test_a_metric(backend: Any, options: dict[str, Any]) -> None:
 
 
 def test_a_metric_in_blocks() -> None:
-    """Of several axes, of rows on another axis, and over many blocks: the metric is whole in each."""
+    """Several axes, rows on another axis, many blocks: each block sees the whole metric."""
     rows = np.random.default_rng(62).normal(size=(2, 40_000, 5))
     residual = rows[0] - rows[1]
     wanted = np.einsum("ni,ij,nj->n", residual, METRIC, residual)
@@ -106,7 +106,7 @@ def test_a_metric_of_another_shape() -> None:
 @compiled_too
 @pytest.mark.backends("torch", "jax")
 def test_autodiff_adds_up_the_gradient_of_what_is_shared(backend: Any) -> None:
-    """Where none is registered; on NumPy the message says what to register."""
+    """Without a registered derivative the message on NumPy names the missing registration."""
     weight, target = RNG.normal(size=(2, 5)), RNG.normal(size=(3, 4, 2))
     dtype = backend.dtypes[-1]
     given = [backend.asarray(x, dtype) for x in (PRED, weight, target)]
@@ -140,5 +140,5 @@ def test_names_of_what_is_predicted() -> None:
             ValueError, match=r"pair: predicted counts the arguments .* or names them"
         ):
             loss("(d),(d,d),(d)->()", predicted=names)(pair)
-    with pytest.raises(TypeError, match="layer_loss: rows share what is predicted"):
+    with pytest.raises(TypeError, match=r"layer_loss: finish\(\) cannot be combined with"):
         layer_loss.finish(lambda xp, reduced: (reduced, 1))

@@ -1,4 +1,4 @@
-"""Losses of one's own that give one value for a row, a tuple, a set or a sequence."""
+"""User losses with one value per row, tuple, set or sequence."""
 
 from typing import Any, Unpack
 
@@ -77,7 +77,7 @@ def test_a_triplet(library: Any, d_axis: int) -> None:
 
 
 def test_the_options_of_a_triplet() -> None:
-    """It has those of every loss and the position of its dimension, and not those of the class losses."""
+    """It has the common options and the axis of its dimension, but not those of class losses."""
     one = np.ones((4, 2))
     with pytest.raises(TypeError, match="triplet_loss has no option 'class_axis'"):
         triplet_loss(one, one, one, class_axis=0)  # type: ignore[call-arg]
@@ -124,7 +124,7 @@ def _(xp: Namespace, axis: Axis, embedding: Real, label: Labels, /, *, scale: Po
 
 @pytest.mark.parametrize("library", [np, strict])
 def test_one_value_for_a_set(library: Any) -> None:
-    """Two core dimensions, of which the second argument has one; the loop dimensions may be none."""
+    """Two core dimensions, of which the second argument has one; loop dimensions may be absent."""
     rng = np.random.default_rng(1)
     embedding, label = rng.normal(size=(3, 5, 2)), rng.integers(0, 2, (3, 5))
     wanted = ((embedding**2).sum(axis=-1) * (label == 1)).sum(axis=-1)
@@ -189,7 +189,7 @@ def test_a_set_whose_sizes_differ(shape: tuple[int, ...]) -> None:
 
 
 def test_the_labels_of_a_set_are_no_classes() -> None:
-    """They say who belongs together: any integers do, on every library."""
+    """Labels mark which vectors belong together: any integers are valid, on every library."""
     embedding, label = np.ones((3, 5, 2)), np.full((3, 5), -7)
     label[:, 0] = 1
     label[:, 1] = 10**6
@@ -200,7 +200,7 @@ def test_the_labels_of_a_set_are_no_classes() -> None:
 
 
 def test_the_last_axis_is_the_last_where_another_is_said() -> None:
-    """-1 is the last but one only where no option says anything else."""
+    """-1 is the last axis but one only if no option names another."""
     rng = np.random.default_rng(1)
     embedding, label = rng.normal(size=(3, 5, 2)), rng.integers(0, 2, (3, 5))
     wanted = spread_loss(embedding, label, reduction="none")
@@ -253,7 +253,7 @@ IMAGES = np.random.default_rng(2).uniform(0, 1, (2, 5, 3, 4, 2))
     ],
 )
 def test_a_dimension_of_several_axes(library: Any, order: str, options: Any) -> None:
-    """They are read as one, wherever they are; the gradient has the axes of the predictions."""
+    """They are read as one axis, at any position; the gradient has the axes of the predictions."""
     pred, target = IMAGES
     weights = np.asarray([1.0, 2.0, 0.0, 0.5, 1.0])
     slopes = np.arange(3)[:, None, None] * target * (weights / weights.sum())[:, None, None, None]
@@ -356,7 +356,7 @@ def alphabet_loss(
 
 
 def test_the_labels_of_a_sequence_are_bounded_by_the_classes() -> None:
-    """Not by the product of all core dimensions; elsewhere one stray label makes the loss of its sequence NaN."""
+    """Labels are checked against their own dimension; elsewhere a stray one makes its loss NaN."""
     pred, target = np.ones((3, 6, 4)), np.zeros((3, 2), int)
     target[1] = 3
     for arrays in ((pred, target), on_strict(pred, target)):
@@ -376,7 +376,7 @@ def test_the_labels_of_a_sequence_are_bounded_by_the_classes() -> None:
 
 
 def test_a_loss_of_a_class() -> None:
-    """With the options of the class losses, on the libraries alike."""
+    """They have the options of the class losses, on all libraries."""
 
     @loss("(class),()->()")
     def gini_loss(

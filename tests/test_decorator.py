@@ -1,4 +1,4 @@
-"""What `@loss` refuses, when a loss is made and not when it is first called."""
+"""Formulas that `@loss` refuses, when the loss is created and not at its first call."""
 
 from typing import Any, Literal
 
@@ -79,7 +79,7 @@ def test_the_decorator_takes_a_formula_or_signatures(given: tuple[Any, ...]) -> 
     ],
 )
 def test_a_gufunc_signature_that_does_not_fit(layout: str) -> None:
-    """The message names the loss, the signature, and what one looks like."""
+    """The message names the loss and the signature, and shows a valid one."""
 
     def rows(xp: Any, axis: Any, pred: Any, target: Any, /) -> Any:
         return pred
@@ -89,7 +89,7 @@ def test_a_gufunc_signature_that_does_not_fit(layout: str) -> None:
 
 
 def test_two_signatures_that_do_not_go_together() -> None:
-    """What is predicted has the same core dimensions in each."""
+    """The predictions have the same core dimensions in each signature."""
 
     def rows(xp: Any, axis: Any, pred: Any, target: Any, /) -> Any:
         return pred

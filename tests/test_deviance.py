@@ -1,4 +1,4 @@
-"""What is particular to the losses of counts and amounts: edges of their domains, powers, and losses that contain each other."""
+"""Losses of counts and amounts: edges of their domains, powers, and how the losses are related."""
 
 from functools import partial
 from math import lgamma, log
@@ -56,7 +56,7 @@ def test_rates_of_0_and_inf(backend, dtype):
 
 @pytest.mark.backends("jax")
 def test_logarithms_of_such_rates_under_a_compiler(backend, dtype):
-    """XLA makes one operation of an exponential and a difference, which is finite at infinity; near it nothing is lost."""
+    """XLA fuses an exponential with a difference: it is finite at infinity and accurate near it."""
     import jax
 
     logarithms, counts = [INF, INF, 88.0, 88.72], [0.0, 3.0, 1.0, 1.0]
@@ -88,7 +88,7 @@ def test_a_perfect_prediction_costs_nothing(backend, dtype, power):
 
 @pytest.mark.parametrize("power", POWERS)
 def test_small_errors_cost_their_square(backend, dtype, power):
-    """Where three terms cancel in the textbook's form: half the second derivative, times the square of the error."""
+    """Where the textbook's three terms cancel, the loss is f'' / 2 times the squared error."""
     target = np.asarray([0.3, 1.0, 5.0], dtype)
     pred = target + np.spacing(target) * 64
     error = (pred - target).astype(float)
@@ -183,7 +183,7 @@ def test_tweedie_contains_the_others(backend, dtype, power, loss):
 
 @pytest.mark.parametrize("power", [1.5, 3.0, 4.0, -8.0, 1.9])
 def test_forms_of_different_powers_agree(backend, dtype, power):
-    """There is a closed form for 3/2 and 3, and other sums and factors from 1.9, 4 and -8 on."""
+    """3/2 and 3 have closed forms; from 1.9, 4 and -8 on the sums and factors differ."""
     below, above = (
         value(
             backend,
@@ -263,7 +263,7 @@ def test_full_adds_the_factorial(backend, dtype):
 
 @pytest.mark.parametrize("log_input", [False, True])
 def test_likelihoods_of_large_counts_do_not_cancel(backend, dtype, log_input):
-    """Three terms of 1e8 leave nothing in float32; half the logarithm of 2 pi y is what is right."""
+    """Terms of 1e8 cancel in float32; the loss is half the logarithm of 2 pi y."""
     count = 1e7
     pred = np.asarray(np.log(count) if log_input else count, dtype)
     found = value(

@@ -1,4 +1,4 @@
-"""What is particular to the losses between two rows: zeros, logarithms, rows that are the same, and how they are related."""
+"""Losses between two rows: zeros, logarithms, equal rows, and relations between the losses."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def logarithm(x: Any) -> np.ndarray:
 
 
 def test_kl_div_of_two_rows(backend, dtype):
-    """Per row, as SciPy, Keras and optax have it; and with a class that is impossible in both, where optax is NaN."""
+    """Per row, as in SciPy, Keras and optax; also with a class impossible in both (optax: NaN)."""
     target = np.asarray([[0.5, 0.5, 0.0], [1 / 3, 1 / 3, 1 / 3], [0.0, 0.5, 0.5]], dtype=dtype)
     log_pred = logarithm(
         np.asarray([[0.25, 0.5, 0.25], [0.2, 0.3, 0.5], [0.0, 0.5, 0.5]], dtype=dtype)
@@ -74,7 +74,7 @@ def test_kl_div_of_logarithms(backend, dtype):
     ("log_target", "target"), [(False, 0.5), (True, -1.0), (True, -800.0), (True, -2000.0)]
 )
 def test_kl_div_of_what_was_impossible(backend, dtype, log_target, target):
-    """It is infinite, also where the probability is none to the dtype, and its derivative is finite."""
+    """The loss is inf, also where the probability underflows; the derivative is finite."""
     arrays = backend.asarray([[-np.inf, 0.0]], dtype), backend.asarray([[target, target]], dtype)
     value, gradient = backend.call(
         pl.kl_div.value_and_grad, *arrays, reduction="none", log_target=log_target
@@ -124,7 +124,7 @@ def test_kl_div_is_cross_entropy_without_the_entropy_of_the_target(backend, dtyp
 @pytest.mark.backends("torch", "jax")
 @pytest.mark.parametrize("loss", [pl.kl_div, *OF_PROBABILITIES], ids=lambda loss: loss.__name__)
 def test_gradients_with_respect_to_the_target(backend, dtype, loss):
-    """Distillation learns from both sides; a target of 0 gives a finite gradient, where others have NaN."""
+    """Distillation differentiates both sides; a target of 0 has a finite gradient, not NaN."""
     pred = np.asarray([[0.25, 0.5, 0.25], [0.125, 0.5, 0.375], [0.25, 0.25, 0.5]], dtype=dtype)
     target = np.asarray([[0.0, 1.0, 0.0], [0.5, 0.25, 0.25], [0.25, 0.25, 0.5]], dtype=dtype)
     first = np.log(pred) if loss is pl.kl_div else pred
@@ -262,7 +262,7 @@ def test_js_divergence_of_what_has_nothing_in_common(backend, dtype):
 
 
 def test_js_divergence_of_other_packages():
-    """As torchmetrics has it, and as SciPy's squared, on average."""
+    """As in torchmetrics, and as the mean of SciPy's squared."""
     target = np.asarray([[0.5, 0.5, 0.0], [1 / 3, 1 / 3, 1 / 3]])
     pred = np.asarray([[0.25, 0.5, 0.25], [0.2, 0.3, 0.5]])
     assert pl.js_divergence_loss(pred, target) == pytest.approx(0.06257, abs=5e-6)
@@ -270,7 +270,7 @@ def test_js_divergence_of_other_packages():
 
 @pytest.mark.parametrize("beta", [side for k in range(1, 13) for side in (10.0**-k, 1 - 10.0**-k)])
 def test_js_divergence_towards_the_ends_of_beta(beta):
-    """Divided by beta it goes to one Kullback-Leibler divergence, divided by 1 - beta to the other, without losing digits."""
+    """Divided by beta or by 1 - beta it tends to a Kullback-Leibler divergence, accurately."""
     for pred, target in zip(FIRST[:4], SECOND[:4], strict=True):
         with mp.workdps(50):
             rows = [mpf(x) for x in pred], [mpf(x) for x in target]
@@ -349,7 +349,7 @@ def test_the_way_between_two_classes(backend, dtype):
 
 
 def test_the_last_class_has_nowhere_to_go(backend, dtype):
-    """Sums that differ after rounding, or altogether, do not count, and a single class never does."""
+    """Sums that differ, by rounding or more, do not count; a single class never does."""
     pred, target = (
         backend.asarray([0.25, 0.25, 0.25], dtype),
         backend.asarray([0.25, 0.25, 0.5], dtype),
@@ -366,7 +366,7 @@ def test_the_last_class_has_nowhere_to_go(backend, dtype):
 
 
 def test_the_sign_of_what_rounding_hides():
-    """0.1 + 0.2 is more than 0.3 by less than float64 can add, and 1e-20 more than nothing."""
+    """0.1 + 0.2 exceeds 0.3 by less than the spacing of float64, and 1e-20 exceeds 0."""
     gradient = pl.wasserstein_loss.grad([0.1, 0.2, 0.0, 0.7], [0.0, 0.3, 0.0, 0.7])
     with mp.workdps(50):
         assert mpf(0.1) + mpf(0.2) - mpf(0.3) > 0
@@ -395,7 +395,7 @@ def test_the_class_axis_may_be_anywhere(backend, dtype, loss, class_axis):
 @pytest.mark.parametrize("classes", CLASSES)
 @each
 def test_both_layouts_of_many_blocks(backend, dtype, loss, classes):
-    """Few classes are copied in front, many stay where they are; the rows fill more than one block."""
+    """Few classes are copied in front, many stay in place; the rows fill more than one block."""
     pred, target = (
         np.random.default_rng(9).dirichlet(np.ones(classes), (2, 2**17 // classes)).astype(dtype)
     )

@@ -1,4 +1,4 @@
-"""The docstrings, as numpydoc sees them on the finished objects; pyproject.toml says which of its checks count."""
+"""numpydoc checks the docstrings of the finished objects; pyproject.toml selects the checks."""
 
 import functools
 import importlib
@@ -55,7 +55,7 @@ def checks():
 
 
 class RunTimeValidator(Validator):
-    """Takes a loss for the function that it is to its users."""
+    """Treat a loss as the function that it is for users."""
 
     def __init__(self, obj_name):
         super().__init__(get_doc_object(self._load_obj(obj_name)))

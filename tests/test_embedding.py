@@ -1,4 +1,4 @@
-"""What is particular to the losses of embeddings: directions, points that coincide, and sets of them."""
+"""Losses of embeddings: directions, points that coincide, and sets of points."""
 
 import tracemalloc
 from typing import Any
@@ -31,7 +31,7 @@ def cosines(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 @compiled_too
 def test_equal_vectors_have_no_distance(backend, dtype):
-    """Not even one of rounding, in value and gradient; compilers round the directions of the two in different ways."""
+    """Equal vectors have no rounding error; compilers may round the two directions differently."""
     rounding = np.finfo(dtype).eps if backend.compiled else 0
     arrays = [backend.asarray(QUERY, dtype) for _ in range(2)]
     value, gradient = backend.call(
@@ -79,7 +79,7 @@ def test_lengths_do_not_matter(backend, dtype):
 
 @compiled_too
 def test_zero_vectors_are_at_right_angles_to_all(backend, dtype):
-    """Their gradient is 0, and that of what they are compared with, too."""
+    """Their gradient is 0, and so is that of the vectors compared with them."""
     left, right = (
         backend.asarray([[0.0, 0.0], [3.0, 4.0], [0.0, 0.0]], dtype),
         backend.asarray([[1.0, 2.0], [0.0, 0.0], [0.0, 0.0]], dtype),
@@ -177,7 +177,7 @@ def test_info_nce_is_a_cross_entropy(backend, dtype):
 
 
 def test_one_positive_each_makes_no_difference():
-    """Then NT-Xent, supervised contrast and InfoNCE of what is left are the same."""
+    """Then NT-Xent, supervised contrast and InfoNCE of the rest are the same."""
     labels = np.asarray([0, 0, 1, 1, 2, 2])
     similarity = cosines(QUERY, QUERY) / 0.2
     similarity[np.diag_indices(6)] = -np.inf
@@ -189,7 +189,7 @@ def test_one_positive_each_makes_no_difference():
 @compiled_too
 @pytest.mark.parametrize("loss", OF_SETS, ids=name)
 def test_without_a_positive_pair(backend, dtype, loss):
-    """The loss is 0, and so is the gradient; a set of one vector has none either."""
+    """The loss and the gradient are 0; a set of one vector has no positive either."""
     for embedding in (QUERY, QUERY[:1], np.zeros((3, 2))):
         arrays = backend.asarray(embedding, dtype), backend.asarray(np.arange(len(embedding)))
         value, gradient = backend.call(loss.value_and_grad, *arrays)
@@ -230,7 +230,7 @@ def test_circle_loss_by_the_textbook(backend, dtype):
 
 @pytest.mark.parametrize("loss", OF_SETS, ids=name)
 def test_labels_are_only_names(loss):
-    """Any integers will do, in any dtype, but no fractions."""
+    """Any integers are valid, in any dtype, but no fractions."""
     expected = loss(QUERY, LABELS)
     assert loss(QUERY, np.asarray([1, 1, 0, 2, 0, 1], np.uint8)) == expected
     with pytest.raises(TypeError, match=rf"{loss.__name__}: labels .*integers.*float64"):
@@ -283,7 +283,7 @@ def test_axes_are_those_of_the_embedding(loss):
 
 @pytest.mark.parametrize("loss", [*OF_SETS, *OF_TWO], ids=name)
 def test_no_vector_for_each_pair(loss):
-    """That would be 256 times the matrix of all pairs, which is all that is held."""
+    """It would be 256 times the matrix of all pairs, the largest temporary."""
     samples, features = (300, 256) if loss not in OF_TWO[1:] else (256, 300)
     left, right = RANDOM.normal(size=(2, samples, features))
     second = RANDOM.integers(0, 40, samples) if loss in OF_SETS else right
@@ -329,7 +329,7 @@ def test_vicreg_by_the_textbook(backend, dtype):
 @compiled_too
 @pytest.mark.parametrize("loss", OF_TWO[1:], ids=name)
 def test_features_that_are_constant(backend, dtype, loss):
-    """0.1 is not the mean of six times 0.1, but what is constant has no variance."""
+    """The mean of six times 0.1 is not 0.1, but a constant has no variance."""
     still = np.where(np.arange(4) == 1, 0.1, QUERY)
     arrays = backend.asarray(still, dtype), backend.asarray(KEY, dtype)
     value, (gradient, _) = backend.call(loss.value_and_grad, *arrays)

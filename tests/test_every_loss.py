@@ -1,4 +1,4 @@
-"""What is asked of every loss on every array library: values, derivatives, options, results."""
+"""Tests of every loss on every array library: values, derivatives, options, results."""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ METHODS = ("__call__", "value_and_grad", "grad", "grad_and_hess")
 
 
 def tolerance(dtype: str) -> float:
-    """Allow a few ulp: libraries differ in their exponentials; `test_accuracy` holds NumPy to 4."""
+    """Allow a few ulp: libraries differ in their exponentials; `test_accuracy` is stricter."""
     return 16 * float(np.finfo(dtype).eps)
 
 
 def close(actual: Any, desired: Any, dtype: str, slack: int = 1) -> None:
-    """Compare with a relative tolerance; what is 0 may be off by the eps of the largest, or so many of them."""
+    """Compare with a relative tolerance; near 0 allow some eps of the largest number."""
     if isinstance(desired, tuple):  # of several predictions
         assert len(as_tuple(actual)) == len(desired)
         for one, other in zip(as_tuple(actual), desired, strict=True):
@@ -32,7 +32,7 @@ def close(actual: Any, desired: Any, dtype: str, slack: int = 1) -> None:
 
 
 def numpy_of(backend: Any, gradient: Any) -> tuple[np.ndarray, ...]:
-    """Bring a gradient to NumPy, one array for each prediction."""
+    """Convert a gradient to NumPy, one array for each prediction."""
     return tuple(backend.to_numpy(part) for part in as_tuple(gradient))
 
 
@@ -46,7 +46,7 @@ def inputs(
 def masked_example(
     case: Any, dtype: str
 ) -> tuple[Any, np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
-    """Return an example, weights (one of them 0), a mask, and the inputs with nonsense in what is left out."""
+    """Return an example, weights (one is 0), a mask, and inputs with nonsense where left out."""
     drawn = example(case, 0, dtype)
     weights = np.asarray([1.0, 2.0, 0.0, 0.5, 3.0, 1.0], dtype=dtype)
     where = np.asarray([True, False, True, True, False, True])
@@ -83,7 +83,7 @@ def test_derivatives(backend, dtype, case, index):
     total, expected = case.finished(np.sum(drawn.inner), drawn.derivatives)
     close(backend.to_numpy(value), total, dtype)
     close(numpy_of(backend, gradient), expected, dtype, case.slack)
-    # compiled, it is the first half of what follows
+    # compiled, it is the first half of the comparison below
     if case.outer is None and (drawn.seconds is None or not backend.compiled):
         gradient = backend.call(case.loss.grad, *arrays, reduction="none", **drawn.parameters)
         close(numpy_of(backend, gradient), drawn.derivatives, dtype, case.slack)
@@ -156,7 +156,7 @@ def check_reductions(backend: Any, dtype: str, case: Any, axis: Any, weighted: s
     def expected(
         reduced: np.ndarray, share: np.ndarray
     ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-        """Return the loss, and its gradient: what each loss counts for times its derivative."""
+        """Return the loss, and its gradient: the weight of each loss times its derivative."""
         scaled = tuple(share[case.inner] * derivative for derivative in drawn.derivatives)
         value, gradient = case.finished(reduced, scaled, reduced[case.inner])
         return np.squeeze(value, axis=lost), gradient
@@ -204,7 +204,7 @@ def test_what_is_left_out_contributes_nothing(backend, dtype, case):
 @every_loss_where_fast
 @compiled_too
 def test_nan_in_is_nan_out(backend, dtype, case):
-    """Where it went in, and nowhere else: in the value and in the gradient with respect to the same prediction."""
+    """NaN appears only at its own element: in the value and in the gradient of that prediction."""
     drawn = example(case, 0, dtype)
     spoilt = np.arange(ROWS) == 1
     for i in range(case.predicted):
@@ -307,7 +307,7 @@ def test_a_number_as_the_target(backend, dtype, case):
 
 @one_of_each_kind
 def test_predictions_that_are_integers(backend, case):
-    """They are converted first, so that nothing wraps around."""
+    """They are converted first, so nothing wraps around."""
     drawn = example(case, 0, "float64")
     positive = [
         getattr(domain.interval, "gt", None) == 0 for domain in case.loss.signature.domains[0]

@@ -1,4 +1,4 @@
-"""The references themselves: their derivatives are those that mpmath finds numerically from their values."""
+"""The references themselves: their derivatives agree with numerical derivatives by mpmath."""
 
 from functools import partial
 

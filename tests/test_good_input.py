@@ -1,4 +1,4 @@
-"""Input that looks unusual and is right: every kind of NumPy array, and what NumPy reads as one."""
+"""Unusual but valid input: every kind of NumPy array, and everything that NumPy can convert."""
 
 import array
 from collections.abc import Callable
@@ -29,11 +29,11 @@ SMALL, LARGE = (2, 3), (40, 500)
 
 
 class Subclass(np.ndarray):
-    """A subclass that would answer in its own type."""
+    """A subclass that would return its own type."""
 
 
 class WithArray:
-    """What pandas and its kin are: an object that NumPy can read."""
+    """An object that NumPy can read, like those of pandas."""
 
     def __init__(self, values: Any) -> None:
         self.values = values
@@ -84,19 +84,19 @@ LAYOUTS: dict[str, Callable[[Any], Any]] = {
 
 
 def assert_same(found: Any, wanted: Any) -> None:
-    """Assert that two results are equal, but for the order of summation, and of the same kind."""
+    """Assert that two results are equal up to the order of summation, and of the same kind."""
     for a, b in zip(parts(found), parts(wanted), strict=True):
         assert type(a) is type(b)
         assert a.dtype == b.dtype
         assert a.dtype.isnative
-        # Terms that cancel leave of a sum what its order decides.
+        # Terms that cancel leave a sum that depends on their order.
         scale = float(np.max(np.abs(b), initial=0.0, where=np.isfinite(b)))
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=2e-15 * scale)
 
 
 @lru_cache(maxsize=2)  # the layouts of one loss follow each other
 def in_c_order(loss: Loss, way: int, loop: tuple[int, ...]) -> dict[tuple[str, str], Any]:
-    """Return the results of arrays that lie in memory as they come."""
+    """Return the results of arrays in their given memory layout."""
     plain, weights = arguments(loss, way, loop), weights_of(loop)
     return {
         (method, key): getattr(loss, method)(
@@ -123,7 +123,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize(("loss", "way"), WAYS)
 @pytest.mark.parametrize("loop", [SMALL, LARGE], ids=["small", "large"])
 def test_layouts(loss: Loss, way: int, layout: str, loop: tuple[int, ...]) -> None:
-    """All arguments in one layout, and each of them alone beside arrays in C order, of large arrays the first alone."""
+    """All arguments in one layout, and each alone beside C order; large arrays only the first."""
     loop = many(loss, loop) if loop == LARGE else loop
     if loop == LARGE and layout in ("list", "tuple of lists", "list of arrays"):
         loop = (40, 10)
@@ -203,7 +203,7 @@ def test_empty_input(loss: Loss, way: int, loop: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize(("loss", "way"), ROWS)
 def test_one_element(loss: Loss, way: int) -> None:
-    """As an array of one, as a 0-d array, and without a loop: the same number, and a gradient of that shape."""
+    """An array of one, a 0-d array and a call without a loop give the same number and gradient."""
     one = arguments(loss, way, (1,))
     none = [x[0] if i in looped(loss) else x for i, x in enumerate(one)]
     own = [none[i] for i in required(loss).predicted]
@@ -241,7 +241,7 @@ def test_one_element_of_another_library(loss: Loss, way: int) -> None:
 )
 @pytest.mark.parametrize("loss", [loss for loss, _ in WAYS if not loss.signature.core])
 def test_a_number_for_a_target(loss: Loss, number: Any) -> None:
-    """It stands for an array full of it, on every library, and does not change the dtype."""
+    """It stands for an array full of this number, on every library, and keeps the dtype."""
     *preds, target = arguments(loss, 0)
     for dtype in (np.float64, np.float32):
         values = [pred.astype(dtype) for pred in preds]
@@ -332,7 +332,7 @@ def test_half_precision_is_accumulated_in_more() -> None:
 
 
 def test_extended_precision_is_kept() -> None:
-    """What float64 cannot hold."""
+    """Numbers beyond float64."""
     tiny = np.finfo(np.longdouble).eps
     pred = np.asarray([1 + tiny, 1 + tiny], np.longdouble)
     assert pl.l1_loss(pred, np.ones(2)) == tiny
@@ -374,7 +374,7 @@ def test_labels_of_every_integer_dtype(loss: Loss, way: int, dtype: Any) -> None
 @pytest.mark.parametrize(("loss", "way"), WAYS)
 @pytest.mark.parametrize("shape", [(), (3,), (1,), (1, 3), (2, 1), (1, 1), (2, 3)])
 def test_weights_and_masks_are_broadcast(loss: Loss, way: int, shape: tuple[int, ...]) -> None:
-    """Every shape that fits, with every reduction and axis, is the same as the full one, on every library."""
+    """Every shape that broadcasts equals the full shape, for each reduction and axis."""
     given = arguments(loss, way)
     rng = np.random.default_rng(2)
     weights, where = (
@@ -406,7 +406,7 @@ def test_weights_and_masks_are_broadcast(loss: Loss, way: int, shape: tuple[int,
 @pytest.mark.parametrize(("loss", "way"), WAYS)
 @pytest.mark.parametrize("weight", [2, 2.0, True, np.float32(2.0), np.int8(2)])
 def test_a_number_for_weights(loss: Loss, way: int, weight: Any) -> None:
-    """It broadcasts as a 0-d array does, on every library: the mean is the same, the sum is multiplied."""
+    """A number broadcasts like a 0-d array: the mean stays the same, the sum is multiplied."""
     given = arguments(loss, way)
     for arrays in (given, [strict.asarray(x) for x in given]):
         np.testing.assert_allclose(

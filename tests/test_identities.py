@@ -1,4 +1,4 @@
-"""What must be equal, whatever the numbers: losses that are limits, special cases, or other spellings of each other."""
+"""Identities for all inputs: losses that are limits, special cases or other forms of each other."""
 
 from typing import Any
 

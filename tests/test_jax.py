@@ -1,4 +1,4 @@
-"""What is particular to JAX: that its autodiff takes registered derivatives."""
+"""Tests of JAX: its autodiff uses registered derivatives."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def mean(pred: Any, target: Any, weights: Any) -> Any:
 
 @compiled_too
 def test_the_registered_derivative_is_taken(backend, dtype):
-    """Backward and forward, and of several arrays; of a target and of weights it is that of the operations."""
+    """Reverse and forward mode, several arrays; targets and weights see the formula itself."""
     import jax
 
     given = [backend.asarray(x, dtype) for x in (PRED, TARGET, WEIGHTS)]
@@ -92,7 +92,7 @@ def test_ordinary_errors_keep_their_digits(backend):
 @compiled_too
 @pytest.mark.parametrize("classes", [2, 24, 25, 100], ids=lambda classes: f"{classes} classes")
 def test_rows_of_any_length_keep_what_is_beside_their_largest_entry(backend, dtype, classes):
-    """One entry far above the others, two that are the largest, all of them, and an ordinary row."""
+    """One dominant entry, two equal largest entries, all equal, and an ordinary row."""
     import jax
 
     logits = np.random.default_rng(5).normal(size=(4, classes)).astype(dtype)

@@ -1,4 +1,4 @@
-"""Dask stays lazy: a loss is a graph, and nothing is computed while it is built, whatever Dask knows of the shapes."""
+"""Dask stays lazy: building the graph of a loss computes nothing, even with unknown shapes."""
 
 import warnings
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ def test_nothing_is_computed(backend, dtype, case, method, options):
 @every_loss
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_many_chunks(backend, dtype, case, reduction):
-    """The same as of one chunk, with the mean over all of them and not a mean of means."""
+    """The result equals that of one chunk: the mean is over all elements, not a mean of means."""
     drawn = example(case, 0, dtype, (7,))
     arrays = [backend.asarray(x).rechunk((3, *x.shape[1:])) for x in drawn.arrays]
     value, gradient = case.loss.value_and_grad(*arrays, reduction=reduction)
@@ -70,7 +70,7 @@ def test_many_chunks(backend, dtype, case, reduction):
 
 @every_loss
 def test_shapes_that_nobody_knows(backend, dtype, case):
-    """What is left after a selection has no known length; the mean counts what there is."""
+    """A selection has an unknown length; the mean counts the selected elements."""
     drawn = example(case, 0, dtype, (7,))
     keep = np.asarray([True, False, True, True, False, True, True])
     arrays = [backend.asarray(x)[backend.asarray(keep)] for x in drawn.arrays]
@@ -98,7 +98,7 @@ def test_a_mean_over_nothing_does_not_warn(backend, case):
 
 @every_loss
 def test_a_chunk_is_a_task(backend, case):
-    """However many steps a formula takes; there are few others, for labels and the like, and all can be sent elsewhere."""
+    """The number of tasks does not grow with a formula's steps; all tasks can be serialised."""
     import cloudpickle
 
     drawn = example(case, 0, "float64", (7,))

@@ -1,4 +1,4 @@
-"""Own losses of rows of which only the first entries count, with labels of another meaning, that go along step by step."""
+"""User losses along a sequence: only the first entries of a row count, labels mean other things."""
 
 from typing import Annotated, Any
 
@@ -108,7 +108,10 @@ def test_a_label_with_another_meaning_is_nan_elsewhere() -> None:
 def test_lengths_are_integers() -> None:
     with pytest.raises(
         TypeError,
-        match=r"number has the shape of lengths, \(2,\), which are integers, but its dtype is float64",
+        match=(
+            r"number has the shape of lengths, \(2,\), which are integers, "
+            r"but its dtype is float64"
+        ),
     ):
         picked_loss(SHARE, LABEL, NUMBER.astype(float))
     with pytest.raises(TypeError, match=r"number must be an integer length, got 2.0"):

@@ -1,4 +1,4 @@
-"""Tensors on a CPU that are lent to NumPy: the same derivatives as by torch's own operations, whoever asks for them."""
+"""CPU tensors lent to NumPy have the same derivatives as torch's own operations."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ LOSSES = (
 
 
 def arguments(name):
-    """Draw predictions, and what else the loss takes."""
+    """Draw predictions, and the other arrays of the loss."""
     import torch
 
     random = torch.Generator().manual_seed(0)
@@ -35,7 +35,7 @@ def arguments(name):
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 @pytest.mark.parametrize("name", LOSSES)
 def test_gradients_of_every_order(backend, name, reduction):
-    """Those of autograd agree with finite differences, to the second order, and with those of `value_and_grad`."""
+    """Autograd agrees with finite differences, to second order, and with `value_and_grad`."""
     import torch
 
     loss, (predictions, rest) = getattr(pl, name), arguments(name)
@@ -72,7 +72,7 @@ def test_a_graph_may_be_gone_through_again(backend):
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # of torch about itself
 def test_nothing_is_hidden_from_those_who_look_on(backend):
-    """Transforms, dual numbers and dispatch modes see operations of torch, as do gradients of targets and weights."""
+    """Transforms, dual numbers, dispatch modes, gradients of targets and weights see only torch."""
     import torch
     from torch.autograd import forward_ad
     from torch.utils._python_dispatch import TorchDispatchMode
@@ -118,7 +118,7 @@ def test_no_tensor_is_copied_or_made_by_torch(backend):
 
 
 def test_values_of_tensors_are_not_looked_at(backend):
-    """As on every library but NumPy: what is outside the domain is NaN, and no error."""
+    """As on every library except NumPy, a value outside the domain makes NaN, and no error."""
     import torch
 
     assert torch.isnan(pl.cross_entropy(torch.zeros(2, 3), torch.tensor([0, 3])))

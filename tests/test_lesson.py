@@ -1,4 +1,4 @@
-"""The lesson's figures, on every array library, and the functions of its toolkit that are not losses."""
+"""The figures of the lesson on every array library, and the toolkit's other functions."""
 
 import runpy
 from math import inf, nan

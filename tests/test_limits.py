@@ -1,8 +1,8 @@
-"""Limits of parameters are continuous: each is approached from both sides over more than 12 decades, and nothing cancels.
+"""Limits of parameters are continuous: approached from both sides over more than 12 decades.
 
-Next to a limit a formula with the parameter in a denominator loses its digits, and one that
-switches at a cutoff jumps. Here every value and derivative is compared with exact arithmetic at the
-parameter itself, and the limit with the loss that it is.
+Near a limit a formula with the parameter in a denominator cancels, and a formula that switches
+at a cutoff jumps. Here every value and derivative is compared with exact arithmetic at the
+parameter itself, and the limit with the loss that it should equal.
 """
 
 from collections.abc import Callable
@@ -106,7 +106,7 @@ def test_barron_towards_minus_infinity(dtype: type) -> None:
 
 
 def test_barron_is_its_limits() -> None:
-    """Half the square, Cauchy's, Welsch's, and for 1 and -2 the smooth L1 (Charbonnier's) and that of Geman and McClure."""
+    """Half the square, Cauchy, Welsch; 1 and -2 are smooth L1 (Charbonnier) and Geman-McClure."""
     pred, target = RESIDUALS, np.zeros_like(RESIDUALS)
     close(lambda *a: 2 * pl.barron_loss(*a, alpha=2.0), pl.mse_loss, pred, target)
     close(lambda *a: pl.barron_loss(*a, alpha=1.0), pl.pseudo_huber_loss, pred, target)

@@ -1,4 +1,4 @@
-"""What a loss is as a Python object: the tools that look at functions find what they look for."""
+"""A loss as a Python object: tools that inspect functions work on it."""
 
 import copy
 import doctest
@@ -32,7 +32,7 @@ def without_annotations(signature: inspect.Signature) -> str:
 
 
 def test_the_signature_as_it_is_shown() -> None:
-    """It has no `xp`, and every option; the domains are annotations, which would bury the names in a repr."""
+    """The signature has no `xp` and has every option; the repr leaves out the annotations."""
     shown = "(pred, target, /, *, delta=1.0, reduction='mean', weights=None, where=None, axis=None)"
     assert without_annotations(inspect.signature(pl.huber_loss)) == shown
     assert repr(pl.huber_loss) == f"<loss huber_loss{shown}>"
@@ -40,7 +40,7 @@ def test_the_signature_as_it_is_shown() -> None:
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_signature(loss: Loss) -> None:
-    """Arrays come first, by position only unless they may be missing; all else is keyword-only. Domains are annotations."""
+    """Arrays come first, positional unless optional; all else is keyword-only."""
     signature = inspect.signature(loss)
     parameters = signature.parameters
     hints = get_type_hints(loss.formula, include_extras=True)
@@ -62,8 +62,8 @@ def test_the_signature(loss: Loss) -> None:
     wanted = CLASS_OPTIONS if "ignore_index" in parameters else OPTIONS
     for name, default in wanted.items():
         if name == "class_axis" and "class" not in loss.signature.core:
-            continue  # what the classes are of is shared by all rows, and has its axes in one order
-        # which are no rows unless it is said
+            continue  # the class dimension is shared by all rows, with its axes in one order
+        # vectors are rows only if the option is given
         vectors = name == "class_axis" and loss.signature.options[name] is None
         assert vectors or parameters[name].default == default
     assert all(f"{dimension}_axis" in parameters for dimension in loss.signature.core)
@@ -75,7 +75,7 @@ def test_the_signature(loss: Loss) -> None:
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_defaults_of_the_signature_are_those_of_the_call(loss: Loss) -> None:
-    """Who passes them all gets what he gets without."""
+    """Passing all defaults explicitly changes nothing."""
     defaults = {
         name: p.default
         for name, p in inspect.signature(loss).parameters.items()
@@ -100,7 +100,7 @@ def test_names(loss: Loss) -> None:
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_help(loss: Loss) -> None:
-    """`help(loss)` shows how it is called and what it does."""
+    """`help(loss)` shows its signature and its documentation."""
     text = pydoc.plain(pydoc.render_doc(loss))
     assert f"in module {loss.__module__}" in text.splitlines()[0]
     assert f"{loss.__name__} = <loss {loss.__name__}({loss.signature.arguments[0]}, " in text
@@ -111,7 +111,7 @@ def test_help(loss: Loss) -> None:
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_docstring_documents_each_option_once(loss: Loss) -> None:
-    """The parameters of the section are those of the signature, in its order, each with a text of its own."""
+    """The section lists the parameters of the signature in order, each with its own text."""
     text = loss.__doc__ or ""
     section = text[text.index("Parameters\n-----") : text.index("Returns\n-----")]
     found = re.findall(r"^(\w+) : .+\n    \S", section, re.MULTILINE)
@@ -124,7 +124,7 @@ def test_the_docstring_documents_each_option_once(loss: Loss) -> None:
 @pytest.mark.parametrize("loss", KINDS)
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_pickle(loss: Loss, protocol: int) -> None:
-    """By name, so that it is the same object again, in another process as well."""
+    """By name, so that unpickling returns the same object, in another process as well."""
     assert pickle.loads(pickle.dumps(loss, protocol)) is loss
     assert pickle.loads(pickle.dumps(partial(loss, reduction="sum"), protocol)).func is loss
 
@@ -167,7 +167,7 @@ def test_doctests_are_found(loss: Loss) -> None:
 
 
 def test_pytest_finds_the_doctests(pytester: pytest.Pytester) -> None:
-    """So does pytest, which a user runs over his own module."""
+    """pytest finds it as well, in a module of the user."""
     pytester.makepyfile(
         mine='''
         from portable_losses import loss
@@ -188,7 +188,7 @@ def test_pytest_finds_the_doctests(pytester: pytest.Pytester) -> None:
 
 
 def test_a_loss_without_a_docstring() -> None:
-    """It has none, and no error comes of it."""
+    """A loss without a docstring has none, and raises no error."""
 
     @pl.loss
     def bare_loss(xp: Any, pred: Any, target: Any, /) -> Any:
@@ -200,7 +200,7 @@ def test_a_loss_without_a_docstring() -> None:
 
 
 def test_public_names_are_sorted_and_exist() -> None:
-    """And are all the names that the package has."""
+    """The list has all public names."""
     assert pl.__all__ == sorted(pl.__all__)
     for module in (pl, neural_network):
         assert all(hasattr(module, name) for name in module.__all__)

@@ -1,4 +1,4 @@
-"""What is particular to losses of classes: labels and rows of 0 and 1, class weights, ignored labels, the class axis."""
+"""Losses of classes: labels, one-hot rows, class weights, ignored labels, the class axis."""
 
 import itertools
 from typing import Any
@@ -69,7 +69,7 @@ COMBINATIONS = [c for n in range(len(OPTIONS) + 1) for c in itertools.combinatio
 @pytest.mark.parametrize("used", COMBINATIONS, ids="-".join)
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_every_combination_of_options(backend, dtype, used, reduction):
-    """The same as on the subset that is kept, in the textbook's form; labels and rows of 0 and 1 give the same number."""
+    """They equal the textbook's loss of the rows kept; labels and one-hot rows agree."""
     logits, labels, values, numbers = data(backend, dtype)
     rng = np.random.default_rng(4)
     weights = rng.uniform(0.5, 2.0, ROWS).astype(dtype)
@@ -142,7 +142,7 @@ def test_the_class_axis_may_be_anywhere(backend, dtype, class_axis, probabilitie
 @compiled_too
 @pytest.mark.parametrize("label", [-1, CLASSES, CLASSES + 100])
 def test_a_label_that_is_no_class(backend, dtype, label):
-    """Its row is NaN, and no other, where values are not looked at; on NumPy it is an error."""
+    """Its row, and only its row, is NaN where values are not checked; NumPy raises an error."""
     logits, _, values, labels = data(backend, dtype)
     wrong = labels.copy()
     wrong[2] = label
@@ -204,7 +204,7 @@ def test_a_dominant_logit_keeps_its_digits(backend, dtype):
 @compiled_too
 @pytest.mark.parametrize("classes", [3, 8, 17, 60])
 def test_logits_that_are_computed_in_the_same_program(backend, xp, dtype, classes):
-    """A compiler may compute them twice, and round them otherwise: an entry is then greater than the largest of its row."""
+    """A compiler may compute logits twice, rounded differently: one may exceed the maximum."""
     rng = np.random.default_rng(classes)
     hidden, weight = (
         rng.standard_normal((50, 5)).astype(dtype),
@@ -236,7 +236,7 @@ def test_offsets_lose_no_digits(backend, dtype):
 @pytest.mark.backends("numpy")
 @pytest.mark.parametrize("classes", [2, 99, 100, 101, 3000])
 def test_both_layouts_of_many_blocks(backend, dtype, classes):
-    """Few classes are copied in front, many stay where they are; the rows fill more than one block."""
+    """Few classes are copied in front, many stay in place; the rows fill more than one block."""
     rng = np.random.default_rng(6)
     rows = 2**19 // 4 * 3 // classes
     logits = rng.standard_normal((rows, classes)).astype(dtype)

@@ -1,4 +1,4 @@
-"""What is particular to the other losses of classes: focal, generalised and poly cross-entropy, and those of probabilities."""
+"""Focal, generalised and poly cross-entropy, and the losses of class probabilities."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ labelled = pytest.mark.parametrize("loss", LABELLED, ids=lambda loss: loss.__nam
 
 
 def taken_by(loss: Any, logits: np.ndarray) -> np.ndarray:
-    """Return logits as this loss takes them: as log-probabilities, as probabilities, or as they are."""
+    """Return logits as this loss takes them: log-probabilities, probabilities or logits."""
     domain = loss.signature.domains[0][0].description
     if "probabilities" not in domain:
         return logits
@@ -64,7 +64,7 @@ def same(actual: list[np.ndarray], desired: list[np.ndarray], dtype: str) -> Non
 @labelled
 @pytest.mark.parametrize("class_axis", [0, -1])
 def test_options_of_every_loss(backend, dtype, loss, class_axis):
-    """Class weights, weights and ignored labels: the mean of what is kept, by weight; the class axis anywhere."""
+    """Class weights, weights, ignored labels: the weighted mean of the rows kept, on any axis."""
     _, _, values, labels = data(backend, dtype)
     rows = taken_by(loss, values)
     each, gradients = loss.value_and_grad(rows, labels, reduction="none")
@@ -143,7 +143,7 @@ def test_what_is_a_cross_entropy(backend, dtype):
     ids=lambda x: getattr(x, "__name__", str(x)),
 )
 def test_two_classes_are_a_yes_or_no(backend, dtype, loss, binary, parameters):
-    """Also where the second derivative of the right class, or of the wrong one, is next to nothing."""
+    """This holds also where the second derivative of the right or a wrong class nearly vanishes."""
     logit = np.asarray([-80.0, -20.0, -1.0, 0.25, 3.0, 30.0, 80.0], dtype=dtype)
     for label in (0, 1):
         value, gradient, second = orders(
@@ -166,7 +166,7 @@ def test_two_classes_are_a_yes_or_no(backend, dtype, loss, binary, parameters):
 
 @of_logits
 def test_masked_classes_of_every_loss_of_logits(backend, dtype, loss, parameters):
-    """They change nothing, and have no gradient; a masked label costs what the loss is at most."""
+    """They change nothing and have no gradient; a masked label has the largest possible loss."""
     kept = np.asarray([[0.5, 1.5], [2.0, -1.0]], dtype=dtype)
     masked = np.insert(kept, 1, -np.inf, axis=1)
     target = np.asarray([[0.25, 0.75], [1.0, 0.0]], dtype=dtype)
@@ -227,7 +227,7 @@ def test_a_dominant_logit_keeps_its_digits_in_every_loss(backend, dtype, loss, p
     ids=lambda x: getattr(x, "__name__", ""),
 )
 def test_limits_of_parameters(backend, dtype, loss, name, limits, decade):
-    """From both sides, as far as there are two: to the last digits, and without a step."""
+    """From both sides, if there are two: up to rounding, and without a step."""
     logits = np.asarray(
         [[0.5, -1.0, 2.0], [40.0, 3.0, 2.0], [-300.0, 1.0, 0.0], [1e-3, 0.0, 1e8]], dtype=dtype
     )
@@ -279,7 +279,7 @@ def test_probabilities_are_not_divided_by_their_sum(backend, dtype):
 
 
 def test_logits_for_log_probabilities(backend, dtype):
-    """An error where values are looked at; elsewhere a number that is no likelihood, as in torch."""
+    """NumPy raises an error; elsewhere the result is a number without meaning, as in torch."""
     logits = backend.asarray([[2.0, -1.0]], dtype)
     if backend.base == "numpy":
         with pytest.raises(

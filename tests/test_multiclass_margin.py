@@ -1,4 +1,4 @@
-"""What is particular to the losses of scores of which the largest decides."""
+"""Losses of scores, the largest of which decides."""
 
 from typing import Any
 
@@ -41,13 +41,13 @@ def test_known_losses(backend, dtype):
     np.testing.assert_allclose(value, expected, rtol=8 * np.finfo(dtype).eps)
     np.testing.assert_allclose(gradient, [-sum(others), *others], rtol=8 * np.finfo(dtype).eps)
     np.testing.assert_allclose(second, np.full(3, 2 / 3), rtol=4 * np.finfo(dtype).eps)
-    # Where all scores are negative the largest of the others is so too: Keras says 2.
+    # Where all scores are negative, so is the largest of the others; Keras returns 2.
     assert one(backend, pl.crammer_singer_loss, [-1.0, -2.0, -3.0], 0, dtype)[0] == 0
     assert one(backend, pl.crammer_singer_loss, [-1.0, -1.5, -3.0], 0, dtype)[0] == 0.5
 
 
 def test_subgradients(backend, dtype):
-    """At the margin nothing pulls; of several largest each has its share."""
+    """The derivative at the margin is 0; several largest scores share it."""
     at_the_margin = [1.0, 0.0, -1.0]
     for loss in (pl.multi_margin_loss, pl.crammer_singer_loss, pl.sparsemax_loss):
         value, gradient, second = one(backend, loss, at_the_margin, 0, dtype)
@@ -156,7 +156,7 @@ def test_an_offset_changes_nothing(backend, dtype, loss):
 
 @pytest.mark.backends("numpy")
 def test_what_is_missing_to_a_margin_keeps_its_digits():
-    """The label leads by 1 but for a few of the last digits."""
+    """The label leads by 1 minus a few ulp."""
     scores = np.asarray([1.0, 2.0**-50])
     assert pl.crammer_singer_loss(scores, 0) == 2.0**-50
     assert pl.multi_margin_loss(scores, 0) == 2.0**-51
@@ -168,7 +168,7 @@ def test_what_is_missing_to_a_margin_keeps_its_digits():
 
 @pytest.mark.parametrize("classes", [3, 30])
 def test_the_gradient_of_sparsemax_is_a_projection(backend, dtype, classes):
-    """No point of the simplex is nearer: scores minus point are the same wherever the point is positive, and less elsewhere."""
+    """Scores minus the nearest point are equal where the point is positive, and less elsewhere."""
     rng = np.random.default_rng(5)
     scores = (rng.standard_normal((40, classes)) * np.geomspace(0.01, 10, 40)[:, None]).astype(
         dtype

@@ -1,4 +1,4 @@
-"""What is particular to the losses of several classes of which any number may be right."""
+"""Losses of multilabel classification."""
 
 from typing import Any
 
@@ -55,7 +55,7 @@ def test_the_mean_of_binary_cross_entropy(backend, dtype):
     "loss", [pl.multilabel_soft_margin_loss, pl.zlpr_loss], ids=lambda loss: loss.__name__
 )
 def test_infinite_scores(backend, dtype, loss):
-    """0 for what is right, inf for what is not."""
+    """The loss is 0 where the sign is right, inf where it is wrong."""
     scores = backend.asarray(
         [[INF, -INF, INF], [INF, -INF, -INF], [-INF, -INF, -INF], [INF, INF, 0.0]], dtype
     )
@@ -133,7 +133,7 @@ def test_no_overflow_of_the_largest_logits():
 
 
 def test_zlpr_of_one_class(backend, dtype):
-    """It is the cross-entropy of a yes or no."""
+    """It is the binary cross-entropy."""
     scores, target = SCORES.reshape(-1, 1).astype(dtype), SETS.reshape(-1, 1).astype(dtype)
     expected = pl.binary_cross_entropy_with_logits(scores[:, 0], target[:, 0], reduction="none")
     close(

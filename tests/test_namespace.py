@@ -1,4 +1,4 @@
-"""The gaps that the engine fills in the namespaces: each filling does what the standard says."""
+"""Functions that backends override: each follows the standard."""
 
 import itertools
 
@@ -137,7 +137,7 @@ def test_subclasses_of_numpy_arrays_are_numpy():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_mask_that_selects_nothing(dtype):
-    """The shape and the dtype are those of NumPy, whatever was spared."""
+    """Shape and dtype equal those of NumPy, also where work is saved."""
     x = np.linspace(-1, 1, 3000, dtype=dtype)
     nothing = x > 2
     others = (
@@ -156,7 +156,7 @@ def test_a_mask_that_selects_nothing(dtype):
 
 
 def test_special_functions_give_arrays_of_their_own():
-    """Also where a formula hands back what it was given."""
+    """This holds also if a formula returns one of its arguments."""
     from portable_losses.special._function import Special
 
     same = Special(lambda xp, x, /: xp.where(x != x, 0.0, x))

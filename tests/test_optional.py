@@ -1,4 +1,4 @@
-"""Arrays that may be missing, and steps that need the one before."""
+"""Optional arrays, and steps that depend on the previous one."""
 
 from typing import Any, Unpack
 
@@ -104,7 +104,7 @@ def test_what_is_wrong_with_them() -> None:
         ValueError, match=r"offset_loss: pred has shape \(5, 3\) and low has shape \(3, 5\)"
     ):
         offset_loss(PRED, TARGET, low=LOW.T)
-    with pytest.raises(TypeError, match=r"may be missing after the slash"):
+    with pytest.raises(TypeError, match="optional arrays after the slash"):
 
         @pl.loss
         def with_a_number(xp: Namespace, pred: Real, target: Real, /, low: float = 1.0) -> Array:
@@ -125,7 +125,7 @@ def test_the_labels_are_what_may_not_be_missing() -> None:
 
 
 def steps(xp: Namespace, numbers: Array, reverse: bool) -> tuple[Array, Array, Array]:
-    """Add up, and give all the sums and the halves."""
+    """Add up, and return all sums and their halves."""
 
     def step(
         carried: tuple[Array, ...], entries: tuple[Array, ...]

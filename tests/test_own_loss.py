@@ -1,4 +1,4 @@
-"""A loss of one's own: made by the decorator that made the library's, with all that comes of it."""
+"""User losses: the decorator and everything that it adds."""
 
 from typing import Any, Literal, Unpack
 
@@ -149,7 +149,7 @@ def interval_loss(
     width: NonNegative = 0.5,
     **options: Unpack[Options],
 ) -> Array:
-    """Weigh what lies outside an interval, and its width."""
+    """Weight the distance to an interval, and its width."""
     return (target - low) ** 2 + (high - target) ** 2 + width * (high - low)
 
 

@@ -1,4 +1,4 @@
-"""The package as a whole: what it imports, what it exports, how it is built."""
+"""The package as a whole: its imports, its exports, its build."""
 
 import ast
 import importlib
@@ -29,7 +29,8 @@ FAMILIES = {
 
 
 def test_importing_the_package_imports_no_optional_library():
-    program = f"import sys, {', '.join(PUBLIC_MODULES)}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    names = ", ".join(PUBLIC_MODULES)
+    program = f"import sys, {names}; print(*{{name.partition('.')[0] for name in sys.modules}})"
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True
     )
@@ -52,7 +53,7 @@ def test_a_file_holds_one_idea(source):
 
 
 def imported_by(source):
-    """Return the modules of the package that a source file imports, without the name of the package."""
+    """Return the modules of the package that a source file imports, without the package's name."""
     parts = [*source.relative_to(ROOT).with_suffix("").parts]
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.level:

@@ -1,4 +1,4 @@
-"""What is particular to the losses of the order of a list."""
+"""Losses of ranked lists."""
 
 import tracemalloc
 from itertools import permutations
@@ -54,7 +54,7 @@ def orders(loss: Any, backend: Any, *arrays: Any, **options: Any) -> tuple[Any, 
 
 @each
 def test_lists_can_be_filled_up(backend, dtype, loss):
-    """With scores of -inf and relevances of 0 at the end they stay what they are, and what is filled in has no gradient."""
+    """Padding with scores of -inf and relevances of 0 changes nothing and has no gradient."""
     short = orders(loss, backend, *(backend.asarray(x, dtype) for x in (SCORES, GRADES)))
     scores, grades = (
         np.pad(x, ((0, 0), (0, 3)), constant_values=fill)
@@ -261,7 +261,7 @@ def test_listmle_takes_equal_relevances_in_the_order_of_the_list(backend, dtype)
 
 
 def test_lambdarank_takes_equal_scores_in_the_order_of_the_list(backend, dtype):
-    """So that it does not stop where all scores are equal: each pair is worth what it is in that order."""
+    """It does not stop where all scores are equal: each pair has its worth in that order."""
     grades = np.asarray([0.0, 2.0, 1.0, 2.0])
     value, gradient, _ = orders(
         pl.lambdarank_loss, backend, *(backend.asarray([x], dtype) for x in (np.zeros(4), grades))
@@ -285,7 +285,7 @@ def test_approx_ndcg_shares_the_ranks_of_equal_scores(backend, dtype):
     close(backend, value, -1 / np.log2(2.5), dtype)
 
 
-# What they are
+# Properties
 
 
 def test_listnet_is_the_cross_entropy_of_probabilities(backend, dtype):
@@ -308,7 +308,7 @@ def test_listmle_is_a_likelihood():
 
 @pytest.mark.parametrize("items", [2, 3, 5, 8, 9])
 def test_listmle_item_by_item(items):
-    """Each draw is a cross-entropy of what is left."""
+    """Each draw is a cross-entropy of the remaining items."""
     random = np.random.default_rng(items)
     scores, order = random.normal(0, 3, items), random.permutation(items)
     relevance = np.empty(items)
@@ -351,7 +351,7 @@ def test_approx_ndcg_comes_close_to_the_ndcg(backend, dtype):
 
 
 def test_lambdarank_follows_the_ndcg():
-    """A pair weighs what its exchange changes, whatever else there is."""
+    """A pair has the weight of its exchange, independent of other items."""
     scores, grades = SCORES[0], np.asarray([3.0, 0.0, 1.0, 2.0, 0.0, 1.0])
     ranks = np.argsort(np.argsort(-scores))
 
@@ -374,7 +374,7 @@ def test_lambdarank_follows_the_ndcg():
 
 
 def test_infinite_losses(backend, dtype):
-    """What is relevant and surely not there costs inf, and pulls with a finite force."""
+    """A relevant item with probability 0 costs inf, with a finite gradient."""
     arrays = backend.asarray([[-INF, 0.0, 1.0]], dtype), backend.asarray([[1.0, 0.0, 0.0]], dtype)
     for loss in (pl.listnet_loss, pl.listmle_loss, pl.ranknet_loss, pl.lambdarank_loss):
         value, gradient = backend.call(loss.value_and_grad, *arrays)
@@ -407,7 +407,7 @@ def test_no_overflow(loss, dtype):
     "grades", [[1000.0, 999.0, 0.5, 998.0], [3000.0, 0.0, 10.0, 2999.0], [0.0, 1e-30, 2e-30, 1e-35]]
 )
 def test_relevances_of_any_size(backend, dtype, loss, grades):
-    """Gains that are too large for the dtype have ratios that are not; and small ones keep their digits."""
+    """Gains may overflow the dtype while their ratios do not; small gains stay accurate."""
     scores = np.asarray([0.5, 1.0, 0.0, 2.0], dtype)
     value, gradient = backend.call(
         loss.value_and_grad, backend.asarray(scores), backend.asarray(grades, dtype)
@@ -439,7 +439,7 @@ def test_temperatures_are_positive(temperature):
 
 
 def test_digits_of_neighbouring_ranks():
-    """Far down a list two ranks have nearly the same discount, and their difference all its digits."""
+    """Far down a list the discounts of neighbours nearly agree; their difference stays accurate."""
     items = 400
     for rank in (10, 150, 398):
         # Of all that is wrong the one pair of neighbours costs most: all others are far behind.

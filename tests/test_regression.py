@@ -25,7 +25,7 @@ def derivatives(
 
 
 def test_relative_to_a_target_of_zero(backend, dtype):
-    """Nothing if it is predicted, otherwise infinitely much; a floor makes it finite."""
+    """A prediction of 0 has loss 0, any other inf; a floor makes it finite."""
     pred, target = [0.0, 2.0, -0.5], [0.0, 0.0, 0.0]
     value, gradient, second = derivatives(backend, dtype, pl.mape_loss, pred, target)
     np.testing.assert_array_equal(value, [0, INF, INF])
@@ -46,7 +46,7 @@ def test_fractions_not_percent(backend, dtype):
 
 
 def test_symmetric_is_two_for_different_signs(backend, dtype):
-    """There the derivative is 0; at a prediction of 0 it is the mean of those of both sides."""
+    """There the derivative is 0; at a prediction of 0 it is the mean of both sides."""
     pred, target = [-1e-30, 1.0, 5.0, -7.0, 0.0, 0.0, 0.0], [1e30, -1.0, -1e-9, 0.0, 4.0, -4.0, 0.0]
     value, gradient, second = derivatives(backend, dtype, pl.smape_loss, pred, target)
     np.testing.assert_array_equal(value, [2, 2, 2, 2, 2, 2, 0])
@@ -83,7 +83,7 @@ def test_sizes_that_overflow(backend, dtype):
 
 
 def test_infinite_predictions(backend, dtype):
-    """All that a symmetric ratio can say is that they are as far off as can be."""
+    """The symmetric ratio has its largest value."""
     value, gradient, _ = derivatives(
         backend, dtype, pl.smape_loss, [INF, -INF, INF], [1.0, 1.0, 0.0]
     )
@@ -132,7 +132,7 @@ def test_amounts_from_one_end_of_the_domain_to_the_other(backend, dtype):
 
 
 def test_small_residuals_of_log_cosh(backend, dtype):
-    """Half their square, where a logarithm of 2 that is subtracted would leave nothing."""
+    """Half their square, where subtracting log 2 would return 0."""
     residuals = np.asarray([1e-18, 1e-10, -1e-6, 1e-4])
     value, gradient, second = derivatives(backend, dtype, pl.log_cosh_loss, residuals, np.zeros(4))
     np.testing.assert_allclose(value, residuals**2 / 2, rtol=1e-6)
@@ -141,13 +141,13 @@ def test_small_residuals_of_log_cosh(backend, dtype):
 
 
 def test_large_residuals_of_log_cosh(backend, dtype):
-    """Their size, less the logarithm of 2; the curvature keeps its digits where the slope is 1."""
+    """Their size minus log 2; the second derivative is accurate where the first is 1."""
     residuals = np.asarray([45.0, -45.0, 1e30, INF, -INF])
     value, gradient, second = derivatives(backend, dtype, pl.log_cosh_loss, residuals, np.zeros(5))
     np.testing.assert_allclose(value, np.abs(residuals) - np.log(2), rtol=4 * np.finfo(dtype).eps)
     np.testing.assert_array_equal(gradient, np.sign(residuals))
     expected = 4 * np.exp(-90.0)
-    tiny = np.finfo(dtype).smallest_normal  # below which some libraries say 0
+    tiny = np.finfo(dtype).smallest_normal  # below it some libraries return 0
     np.testing.assert_allclose(
         second, [expected, expected, 0, 0, 0], rtol=1e-4, atol=0 if expected > tiny else tiny
     )

@@ -18,7 +18,7 @@ from mpmath import mp, mpc, mpf
 STEP = mpf(10) ** -14
 DIGITS = 90
 POINTS = 3
-"""So many random points of each case."""
+"""The number of random points of each case."""
 
 
 def batches(case: Any, index: int) -> list[tuple[np.ndarray, ...]]:

@@ -1,4 +1,4 @@
-"""What is particular to the losses that compare regions."""
+"""Losses that compare regions."""
 
 from math import fsum
 from typing import Any
@@ -33,7 +33,7 @@ def close(backend: Any, actual: Any, desired: Any, dtype: str, times: float = 16
 @named(*OVERLAPS)
 @pytest.mark.parametrize("constant", [0.0, 1.0])
 def test_a_region_of_nothing_and_of_everything(backend, dtype, loss, constant):
-    """As predicted: loss 0, and no gradient that is NaN."""
+    """If predicted so, the loss is 0, and no gradient is NaN."""
     region = backend.asarray(np.full((2, 5), constant), dtype)
     value, gradient = backend.call(loss.value_and_grad, region, region, reduction="none")
     np.testing.assert_array_equal(backend.to_numpy(value), [0.0, 0.0])
@@ -52,7 +52,7 @@ def test_classes_of_nothing(backend, dtype, loss):
 
 @named(*OVERLAPS)
 def test_nothing_predicted_to_be_something(backend, dtype, loss):
-    """And something predicted to be nothing: as wrong as can be, or, for a correlation, as chance."""
+    """A non-empty prediction of an empty region: the worst loss; chance level for a correlation."""
     some, none = (backend.asarray(x, dtype) for x in ([0.0, 0.25, 0.5], [0.0, 0.0, 0.0]))
     for arrays in ((some, none), (none, some)):
         value, gradient = backend.call(loss.value_and_grad, *arrays)
@@ -202,7 +202,7 @@ def test_a_correlation_is_that_of_the_complement(backend, dtype):
 
 
 def test_the_weight_of_a_class_that_is_absent(backend, dtype):
-    """It is that of the rarest that is there, so that to predict it costs something, and not everything."""
+    """An absent class has the weight of the rarest present one: predicting it has a finite cost."""
     pred = np.asarray([[0.5, 0.75, 0.25, 1.0], [0.5, 0.0, 0.5, 0.0], [0.0, 0.25, 0.25, 0.0]])
     target = np.asarray([[1.0, 1.0, 0.0, 1.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
     weights = np.asarray([1 / 9, 1.0, 1.0])
@@ -226,7 +226,7 @@ def test_which_classes_count(backend, dtype):
 
 
 def test_labels_are_a_mask(backend, dtype):
-    """Of images with their classes first, in the middle and last; one that names no class is NaN."""
+    """Images with classes first, in the middle and last; an image without any class is NaN."""
     rng = np.random.default_rng(5)
     pred, labels = rng.dirichlet(np.ones(3), (2, 4, 5)).astype(dtype), rng.integers(0, 3, (2, 4, 5))
     mask = (labels[..., None] == np.arange(3)).astype(dtype)
@@ -269,7 +269,7 @@ def test_a_hinge_of_an_empty_region(backend, dtype):
 
 
 def test_scores_that_differ_by_less_than_their_errors_do(backend, dtype):
-    """1 - 1e-20 and 1 - 2e-20 are equal after rounding: the order of the errors is that of the scores."""
+    """1 - 1e-20 and 1 - 2e-20 round to the same number: errors keep the order of the scores."""
     target = np.asarray([1.0, 0.0, 0.0])
     for pred, slopes in (
         ([1e-20, -2e-20, -9.0], [-1.0, 0.0, 0.0]),
@@ -332,7 +332,7 @@ def test_images_of_classes(backend, dtype, loss, channels):
 
 
 def test_pixels_that_are_left_out(backend, dtype):
-    """Where prediction and target are 0 they count for nothing."""
+    """Elements with prediction and target 0 do not count."""
     keep = RANDOM.uniform(size=30) < 0.6
     for loss in (pl.dice_loss, pl.jaccard_loss, pl.tversky_loss):
         masked = [backend.asarray(x.reshape(12, 30) * keep, dtype) for x in (PRED, SOFT)]
@@ -348,7 +348,7 @@ def test_pixels_that_are_left_out(backend, dtype):
 @pytest.mark.backends("numpy")
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_many_pixels(backend, dtype, order):
-    """The loss of many has the digits of that of a few, in rows and in columns."""
+    """The loss of many equals that of a few, in rows and in columns."""
     pred, target = RANDOM.uniform(size=(2, 500_000, 2)).astype(dtype)
     wrong, whole = (
         fsum(map(float, x))
@@ -395,13 +395,16 @@ def test_regions_in_chunks(backend, dtype, loss):
     np.testing.assert_allclose(backend.to_numpy(gradient), slopes, rtol=1e-4, atol=1e-9)
 
 
-# What is refused
+# Refused input
 
 
 def test_what_is_refused():
     with pytest.raises(
         ValueError,
-        match=r"dice_loss: pred must hold probabilities in \[0, 1\], but pred\[1\] is 1.5 .*sigmoid",
+        match=(
+            r"dice_loss: pred must hold probabilities in \[0, 1\], "
+            r"but pred\[1\] is 1.5 .*sigmoid"
+        ),
     ):
         pl.dice_loss([0.5, 1.5], [0.0, 1.0])
     with pytest.raises(ValueError, match=r"jaccard_loss: target .* is 255 .*divided by 255"):

@@ -1,4 +1,4 @@
-"""The self-check: it must see what is wrong, and survive what is missing."""
+"""The self-check finds wrong results, and works with missing libraries."""
 
 import random
 import re

@@ -1,4 +1,4 @@
-"""What is particular to the losses of sequences: alignments, lengths, and what cannot be aligned."""
+"""Losses of sequences: alignments, lengths, and sequences that cannot be aligned."""
 
 import itertools
 import tracemalloc
@@ -43,7 +43,7 @@ def test_every_alignment_is_counted_once(labels: list[int], blank: int) -> None:
 
 @compiled_too
 def test_lengths_leave_out_what_is_beyond(backend: Any, dtype: str) -> None:
-    """Be it NaN, no label, or the blank; each sequence has the loss that it has alone, and the rest no gradient."""
+    """Padding may be NaN, a stray label or the blank; each sequence keeps the loss it has alone."""
     log_prob, labels = LOG_PROB.astype(dtype), LABELS.copy()
     log_prob[np.arange(5) >= INPUTS[:, None]] = np.asarray([np.nan, np.inf, -np.inf, 7.0])
     labels[2, 1:], labels[5, 1:] = -1, 0
@@ -109,7 +109,7 @@ def test_axes() -> None:
 
 @compiled_too
 def test_no_labels(backend: Any, dtype: str) -> None:
-    """Then there are blanks, one at each time; without times there is nothing, which is certain."""
+    """Then each time is a blank; without times the empty alignment is certain."""
     log_prob = backend.asarray(LOG_PROB, dtype)
     blanks = -LOG_PROB[..., 0].sum(axis=-1)
     for labels, lengths in ((LABELS[:, :0], ()), (LABELS, (np.full(6, 5), np.zeros(6, int)))):
@@ -131,7 +131,7 @@ def test_no_labels(backend: Any, dtype: str) -> None:
 @compiled_too
 @pytest.mark.parametrize("zero_infinity", [False, True])
 def test_what_cannot_be_aligned(backend: Any, dtype: str, zero_infinity: bool) -> None:
-    """Too few times, no time for the blank between equal labels, or a class that cannot be: no gradient either."""
+    """Too few times, no time for a blank between equal labels, an impossible class: no gradient."""
     log_prob = LOG_PROB.astype(dtype)
     log_prob[3, :, 2] = -np.inf
     arrays = [backend.asarray(x) for x in (log_prob, LABELS, np.asarray([1, 2, 2, 5, 2, 3]))]
@@ -258,7 +258,7 @@ def test_long_sequences_of_optax(backend: Any, dtype: str) -> None:
 
 
 def test_memory_is_bounded() -> None:
-    """What is held at once does not grow with the number of sequences; a block is at least one."""
+    """The memory does not grow with the number of sequences; a block has at least one."""
     log_prob = np.broadcast_to(np.float32(-3.0), (600, 200, 40))
     labels = np.broadcast_to(np.arange(1, 31), (600, 30))
     pl.ctc_loss(log_prob[:2], labels[:2])
@@ -291,7 +291,7 @@ def warped(pred: np.ndarray, target: np.ndarray) -> float:
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 6), (6, 1), (5, 7), (7, 4)])
 def test_a_hard_minimum(shape: tuple[int, int]) -> None:
-    """With gamma near 0 it is dynamic time warping; else less, at most by gamma times the logarithm of their number."""
+    """Near gamma 0 it is dynamic time warping; else smaller, by at most gamma log(alignments)."""
     pred, target = RANDOM.normal(size=(shape[0], 2)), RANDOM.normal(size=(shape[1], 2))
     best = warped(pred, target)
     for gamma in (1e-300, 1e-12, 1e-6):

@@ -1,4 +1,4 @@
-"""What several losses share: a scale that broadcasts to the predictions, one number of a sequence for each column."""
+"""Arrays that several losses share: a broadcast scale, or one number of a sequence per column."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -76,7 +76,7 @@ def close(backend: Any, actual: Any, desired: Any, dtype: str) -> None:
 
 
 def own_shape(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Add up over what is shared, written with loops."""
+    """Add up over the shared axes, with loops."""
     total = np.zeros(shape)
     for index in np.ndindex(gradient.shape):
         place = index[gradient.ndim - len(shape) :]
@@ -224,7 +224,10 @@ def test_a_scale_outside_its_domain_is_named_in_its_own_shape():
     ):
         with pytest.raises(
             ValueError,
-            match=rf"scaled_loss: scale must hold positive numbers, but {place} \(as of a deviation\)",
+            match=(
+                rf"scaled_loss: scale must hold positive numbers, "
+                rf"but {place} \(as of a deviation\)"
+            ),
         ):
             scaled_loss(pred, scale, target)
     with pytest.raises(ValueError, match=r"scale\[2, 0\] is -3.0"):

@@ -1,4 +1,4 @@
-"""Small calls on NumPy take a short way; it leads to the same results and the same errors as the general one."""
+"""Small calls on NumPy give the same results and the same errors as large ones."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ SIZES = (1, 2, 7, 8, 9, 31, 32, 33, 200)
 
 
 def general(function, *arrays, **options):
-    """Call in the general way: a list has to be read first, and an axis to be found."""
+    """Call with a list and an axis."""
     return function(
         arrays[0].tolist() if arrays[0].dtype == np.float64 else arrays[0],
         *arrays[1:],
@@ -59,7 +59,7 @@ def test_a_list_gives_the_digits_of_an_array(case, index):
 
 
 def test_one_array_may_be_both_arguments():
-    """It is looked at as each of them."""
+    """It is checked like an array."""
     table = np.asarray([[0.25, 0.75], [1.0, 0.0]])
     assert pl.mse_loss(table, table) == 0
     assert pl.cross_entropy(table, table) == pl.cross_entropy(table, table.copy())

@@ -1,4 +1,4 @@
-"""The values and derivatives of the special functions on every library: at singular points, under autodiff, beside SciPy."""
+"""Values and derivatives of the special functions: singular points, autodiff, SciPy."""
 
 import inspect
 from typing import Any
@@ -64,7 +64,7 @@ ORDINARY: dict[str, tuple[list[float], ...]] = {
 """Where value and derivative are finite, and differentiable."""
 
 SINGULAR: dict[str, tuple[tuple[Any, ...], ...]] = {
-    # The arguments, the value, the derivatives, and what autodiff says if that is something else
+    # The arguments, the value, the derivatives, and those of autodiff if they differ
     "lgamma": (
         (0.0, INF, -INF),
         (-0.0, INF, INF),
@@ -141,11 +141,11 @@ SINGULAR: dict[str, tuple[tuple[Any, ...], ...]] = {
         (NAN, 1.0, NAN, (NAN, NAN)),
     ),
 }
-"""Poles, zeros, infinities, NaN, and what lies outside the domain."""
+"""Poles, zeros, infinities, NaN, and numbers outside the domain."""
 
 
 def close(actual: Any, desired: Any, dtype: str) -> None:
-    """Compare to 16 eps; what is 0 has no digits, and no library need keep subnormal numbers."""
+    """Compare to 16 eps, with an absolute tolerance for 0 and subnormal numbers."""
     limits = np.finfo(dtype)
     np.testing.assert_allclose(
         actual, desired, rtol=16 * float(limits.eps), atol=float(limits.smallest_normal)
@@ -155,7 +155,7 @@ def close(actual: Any, desired: Any, dtype: str) -> None:
 def singular(
     name: str, dtype: str
 ) -> tuple[list[np.ndarray], np.ndarray, tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
-    """Return the arguments, the values, the derivatives, and what autodiff says, in the order of the table."""
+    """Return arguments, values, derivatives and expected autodiff, in the order of the table."""
     count = len(ORDINARY[name])
     rows = SINGULAR[name]
     arguments = [np.asarray([row[i] for row in rows], dtype) for i in range(count)]
@@ -174,7 +174,7 @@ def test_every_function_has_inputs() -> None:
 @compiled_too
 @by_name
 def test_values_and_derivatives(backend, dtype, name):
-    """As on NumPy, which `test_accuracy` holds against exact arithmetic."""
+    """As on NumPy, which `test_accuracy` compares with exact arithmetic."""
     function = getattr(special, name)
     arrays = [np.asarray(values, dtype) for values in ORDINARY[name]]
     given = [backend.asarray(array) for array in arrays]
@@ -233,7 +233,7 @@ def test_gradient_of_the_formula(backend, dtype, name):
 @pytest.mark.backends("torch", "jax-jit")
 @by_name
 def test_gradient_of_the_formula_at_singular_points(backend, dtype, name):
-    """Where autodiff cannot find the limit that is registered it mostly says 0, which leaves the gradient of a sum what it is."""
+    """Where autodiff misses the registered limit it mostly returns 0, which leaves a sum as is."""
     function = getattr(special, name)
     arrays, value, _, automatic = singular(name, dtype)
     actual = gradient(

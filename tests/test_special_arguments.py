@@ -1,4 +1,4 @@
-"""What the special functions take: shapes that broadcast, numbers, dtypes, libraries; and what kind of objects they are."""
+"""Arguments of the special functions: broadcasting, numbers, dtypes, libraries, objects."""
 
 import copy
 import inspect
@@ -84,7 +84,7 @@ def test_shapes_that_nobody_knows(backend, dtype, function):
 
 @each_elementwise
 def test_blocks(function) -> None:
-    """What is too large for one block is the same as its pieces, in any order of memory."""
+    """Arrays larger than one block equal their pieces, for any memory order."""
     random = np.random.default_rng(0)
     count = len(inspect.signature(function).parameters)
     shape = (3, 70000)
@@ -280,7 +280,10 @@ def test_the_number_of_arrays(function) -> None:
     for wrong in ([], [[1.0]] * (len(names) + 1)):
         with pytest.raises(
             TypeError,
-            match=rf"{function.__name__} takes the arrays \({', '.join(names)}\), got {len(wrong)} by position",
+            match=(
+                rf"{function.__name__} takes the arrays \({', '.join(names)}\), "
+                rf"got {len(wrong)} by position"
+            ),
         ):
             function(*wrong)
 

@@ -1,7 +1,8 @@
-"""The house: which way imports point, where libraries are named, and how one is added."""
+"""The structure: directions of imports, names of libraries, and how to add a library."""
 
 import ast
 import importlib
+import re
 import sys
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -14,12 +15,13 @@ import pytest
 
 import portable_losses as pl
 from portable_losses import _backends
+from portable_losses._numerics.namespace import BLOCKS
 
 ROOT = Path(pl.__file__).parent
 LIBRARIES = {"numpy", "np", "torch", "jax", "jnp", "jaxlib", "xla", "dask", "cupy", "mlx", "strict"}
 LIBRARIES |= {"array_api_strict", "array_api_compat"}
 SPEAK_OF_LIBRARIES = ("_backends", "_selfcheck", "__main__.py")
-"""The backends, and the self-check, which finds out which libraries there are."""
+"""The backends, and the self-check, which finds the installed libraries."""
 
 FLOORS = (
     "_version",
@@ -32,7 +34,7 @@ FLOORS = (
     "families",
     "top",
 )
-"""What is on a floor imports from the floors before it, or from its own."""
+"""A module imports only from its own floor and from the floors before it."""
 
 
 def sources() -> list[Path]:
@@ -129,6 +131,12 @@ def test_no_backend_imports_another_but_that_of_numpy() -> None:
     assert not across
 
 
+def test_every_building_block_is_in_the_table_of_the_documentation() -> None:
+    pages = ROOT.parent.parent / "docs" / "own.rst"
+    documented = re.findall(r"^``xp\.(\w+)\(", pages.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(documented) == sorted(BLOCKS)
+
+
 def test_files_are_short() -> None:
     long = {str(path): n for path in sources() if (n := len(path.read_text().splitlines())) > 400}
     assert not long
@@ -159,7 +167,7 @@ Array.__module__ = "toy"
 
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Add a library as CONTRIBUTING says: by one file among the backends."""
+    """Add a library as in CONTRIBUTING: by one file among the backends."""
     library = ModuleType("toy")
     vars(library).update({name: value for name, value in vars(np).items() if name[:1] != "_"})
     library.__array_namespace_info__ = np.__array_namespace_info__  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""The same numbers as other packages, where these are right; a comment says where they are not."""
+"""Comparison with other packages, where these are right; comments name the exceptions."""
 
 from collections.abc import Callable
 from typing import Any
@@ -35,7 +35,7 @@ def close(actual: Any, desired: Any) -> None:
 
 
 def meetings(*libraries: str) -> list[Any]:
-    """Return each case, each of its settings and each of its peers in these libraries, or in those that compute with NumPy."""
+    """Return each case with each setting and each peer of these libraries, or of those on NumPy."""
     return [
         pytest.param(case, index, peer, id=f"{peer.library}-{case}-{index}")
         for case in CASES
@@ -53,7 +53,7 @@ def agree(case: Any, setting: int, peer: Peer, dtype: str) -> None:
     right = peer.right(drawn.arrays, parameters)
     arrays = tuple(x[right] for x in drawn.arrays)
     if not np.any(right):
-        return  # these settings mean something else there: the comment at `where` says what
+        return  # these settings mean something else there; see the comment at `where`
     tolerance = 2.0**11 * float(np.finfo(dtype).eps)
     scale = float(np.max(np.abs(drawn.value[right])))
     found = case.loss(*arrays, reduction="none", **drawn.parameters)
@@ -87,7 +87,7 @@ def test_peers_of_optax(backend: Any, case: Any, setting: int, peer: Peer) -> No
 
 
 def test_every_peer_is_met() -> None:
-    """At least once where it is right: a mask that leaves out everything compares nothing."""
+    """At least once where it is right: a mask that excludes everything compares nothing."""
     for name, peers in PEERS.items():
         cases = [case for case in CASES if case.name == name]
         for peer in peers:

@@ -1,4 +1,4 @@
-"""What is particular to torch."""
+"""Tests of torch: precision of sums, autograd, compilation."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ def test_the_first_call_may_be_a_compiled_one(backend):
 
 
 def test_bfloat16_is_evaluated_in_float32(backend):
-    """And rounded once: the mean of 4096 squares of 20 is 400, where a sum in bfloat16 would stop growing."""
+    """The result is rounded once: 4096 squares of 20 average to 400; a bfloat16 sum would stop."""
     pred = backend.xp.full((4096,), 20.0, dtype=backend.xp.bfloat16)
     value, gradient = pl.mse_loss.value_and_grad(pred, 0.0)
     assert value.dtype == gradient.dtype == pred.dtype
@@ -37,7 +37,7 @@ def test_bfloat16_is_evaluated_in_float32(backend):
 
 
 def test_large_means_keep_their_digits(backend):
-    """The mean of 10^8 equal float32 values is that value; torch's own is off in the seventh digit."""
+    """The mean of 10^8 equal float32 values is that value; torch's is off in the seventh digit."""
     pred = backend.xp.full((10**8,), 0.1, dtype=backend.xp.float32)
     assert pl.l1_loss(pred, 0.0).item() == np.float32(0.1)
 
@@ -46,7 +46,7 @@ def test_large_means_keep_their_digits(backend):
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # of torch about itself
 @pytest.mark.parametrize("name", ["mse_loss", "binary_cross_entropy_with_logits", "cross_entropy"])
 def test_inductor(backend, name):
-    """The whole compiler, not only the trace; where it is asked for."""
+    """The whole compiler, not only the trace, if requested."""
     if not backend.compiled:
         return
     import torch
@@ -72,7 +72,7 @@ def test_inductor(backend, name):
 
 @pl.loss
 def steeper(xp, pred: Real, target: Real, /):
-    """A loss whose registered derivative is another than that of its operations, so that it can be told which was taken."""
+    """The registered derivative differs from the formula's, which shows which of them was used."""
     return xp.square(pred - target)
 
 
@@ -83,7 +83,7 @@ def _(xp, pred, target, /):
 
 @compiled_too
 def test_a_compiler_takes_the_registered_derivative(backend):
-    """But for what is not asked of it: derivatives of targets, and those by `torch.func`."""
+    """This excludes derivatives of targets, and those by `torch.func`."""
     import torch
 
     if not backend.compiled:

@@ -1,4 +1,4 @@
-"""What is particular to optimal transport."""
+"""Optimal transport: limits, convergence, and rows without mass."""
 
 import tracemalloc
 from typing import Any
@@ -52,7 +52,7 @@ def test_before_it_has_converged_it_is_too_small() -> None:
 
 @pytest.mark.parametrize("epsilon", [1.0, 0.1])
 def test_a_small_penalty_does_not_underflow(epsilon: float) -> None:
-    """exp(-cost / epsilon) would be 0 for all but the diagonal."""
+    """exp(-cost / epsilon) would be 0 except on the diagonal."""
     cost = 1000 * np.abs(np.subtract.outer(np.arange(5.0), np.arange(5)))
     value, gradient = pl.sinkhorn_loss.value_and_grad(PRED, TARGET, cost, epsilon=epsilon)
     assert np.isfinite(value)
@@ -60,7 +60,7 @@ def test_a_small_penalty_does_not_underflow(epsilon: float) -> None:
 
 
 def test_masses_of_0() -> None:
-    """A class without mass has a derivative: what it would cost to have some there. A row without any is NaN."""
+    """A class without mass has a derivative: the cost of adding some. An empty row is NaN."""
     value, gradient = pl.sinkhorn_loss.value_and_grad(
         [0.5, 0.5, 0.0], [0.5, 0.5, 0.0], epsilon=0.05
     )
@@ -87,7 +87,7 @@ def test_what_does_not_fit() -> None:
 @pytest.mark.parametrize("shape", [(20_000, 10), (24, 200)])
 @pytest.mark.parametrize("given", [False, True])
 def test_plans_of_all_rows_are_never_held(shape: tuple[int, int], given: bool) -> None:
-    """Those of a block are: 15 and 7 MiB here in all."""
+    """Only those of a block: 15 and 7 MiB here in all."""
     pred, target = np.random.default_rng(53).random((2, *shape))
     cost = np.random.default_rng(54).random((shape[1], shape[1])) if given else None
     pl.sinkhorn_loss(pred[:1], target[:1], cost)

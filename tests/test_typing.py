@@ -1,4 +1,4 @@
-"""What a type checker says: an error at each deliberate misuse, and at nothing else."""
+"""The type checker reports an error at each deliberate misuse, and no other error."""
 
 import ast
 import os
@@ -17,7 +17,7 @@ RIGHT_USE = FOLDER / "right_use.py"
 
 
 def check(path: Path, config: pytest.Config) -> list[tuple[int, str]]:
-    """Run mypy on one file: the line and the code of each error. The cache spares the next run ten seconds."""
+    """Run mypy on one file and return each error's line and code. The cache saves ten seconds."""
     found = getattr(config, "cache", None)
     cache = str(found.mkdir("mypy")) if found else os.devnull
     options = ["--strict", "--config-file=", "--no-error-summary", "--cache-dir", cache]
@@ -51,17 +51,17 @@ def test_each_misuse_is_the_error_it_is_marked_with_and_nothing_else_is(
 
 
 def test_right_uses_are_clean(pytestconfig: pytest.Config) -> None:
-    """What is right is no error, and of the type that is claimed."""
+    """Correct use has no error, and the declared type."""
     assert check(RIGHT_USE, pytestconfig) == []
 
 
 def test_right_uses_run() -> None:
-    """What the type checker accepts works."""
+    """Code that the type checker accepts works."""
     runpy.run_path(str(RIGHT_USE))
 
 
 def test_misuses_raise_at_run_time() -> None:
-    """Who does not use a type checker is told all the same, by an error that names the loss."""
+    """At run time an error that names the loss reports the same misuse."""
     lines = {number for number, _ in marked()}
     source = MISUSE.read_text(encoding="utf-8")
     namespace: dict[str, Any] = {"__name__": "misuse"}
@@ -76,7 +76,7 @@ def test_misuses_raise_at_run_time() -> None:
 
 
 def error_of(statement: ast.stmt, namespace: dict[str, Any]) -> str | None:
-    """Run one statement of the misuses; give the message of its error, if there is one."""
+    """Run one statement of the misuses; return the message of its error, if it raises one."""
     try:
         exec(compile(ast.Module([statement], []), str(MISUSE), "exec"), namespace)  # noqa: S102
     except (TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""What is particular to the cross-entropy over a vocabulary: what all rows share, and logits that are never held."""
+"""The cross-entropy over a vocabulary: shared arrays, and logits that are never all in memory."""
 
 import tracemalloc
 from typing import Any
@@ -21,7 +21,7 @@ SETTINGS: tuple[dict[str, Any], ...] = (
 
 @pytest.fixture(params=["at once", "in pieces"])
 def pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have so few logits at a time that there are several steps, the last of which goes too far."""
+    """Limit the logits at a time so that there are several steps, the last of them partial."""
     if request.param == "in pieces":
         monkeypatch.setattr(vocabulary, "_LOGITS", 1)
         monkeypatch.setattr(vocabulary, "_LEAST", 4)
@@ -46,7 +46,7 @@ def in_full(
     softcap: float | None = None,
     **options: Any,
 ) -> tuple[Any, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Hold the logits: the loss, and gradients by the chain rule. A penalty is a function of their logsumexp."""
+    """Compute the loss from all logits; gradients by the chain rule, with a logsumexp penalty."""
     z_loss = options.pop("z_loss", 0.0)
     logits = hidden @ weight.T + bias
     slope = np.ones_like(logits)
@@ -177,7 +177,7 @@ def test_no_rows() -> None:
 
 @pytest.mark.parametrize("settings", [{}, {"z_loss": 0.5}])
 def test_masked_classes(pieces: None, settings: dict[str, Any]) -> None:
-    """A bias of -inf: as if the class were not there; a masked label is impossible."""
+    """A bias of -inf removes a class; a masked label is impossible."""
     hidden, weight, labels, bias = data()
     labels[labels == 0] = 1
     bias[0] = -np.inf
@@ -230,7 +230,7 @@ def test_what_does_not_fit() -> None:
 
 
 def test_the_logits_are_never_held() -> None:
-    """They would be 205 MB here; 12.8 MB of weights have a gradient, which is added up."""
+    """They would be 205 MB here; the gradient of 12.8 MB of weights is added up."""
     rng = np.random.default_rng(23)
     hidden, weight = (
         rng.normal(size=(1024, 64)).astype(np.float32),

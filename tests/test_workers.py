@@ -1,4 +1,4 @@
-"""Threads for blocks: the same results to the last digit, and the same errors."""
+"""Threads for blocks: identical results and the same errors."""
 
 import threading
 from typing import Any
@@ -90,7 +90,7 @@ def test_a_number_that_makes_no_sense(workers: Any, error: type[Exception]) -> N
 
 
 def test_errors_and_settings_reach_the_threads() -> None:
-    """The first offence is named, whichever thread finds one first; nothing warns; what is turned off stays off."""
+    """The error names the first bad value, whichever thread finds one first; no thread warns."""
     probability = np.full(10**6, 0.5)
     probability[[700_000, 900_000]] = 2.0, 3.0
     with pl.set_workers(2):

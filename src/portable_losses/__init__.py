@@ -1,4 +1,4 @@
-"""Loss functions written once, for every array library: values, gradients and second derivatives without autodiff."""
+"""Loss functions for every array library: values, gradients and second derivatives."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -211,7 +211,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> Any:
-        """Import, when it is asked for, what losses do not need."""
+        """Import modules that losses do not need, on first access."""
         from importlib import import_module
 
         if name in ("check", "self_check"):
@@ -221,5 +221,5 @@ else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:
-        """List the public names, also of what is not imported yet."""
+        """List the public names, also those that are not imported yet."""
         return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""`Loss` and `@loss`: from a formula to a public function with its gradient, second derivative and options."""
+"""`Loss` and `@loss`: from a formula to a public function with derivatives and options."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -26,26 +26,26 @@ Formula = TypeVar("Formula", bound=Callable[..., Any])
 class Loss(Generic[_Arguments]):
     """A loss function, made by `loss` from a formula.
 
-    Call it for the reduced loss. Its methods take the same arguments and give derivatives with
-    respect to what is predicted, on every array library, whether or not it has autodiff.
+    Call it for the reduced loss. Its methods take the same arguments and return derivatives with
+    respect to the predictions, on every array library, with or without autodiff.
 
     Parameters
     ----------
     formula : callable
-        The formula: ``formula(xp, pred, target, /, *, parameter=..., ...)``, with the position of
-        the core axes after `xp` where there are any.
+        The formula: ``formula(xp, pred, target, /, *, parameter=..., ...)``. If it has core
+        dimensions, the position of their axes follows `xp`.
     layouts : tuple of str
         Its gufunc signatures; none for a pointwise loss.
     predicted : int or tuple of str
-        How many of its arrays, from the first, are predictions, or their names.
+        The number of predictions, which are its first arrays, or their names.
     steps : str
-        The core dimension that it goes along step by step, or nothing.
+        The core dimension along which the formula takes steps; empty by default.
     temporaries : int
-        How many arrays like the predictions it holds at once, with its derivatives.
+        The number of arrays like the predictions that the formula and its derivatives need at once.
 
     See Also
     --------
-    loss : The decorator that makes a `Loss`.
+    loss : The decorator that creates a `Loss`.
     """
 
     def __init__(
@@ -73,7 +73,9 @@ class Loss(Generic[_Arguments]):
     def value_and_grad(
         self, *arrays: _Arguments.args, **options: _Arguments.kwargs
     ) -> tuple[Array, Any]:
-        """Return the reduced loss and its gradient with respect to what is predicted, in one pass over the data.
+        """Return the reduced loss and its gradient with respect to the predictions.
+
+        Both come from one pass over the data.
 
         Parameters
         ----------
@@ -92,24 +94,27 @@ class Loss(Generic[_Arguments]):
         return value, _one_or_all(gradient)
 
     def grad(self, *arrays: _Arguments.args, **options: _Arguments.kwargs) -> Any:
-        """Return the gradient of the reduced loss with respect to what is predicted: see `value_and_grad`."""
+        """Return the gradient of the reduced loss: see `value_and_grad`."""
         return _one_or_all(*evaluate(self.formulas, (1,), arrays, options))
 
     def grad_and_hess(
         self, *arrays: _Arguments.args, **options: _Arguments.kwargs
     ) -> tuple[Any, Any]:
-        """Return the gradient and the diagonal of the second derivative, for boosting and Newton's method: see `value_and_grad`."""
+        """Return the gradient and the diagonal of the second derivative.
+
+        Gradient boosting and Newton's method use both: see `value_and_grad`.
+        """
         gradient, second = evaluate(self.formulas, (1, 2), arrays, options)
         return _one_or_all(gradient), _one_or_all(second)
 
     def derivative(self, function: Formula) -> Formula:
-        """Register the derivative: a function of the formula's arguments that gives an array for each prediction.
+        """Register the derivative, a function of the formula's arguments.
 
         Parameters
         ----------
         function : callable
             Derivative of the value of each loop element with respect to the predictions, before
-            weights and reduction. Where several arrays are predicted it returns a tuple.
+            weights and reduction. With several predictions it returns a tuple of arrays.
 
         Returns
         -------
@@ -125,20 +130,23 @@ class Loss(Generic[_Arguments]):
         return function
 
     def value_and_derivative(self, function: Formula) -> Formula:
-        """Register a function that gives value and derivative, where they share the expensive part: see `derivative`."""
+        """Register a function that returns the value and the derivative.
+
+        Use it if the two share an expensive part: see `derivative`.
+        """
         self.formulas.both = function
         return function
 
     def value_and_pullback(self, function: Formula) -> Formula:
-        """Register a function that gives the values, and gradients that are added up over the rows.
+        """Register a function that returns the values, and gradients added up over the rows.
 
         Parameters
         ----------
         function : callable
             A function of the formula's arguments, with the share of each row in the result before
-            the arrays. It gives the value of each row, and for each prediction the gradient of the
-            sum of share * value: of an array that all rows share in its own shape, without loop
-            axes. That of an optional array that is missing is None.
+            the arrays. It returns the value of each row, and for each prediction the gradient of
+            the sum of share * value. The gradient of an array that all rows share has the shape of
+            that array, without loop axes. The gradient of a missing optional array is None.
 
         Returns
         -------
@@ -149,12 +157,13 @@ class Loss(Generic[_Arguments]):
         return function
 
     def finish(self, function: Formula) -> Formula:
-        """Register a function of the reduced loss: the root of the mean squared error, say.
+        """Register a function of the reduced loss, such as the root of the mean squared error.
 
         Parameters
         ----------
         function : callable
-            ``function(xp, reduced)``: what becomes of the reduced loss, and the derivative of that.
+            ``function(xp, reduced)``, which returns the final loss and its derivative with respect
+            to the reduced loss.
 
         Returns
         -------
@@ -163,7 +172,7 @@ class Loss(Generic[_Arguments]):
         """
         if self.signature.pulls:
             raise TypeError(
-                f"{self.__name__}: rows share what is predicted, and no function of the reduced loss goes with that"
+                f"{self.__name__}: finish() cannot be combined with predictions shared by all rows"
             )
         self.formulas.finish = function
         return function
@@ -205,48 +214,47 @@ def loss(
     steps: str = "",
     temporaries: int = TEMPORARIES,
 ) -> Any:
-    r"""Make a loss of a formula.
+    r"""Turn a formula into a loss.
 
-    The formula is written once, over an array namespace; what it returns is the loss of each
-    element, before weights, mask and reduction, which are the business of the result.
+    The formula is written once, over an array namespace. It returns the loss of each element. The
+    result adds weights, masks and reductions.
 
     Parameters
     ----------
     *given : callable or str
         The formula itself, for a pointwise loss: ``formula(xp, pred, target, /, *,
         parameter=default, ...)``. Or gufunc signatures such as ``"(class),()->()"``, one for each
-        way to call the loss: then a decorator is returned, for a formula that is handed the
-        position of its core axes after `xp`, and reduces over them. The name of a core dimension is
-        the name of the option that says where it is: ``class_axis``. Arrays that may be missing
-        come after the slash, with None as default: ``formula(xp, pred, target, /, offset=None, *,
-        parameter=default, ...)``.
+        way to call the loss. Then a decorator is returned. Its formula receives the position of its
+        core axes after `xp`, and reduces over them. The name of a core dimension is the name of the
+        option for its position: ``class_axis``. Optional arrays come after the slash, with None as
+        default: ``formula(xp, pred, target, /, offset=None, *, parameter=default, ...)``.
     predicted : int or tuple of str, default 1
-        How many of the arrays, from the first, are predictions, or their names: derivatives are
-        taken with respect to these.
+        The number of predictions, which are the first arrays, or their names. Derivatives are taken
+        with respect to these.
     steps : str, optional
-        The core dimension that the formula goes along step by step. On NumPy more losses are then
-        evaluated together: each step has its share of the arrays.
+        The core dimension along which the formula takes steps. On NumPy more losses are then
+        evaluated together, because each step needs only a part of the arrays.
     temporaries : int, default 32
-        How many arrays like the predictions, of their dtype, the formula and its derivatives hold
-        at once, at most. NumPy evaluates blocks that are the larger the fewer these are: all of
-        them together take 8 MiB.
+        The largest number of arrays like the predictions that the formula and its derivatives need
+        at once. NumPy evaluates larger blocks if it is small: all temporaries of a block together
+        have 8 MiB.
 
     Returns
     -------
     Loss
         The loss, with the methods `value_and_grad`, `grad` and `grad_and_hess`. Annotations of the
-        formula (`typing.Real`, `typing.Positive`, ...) say its domains, which are checked.
+        formula (`typing.Real`, `typing.Positive`, ...) state its domains, which are checked.
 
     Raises
     ------
     TypeError
-        If the formula is not written as said above.
+        If the formula does not have this form.
     ValueError
         If a gufunc signature does not fit the formula, or a default is outside its range.
 
     See Also
     --------
-    Loss : What it makes.
+    Loss : The type of the result.
 
     Examples
     --------
@@ -268,6 +276,7 @@ def loss(
         return Loss(given[0], (), predicted, steps, temporaries)
     if not all(isinstance(layout, str) for layout in given):
         raise TypeError(
-            f"loss decorates one formula, or takes gufunc signatures such as '(class),()->()', not {given!r}"
+            "loss decorates one formula, or takes gufunc signatures such as '(class),()->()', "
+            f"not {given!r}"
         )
     return lambda formula: Loss(formula, given, predicted, steps, temporaries)

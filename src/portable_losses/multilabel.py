@@ -1,4 +1,4 @@
-"""Losses of several classes of which any number may be right at once."""
+"""Losses of multilabel classification: any number of classes may be positive at once."""
 
 from math import inf, nan
 from typing import Annotated, Unpack
@@ -18,8 +18,8 @@ ClassSet = Annotated[
         safe=0.0,
         interval=Interval(ge=0.0, le=1.0),
         members=(0.0, 1.0),
-        hint="a list of class labels becomes this by a comparison of each with the numbers of all "
-        "classes; signs by `(1 + target) / 2`",
+        hint="compare class labels with the numbers of all classes; convert signs by "
+        "`(1 + target) / 2`",
     ),
 ]
 
@@ -51,10 +51,10 @@ def multilabel_soft_margin_loss(
 
     See Also
     --------
-    binary_cross_entropy_with_logits : The same for each class, whose mean is equal if no weights
+    binary_cross_entropy_with_logits : One loss per class. Its mean is equal if weights do not
         differ within a row.
-    multilabel_margin_loss : Compares the right classes with the others.
-    zlpr_loss : Weighs the classes against each other.
+    multilabel_margin_loss : Compares the positive classes with the others.
+    zlpr_loss : Compares the classes with each other as well.
 
     Notes
     -----
@@ -66,12 +66,12 @@ def multilabel_soft_margin_loss(
         + (1 - y_k)\, \mathrm{softplus}(z_k).
 
     The two share the tail :math:`\log(1 + \exp(-|z|))`. The rest is :math:`(1 - y) z` for positive
-    and :math:`-y z` for negative logits, neither of them negative. At infinite logits the loss is
+    and :math:`-y z` for negative logits, which is never negative. At infinite logits the loss is
     exact: 0 where the target agrees, inf where it does not. The derivative is :math:`((1 - y)
     \sigma(z) - y \sigma(-z)) / K`, the second :math:`\sigma(z) \sigma(-z) / K`.
 
-    torch has the same loss, along the last axis whatever the number of axes; its `weight` is that
-    of classes, here of rows.
+    torch has the same loss, always along the last axis. Its `weight` is per class; here `weights`
+    are per row.
 
     References
     ----------
@@ -91,7 +91,7 @@ def multilabel_soft_margin_loss(
 
 
 def _mean(xp: Namespace, x: Array, axis: Axis) -> Array:
-    """Return the mean of rows. Each entry is divided, as their sum might overflow."""
+    """Return the mean of rows. Each entry is divided, because their sum might overflow."""
     return xp.squeeze(xp.row_sum(x / x.shape[axis], axis), axis=axis)
 
 
@@ -112,14 +112,14 @@ def _(xp: Namespace, axis: Axis, pred: Logit, target: Probability, /) -> Array:
 def multilabel_margin_loss(
     xp: Namespace, axis: Axis, pred: Real, target: ClassSet, /, **options: Unpack[RowOptions]
 ) -> Array:
-    r"""Hinge loss of each right class against each other class.
+    r"""Hinge loss of each positive class against each negative class.
 
     Parameters
     ----------
     pred : array
         Predicted scores of the K classes along `class_axis`: real numbers.
     target : array
-        Observations, of the shape of `pred`: 1 for the classes that are right, 0 for the others.
+        Observations, of the shape of `pred`: 1 for positive classes, 0 for the others.
 
     Returns
     -------
@@ -128,21 +128,22 @@ def multilabel_margin_loss(
 
     See Also
     --------
-    multi_margin_loss : For one right class.
+    multi_margin_loss : For one positive class.
     zlpr_loss : A smooth loss of the same comparisons.
 
     Notes
     -----
-    With :math:`P` for the classes that are right the loss of a row is
+    With :math:`P` for the positive classes the loss of a row is
 
     .. math:: \ell = \frac{1}{K} \sum_{i \in P} \sum_{j \notin P} \max(0, 1 - (z_i - z_j)),
 
-    0 where all classes are right, or none. Of many classes only some of the pairs are held in
-    memory at a time.
+    0 where all classes are positive, or none. If there are many classes, only a part of the pairs
+    is in memory at a time.
 
-    The derivative is, divided by K, minus the number of other classes that are less than 1 below,
-    for a right class, and the number of right classes that are less than 1 above, for another. A
-    pair that is exactly 1 apart does not count, as in torch. The second derivative is 0.
+    The derivative of a positive class is :math:`-1 / K` times the number of negative classes whose
+    score is not at least 1 lower. The derivative of a negative class is :math:`1 / K` times the
+    number of positive classes whose score is not at least 1 higher. A pair exactly 1 apart does not
+    count, as in torch. The second derivative is 0.
 
     torch takes lists of labels that end with -1. In a row of three classes ``[2, 0, -1]`` is ``[1,
     0, 1]`` here.
@@ -168,7 +169,7 @@ def multilabel_margin_loss(
 
 
 def _nan_or_zero(xp: Namespace, x: Array) -> Array:
-    """Return NaN where there is NaN: it counts even where there is no pair."""
+    """Return NaN where there is NaN and 0 elsewhere: NaN counts even without a pair."""
     return xp.where(xp.isnan(x), x, 0.0)
 
 
@@ -192,15 +193,15 @@ def _(xp: Namespace, axis: Axis, pred: Real, target: ClassSet, /) -> Array:
 def zlpr_loss(
     xp: Namespace, axis: Axis, pred: Logit, target: ClassSet, /, **options: Unpack[RowOptions]
 ) -> Array:
-    r"""Zero-bounded log-sum-exp and pairwise rank-based loss of any number of right classes.
+    r"""Zero-bounded log-sum-exp and pairwise rank-based loss of any number of positive classes.
 
     Parameters
     ----------
     pred : array
         Predicted scores of the K classes along `class_axis`: real numbers, -inf and inf included.
-        Those above 0 are predicted to be right.
+        Classes with a score above 0 are predicted to be positive.
     target : array
-        Observations, of the shape of `pred`: 1 for the classes that are right, 0 for the others.
+        Observations, of the shape of `pred`: 1 for positive classes, 0 for the others.
 
     Returns
     -------
@@ -209,27 +210,26 @@ def zlpr_loss(
 
     See Also
     --------
-    multilabel_soft_margin_loss : Looks at each class alone.
-    cross_entropy : For exactly one right class.
+    multilabel_soft_margin_loss : Treats each class separately.
+    cross_entropy : For exactly one positive class.
     multilabel_margin_loss : With hinges.
 
     Notes
     -----
-    With :math:`P` for the classes that are right the loss of a row is
+    With :math:`P` for the positive classes the loss of a row is
 
     .. math::
 
         \ell = \log \Bigl( 1 + \sum_{j \notin P} e^{z_j} \Bigr)
         + \log \Bigl( 1 + \sum_{i \in P} e^{-z_i} \Bigr),
 
-    which compares each right class with 0, 0 with each other class, and so right classes with
-    others. Each logarithm is the largest of 0 and the scores in it plus :math:`\mathrm{log1p}` of
-    the sum of the other exponentials: neither term is negative, nothing overflows, and small losses
-    keep their digits. At infinite scores the loss is exact: 0 for what is right, inf for what is
-    not.
+    which compares each positive class with 0, and 0 with each negative class. Each logarithm is
+    computed as the largest of its scores and 0, plus :math:`\mathrm{log1p}` of the sum of the other
+    exponentials. Neither term is negative, nothing overflows, and small losses are accurate. At
+    infinite scores the loss is exact: 0 where the sign is right, inf where it is wrong.
 
-    The derivative is made of two softmaxes in which a score of 0 takes part: :math:`s_j` for a
-    class that is not right, :math:`-s_i` for one that is. The second is :math:`s (1 - s)`.
+    The derivative consists of two softmaxes that include a score of 0: :math:`s_j` for a negative
+    class, :math:`-s_i` for a positive class. The second derivative is :math:`s (1 - s)`.
 
     References
     ----------
@@ -250,9 +250,9 @@ def zlpr_loss(
 
 
 def _sides(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Array, Array]:
-    """Return the scores of the classes that are not right, and minus those of the right ones.
+    """Return the scores of the negative classes, and minus those of the positive ones.
 
-    A score of 0 comes before them. The other classes are masked.
+    A score of 0 precedes them. The other classes are masked.
     """
     pred = xp.where(xp.isnan(target), nan, pred)
     zero = xp.zeros_like(pred[:1, ...] if axis == 0 else pred[..., :1])
@@ -261,9 +261,9 @@ def _sides(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Array
 
 
 def _shares(xp: Namespace, axis: Axis, scores: Array) -> tuple[Array, Array]:
-    """Return for each score but the first its share in the softmax, and that of all others.
+    """Return for each score except the first its share in the softmax, and 1 minus that share.
 
-    Infinite scores leave nothing for the others.
+    Beside an infinite score the others have the share 0.
     """
     infinite = xp.max(scores, axis=axis, keepdims=True) == inf
     among = xp.where(scores == inf, xp.zeros_like(scores), -inf)

@@ -1,8 +1,8 @@
-"""The toolkit of the lesson "Understanding Loss Functions" under its own names, for the arrays of every library.
+"""The toolkit of the lesson "Understanding Loss Functions" under its own names, on every library.
 
-``from portable_losses.neural_network import mse_loss, binary_cross_entropy`` stands where the
-lesson imports from its own file. The lesson prints 0.1731486847 for its example of the binary
-cross-entropy; its formula gives 0.15392626529447747.
+``from portable_losses.neural_network import mse_loss, binary_cross_entropy`` replaces the lesson's
+import from its own file. The lesson prints 0.1731486847 for its example of the binary
+cross-entropy; its formula yields 0.15392626529447747.
 """
 
 from ._engine.arrays import one_library, read_one
@@ -26,8 +26,8 @@ def normalize(x: Array, /) -> Array:
     Returns
     -------
     array
-        ``(x - mean) / std``, of the shape and dtype of `x`, without a unit; integers give the
-        default real dtype. Equal values, one value among them, give zeros.
+        ``(x - mean) / std``, of the shape and dtype of `x`, without a unit. Integers become the
+        default real dtype. If all values are equal, the result is 0.
 
     Raises
     ------
@@ -47,11 +47,10 @@ def normalize(x: Array, /) -> Array:
     the standard deviation of a population, as in ``numpy.std``; that of a sample divides by n - 1.
 
     Rounding makes the mean of ``[0.1, 0.1, 0.1]`` differ from 0.1, and the division by a tiny
-    standard deviation would blow that up to 1. So the mean is kept between the smallest and the
-    largest value, where it belongs: equal values then differ from it by exactly 0. Nothing branches
-    on a value, so that lazy and traced arrays stay what they are. The deviations are divided by the
-    largest of them before they are squared: squares neither overflow nor vanish. NaN and infinity
-    make all of the result NaN.
+    standard deviation would enlarge that error to 1. So the mean is clipped to the range of the
+    values: equal values then differ from it by exactly 0. No branch depends on a value, so lazy and
+    traced arrays work. The deviations are divided by the largest of them before they are squared:
+    the squares neither overflow nor underflow. NaN or infinity in `x` makes the whole result NaN.
 
     Examples
     --------
@@ -70,7 +69,7 @@ def normalize(x: Array, /) -> Array:
     largest = xp.max(xp.abs(deviation))
     scaled = deviation / xp.where(largest == 0, xp.ones_like(largest), largest)
     variance = xp.mean(scaled * scaled)
-    # 0 is replaced under the root, where its derivative is infinite, and not after it.
+    # 0 is replaced under the root, where the derivative would be infinite, and not after it.
     unit = xp.sqrt(xp.where(variance == 0, xp.ones_like(variance), variance))
     return xp.astype(scaled / unit, result, copy=False)
 
@@ -83,7 +82,7 @@ def matrix_multiply(x: Array, w: Array, /) -> Array:
     x : array of shape (..., m, n)
         Real numbers: in the lesson, a row for each sample and a column for each feature.
     w : array of shape (..., n, p)
-        Real numbers of the same library: a row for each feature. Either may be a vector of n
+        Real numbers of the same library: a row for each feature. `x` or `w` may be a vector of n
         numbers instead.
 
     Returns
@@ -122,12 +121,14 @@ def matrix_multiply(x: Array, w: Array, /) -> Array:
     shapes = f"x has shape {tuple(x.shape)} and w has shape {tuple(w.shape)}"
     if not x.ndim or not w.ndim:
         raise ValueError(
-            f"matrix_multiply: {shapes}: matrix_multiply needs arrays with at least one axis; for scalars use `x * w`"
+            f"matrix_multiply: {shapes}: matrix_multiply needs arrays with at least one axis; "
+            "for scalars use `x * w`"
         )
     columns, rows = x.shape[-1], w.shape[max(w.ndim - 2, 0)]
     if known(columns) and known(rows) and columns != rows:
         raise ValueError(
-            f"matrix_multiply: {shapes}: x must have as many columns as w has rows, {columns} is not {rows}"
+            f"matrix_multiply: {shapes}: x must have as many columns as w has rows, "
+            f"{columns} is not {rows}"
         )
     dtype = xp.result_type(x.dtype, w.dtype)
     product = xp.matmul(xp.astype(x, dtype, copy=False), xp.astype(w, dtype, copy=False))

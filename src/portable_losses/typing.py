@@ -1,9 +1,9 @@
-"""The types that a formula is written in: arrays, options, and domains as data.
+"""The types of formulas: arrays, options, and domains as data.
 
-A domain is part of a signature. ``pred: Probability`` says what the loss accepts, and from it come
-the check of the values on NumPy, the error message, and the inputs that the tests draw. Domains of
-Python parameters (`Positive`, ...) are plain `annotated_types` metadata, which other tools
-understand as well.
+A domain is part of a signature. ``pred: Probability`` states which values the loss accepts. The
+engine derives from it the check of values on NumPy and the error message; the tests draw inputs
+from it. Domains of Python parameters (`Positive`, ...) are plain `annotated_types` metadata, which
+other tools understand as well.
 """
 
 from collections.abc import Callable
@@ -45,13 +45,13 @@ Namespace: TypeAlias = Any
 """The functions of an array library, as the array API standard names them."""
 
 Axis: TypeAlias = Any
-"""Where the core dimensions of a formula are: an int, or a tuple of int where there are several."""
+"""The position of a formula's core dimensions: an int, or a tuple of int for several."""
 
 Reduction: TypeAlias = Literal["mean", "sum", "none"]
 
 
 class Options(TypedDict, total=False):
-    """The options that every loss has, with one meaning everywhere."""
+    """The options that every loss has. Each has one meaning everywhere."""
 
     reduction: Reduction
     weights: Array
@@ -74,13 +74,13 @@ class Domain:
     Parameters
     ----------
     description : str
-        What the values are, as the documentation and the error messages say it.
+        The kind of values, in the words of the documentation and of the error messages.
     safe : float
-        A value inside the domain. It takes the place of elements that are left out.
+        A value inside the domain. It replaces elements that are left out.
     interval : annotated_types.Interval, optional
-        The bounds of the values. Without it every real number is welcome.
+        The bounds of the values. By default every real number is valid.
     members : tuple of float, optional
-        The values themselves, where they are few.
+        The values themselves, if they are few.
     whole : bool, optional
         Whether the values must be whole numbers.
     labels : bool, optional
@@ -91,13 +91,13 @@ class Domain:
     counted : str, optional
         The core dimension that the values are lengths along: integers from 0 to its size.
     until : str, optional
-        The argument with the lengths of the rows, along their first core axis: what lies beyond is
-        not looked at.
+        The argument with the lengths of the rows, along their first core axis. Values beyond a
+        length are not checked.
     shared : bool, optional
-        Whether losses may share a value: the array broadcasts to the first prediction, as a scale
-        of a distribution does.
+        Whether several losses may share a value: the array broadcasts to the first prediction, as
+        the scale of a distribution does.
     hint : str, optional
-        What probably went wrong when a value lies outside.
+        The likely cause if a value lies outside.
     """
 
     description: str
@@ -114,18 +114,18 @@ class Domain:
 
     @property
     def unbounded(self) -> bool:
-        """Whether no value at all can lie outside, so that there is nothing to look at."""
+        """Whether every value is inside, so that no check is needed."""
         return self.interval is None and not self.integer
 
     @property
     def integer(self) -> bool:
-        """Whether the values are integers from 0 to an end which the shapes say: labels or lengths."""
+        """Whether the values are integers from 0 to an end set by the shapes: labels or lengths."""
         return self.labels or bool(self.counted)
 
 
 @dataclass(frozen=True, slots=True)
 class DependentDomain:
-    """A domain that depends on the parameters of the loss, as that of a rate, or of its logarithm.
+    """A domain that depends on the parameters of the loss: that of a rate or of its logarithm.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ class DependentDomain:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A constraint of a parameter, as those of annotated_types: a place along a core dimension.
+    """A constraint of a parameter, like those of annotated_types: a position in a core dimension.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A constraint of a parameter, as those of annotated_types: no number between two others.
+    """A constraint of a parameter, like those of annotated_types: no number between two others.
 
     Parameters
     ----------
@@ -167,8 +167,8 @@ _PROBABILITY = Domain(
     "probabilities in [0, 1]",
     safe=0.5,
     interval=Interval(ge=0.0, le=1.0),
-    hint="logits (any real number) belong to the loss whose name ends in `_with_logits`, or go through `special.sigmoid` "
-    "first; percentages are divided by 100",
+    hint="logits (any real number) belong to the loss whose name ends in `_with_logits`, "
+    "or go through `special.sigmoid` first; percentages are divided by 100",
 )
 _LABELS = Domain(
     "class labels, integers from 0 to the number of classes - 1",
@@ -178,7 +178,7 @@ _LABELS = Domain(
 
 Real = Annotated[Array, Domain("real numbers")]
 SharedReal = Annotated[Array, Domain("real numbers", shared=True)]
-"""Real numbers with core dimensions that all rows share, as the weights of a layer: an array without loop axes."""
+"""Real numbers with core dimensions that all rows share, such as the weights of a layer."""
 Logit = Annotated[Array, Domain("real numbers, -inf and inf included")]
 ClassLogit = Annotated[Array, Domain("real numbers, and -inf for a masked class")]
 Probability = Annotated[Array, _PROBABILITY]
@@ -203,7 +203,7 @@ Count = Annotated[
 ]
 Labels = Annotated[Array, _LABELS]
 LabelsOrProbability = Annotated[Array, _LABELS, _PROBABILITY]
-"""One domain for each signature of the loss, in their order: labels without the class axis, probabilities with it."""
+"""One domain per signature of the loss: labels without the class axis, probabilities with it."""
 
 Positive = Annotated[float, Gt(0.0), Lt(inf)]
 NonNegative = Annotated[float, Ge(0.0), Lt(inf)]

@@ -1,4 +1,4 @@
-"""Cross-entropy over a vocabulary so large that its logits are never held."""
+"""Cross-entropy over a large vocabulary, without all logits in memory."""
 
 from math import inf, prod
 from typing import NamedTuple, Unpack
@@ -21,17 +21,17 @@ from .typing import (
 __all__ = ["linear_cross_entropy"]
 
 _LOGITS = 2**18
-"""So many logits are held at a time,"""
+"""The number of logits in memory at a time,"""
 
 _LEAST = 128
-"""but those of so many classes at least, for matrix products to be fast,"""
+"""but at least those of this number of classes, for fast matrix products,"""
 
 _WEIGHTS = 2**21
-"""and of no more classes than have so many weights, which are copied."""
+"""and at most those of the classes with this number of weights, which are copied."""
 
 
 class VocabularyOptions(Options, total=False):
-    """The options of a loss of features that have weights for each class."""
+    """The options of a loss of features with weights for each class."""
 
     feature_axis: int
     class_weights: Array
@@ -53,7 +53,7 @@ def linear_cross_entropy(
     z_loss: NonNegative = 0.0,
     **options: Unpack[VocabularyOptions],
 ) -> Array:
-    r"""Cross-entropy of the logits ``hidden @ weight.T + bias``, which are never held.
+    r"""Cross-entropy of the logits ``hidden @ weight.T + bias``, a few of them at a time.
 
     Parameters
     ----------
@@ -65,14 +65,14 @@ def linear_cross_entropy(
         Class labels, of the shape of `hidden` without the feature axis: integers of any dtype from
         0 to K - 1.
     bias : array of shape (K,), optional
-        What is added to the logits: real numbers, and -inf for a masked class.
+        Added to the logits: real numbers, and -inf for a masked class.
     label_smoothing : float, default 0.0
-        The share s of each target that goes to all classes alike, in [0, 1].
+        The share s of each target that is spread evenly over all classes, in [0, 1].
     softcap : float, optional
         A bound c of the logits: z becomes c * tanh(z / c). There is none by default.
     z_loss : float, default 0.0
-        What the square of the logarithm of the sum of the exponentials is multiplied with before it
-        is added: a penalty that keeps logits from drifting.
+        The factor of a penalty that keeps logits from drifting: the square of the logarithm of the
+        sum of the exponentials.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def linear_cross_entropy(
 
     See Also
     --------
-    cross_entropy : For logits that are there already.
+    cross_entropy : For given logits.
 
     Notes
     -----
@@ -92,23 +92,22 @@ def linear_cross_entropy(
         \ell = \log \sum_j \exp z_j - z_k
         = \mathrm{softplus}\Bigl(\log \sum_{j \ne k} \exp z_j - z_k\Bigr).
 
-    The other classes are added up by themselves: nothing cancels where the right class dominates.
-    The logits are computed for a few hundred classes at a time, and their exponentials added up as
-    they come, relative to the largest so far [1]_. For the gradients they are computed once more:
-    :math:`p_j - y_j` of some classes gives these their rows of the gradient of the weights, and its
-    part to that of the features. So what is held at a time is a quarter of a million logits, or 128
-    of each token where that is more.
+    The exponentials of the other classes have a sum of their own, so nothing cancels where the
+    right class dominates. The logits are computed for a few hundred classes at a time, and their
+    exponentials are added up relative to the largest logit so far [1]_. For the gradients the
+    logits are computed again: :math:`p_j - y_j` of some classes yields their rows of the gradient
+    of `weight`, and their part of the gradient of `hidden`. At most a quarter of a million logits
+    are in memory at a time, or 128 of each token if that is more.
 
-    On NumPy `value_and_grad` needs less time than a program that holds all logits. On JAX
-    `jax.grad` computes logits again too, and on torch ``backward()`` does, but not
-    `torch.func.grad`.
+    On JAX `jax.grad` computes the logits again too, and on torch ``backward()`` does, but
+    `torch.func.grad` does not.
 
-    The gradients are those of `hidden`, `weight` and, where there is one, `bias`. There is no
-    second derivative. Logits are as precise as the matrix product of the library.
+    The gradients are those of `hidden`, `weight` and, if given, `bias`. There is no second
+    derivative. Logits are as precise as the matrix product of the library.
 
-    ``torch.nn.functional.linear_cross_entropy`` takes the labels last but one, and has neither
-    `softcap` nor `z_loss`. It puts class weights under the smoothing as well; here they weigh
-    tokens, as in `cross_entropy`.
+    ``torch.nn.functional.linear_cross_entropy`` has the labels as its last argument but one, and
+    has neither `softcap` nor `z_loss`. It applies class weights to the smoothing as well; here they
+    weight tokens, as in `cross_entropy`.
 
     References
     ----------
@@ -151,8 +150,8 @@ def _(
     seen = rows.seen(bool(label_smoothing))
     classes, loops = weight.shape[0], tuple(range(share.ndim))
     mass, drift, spread = seen.mass, 2 * z_loss * seen.log_total(xp), label_smoothing / classes
-    # The slopes of a row times its mass. That of the label is p - 1, by the others: where it
-    # dominates that is not 0. The smoothing gives some of it back.
+    # The slopes of a row times its mass. That of the label is p - 1, computed from the others, so
+    # that it is not 0 where the label dominates. The smoothing adds its share.
     of_label = drift * seen.of_label - seen.of_others + (label_smoothing - spread) * mass
     top, of_all, of_each, counted = (
         xp.cast(x, hidden.dtype)[..., None]
@@ -174,7 +173,7 @@ def _(
             slope = slope * (1 - (logits / softcap) ** 2)
         if not rows.even:
             slope = xp.where(inside, slope, 0.0)
-        # Sums over the rows, as products of matrices.
+        # Sums over the rows, by matrix products.
         sums = tuple(
             xp.tensordot(slope, by, axes=(loops, loops))
             for by in ((scaled,) if bias is None else (scaled, counted))
@@ -195,11 +194,11 @@ class _Seen(NamedTuple):
     top: Array
     """The largest logit."""
     of_label: Array
-    """The exponential of that of the label, relative to the largest."""
+    """The exponential of the label's logit, relative to the largest."""
     of_others: Array
-    """The sum of those of the others."""
+    """The sum of the other exponentials."""
     total: Array
-    """The sum of all logits, where it is asked for."""
+    """The sum of all logits, if requested."""
 
     @property
     def mass(self) -> Array:
@@ -207,9 +206,9 @@ class _Seen(NamedTuple):
         return self.of_label + self.of_others
 
     def surprise(self, xp: Namespace) -> Array:
-        """Return -log(p) of the label, as a sum of terms that are not negative.
+        """Return -log(p) of the label, as a sum of non-negative terms.
 
-        Where the label has the largest logit its exponential is 1, and the others remain.
+        Where the label has the largest logit, its exponential is 1 and drops out.
         """
         return xp.log1p((self.of_label - 1) + self.of_others) + (self.top - self.label)
 
@@ -253,7 +252,7 @@ class _Rows:
         rows = prod([size for size in labels.shape if known(size)])
         most = max(_LEAST, min(_LOGITS // max(rows, 1), _WEIGHTS // features))
         fewest = -(-classes // most)
-        # As many steps as leave no step too long, if that is not twice as many.
+        # Steps of equal size, unless that takes twice as many.
         steps = next((n for n in range(fewest, 2 * fewest) if classes % n == 0), fewest)
         self.width = -(-classes // steps)
         self.even = steps * self.width == classes
@@ -262,8 +261,8 @@ class _Rows:
     def some(self, start: Array) -> tuple[Array, Array, Array, Array]:
         """Return some logits, their weights, the place of the label, and which classes exist.
 
-        The last step may go beyond the classes: its logits are -inf there. The label may belong to
-        another step: its place is then outside.
+        The last step may go beyond the classes; there its logits are -inf. If the label belongs to
+        another step, its place is outside.
         """
         xp, classes = self.xp, self.weight.shape[0]
         places = start + xp.arange(
@@ -282,7 +281,7 @@ class _Rows:
         return logits, chosen, self.labels - start, inside
 
     def seen(self, totals: bool) -> _Seen:
-        """Go through all of them."""
+        """Return the sums over all logits."""
         xp, wide = self.xp, self.xp.wide_dtype(self.hidden)
 
         def step(

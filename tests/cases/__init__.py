@@ -1,24 +1,11 @@
-"""The cases of all losses, for the tests that ask the same of each, and the sweeps of `test_accuracy`."""
+"""The cases of all losses, for tests that apply to each, and the sweeps of `test_accuracy`.
 
-from . import (
-    binary,
-    deviance,
-    divergence,
-    embedding,
-    embedding_sets,
-    multiclass,
-    multiclass_margin,
-    multilabel,
-    probabilistic,
-    ranking,
-    regression,
-    robust,
-    segmentation,
-    sequence,
-    special,
-    transport,
-    vocabulary,
-)
+Every module of this folder is found automatically; a family has `CASES` and `SWEEPS`.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
 from .case import CLASSES, ROWS, Batch, Case, Example, Sweep, as_exact, as_tuple, example
 
 __all__ = [
@@ -37,27 +24,10 @@ __all__ = [
     "example",
 ]
 
-FAMILIES = (
-    regression,
-    robust,
-    probabilistic,
-    deviance,
-    binary,
-    multiclass,
-    multiclass_margin,
-    divergence,
-    multilabel,
-    segmentation,
-    sequence,
-    ranking,
-    embedding,
-    embedding_sets,
-    transport,
-    vocabulary,
-)
+FAMILIES = tuple(import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
 
-CASES = tuple(case for family in FAMILIES for case in family.CASES)
-SWEEPS = tuple(sweep for family in (*FAMILIES, special) for sweep in family.SWEEPS)
+CASES: tuple[Case, ...] = tuple(x for family in FAMILIES for x in getattr(family, "CASES", ()))
+SWEEPS: tuple[Sweep, ...] = tuple(x for family in FAMILIES for x in getattr(family, "SWEEPS", ()))
 
 EACH = [(case, index) for case in CASES for index in range(len(case.parameters))]
 IDS = [f"{case}-{index}" for case, index in EACH]

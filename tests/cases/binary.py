@@ -1,4 +1,4 @@
-"""Cases and sweeps of the losses of a yes or no."""
+"""Cases and sweeps of the losses of binary classification."""
 
 import numpy as np
 from exact.arithmetic import finfo
@@ -98,7 +98,7 @@ CASES = (
 
 
 def probabilities(dtype: np.dtype, eps: float) -> Batch:
-    """Return predictions down to the smallest number and up to the last below 1, with hard and soft targets."""
+    """Return probabilities from the smallest number to the last below 1, hard and soft targets."""
     limits, random = finfo(dtype), np.random.default_rng(1)
     tiny = np.abs(numbers(dtype, 240))
     spread = np.concatenate(
@@ -109,7 +109,7 @@ def probabilities(dtype: np.dtype, eps: float) -> Batch:
             *(around(centre, dtype) for centre in (eps, 1 - eps, 0.5, 1.0, 0.79)),
         ]
     )
-    # Not fair is the probability that eps is rounded to, which may be below it
+    # Excluded is the rounded eps, which may be below eps
     spread = spread[(spread >= 0) & (spread <= 1) & (spread != dtype.type(eps))]
     targets = (0.0, 1.0, 0.5, 0.1, 0.99, 1e-3, float(limits.epsneg))
     batches = [(spread, target) for target in targets]
@@ -133,7 +133,7 @@ def logits(dtype: np.dtype, pos_weight: float) -> Batch:
 
 
 def margins(dtype: np.dtype) -> Batch:
-    """Return scores of every size, and infinite ones, and those around the margin, with both signs."""
+    """Return scores of every size, infinite ones, and those around the margin, of both signs."""
     infinite = np.asarray([np.inf, -np.inf], dtype)
     spread = np.concatenate(
         [numbers(dtype, 980), infinite, around(1.0, dtype), around(-1.0, dtype)]
@@ -156,7 +156,7 @@ MARGIN_LOSSES = (
 
 
 def shifted_logits(dtype: np.dtype, clip: float, **_: float) -> Batch:
-    """Return logits of every size, and those around that of what is clipped."""
+    """Return logits of every size, and those around the clipped probability."""
     pred, target = every_logit(dtype)
     if not clip:
         return pred, target

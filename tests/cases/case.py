@@ -1,4 +1,4 @@
-"""What a case and a sweep are, and how inputs are drawn and brought to exact arithmetic."""
+"""Cases and sweeps: how inputs are drawn and converted to exact arithmetic."""
 
 import functools
 import math
@@ -28,7 +28,7 @@ TYPICAL = {
     "ctc_loss",
     "linear_cross_entropy",
 }
-"""A loss of each kind: of elements, a function of the reduced loss, with several predictions, of rows, regions, tuples, sets, sequences, a vocabulary."""
+"""One loss of each kind: elements, reduced, predictions, rows, regions, tuples, sets, sequences."""
 
 Batch = tuple[np.ndarray, ...]
 
@@ -54,9 +54,9 @@ class Case:
     parameters: tuple[Mapping[str, Any], ...] = ({},)
     """Settings to call it with."""
     kinks: tuple[Any, ...] = ()
-    """Inputs where the formula changes, ties, and infinities: autodiff of the formula says there what is registered."""
+    """Inputs where the formula changes, ties, infinities: autodiff returns registered values."""
     kind: str = ""
-    """What distinguishes this case from others of the loss."""
+    """The difference from other cases of the loss."""
     row: bool = False
     """Whether the loss takes rows, or sets of them."""
     exact: Callable[..., Any] | None = None
@@ -78,7 +78,7 @@ class Case:
 
     @property
     def typical(self) -> bool:
-        """Whether this loss stands for its kind, where it would take too long to ask all of them."""
+        """Whether this loss stands for its kind, where testing all of them would take too long."""
         return self.name in TYPICAL
 
     @property
@@ -98,7 +98,7 @@ class Case:
 
     @property
     def inner(self) -> tuple[Any, ...]:
-        """An index that lays what there is of each loss along the predictions."""
+        """An index that broadcasts one number per loss along the predictions."""
         return (..., *(None for _ in self.core))
 
     def finished(
@@ -116,7 +116,7 @@ class Case:
         )
 
     def reference(self, parameters: Mapping[str, Any]) -> Callable[..., Any]:
-        """Return the function of one element, or row, to its exact value, derivative and second derivative."""
+        """Return the function from an element or row to its exact value and derivatives."""
         return with_parameters(
             self.exact or exact.of(self.name), {**self.loss.signature.defaults, **parameters}
         )
@@ -126,7 +126,7 @@ class Case:
 
 
 class Layer:
-    """A loss whose rows share arrays, together with these: a loss of the other arrays, as the tests ask of every loss."""
+    """A loss whose rows share arrays, with these arrays bound: a loss of the other arrays."""
 
     def __init__(self, loss: Any, shared: Mapping[str, np.ndarray]) -> None:
         self.loss, self.shared = loss, shared
@@ -134,7 +134,7 @@ class Layer:
         self.signature = loss.signature.without(loss.signature.optional.union(shared))
 
     def arguments(self, given: Sequence[Any]) -> list[Any]:
-        """Return all arguments: what is shared in the library, on the device and in the dtype of what is given."""
+        """Return all arguments: shared ones in the library, device and dtype of the given ones."""
         like = given[0] if hasattr(given[0], "dtype") else np.asarray(given[0])
         backend: Any = backend_of(like)
         xp = backend.xp
@@ -164,7 +164,7 @@ class Layer:
         return self._first(self.loss.grad(*self.arguments(given), **options))
 
     def _first(self, gradients: Any) -> Any:
-        """Return the gradients of what is not shared."""
+        """Return the gradients of the arrays that are not shared."""
         return gradients[0] if isinstance(gradients, tuple) else gradients
 
     def grad_and_hess(self, *given: Any, **options: Any) -> Any:
@@ -188,7 +188,7 @@ def as_exact(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Example:
-    """The inputs of a case, and what is right for them."""
+    """The inputs of a case, and the right results."""
 
     case: Case
     arrays: Batch
@@ -196,7 +196,7 @@ class Example:
     parameters: Mapping[str, Any]
     value: np.ndarray
     inner: np.ndarray
-    """What is reduced: the values, but for a function of a reduced loss."""
+    """The losses before the reduction: the values, except for a function of a reduced loss."""
     derivatives: Batch
     """The derivative of these with respect to each prediction."""
     seconds: Batch | None
@@ -216,7 +216,7 @@ class Example:
 
 @functools.cache
 def example(case: Case, index: int, dtype: str, shape: tuple[int, ...] = (ROWS,)) -> Example:
-    """Draw the inputs of a case, the same numbers in every shape, as they are in `dtype`, and evaluate its reference on them."""
+    """Draw the inputs of a case, rounded to `dtype`, and evaluate its reference on them."""
     count = math.prod(shape)
     whole = _drawn(case, index, dtype, max(count, ROWS))
 
@@ -269,19 +269,19 @@ def as_float(part: Any) -> Any:
 
 
 class Sweep(NamedTuple):
-    """What is computed over its whole domain, what it should be, and on which numbers."""
+    """A computation over its whole domain, its exact function, and its points."""
 
     name: str
     """The public name; after a space the parameters."""
     compute: Callable[..., Any]
-    """From the order (0 the value, 1 and 2 the derivatives) and the arrays to an array, or a tuple of one for each prediction."""
+    """From the order (0 value, 1 and 2 derivatives) and the arrays to one array per prediction."""
     exact: Callable[..., Sequence[Any]]
     """From the numbers of one point, or the rows of one, to the exact results of all orders."""
     batches: Callable[[np.dtype], Iterable[Batch]]
     """Arrays in a dtype."""
     orders: int = 3
     factor: float = 4.0
-    """How many ulp a result may be off, beside what rounding of the inputs does: see `cases.contract`."""
+    """Ulp by which a result may differ, beside the rounding of the inputs: see `cases.contract`."""
 
     @property
     def function(self) -> str:
@@ -297,7 +297,7 @@ def pointwise(
     factor: float = 4.0,
     **parameters: Any,
 ) -> Sweep:
-    """Sweep a pointwise loss, or one of them with other parameters, over what ``points(dtype, **parameters)`` gives."""
+    """Sweep a pointwise loss, also with other parameters, over ``points(dtype, **parameters)``."""
     name = " ".join((loss.__name__, *(f"{key}={value}" for key, value in parameters.items())))
     reference = with_parameters(exact.of(loss.__name__), {**loss.signature.defaults, **parameters})
     return Sweep(

@@ -22,9 +22,9 @@ LONG = 8
 NONE = -(2**15)
 """Stands for the exponent of 0."""
 FINE = 16
-"""By so much logarithms of conditions are multiplied, before they become whole numbers."""
+"""The factor of logarithms of conditions before they are rounded to integers."""
 STEPS = 250
-"""Into so many the spacing of the numbers is divided, for what a rounded number lacks."""
+"""The number of parts of the spacing of numbers, for the error of a rounded number."""
 
 
 class Order(NamedTuple):
@@ -33,7 +33,7 @@ class Order(NamedTuple):
     nearest: np.ndarray
     """The nearest numbers of the dtype."""
     rest: np.ndarray
-    """What these lack, in 1/STEPS of the spacing of numbers there."""
+    """The errors of these numbers, in 1/STEPS of the spacing of numbers there."""
     term: np.ndarray
     """The binary exponents of the largest terms, where these are larger than the results."""
     condition: np.ndarray
@@ -41,7 +41,7 @@ class Order(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """Points of one shape, and what is exact there."""
+    """Points of one shape, and the exact results."""
 
     batch: Batch
     orders: tuple[Order, ...]
@@ -60,13 +60,13 @@ class Errors(NamedTuple):
     found: np.ndarray
     exact: np.ndarray
     ratios: np.ndarray
-    """Errors divided by what is allowed."""
+    """Errors divided by the allowed error."""
     ulps: np.ndarray
     """Errors in units of the last place."""
 
 
 def factor(sweep: Sweep, order: int, reference: Reference) -> float:
-    """Return how many units in the last place a result may be off."""
+    """Return the allowed error of a result, in units in the last place."""
     long = max(np.prod(x.shape[1:]) for x in reference.batch) > LONG
     return max(sweep.factor, 16.0 if order == 2 else 8.0 if long else 4.0)
 
@@ -74,7 +74,7 @@ def factor(sweep: Sweep, order: int, reference: Reference) -> float:
 def errors(
     sweep: Sweep, order: int, reference: Reference, computed: Any, dtype: np.dtype
 ) -> Errors:
-    """Compare what was computed with what is exact."""
+    """Compare computed with exact results."""
     right = reference.orders[order]
     parts = [np.asarray(part) for part in as_tuple(computed)]
     count = len(reference.batch[0])

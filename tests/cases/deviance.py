@@ -17,7 +17,7 @@ def _rates(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:
 
 
 def _small_rates(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:
-    """Draw what may be rates, and their logarithms as well, and counts below e, with which the loss is positive."""
+    """Draw numbers that are valid as rates and as their logarithms, and counts below e."""
     return positive(rng, shape) / 4, positive(rng, shape) / 10
 
 
@@ -76,9 +76,9 @@ CASES = (
 
 
 def log_rates(dtype: np.dtype, **_: object) -> Batch:
-    """Return logarithms of rates of every size, and counts from 0; those next to the count's own as well.
+    """Return logarithms of rates of every size, and counts from 0, some next to the count's own.
 
-    Not fair is a count next to the largest number against a rate beyond it: the loss is inf for
+    A count next to the largest number is left out against a rate beyond it: the loss is inf for
     every such rate.
     """
     limits = finfo(dtype)
@@ -104,7 +104,7 @@ def log_rates(dtype: np.dtype, **_: object) -> Batch:
 
 
 def rates(dtype: np.dtype, **_: object) -> Batch:
-    """Return rates of every size, and counts from 0; those next to the count as well, and those a factor of 2 away."""
+    """Return rates of every size, and counts from 0; some next to the count or a factor 2 away."""
     limits = finfo(dtype)
     spread = np.abs(numbers(dtype, 100))
     targets = (
@@ -128,14 +128,14 @@ def rates(dtype: np.dtype, **_: object) -> Batch:
 
 
 def means(dtype: np.dtype, **_: object) -> Batch:
-    """Return means of every size, and whole counts; those next to the count as well, and those a factor of 2 away."""
+    """Return means of every size, and whole counts; some next to the count or a factor 2 away."""
     pred, target = rates(dtype)
     whole = (target == np.floor(target)) & (pred > 0)
     return pred[whole], target[whole]
 
 
 def amounts(dtype: np.dtype, power: float = 2.0) -> Batch:
-    """Return means and targets of every size, and next to each other; targets of 0 and below where the power admits them."""
+    """Return means and targets of every size, some next to each other; targets <= 0 where valid."""
     pred, target = rates(dtype)
     good = (pred > 0) & (target > 0)
     pred, target = (

@@ -90,7 +90,7 @@ def _scattered(random: np.random.Generator, dtype: np.dtype, shape: tuple[int, .
 
 
 def distributions(dtype: np.dtype) -> Iterator[Batch]:
-    """Return pairs of rows of 2 to 50 probabilities: ordinary, nearly the same, of every size, certain ones, and with zeros."""
+    """Return pairs of rows of 2 to 50 probabilities: ordinary, near-equal, certain, with zeros."""
     eps = float(finfo(dtype).eps)
     for classes, count in ((3, 60), (12, 10)):
         random = np.random.default_rng(classes)
@@ -126,7 +126,7 @@ def distributions(dtype: np.dtype) -> Iterator[Batch]:
 
 
 def amounts(dtype: np.dtype) -> Iterator[Batch]:
-    """Return pairs of rows of amounts: those of `distributions`, and larger ones, up to the largest."""
+    """Return pairs of rows of amounts: those of `distributions`, and larger ones up to the max."""
     yield from distributions(dtype)
     limits = finfo(dtype)
     for classes, count in ((3, 150), (12, 12)):
@@ -142,7 +142,7 @@ def amounts(dtype: np.dtype) -> Iterator[Batch]:
 
 
 def logarithms(dtype: np.dtype, *, log_target: bool) -> Iterator[Batch]:
-    """Return rows of log-probabilities, with targets: ordinary, nearly the same, of every size, and impossible ones."""
+    """Return rows of log-probabilities and targets: ordinary, nearly equal, impossible classes."""
     limits = finfo(dtype)
     for classes, count in ((3, 120), (12, 12)):
         random = np.random.default_rng(classes)

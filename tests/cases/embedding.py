@@ -154,7 +154,7 @@ def _sizes(dtype: np.dtype) -> float:
 
 
 def vectors(dtype: np.dtype) -> Iterator[Batch]:
-    """Return pairs of vectors of 1 to 30 entries: of every size, nearly parallel, opposite, at right angles, with zeros."""
+    """Return pairs of vectors of 1 to 30 entries: nearly parallel, opposite, orthogonal, zero."""
     eps = float(finfo(dtype).eps)
     for features, count in ((1, 10), (3, 60), (12, 6)):
         random = np.random.default_rng(features)
@@ -179,7 +179,7 @@ def vectors(dtype: np.dtype) -> Iterator[Batch]:
 def signed(
     dtype: np.dtype, margin: float, batches: Callable[..., Iterator[Batch]]
 ) -> Iterator[Batch]:
-    """Return them with both targets, but for a cosine that rounding puts on the wrong side of the margin."""
+    """Return these with both targets, but no cosine that rounding moves across the margin."""
     for left, right in batches(dtype):
         exactly = [x.astype(np.longdouble) for x in (left, right)]
         lengths = [np.sqrt(np.sum(x * x, axis=-1)) for x in exactly]
@@ -217,7 +217,7 @@ def near_pairs(dtype: np.dtype, margin: float) -> Iterator[Batch]:
 
 
 def triplets(dtype: np.dtype, margin: float, p: float, **_: Any) -> Iterator[Batch]:
-    """Return triplets of vectors at distances of every size, without those whose loss is 0 but for rounding."""
+    """Return triplets at distances of every size, but none whose loss is 0 up to rounding."""
     for features, count in ((1, 20), (3, 60), (12, 8)):
         random = np.random.default_rng(features)
         three = random.normal(0, 1, (3, count, features))
@@ -253,7 +253,7 @@ def distances(dtype: np.dtype, margin: float) -> Batch:
 
 
 def scores(dtype: np.dtype, margin: float) -> Batch:
-    """Return pairs of scores of every size, whose difference is about the margin in many of them."""
+    """Return pairs of scores of every size; in many their difference is close to the margin."""
     random = np.random.default_rng(3)
     largest = float(finfo(dtype).max) / 4  # the difference of the largest numbers is inf
     left = numbers(dtype, 1200).astype(np.float64).clip(-largest, largest)
@@ -263,7 +263,7 @@ def scores(dtype: np.dtype, margin: float) -> Batch:
     )
     pairs = np.concatenate([left, base]), np.concatenate([random.permutation(left), shifted])
     left, right = (x.astype(dtype) for x in pairs)
-    # Not fair is a difference that is the margin only after rounding: there the derivative jumps
+    # Excluded is a difference that equals the margin only after rounding: the derivative jumps
     gap = np.abs(left.astype(np.longdouble) - right)
     sizes = np.abs(left) + np.abs(right) + margin
     fair = (gap == margin) | (np.abs(gap - margin) > 4 * float(finfo(dtype).eps) * sizes)

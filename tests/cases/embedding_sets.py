@@ -15,7 +15,7 @@ from .case import Batch, Case, Sweep, of_loss, with_parameters
 SAMPLES, FEATURES = 4, 3
 
 SHARP = 16
-"""By so much the temperature multiplies a cosine, which is rounded."""
+"""The factor by which the temperature multiplies a rounded cosine."""
 
 
 def _two_sets(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:
@@ -82,7 +82,7 @@ CASES = (
 
 
 def sets(dtype: np.dtype) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Return sets of 2 to 6 vectors, and others near to them: of all sizes, with zero vectors and with equal ones."""
+    """Return sets of 2 to 6 vectors with neighbours: of all sizes, with zero and equal vectors."""
     for samples, features, count in ((2, 2, 4), (3, 2, 2)):
         random = np.random.default_rng(samples)
         left, right = random.normal(0, 1, (2, count, samples, features))
@@ -101,7 +101,7 @@ def sets(dtype: np.dtype) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def labelled_sets(dtype: np.dtype) -> Iterator[Batch]:
-    """Return those as one set, with labels: pairs, groups, none that belong together, and all of them."""
+    """Return these as one set, with labels: pairs, groups, no positives, and all positives."""
     for left, right in sets(dtype):
         embedding = np.concatenate([left, right], axis=1)
         samples = np.arange(embedding.shape[1])

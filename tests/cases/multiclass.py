@@ -183,7 +183,7 @@ def _sweep(kind: str, batches: Any, **parameters: float) -> Sweep:
 
 
 def of_row(loss: Any, kind: str, batches: Any, **parameters: Any) -> Sweep:
-    """Sweep a loss of rows; the second of the arrays is whatever its exact function takes for a target."""
+    """Sweep a loss of rows; the second array is the target of its exact function."""
     name = " ".join((loss.__name__, kind, *(f"{key}={value}" for key, value in parameters.items())))
     reference = with_parameters(exact.of(loss.__name__), {**loss.signature.defaults, **parameters})
     factor = 8.0 if "gamma" in loss.signature.defaults else 4.0  # a power
@@ -191,7 +191,7 @@ def of_row(loss: Any, kind: str, batches: Any, **parameters: Any) -> Sweep:
 
 
 def surprising(dtype: np.dtype) -> Iterator[Batch]:
-    """Return logits with labels, a masked one among them, and those around which the surprise is 0, or as large as it gets."""
+    """Return logits with labels, some masked, and those where the surprise is 0 or largest."""
     yield from labelled(dtype)
     far = np.concatenate(
         [np.linspace(-800, 800, 201), np.linspace(-1, 1, 200), np.geomspace(1e-12, 1e-2, 50)]
@@ -202,7 +202,7 @@ def surprising(dtype: np.dtype) -> Iterator[Batch]:
 
 
 def probable(dtype: np.dtype, size: int = 4) -> np.ndarray:
-    """Return rows of probabilities from 0 to 1, of every size between, which sum to whatever they will."""
+    """Return rows of probabilities from 0 to 1 of every size, with any sum."""
     limits, random = finfo(dtype), np.random.default_rng(8)
     tiny = np.geomspace(float(limits.smallest_normal), 1, 200)
     below = 1 - np.geomspace(float(limits.epsneg), 0.5, 100)

@@ -1,4 +1,4 @@
-"""Cases and sweeps of the losses of a row of scores of which the largest decides."""
+"""Cases and sweeps of the losses of scores, the largest of which decides."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -47,7 +47,7 @@ def _neighbours(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def scores(dtype: np.dtype, margin: float) -> Iterator[Batch]:
-    """Return scores of all sizes, and those where the label leads by about the margin, by two numbers that nearly cancel."""
+    """Return scores of all sizes, some where the label leads by about the margin."""
     yield from labelled(dtype)
     random = np.random.default_rng(11)
     base = np.concatenate(
@@ -55,7 +55,7 @@ def scores(dtype: np.dtype, margin: float) -> Iterator[Batch]:
     ).astype(dtype)
     lead = _neighbours(base.astype(np.float64) + margin, dtype)
     other = np.broadcast_to(base[:, None], lead.shape)
-    # Not fair is a lead that is the margin only after rounding: there the derivative jumps
+    # Excluded is a lead that equals the margin only after rounding: there the derivative jumps
     short = margin - (lead.astype(np.longdouble) - other)
     sizes = margin + np.abs(lead) + np.abs(other)
     fair = (short == 0) | (np.abs(short) > 4 * float(finfo(dtype).eps) * sizes)
@@ -65,7 +65,7 @@ def scores(dtype: np.dtype, margin: float) -> Iterator[Batch]:
 
 
 def projected(dtype: np.dtype) -> Iterator[Batch]:
-    """Return scores of all sizes, those with a few positive probabilities, and those with one that is about 0."""
+    """Return scores of all sizes, some with few positive probabilities or one close to 0."""
     yield from labelled(dtype)
     random = np.random.default_rng(12)
     for classes, count in ((3, 60), (12, 4)):

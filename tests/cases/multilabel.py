@@ -1,4 +1,4 @@
-"""Cases and sweeps of the losses of several classes of which any number may be right."""
+"""Cases and sweeps of the losses of multilabel classification."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -62,7 +62,7 @@ CASES = (
 
 
 def scores(dtype: np.dtype) -> Iterator[Batch]:
-    """Return rows of 2 to 50 scores of all sizes with any number of right classes, most of them where the score is high."""
+    """Return rows of 2 to 50 scores of all sizes; high scores are mostly the right classes."""
     for x in rows(dtype):
         random = np.random.default_rng(4)
         target = (x > 0) ^ (
@@ -72,7 +72,7 @@ def scores(dtype: np.dtype) -> Iterator[Batch]:
 
 
 def finite_scores(dtype: np.dtype) -> Iterator[Batch]:
-    """Return those without the masked classes, and rows whose scores are about 1 apart, or exactly."""
+    """Return these without masked classes, and rows with scores about, or exactly, 1 apart."""
     for x, target in scores(dtype):
         x = np.where(np.isinf(x), 0, x)
         random = np.random.default_rng(5)

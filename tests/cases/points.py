@@ -11,7 +11,7 @@ POINTS = 2000
 
 
 def numbers(dtype: np.dtype, count: int) -> np.ndarray:
-    """Return numbers of both signs in every binade, from the smallest normal to the largest, 0, and the ordinary ones."""
+    """Return numbers of both signs in every binade of normal numbers, 0, and ordinary ones."""
     limits, random = finfo(dtype), np.random.default_rng(count)
     exponents = np.linspace(limits.minexp, limits.maxexp - 1, count // 2).astype(int)
     spread = np.ldexp(random.uniform(1, 2, exponents.size), exponents)
@@ -54,7 +54,7 @@ def together(batches: Sequence[tuple[np.ndarray, float]], dtype: np.dtype) -> Ba
 
 
 def residuals(dtype: np.dtype, delta: float = 1.0) -> Batch:
-    """Return predictions and targets: all residuals from 0, and from other targets the same and those around the kinks."""
+    """Return predictions and targets: residuals from 0 and other targets, some around the kinks."""
     batches = [(numbers(dtype, POINTS // 2), 0.0)]
     for target in (
         0.0,
@@ -65,7 +65,7 @@ def residuals(dtype: np.dtype, delta: float = 1.0) -> Batch:
         kinks = [around(float(dtype.type(target)) + kink, dtype) for kink in (0.0, delta, -delta)]
         batches.append((np.concatenate([numbers(dtype, 100), *kinks]), target))
     pred, target = ordinary(dtype, *together(batches, dtype))
-    # The second derivative jumps at delta: not fair is a residual that is delta only after
+    # The second derivative jumps at delta: excluded is a residual that equals delta only after
     # rounding, of itself or of delta.
     residual = pred - target
     exactly = (
@@ -78,7 +78,7 @@ def residuals(dtype: np.dtype, delta: float = 1.0) -> Batch:
 
 
 def rows(dtype: np.dtype) -> Iterator[np.ndarray]:
-    """Return rows of 3 and of 12 logits of all sizes: far from 0, with one that dominates, with ties, with masked classes."""
+    """Return rows of 3 and 12 logits of all sizes: dominant, tied, far from 0, masked."""
     for classes, count in ((3, 160), (12, 12)):
         random = np.random.default_rng(classes)
         largest = 3e4 if dtype == np.float16 else 1e30
@@ -103,7 +103,7 @@ def rows(dtype: np.dtype) -> Iterator[np.ndarray]:
 
 
 def ordinary(dtype: np.dtype, pred: np.ndarray, target: np.ndarray, scale: float = 0.0) -> Batch:
-    """Return the numbers whose squares are finite, also as multiples of a scale, and 0 or normal as these."""
+    """Return the numbers whose squares are finite, also divided by a scale, and 0 or normal."""
     root = float(np.sqrt(float(finfo(dtype).max))) / 16
     largest, least = root * min(scale or 1.0, 1.0), scale / root
     pred, target = pred.astype(dtype), target.astype(dtype)

@@ -149,7 +149,7 @@ def tilted_residuals(dtype: np.dtype, **parameters: float) -> Batch:
 
 
 def intervals(dtype: np.dtype, **_: float) -> Batch:
-    """Return intervals of every size and place, some of them crossed, with observations in them, at their ends, and far out."""
+    """Return intervals, some crossed, with observations inside, at their ends and far outside."""
     random = np.random.default_rng(5)
     ends, other = (random.choice(numbers(dtype, POINTS), POINTS) for _ in range(2))
     lower, upper = np.minimum(ends, other), np.maximum(ends, other)
@@ -171,7 +171,7 @@ def intervals(dtype: np.dtype, **_: float) -> Batch:
 def distributions(
     dtype: np.dtype, power: int = 1, special: tuple[float, ...] = (1.0,), room: float = 1.0
 ) -> Batch:
-    """Return locations, scales and observations: of all sizes, and residuals of around `special` scales.
+    """Return locations, scales and observations, and residuals of about `special` scales.
 
     A variance is a scale to the `power` of 2. Those of the latter are of all sizes to the power of
     `room`.
@@ -214,7 +214,7 @@ def variances(dtype: np.dtype, full: bool, eps: float) -> Batch:
     """Return means, variances and observations, the variances also around their floor, and 0."""
     mean, variance, target = distributions(dtype, 2, (1.0, 0.5**0.5))
     floor = np.append(around(eps, dtype), np.asarray([0], dtype))
-    # Not fair is the variance that the floor is rounded to, which may be below it
+    # Excluded is the rounded floor as a variance, which may be below the floor
     floor = np.tile(floor[(floor >= 0) & (floor != dtype.type(eps))], 12)
     random = np.random.default_rng(8)
     more = [
@@ -236,7 +236,7 @@ def with_density(dtype: np.dtype) -> Batch:
 
 
 def ensembles(dtype: np.dtype) -> Iterator[Batch]:
-    """Return ensembles of 1 to 60 members of every size: around the observation, far from it, far from 0, with ties."""
+    """Return ensembles of 1 to 60 members: around the observation, far from it, with ties."""
     limits = finfo(dtype)
     high = np.log10(float(limits.max)) / 2 - 3
     for count, rows in ((1, 20), (3, 200), (12, 16)):
@@ -279,7 +279,7 @@ def _ensemble_sweep(fair: bool) -> Sweep:
 
 
 def _forecasts(dtype: np.dtype) -> Iterator[np.ndarray]:
-    """Return rows of 1 to 50 probabilities: even, sharp, with tiny ones, and such that do not add up to 1."""
+    """Return rows of 1 to 50 probabilities: even, sharp, tiny, and with sums other than 1."""
     tiny = np.abs(numbers(dtype, POINTS))
     tiny = tiny[tiny <= 1]
     for classes, count in ((1, 20), (3, 250), (12, 24)):

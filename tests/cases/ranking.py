@@ -1,4 +1,4 @@
-"""Cases and sweeps of the losses of the order of a list."""
+"""Cases and sweeps of the losses of ranked lists."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -77,7 +77,7 @@ def _some(dtype: np.dtype) -> Iterator[tuple[np.random.Generator, np.ndarray]]:
 
 
 def graded(dtype: np.dtype) -> Iterator[Batch]:
-    """Return lists of 2 to 50 scores of all sizes with grades, close to each other and far apart, large and small."""
+    """Return lists of 2 to 50 scores of all sizes, close and far apart, with grades."""
     for random, x in _some(dtype):
         grades = random.integers(0, 5, x.shape) * random.choice([0, 1], x.shape)
         close = random.choice([0, 1, 1.5], x.shape) + random.choice([0, 1e-3, 1e-6], x.shape)
@@ -88,7 +88,7 @@ def graded(dtype: np.dtype) -> Iterator[Batch]:
 
 
 def ordered(dtype: np.dtype) -> Iterator[Batch]:
-    """Return such lists with relevances of which many are equal, and with those in the order of the scores."""
+    """Return such lists with many equal relevances, and with relevances ordered as the scores."""
     for random, x in _some(dtype):
         in_order = random.uniform(size=(len(x), 1)) < 0.3
         lowest = -float(finfo(dtype).max)

@@ -60,7 +60,7 @@ def squarable(dtype: np.dtype) -> Batch:
 
 
 def steps(dtype: np.dtype) -> Batch:
-    """Return residuals with those around the places where the hyperbolic functions are computed in another way, or end."""
+    """Return residuals, some around the places where the form of hyperbolic functions changes."""
     near = [
         around(sign * place, dtype)
         for place in (1.0, 20.0, 44.0, 90.0, 372.0, 710.0)
@@ -80,7 +80,7 @@ def steps(dtype: np.dtype) -> Batch:
 
 
 def proportions(dtype: np.dtype, eps: float = 0.0) -> Batch:
-    """Return targets and predictions of every size, with those that are equal, and those around the floor."""
+    """Return targets and predictions of every size, some equal, some around the floor."""
     pred, target = residuals(dtype)
     every = numbers(dtype, 1000)
     shuffled = np.random.default_rng(4).permutation(every)

@@ -155,7 +155,7 @@ def _scattered(random: np.random.Generator, dtype: np.dtype, shape: tuple[int, .
 def regions(
     dtype: np.dtype, counts: tuple[tuple[int, int], ...] = ((3, 20), (12, 4))
 ) -> Iterator[Batch]:
-    """Return pairs of regions of 2 to 30 elements: sets and soft ones, nearly the same, far apart, of every size, and empty."""
+    """Return pairs of regions of 2 to 30 elements: sets, soft, nearly equal, far apart, empty."""
     eps = float(finfo(dtype).eps)
     for size, count in counts:
         random = np.random.default_rng(size)
@@ -205,7 +205,7 @@ def without_ties(dtype: np.dtype) -> Iterator[Batch]:
 
 
 def classes(dtype: np.dtype) -> Iterator[Batch]:
-    """Return predictions of 2 to 4 classes for regions of 2 to 20 elements, and the class of each, of which some are not there."""
+    """Return predictions of 2 to 4 classes for regions of 2 to 20 elements, with labels."""
     for number, size, count in ((2, 2, 30), (3, 6, 8)):
         random = np.random.default_rng(number)
         shape = (count, number, size)

@@ -95,7 +95,7 @@ CASES = (
 
 
 def spoken(dtype: np.dtype) -> Iterator[Batch]:
-    """Return sequences of 1 to 8 times: likely and unlikely ones, certain ones, with classes that cannot be, of any lengths."""
+    """Return sequences of 1 to 8 times: likely, unlikely, certain, impossible, of any lengths."""
     for times, classes, labels, count in ((1, 2, 1, 4), (4, 3, 2, 6), (8, 5, 4, 6)):
         random = np.random.default_rng(times)
         for size in (1e-3, 1.0, 10.0, 300.0):
@@ -121,7 +121,7 @@ def spoken(dtype: np.dtype) -> Iterator[Batch]:
 
 
 def courses(dtype: np.dtype) -> Iterator[Batch]:
-    """Return pairs of sequences of 1 to 6 times: alike, equal, far from each other, of small and of large numbers."""
+    """Return pairs of sequences of 1 to 6 times: alike, equal, far apart, small and large."""
     for rows, columns, features in ((1, 1, 1), (1, 4, 2), (3, 2, 1), (5, 6, 3)):
         random = np.random.default_rng(rows)
         left, right = (

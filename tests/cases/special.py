@@ -49,7 +49,7 @@ def _magnitudes(dtype: np.dtype, count: int = POINTS) -> np.ndarray:
 
 
 def _probabilities(dtype: np.dtype) -> Batch:
-    """Return probabilities down to the smallest number and up to the last below 1, those around 1/2, and what is none."""
+    """Return probabilities of every size, those around 1/2, and numbers outside [0, 1]."""
     size = _magnitudes(dtype)
     turns = [around(turn, dtype) for turn in (0.25, 0.5, 0.75, 1.0)]
     spread = np.concatenate(
@@ -74,7 +74,7 @@ def _exponents(dtype: np.dtype) -> Batch:
 
 
 def _gamma(dtype: np.dtype) -> Batch:
-    """Return real numbers of every size, those around poles, zeros, and the turns of the formula, and many of ordinary size."""
+    """Return real numbers of every size, some around poles, zeros and changes of the formula."""
     random = np.random.default_rng(10)
     centres = [
         0.5,
@@ -95,7 +95,7 @@ def _gamma(dtype: np.dtype) -> Batch:
 
 
 def _products(dtype: np.dtype, one: float) -> Batch:
-    """Return factors and numbers to take the logarithm of, of every size and around where the logarithm is 0 and where it ends."""
+    """Return factors and arguments of logarithms, some where the logarithm is 0 or ends."""
     y = np.concatenate(
         [
             _magnitudes(dtype) + dtype.type(one - 1),

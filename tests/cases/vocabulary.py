@@ -56,7 +56,7 @@ CASES = (
 
 
 def _rows(dtype: np.dtype) -> Iterator[Batch]:
-    """Logits themselves, for the weights are those of the identity: as precise as can be, and where a class dominates."""
+    """Return logits themselves, since the weights are the identity; one class may dominate."""
     random = np.random.default_rng(13)
     for classes in (3, 12):
         logits = random.normal(size=(120, classes)) * 2

@@ -1,54 +1,24 @@
-"""Losses and special functions by their textbook formulas, in exact arithmetic: mpmath at 50 digits.
+"""Losses and special functions by their textbook formulas, in mpmath with 50 digits.
 
-Nothing here is written for speed or against overflow, as it is in the library: mpmath has no
-largest number. Each function gives the value, the derivative and the second derivative; a tuple of
-derivatives where several arrays are predicted, a list for a row. Where a result is a difference of
-two terms which may cancel, a `Difference` keeps the larger of them: no formula can know the result
-more precisely than the terms it is made of. `test_exact` holds the derivatives against mpmath's
-own.
+The formulas are written neither for speed nor against overflow: mpmath has no largest number. Each
+function returns the value, the derivative and the second derivative. A derivative is a tuple where
+several arrays are predicted, and a list for a row. Where a result is a difference of two terms that
+may cancel, a `Difference` keeps the larger term: no formula can know the result more precisely than
+its terms. `test_exact` compares the derivatives with those that mpmath finds from the values.
+
+Every module of this folder is found automatically.
 """
 
 from collections.abc import Callable
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
-from . import (
-    binary,
-    deviance,
-    divergence,
-    embedding,
-    multiclass,
-    multilabel,
-    probabilistic,
-    ranking,
-    redundancy,
-    regression,
-    robust,
-    segmentation,
-    sequence,
-    special,
-    transport,
-)
 from .arithmetic import DIGITS, Difference, flat, ulps
 
 __all__ = ["DIGITS", "Difference", "flat", "of", "ulps"]
 
-FAMILIES = (
-    regression,
-    robust,
-    probabilistic,
-    deviance,
-    binary,
-    multiclass,
-    divergence,
-    multilabel,
-    segmentation,
-    sequence,
-    ranking,
-    embedding,
-    redundancy,
-    special,
-    transport,
-)
+FAMILIES = tuple(import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
 
 
 def of(name: str) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""Errors in units of the last place, and what the exact functions share."""
+"""Errors in units of the last place, and common functions of the references."""
 
 from functools import cache
 from itertools import accumulate
@@ -40,7 +40,7 @@ def flat(result: Any) -> list[Any]:
 
 
 def ulps(computed: Any, exact: Exact | Difference, dtype: np.dtype) -> float:
-    """Return the error of a computed number, in units of the spacing of floating-point numbers at the exact result, rounded.
+    """Return the error of a computed number in ulp of the exact result.
 
     Infinity is right where the exact number rounds to it, and wrong everywhere else.
     """
@@ -91,7 +91,7 @@ def surplus(q: Exact) -> Exact:
 
 
 def odds(logits: tuple[Exact, ...]) -> list[Exact]:
-    """Return for each entry of a row the sum of the exponentials of the others, divided by its own."""
+    """Return for each entry of a row the sum of the other exponentials, divided by its own."""
     return _odds(logits, mp.prec)
 
 

@@ -1,4 +1,4 @@
-"""Losses of a yes or no."""
+"""Losses of binary classification."""
 
 from typing import Any
 
@@ -60,9 +60,9 @@ def exponential_loss(pred: Exact, target: Exact) -> tuple[Exact, ...]:
     return value, -target * value, value
 
 
-# Of a logit. A part is what a yes costs: the value, minus the derivative, and the two terms of the
-# second derivative, of which the second is negative. A no at a logit costs what a yes costs at
-# minus that logit.
+# Of a logit. A part is the cost of a positive: the value, minus the derivative, and the two terms
+# of the second derivative, the second of which is negative. A negative at a logit has the cost of
+# a positive at minus that logit.
 
 Part = tuple[Exact, Exact, Exact, Exact]
 
@@ -118,7 +118,7 @@ def asymmetric_loss(
 
 
 def _shifted(pred: Exact, gamma: Exact, clip: Exact) -> Part:
-    """Return what a no costs, of whose probability of yes a part is taken: a function of that, by the chain rule."""
+    """Return the cost of a negative, a function of its clipped probability, by the chain rule."""
     with mp.extradps(30):
         yes, no = 1 / (1 + mp.exp(-pred)), 1 / (1 + mp.exp(pred))
         rest, slope = yes - clip, yes * no

@@ -8,7 +8,7 @@ from .arithmetic import Difference, Exact, difference, product, ratio
 
 
 def poisson_nll_loss(pred: Exact, target: Exact, log_input: bool, full: bool) -> tuple[Any, ...]:
-    """Return the loss as the sum of its terms, which may cancel; with `full` from a rate no formula need let them."""
+    """Return the loss as the sum of its terms, which may cancel, but for `full` from a rate."""
     rate = mp.exp(pred) if log_input else pred
     with mp.extradps(_digits(target)):
         logarithm = pred if log_input else mp.log(rate) if rate else -mp.inf
@@ -22,7 +22,7 @@ def poisson_nll_loss(pred: Exact, target: Exact, log_input: bool, full: bool) ->
 
 
 def _digits(*numbers: Exact) -> int:
-    """Return how many digits are in front of the point: sums of terms of that size that cancel need as many more."""
+    """Return the number of digits before the point: sums of such terms need as many more."""
     return max(0, int(mp.log10(max(1, *numbers)))) + 5
 
 
@@ -60,7 +60,7 @@ def gamma_deviance_loss(pred: Exact, target: Exact) -> tuple[Any, ...]:
 
 
 def tweedie_deviance_loss(pred: Exact, target: Exact, power: Exact) -> tuple[Any, ...]:
-    """Return the loss by its three terms; they may be 1e17 times as large as their sum, and next to the powers 1 and 2 more."""
+    """Return the loss by its three terms, which may be 1e17 times as large as their sum."""
     if power == 1:
         return poisson_deviance_loss(pred, target)
     if power == 2:

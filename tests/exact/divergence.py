@@ -11,7 +11,7 @@ Rows = tuple[Exact, list[Exact], list[Exact]]
 """The value, and for each prediction the derivative and the diagonal of the second."""
 
 EXACT_SUMS = 2400
-"""So many bits hold any sum of probabilities without rounding."""
+"""This number of bits holds any sum of probabilities without rounding."""
 
 
 def kl_div(log_pred: Row, target: Row, log_target: bool) -> Rows:
@@ -25,7 +25,7 @@ def kl_div(log_pred: Row, target: Row, log_target: bool) -> Rows:
 def kl_div_and_terms(
     log_pred: Row, target: Row, log_target: bool
 ) -> tuple[Difference, list[Exact], list[Exact]]:
-    """Return the value as the difference that it is: of two entropies, or, of logarithms, of what is positive and what is not."""
+    """Return the value as a difference: of two entropies, or of positive and negative terms."""
     if log_target:
         terms = _kl_terms(log_pred, target, log_target)
         value = difference(

@@ -12,14 +12,14 @@ from .arithmetic import Difference, Exact
 Row = Sequence[Exact]
 
 EXTRA = 60
-"""So many digits more are enough where 1 - cosine is computed as it is written."""
+"""This number of additional digits is enough if 1 - cosine is computed literally."""
 
 
 # Of two vectors
 
 
 class Angle(NamedTuple):
-    """The cosine of two vectors, and what its derivatives are made of."""
+    """The cosine of two vectors, and the parts of its derivatives."""
 
     cosine: Exact
     terms: Exact
@@ -36,7 +36,7 @@ class Angle(NamedTuple):
         return across / length, -(2 * u * across + self.cosine * (1 - u**2)) / length**2
 
     def derivatives(self, i: int, sign: int) -> tuple[list[Difference], list[Difference]]:
-        """Return those of the cosine with respect to one of the two, times a sign, with the sizes of their terms."""
+        """Return the cosine's derivatives with respect to one vector, and the sizes of terms."""
         length, first, second = self.lengths[i], [], []
         for k, (u, v) in enumerate(zip(self.units[i], self.units[1 - i], strict=True)):
             slope, bend = self.along(i, k)
@@ -229,7 +229,7 @@ def _combined(terms: Sequence[tuple[Exact, Jet]]) -> Jet:
 def _exponents(
     angles: list[list[Angle]], temperature: Exact, one: bool, moving: tuple[int, int, int] | None
 ) -> Exponents:
-    """Return the cosines divided by the temperature; `moving` is the set, the vector and the entry to differentiate along."""
+    """Return cosines over the temperature; `moving` selects the entry to differentiate along."""
     grid = [[Jet(found.cosine / temperature, mpf(0), mpf(0)) for found in line] for line in angles]
     if moving:
         k, number, entry = moving
@@ -249,7 +249,7 @@ def _derivatives(
     temperature: Exact,
     steepness: Exact = 1,
 ) -> tuple[Any, ...]:
-    """Return value and derivatives of a function of the exponents; an exponent has been rounded, and it may be 1 / temperature.
+    """Return value and derivatives of a function of the rounded exponents, up to 1 / temperature.
 
     `steepness` says by how much the function multiplies that error.
     """

@@ -13,7 +13,7 @@ from .arithmetic import Exact, difference, odds, product, ratio, surplus
 def cross_entropy(
     logits: tuple[Exact, ...], target: Sequence[Exact]
 ) -> tuple[Exact, list[Exact], list[Exact]]:
-    """Return the value, and for each logit the derivative and the diagonal of the second; the target is a row as well."""
+    """Return the value and, for each logit, both derivatives; the target is a row as well."""
     others = odds(logits)
     mass = sum(target)
     value = sum(

@@ -36,7 +36,7 @@ class Taylor(NamedTuple):
         return self + -1 * as_taylor(other)
 
     def __pow__(self, power: Exact) -> "Taylor":
-        """Take a power other than 0 or 1 of what is positive."""
+        """Return a power, other than 0 or 1, of a positive number."""
         slope, bend = (
             power * self.value ** (power - 1),
             power * (power - 1) * self.value ** (power - 2),
@@ -53,7 +53,7 @@ def as_taylor(x: Any) -> Taylor:
 
 
 class Sizes(NamedTuple):
-    """The sizes of the terms of both signs that value and derivatives are sums of: of a feature of either view, these."""
+    """Sizes of the positive and negative terms of value and derivatives, per feature and view."""
 
     value: Exact
     first: tuple[list[Exact], list[Exact]]

@@ -104,5 +104,5 @@ def barron_loss(pred: Exact, target: Exact, alpha: Exact, scale: Exact) -> tuple
 
 
 def digits_beside_one(x: Exact) -> Any:
-    """Return a context in which 1 + x**2 differs from 1 in as many digits as there are otherwise."""
+    """Return a context in which 1 + x**2 has as many digits beyond 1 as there are otherwise."""
     return mp.extradps(30 + 2 * max(0, -int(mp.log10(abs(x)))) if x else 0)

@@ -13,11 +13,11 @@ Rows = tuple[Exact, list[Any], list[Any]]
 """The value, and for each element the derivative and the diagonal of the second."""
 
 EXACT_SUMS = 2400
-"""So many bits hold any sum of probabilities, and most products of two, without rounding."""
+"""This number of bits holds sums of probabilities and most products of two without rounding."""
 
 
 def _side(p: Exact, y: Exact) -> Exact:
-    """Return the derivative of |p - y|: at the ends of [0, 1], where only one side is inside, that of this side."""
+    """Return the derivative of |p - y|; at the ends of [0, 1] that of the side inside."""
     return mpf(1) if y == 0 else mpf(-1) if y == 1 else mp.sign(p - y)
 
 
@@ -200,7 +200,7 @@ def generalized_dice_loss(pred: Classes, target: Classes) -> Rows:
 
 
 def _extension(errors: Row, target: Row) -> tuple[Exact, list[Exact]]:
-    """Return the Lovász extension of the Jaccard loss of the elements that are wrong, and its derivative."""
+    """Return the Lovász extension of the Jaccard loss of the wrong elements, and its derivative."""
     order = sorted(range(len(errors)), key=lambda i: -errors[i])
     inside = [*accumulate((int(target[i]) for i in order), initial=0)]
     size = inside[-1]

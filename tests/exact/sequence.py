@@ -19,7 +19,7 @@ def ctc_loss(
     blank: Exact,
     zero_infinity: bool,
 ) -> tuple[Any, ...]:
-    """By the forward and backward variables of the paper, over labels with blanks before, between and after them.
+    """Sum over the paper's forward and backward variables, with blanks around all labels.
 
     A number that depends on sums of logarithms is known as precisely as these: their size
     multiplies its relative error.
@@ -51,7 +51,7 @@ def ctc_loss(
 
 
 def _arrivals(extended: Sequence[int], state: int) -> range:
-    """Return the states that one is reached from: itself, the one before, and the label before if it is another."""
+    """Return the states before one: itself, the previous one, and the label before if different."""
     skips = state > 1 and extended[state] != extended[state - 2]
     return range(max(0, state - 1 - skips), state + 1)
 
@@ -84,7 +84,7 @@ def _best(log_prob: Sequence[Row], extended: Sequence[int]) -> Exact:
 
 
 def soft_dtw_loss(pred: Sequence[Row], target: Sequence[Row], *, gamma: Exact) -> tuple[Any, ...]:
-    """By the weights of all alignments up to each pair of times, and from each pair on; derivatives are sums of both signs."""
+    """Sum the weights of all alignments up to each pair of times, and from each pair on."""
     cost = [[sum((a - b) ** 2 for a, b in zip(x, y, strict=True)) for y in target] for x in pred]
     ahead = _weights(cost, gamma)
     behind = [row[::-1] for row in _weights([row[::-1] for row in cost[::-1]], gamma)[::-1]]

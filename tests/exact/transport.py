@@ -27,7 +27,7 @@ def sinkhorn_loss(
 def _transport(
     pred: Sequence[Exact], target: Sequence[Exact], cost: Sequence[Sequence[Exact]], epsilon: Exact
 ) -> tuple[Difference, list[Difference]]:
-    """Scale the rows and columns of a matrix until the sums fit: of what is moved, the price and the entropy are the value."""
+    """Scale rows and columns of a matrix until the sums fit; return the cost and the entropy."""
     mass, classes = sum(pred), range(len(pred))
     p, q = [x / mass for x in pred], [x / sum(target) for x in target]
     kernel = [[mp.exp(-price / epsilon) for price in row] for row in cost]

@@ -1,38 +1,17 @@
-"""The losses of other packages that should be equal to ours, for the test of that and for the table of errors."""
+"""The same losses in other packages, for the comparison test and the table of errors.
 
-from . import (
-    binary,
-    deviance,
-    divergence,
-    embedding,
-    multiclass,
-    multilabel,
-    probabilistic,
-    ranking,
-    regression,
-    robust,
-    segmentation,
-    sequence,
-)
+Every module of this folder is found automatically; a family has `PEERS`.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
 from .peer import OF_TORCH, Peer
 
 __all__ = ["OF_TORCH", "PEERS", "Peer"]
 
-PEERS = {
-    name: peers
-    for family in (
-        regression,
-        robust,
-        probabilistic,
-        deviance,
-        binary,
-        multiclass,
-        divergence,
-        multilabel,
-        segmentation,
-        sequence,
-        ranking,
-        embedding,
-    )
-    for name, peers in family.PEERS.items()
+FAMILIES = tuple(import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
+
+PEERS: dict[str, tuple[Peer, ...]] = {
+    name: peers for family in FAMILIES for name, peers in getattr(family, "PEERS", {}).items()
 }

@@ -1,4 +1,4 @@
-"""Peers of the losses of a yes or no."""
+"""Peers of the losses of binary classification."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ def _no_floor(pred: np.ndarray, target: np.ndarray, eps: float) -> Any:
 
 
 def _unweighted(pred: np.ndarray, target: np.ndarray, pos_weight: float) -> Any:
-    # Only torch has the weight of a yes.
+    # Only torch has a weight of positives.
     return pos_weight == 1
 
 

@@ -24,7 +24,7 @@ def _scipy_poisson(pred: Numbers, target: Numbers, log_input: bool, full: bool) 
 
 
 def _scikit_learn(power: float, factor: float = 2.0) -> tuple[Any, Any]:
-    """Return the losses of scikit-learn's models, from the rate itself: half the deviance, and its derivative."""
+    """Return scikit-learn's loss from the rate itself: half the deviance, and its derivative."""
     from sklearn._loss.loss import HalfTweedieLossIdentity
 
     loss = HalfTweedieLossIdentity(power=power)

@@ -28,7 +28,7 @@ def _torch_cosine_embedding(left: Any, right: Any, target: Any, margin: float) -
 
 
 def _long(left: Any, right: Any, target: Any, margin: float) -> Any:
-    """Return where 1e-12, which torch adds to the squares of lengths, is nothing beside them and beside the loss."""
+    """Return where torch's 1e-12 is negligible beside the squared lengths and the loss."""
     squares = [np.sum(x * x, axis=-1) for x in (left, right)]
     cosine = np.sum(left * right, axis=-1) / np.sqrt(squares[0] * squares[1])
     return (np.minimum(*squares) > 100) & (cosine < 0.9) & (np.abs(cosine - margin) > 0.1)

@@ -1,4 +1,4 @@
-"""What a peer is: the same loss in another package, called with NumPy arrays whatever it computes with."""
+"""A peer: the same loss in another package, called with NumPy arrays."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ class Peer:
     """A loss of another package, with the arguments of ours."""
 
     library: str
-    """The name of the package; those of torch take tensors, optax the arrays of JAX, all others NumPy's."""
+    """The package's name. Peers of torch take tensors, those of optax JAX arrays, others NumPy."""
     function: Callable[..., Any]
     """From the arrays and all parameters of our loss to the loss of each element, unreduced."""
     where: Callable[..., Any] | None = None
-    """From the NumPy arrays and the parameters to a mask, or one answer, of where the peer is right; everywhere by default."""
+    """From NumPy arrays and parameters to a mask, or one bool, of where the peer is right."""
     gradient: Callable[..., Any] | None = None
-    """The derivative, where a package of NumPy's has it. Those of torch and optax are from their autodiff."""
+    """The derivative, where a NumPy package has it. Torch and optax use their autodiff."""
     differentiated: bool = True
     """Whether the gradient is that of the value, where there is autodiff."""
 
@@ -50,7 +50,7 @@ class Peer:
             return np.asarray(self.function(*arrays, **parameters))
 
     def gradients(self, arrays: Batch, parameters: Mapping[str, Any], number: int) -> Batch | None:
-        """Return the derivatives with respect to the first arrays, so many of them; None if the peer has none."""
+        """Return derivatives with respect to the first `number` arrays; None if there are none."""
         if not self.differentiated:
             return None
         if self.library in OF_TORCH:

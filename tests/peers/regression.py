@@ -1,4 +1,4 @@
-"""Peers of the losses of a residual, or of a ratio. Those of scikit-learn reduce, and are asked for one element at a time."""
+"""Peers of the losses of residuals and ratios. scikit-learn reduces: it gets single elements."""
 
 from collections.abc import Callable
 from typing import Any

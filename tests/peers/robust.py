@@ -1,4 +1,4 @@
-"""Peers of the robust losses. Those of SciPy's least squares have half their cost; of Barron's loss there is none."""
+"""Peers of the robust losses. SciPy's least squares halve the cost; Barron's loss has no peer."""
 
 from collections.abc import Callable
 from typing import Any

@@ -9,7 +9,7 @@ from .peer import Peer
 
 
 def _optax_dice(pred: Any, target: Any, **parameters: Any) -> Any:
-    """Take the one dice loss of optax that can be called with probabilities of a single class: as logits."""
+    """Call optax's dice loss with logits: it is the one for probabilities of a single class."""
     import jax.numpy as jnp
     import optax.losses
 

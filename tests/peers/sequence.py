@@ -12,7 +12,7 @@ def _torch_ctc(
     label_lengths: Any = None,
     **parameters: Any,
 ) -> Any:
-    """Take back what torch's backward adds, and its value does not: it is that of logits, through their log-softmax."""
+    """Undo what torch's backward adds: its gradient goes through the log-softmax of logits."""
     import torch
     from torch.nn.functional import ctc_loss
 
@@ -33,7 +33,7 @@ def _optax_ctc(
     blank: int,
     zero_infinity: bool,
 ) -> Any:
-    """Take back what optax adds, which takes logits; padding is a label, too."""
+    """Undo the log-softmax of optax, which takes logits; padding is a label, too."""
     import jax.numpy as jnp
     import optax
     from jax.scipy.special import logsumexp

@@ -32,7 +32,7 @@ POINTS, ENTRIES = 300, 900
 
 
 def exactly(sweep: Sweep, batch: Batch, dtype: np.dtype) -> Reference:
-    """Return points with what is exact there."""
+    """Return points with the exact results."""
     loss = getattr(pl, sweep.function, None)
     predicted = range(len(batch)) if loss is None else loss.signature.predicted
     orders: list[list[Any]] = [[] for _ in range(sweep.orders)]
@@ -123,7 +123,7 @@ def family(sweep: Sweep) -> ModuleType:
 
 @cache
 def key(module: ModuleType) -> str:
-    """Return a hash of the exact functions of a family, and of what they are made of."""
+    """Return a hash of the exact functions of a family, and of the functions they use."""
     names = {module.__name__, "exact.arithmetic", "exact.condition"}
     for x in vars(module).values():
         name = x.__name__ if isinstance(x, ModuleType) else getattr(x, "__module__", None) or ""
@@ -171,7 +171,7 @@ def path(module: ModuleType) -> Path:
 
 
 def load(sweep: Sweep, dtype: np.dtype) -> list[Reference]:
-    """Return the points of a sweep, with what is exact there."""
+    """Return the points of a sweep, with the exact results."""
     module = family(sweep)
     file = path(module)
     problem = f"{file.name} has no {sweep.name}, {dtype}"

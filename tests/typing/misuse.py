@@ -1,4 +1,4 @@
-"""Deliberate misuses, one a line, each marked with the code of the error that ``mypy --strict`` must give there.
+"""Deliberate misuses, one per line, each marked with the error code that mypy must report.
 
 Nothing else in this file may be an error. At run time each of the marked lines raises as well.
 """

@@ -44,7 +44,7 @@ assert_type(
     tuple[Array, Any],
 )
 
-# What is not written down at the call is checked by its type.
+# The type checks arguments that are not literals.
 reduction: Reduction = "sum"
 pl.l1_loss(pred, target, reduction=reduction)
 options: Options = {"reduction": "none", "weights": [1.0, 0.0, 2.0]}

@@ -1,4 +1,4 @@
-"""Array libraries: one file for each that needs more than the standard. No other code names one.
+"""Array libraries: one file for each that needs more than the standard. No other code names any.
 
 A file is named after the top-level module of the library's arrays, and holds `backend`, an instance
 of a subclass of `base.Backend`. Libraries without a file are served by `base.Backend` itself.
@@ -36,7 +36,7 @@ def backend_of(array: Array) -> Backend | None:
 def _found(array: Array) -> Backend | None:
     torch = sys.modules.get("torch")
     if torch is not None and issubclass(type(array), torch.Tensor):
-        # torch.compile may be the first to come here: it traces this import, but no other.
+        # torch.compile may be the first caller: it can trace this import, but no other.
         from . import torch as of_torch
 
         return of_torch.backend

@@ -1,4 +1,4 @@
-"""array-api-strict, the reference of the standard, which tests that nothing else is used."""
+"""array-api-strict, the reference implementation: tests use it to find other functions."""
 
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ from .base import Backend
 def argsort(x: Array, /, *, axis: int = -1, stable: bool = True) -> Array:
     """Sort on a device that has int64, the dtype of the result.
 
-    array-api-strict (2.6.1) returns it also on a device that has not.
+    array-api-strict (2.6.1) returns int64 also on a device without it.
     """
     index = library.__array_namespace_info__().default_dtypes(device=x.device)["indexing"]
     cpu = x.to_device(library.Device("CPU_DEVICE"))

@@ -9,16 +9,16 @@ from .._numerics.standard import device_of
 from ..typing import Array, Namespace
 
 Pull = Callable[[Array], tuple[Array, ...]]
-"""From an array like the value of a function to the gradients of its arguments."""
+"""A function from an array like the value to the gradients of the arguments."""
 
 
 class Backend:
-    """An array library. This class serves any that keeps the standard; a subclass says what differs.
+    """An array library that follows the standard. A subclass defines the differences of another.
 
     Parameters
     ----------
     library : namespace
-        The functions of the library, as the standard names them.
+        The functions of the library, under the names of the standard.
     """
 
     overrides: ClassVar[Mapping[str, Callable[..., Any]]] = {}
@@ -31,23 +31,23 @@ class Backend:
         self.xp = ArrayNamespace(library, self.overrides)
 
     def __reduce__(self) -> Any:
-        """Pickle a backend by the name of its file, an unknown library by itself."""
+        """Pickle a backend as the name of its file, that of an unknown library as its namespace."""
         module = type(self).__module__
         return (Backend, (self.xp.library,)) if module == __name__ else (_of_file, (module,))
 
     @property
     def name(self) -> str:
-        """The name of the library, as a message shows it."""
+        """The name of the library in messages."""
         return self.xp.__name__.removeprefix("array_api_compat.")
 
-    # What arrays are.
+    # Properties of arrays.
 
     def takes(self, array: Array) -> bool:
-        """Return whether an array of the library is evaluated as it is."""
+        """Return whether an array of the library can be evaluated without a conversion."""
         return True
 
     def device(self, array: Array) -> Any:
-        """Return the device of an array, None where there is only one, or none yet."""
+        """Return the device of an array; None if there is only one, or for a tracer."""
         return device_of(array)
 
     def native(self, dtype: Any) -> Any:
@@ -55,21 +55,21 @@ class Backend:
         return dtype
 
     def is_all(self, mask: Array) -> bool:
-        """Return whether a mask is known to be True everywhere. It is not looked at by default."""
+        """Return whether a mask is known to be True everywhere. By default it is not checked."""
         return False
 
-    # How a loss is evaluated.
+    # Evaluation of a loss.
 
     def keeps_plans(self) -> bool:
-        """Return whether plans are kept from call to call: a compiler should not trace that."""
+        """Return whether plans are kept between calls; a compiler should not trace that."""
         return True
 
     def evaluate(self, request: Any) -> list[Any]:
-        """Evaluate what is asked: for each order the reduced value, or a list of gradients."""
+        """Evaluate a request: for each order the reduced value, or a list of gradients."""
         return list(request.whole(request.bind()))
 
     def laid_out(self, call: Any, arrays: Sequence[Array]) -> tuple[tuple[Any, ...], Any]:
-        """Return where the core axes are for the formula, and the arrays with theirs there."""
+        """Return the position of the core axes for the formula, and the arrays in that layout."""
         return call.plan.head, arrays
 
     def fault(
@@ -82,7 +82,7 @@ class Backend:
     ) -> str:
         """Return the name of an argument with a value outside its domain, or nothing.
 
-        It is asked only about calls that the backend itself marks as `checked`.
+        It is called only for calls that the backend itself marks as `checked`.
         """
         return ""
 
@@ -93,7 +93,7 @@ class Backend:
     def refuse(
         self, call: Any, fault: str, arrays: Sequence[Array], unseen: Mapping[int, Array]
     ) -> NoReturn:
-        """Raise the error of the argument that `fault` has named."""
+        """Raise the error of the argument that `fault` named."""
         raise ValueError(f"{call.plan.formulas.name}: {fault} holds a value outside its domain")
 
     def compute(
@@ -125,14 +125,14 @@ class Backend:
     ) -> list[Array]:
         """Evaluate a function of single elements, and convert its results to a dtype.
 
-        If `whole` it is one of rows, which are not cut into blocks.
+        If `whole` is True it is a function of rows, and the arrays are not cut into blocks.
         """
         return [self.xp.astype(x, result, copy=False) for x in formula(self.xp, *arrays)]
 
     # Autodiff, for derivatives that are not registered.
 
     def vjp(self, function: Callable[..., Array], *primals: Array) -> tuple[Array, Pull] | None:
-        """Return the value of a function and its pullback, None if the library has no autodiff."""
+        """Return the value of a function and its pullback; None if the library has no autodiff."""
         return None
 
 

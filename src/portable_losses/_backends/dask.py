@@ -1,4 +1,4 @@
-"""Dask, whose chunks are evaluated by NumPy."""
+"""Dask: NumPy evaluates its chunks."""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain, count
@@ -18,29 +18,29 @@ library: Any = array_api_compat.dask.array
 
 
 def clip(x: Array, low: Any, high: Any, /) -> Array:
-    """Clip arrays of unknown shape, which array-api-compat's own clip asks for (1.16)."""
+    """Clip arrays of unknown shape; array-api-compat's clip needs the shape (1.16)."""
     return library.minimum(library.maximum(x, low), high)
 
 
 def max(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> Array:  # noqa: A001
-    """Take no rows as well: Dask reduces an empty batch of them in a way that NumPy refuses."""
+    """Return the maximum, also of an empty batch, which Dask passes to NumPy in a wrong form."""
     if axis is None or x.shape[axis] == 0 or 0 not in x.shape:
         return library.max(x, axis=axis, keepdims=keepdims)
-    return library.sum(x, axis=axis, keepdims=keepdims)  # nothing at all, of the right shape
+    return library.sum(x, axis=axis, keepdims=keepdims)  # an empty array of the right shape
 
 
 def stack(arrays: Sequence[Array], /) -> Array:
-    """Trust that arrays of unknown shapes have the same, which Dask does not by default."""
+    """Stack arrays of unknown shapes, which are equal; Dask refuses them by default."""
     return library.stack(arrays, allow_unknown_chunksizes=True)
 
 
 def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
-    """Pick block by block, each of whole rows: Dask has no take_along_axis (dask/dask#3663)."""
+    """Pick entries in blocks of whole rows: Dask has no take_along_axis (dask/dask#3663)."""
     loops = [*range(x.ndim)]
     row, chosen = x.ndim, x.ndim + 1
     rows, result = ([*loops], [*loops])
     rows[axis], result[axis] = row, chosen
-    # NumPy calls the function of the arrays in the blocks, which need not be its own.
+    # NumPy's function dispatches to the library of the arrays in the blocks.
     return dask.array.blockwise(
         np.take_along_axis,
         result,
@@ -70,10 +70,10 @@ class Dask(Backend):
         arrays: Sequence[Array],
         sequences: Mapping[str, Array],
     ) -> list[Any]:
-        """Have NumPy evaluate a chunk in one task, in blocks.
+        """Let NumPy evaluate each chunk in one task, in blocks.
 
-        A formula in operations of Dask is a task for each of them and each chunk. That is done
-        where chunks are not of NumPy, or the length of a row is not known.
+        A formula in operations of Dask would be one task per operation and chunk. It is used only
+        if a chunk is not a NumPy array or a row length is unknown.
         """
         plain = all(isinstance(x._meta, np.ndarray) for x in arrays)
         if call.plan.pulls or not plain or not all(map(known, call.layout.sizes.values())):
@@ -84,7 +84,7 @@ class Dask(Backend):
 def _by_chunks(
     call: Any, orders: tuple[int, ...], arrays: Sequence[Array], sequences: Mapping[str, Array]
 ) -> list[Any]:
-    """Return lazy losses or derivatives: each chunk of all of them is one task."""
+    """Return lazy losses or derivatives, with one task per chunk."""
     number, names, plan = len(arrays), tuple(sequences), call.plan
     alone = call.request.alone(numpy, np.dtype(plan.dtype))
 
@@ -96,18 +96,18 @@ def _by_chunks(
 
     loop = tuple(
         map(str, range(len(call.layout.loop)))
-    )  # names of axes, as the core dimensions have
+    )  # names of axes, like those of the core dimensions
     common = plan.signature.common
     axes = [cores if i in common else (*loop, *cores) for i, cores in enumerate(plan.cores)]
     sizes = call.layout.sizes
-    # An error of the formula is raised now, and not when the result is asked for.
+    # An error of the formula is raised now, and not when the result is computed.
     nothing = [
         np.empty([sizes.get(axis, 0) for axis in own], x.dtype)
         for x, own in zip(arrays, axes, strict=True)
     ]
     of_chunk(*nothing, *(np.empty(0) for _ in names))
     given = [*zip(arrays, axes, strict=True), *((x, loop[-1:]) for x in sequences.values())]
-    meta = np.empty([0] * len(loop), object)  # of tuples, which blockwise hands on without a look
+    meta = np.empty([0] * len(loop), object)  # of tuples, which blockwise does not inspect
     every = dask.array.blockwise(
         of_chunk, loop, *chain(*given), concatenate=True, dtype=object, meta=meta
     )

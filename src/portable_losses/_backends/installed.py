@@ -35,7 +35,7 @@ def at_once(function: Callable[..., Any], arrays: Sequence[Array]) -> Any:
 
 
 def compiled(function: Callable[..., Any], arrays: Sequence[Array]) -> Any:
-    """Have JAX compile a function and call it: to compile each operation alone takes longer."""
+    """Compile a function with JAX and call it: to compile each operation takes longer."""
     lowered = sys.modules["jax"].jit(function).lower(*arrays)
     try:
         quick = lowered.compile(compiler_options=_UNOPTIMISED)
@@ -61,7 +61,7 @@ class Library:
 
     @property
     def title(self) -> str:
-        """The name, with the dtype if it is an unusual one."""
+        """The name, with the dtype if that is not float64."""
         return self.name if self.dtype == "float64" else f"{self.name} {self.dtype}"
 
 
@@ -93,7 +93,7 @@ def libraries() -> Iterator[Library]:
 
 
 def _on_device(library: Library) -> Library:
-    """Make an array to see device and dtype. A library for GPUs cannot without a GPU."""
+    """Make an array to find device and dtype. A library for GPUs fails without a GPU."""
     try:
         array = library.asarray(np.zeros(1))
     except Exception as error:  # noqa: BLE001 # each library has its own errors for this

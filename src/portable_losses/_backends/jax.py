@@ -1,9 +1,9 @@
 """JAX.
 
-XLA has two ways to add up on a CPU (jax 0.10). Kernels of a library take arithmetic, the largest of
-two, exp, log and their kin, and no comparison or selection: they are fast with long rows and with
-whole arrays, and slow with rows of a few entries. All else becomes loops. So the forms here differ
-by the length of rows, and each is the faster one.
+On a CPU, XLA adds up in two ways (jax 0.10). Library kernels support arithmetic, maxima, exp, log
+and similar functions, but no comparison and no selection. They are fast for long rows and whole
+arrays, and slow for rows of a few entries. Everything else becomes loops. So the forms here depend
+on the length of rows, and each is the faster one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,21 +22,21 @@ from ..typing import Array, Axis
 from .base import Backend, Pull
 
 _MANY = 48
-"""XLA adds up rows of so many entries each sum by itself (jax 0.10)."""
+"""For rows of these lengths XLA adds up each sum separately (jax 0.10)."""
 
 _FEW = 24
-"""Up to so many entries XLA adds up two sums faster in a loop of their own (jax 0.10)."""
+"""Up to this number of entries a loop of their own is faster for two sums (jax 0.10)."""
 
 
 _MOST_COMPILED = 16
-"""So many plans of a loss are compiled."""
+"""The number of plans of a loss that are compiled."""
 
 
 @jax.custom_jvp  # type: ignore[untyped-decorator]
 def absolute(x: Array, /) -> Array:
-    """Have derivative 0 at 0, as torch and registered derivatives do (jax-ml/jax#37820).
+    """Return the absolute value, with derivative 0 at 0, as in torch (jax-ml/jax#37820).
 
-    The value is JAX's own. XLA's fast kernels for a CPU do not know a selection in its place.
+    The value is JAX's own: XLA's fast CPU kernels do not support a selection instead.
     """
     return jnp.abs(x)
 
@@ -49,9 +49,9 @@ def _(primals: Any, tangents: Any) -> tuple[Array, Array]:
 def _bounded(
     function: Callable[..., Array], beyond: Callable[..., Array]
 ) -> Callable[[Array, Any], Array]:
-    """Have derivative 0 where a number is chosen, as torch has.
+    """Return `minimum` or `maximum` with derivative 0 where the number is chosen, as in torch.
 
-    JAX multiplies by 0, which is NaN where it multiplies inf. The value is JAX's own.
+    JAX multiplies by 0, which makes inf NaN. The value is JAX's own.
     """
 
     @partial(jax.custom_jvp, nondiff_argnums=(1,))
@@ -70,9 +70,9 @@ def _bounded(
 
 @jax.custom_jvp  # type: ignore[untyped-decorator]
 def log1p(x: Array, /) -> Array:
-    """Return log(1 + x). XLA's own is off by up to 128 ulp, from -0.41 to -0.34 (jax 0.10).
+    """Return log(1 + x). In float64 XLA's own is off by up to 128 ulp, from -0.41 to -0.34.
 
-    That is in float64. There the logarithm of 1 + x loses nothing below -0.3.
+    That is so in jax 0.10. Below -0.3 the logarithm of 1 + x is accurate.
     """
     if x.dtype != jnp.float64:
         return jnp.log1p(x)
@@ -90,7 +90,7 @@ def _weighted(weight: Array, value: Array) -> Array:
 
 
 def _derivative_of_weighted(primals: Any, tangents: Any) -> Any:
-    """Have no derivative along what is constant: 0 times an infinite value would be NaN."""
+    """Leave out derivatives with respect to constants: 0 times inf would be NaN."""
     (weight, value), (of_weight, of_value) = primals, tangents
     nothing = (weight == 0) & jnp.isinf(value)
     slope = jnp.zeros_like(value)
@@ -110,7 +110,7 @@ def weighted(weight: Array, value: Array) -> Array:
 
 
 def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
-    """Take entries whose places exist: JAX makes the others NaN, one by one (jax 0.10)."""
+    """Take entries at valid indices: otherwise JAX checks each index for NaN (jax 0.10)."""
     return jnp.take_along_axis(x, indices, axis=axis, mode="clip")
 
 
@@ -129,7 +129,7 @@ def _(floor: float, primals: Any, tangents: Any) -> tuple[Array, Array]:
 
 
 def softmax_parts(x: Array, axis: Axis) -> rows.SoftmaxParts:
-    """Return the parts of the softmax, in the form that XLA evaluates in the fewest passes."""
+    """Return the parts of the softmax, in a form that XLA evaluates in few passes."""
     top = jnp.max(x, axis=axis, keepdims=True)
     exponential = jnp.exp(x - top)
     if x.shape[axis] <= _FEW:
@@ -137,14 +137,14 @@ def softmax_parts(x: Array, axis: Axis) -> rows.SoftmaxParts:
         return rows.SoftmaxParts(x, top, exponential, rest)
     total = partial(jnp.sum, axis=axis, keepdims=True)
     others = total(exponential - jnp.floor(exponential))
-    # How many are the largest: two kernels may round an exponential next to 1 differently.
+    # The count of the largest: two kernels may round an exponential next to 1 differently.
     count = jnp.round(stop_gradient(total(exponential) - others))
     return rows.SoftmaxParts(x, top, exponential, others + (count - 1))
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _short_row(axis: int, exponential: Array) -> Array:
-    """Add up and count in one loop over each row, which sees the same exponentials twice."""
+    """Return two sums of a row from one loop, in which both have the same exponentials."""
     largest = jnp.floor(exponential)
     start = jnp.zeros((), exponential.dtype)
     both = (exponential - largest, largest)
@@ -171,13 +171,13 @@ def label_parts(x: Array, labels: Array, axis: Axis) -> rows.LabelParts:
     else:
         label = backend.xp.pick_kept(x, labels, axis)
         others = jnp.sum(others, axis=axis, keepdims=True)
-    # not of one difference: XLA takes three times as long where it is used twice (jax 0.10)
+    # two differences: XLA takes three times as long if one is used twice (jax 0.10)
     return rows.LabelParts(x, top, exponential, label, jnp.exp(label - top), others)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
 def _two_sums(axis: int, x: Array, y: Array) -> tuple[Array, Array]:
-    """Add up two arrays in one loop: in half of the time of two (jax 0.10)."""
+    """Return the sums of two arrays from one loop, in half of the time of two (jax 0.10)."""
     start = jnp.zeros((), x.dtype)
     sums = jax.lax.reduce((x, y), (start, start), _both_added, (axis,))
     return jnp.expand_dims(sums[0], axis), jnp.expand_dims(sums[1], axis)
@@ -192,8 +192,8 @@ def _(axis: int, primals: Any, tangents: Any) -> Any:
 def safe_divide(x: Array, y: Array) -> Array:
     """Return x / y, where 0 / 0 is 0 and has no derivative.
 
-    JAX's derivative of a quotient divides by the square of y, which vanishes in float32 for y below
-    1e-22 (jax 0.10). This one divides twice.
+    JAX's derivative of a quotient divides by the square of y, which underflows in float32 for y
+    below 1e-22 (jax 0.10). This one divides twice.
     """
     empty = (x == 0) & (y == 0)
     return jnp.where(empty, 0.0, x) / jnp.where(empty, 1.0, y)
@@ -216,7 +216,7 @@ safe_divide.defjvp(_derivative_of_quotient, symbolic_zeros=True)
 def over_square(x: Array, y: Array) -> Array:
     """Return x / y**2, where 0 / 0 is 0, behind a barrier.
 
-    XLA makes ``x / (y * y)`` of ``x / y / y``, and the square may overflow, or vanish (jax 0.10).
+    XLA turns ``x / y / y`` into ``x / (y * y)``, whose square may over- or underflow (jax 0.10).
     """
     empty = (x == 0) & (y == 0)
     divisor = jnp.where(empty, 1.0, y)
@@ -226,7 +226,7 @@ def over_square(x: Array, y: Array) -> Array:
 def scan(
     step: Step, carried: Arrays, sequences: Arrays, *, reverse: bool = False, remember: bool = True
 ) -> Stepped:
-    """Have XLA take the steps: a loop in Python would be compiled step by step."""
+    """Let XLA take the steps: a Python loop would be compiled step by step."""
     taken = step if remember else jax.checkpoint(step, prevent_cse=False)
     scanned: Stepped = jax.lax.scan(taken, carried, sequences, reverse=reverse)
     return scanned
@@ -252,10 +252,10 @@ class Jax(Backend):
     }
 
     def evaluate(self, request: Any) -> list[Any]:
-        """Evaluate by a compiled function, which the plan keeps; a transform of JAX sees one call.
+        """Evaluate with a compiled function, which the plan keeps; transforms of JAX see one call.
 
-        A loss of many plans is evaluated at once: a parameter that changes with every call would
-        have every call compiled.
+        A loss with many plans is evaluated without a compiler: a parameter that changes with every
+        call would compile every call.
         """
         plan, orders = request.plan, request.orders
         if orders not in plan.memory:
@@ -275,9 +275,9 @@ class Jax(Backend):
         arrays: Sequence[Array],
         sequences: Mapping[str, Array],
     ) -> list[Any]:
-        """Have autodiff of the losses find the registered derivative.
+        """Return losses whose autodiff uses the registered derivative.
 
-        Autodiff of targets and parameters differentiates the formula.
+        Autodiff with respect to targets and parameters differentiates the formula.
         """
         if orders != (0,) or not call.plan.formulas.knows(1) or call.plan.pulls:
             return super().compute(call, orders, head, arrays, sequences)
@@ -290,7 +290,7 @@ class Jax(Backend):
 
 
 def _evaluation(request: Any) -> Callable[[list[Array], dict[str, Array]], list[Any]]:
-    """Return the function of a request's arrays that is compiled; it holds none of them."""
+    """Return the function of a request's arrays to compile; it does not keep the arrays."""
 
     def evaluation(arrays: list[Array], extras: dict[str, Array]) -> list[Any]:
         asked = request.with_arrays(arrays, extras)
@@ -301,7 +301,7 @@ def _evaluation(request: Any) -> Callable[[list[Array], dict[str, Array]], list[
 
 
 def _registered(call: Any, head: tuple[Any, ...]) -> Callable[[Any, Any], Array]:
-    """Return the function of arrays to losses whose derivative is the registered one."""
+    """Return the function from arrays to losses with the registered derivative."""
     predicted = call.plan.signature.predicted
 
     def formula(arrays: Any, sequences: Any) -> Array:

@@ -1,19 +1,19 @@
-"""The engine: from a call to its result, in any library.
+"""The engine: from a call to a result, the same for every loss and every array library.
 
-==============  ================================================================================
-module          duty
-==============  ================================================================================
-`signature`     what a formula declares: core dimensions, domains, parameters
-`parameters`    the types and ranges of Python parameters
-`docstrings`    the options and errors that all losses share
-`formulas`      the formulas of a loss, and autodiff for what is not registered
-`arrays`        the arrays of a call: one library, one device, dtypes
-`plan`          what depends on libraries, dtypes, ranks and options
-`shapes`        which way a loss is called, and whether shapes agree
-`layout`        a plan with shapes
+==============  ==================================================================
+module          content
+==============  ==================================================================
+`signature`     core dimensions, domains and parameters of a formula
+`parameters`    types and ranges of Python parameters
+`formulas`      value and derivatives of a loss, and autodiff for missing ones
+`docstrings`    the common options and errors in the docstring of each loss
+`arrays`        one library, one device, real numbers, dtypes
+`shapes`        the signature that fits, core axes, shapes that agree
+`plan`          all that follows from libraries, dtypes, ranks and options
+`layout`        a plan with checked shapes
 `call`          a layout with arrays
-`weights`       weights, masks and labels, of a part or of the whole
-`reduction`     losses and gradients of a part, and their reduction
-`evaluate`      the way of a call through all of these to its backend
-==============  ================================================================================
+`weights`       weights, masks, labels, and elements that are left out
+`reduction`     losses and gradients of a part, and the reduction of the whole
+`evaluate`      the path of a call through all of these
+==============  ==================================================================
 """

@@ -10,7 +10,7 @@ from .signature import Signature
 
 
 def read(name: str, key: str, value: Any) -> tuple[Backend, Array]:
-    """Return an array and its backend; an object of no array library is read by the default one."""
+    """Return an array and its backend; the default backend reads objects of no array library."""
     backend = backend_of(value)
     if backend is None or not backend.takes(value):
         return default, default.read(name, key, value)
@@ -30,8 +30,8 @@ def read_one(name: str, x: Any, key: str = "x") -> tuple[Backend, Array, Any]:
 def read_together(name: str, given: Mapping[str, Any]) -> tuple[Backend, list[Array], Any]:
     """Read the arrays of a function of several.
 
-    Return their backend, all in the dtype of the evaluation, and the dtype of the result. A Python
-    number takes the dtype of the arrays. If there are numbers only, the default library reads them.
+    Return their backend, the arrays in the dtype of the evaluation, and the dtype of the result. A
+    Python number takes the dtype of the arrays. If all are numbers, the default library reads them.
     """
     numbers = {key: value for key, value in given.items() if isinstance(value, NUMBER)}
     if len(numbers) == len(given):
@@ -52,7 +52,7 @@ def read_together(name: str, given: Mapping[str, Any]) -> tuple[Backend, list[Ar
 
 
 def one_library(name: str, given: Mapping[str, tuple[Backend, Array]]) -> Backend:
-    """Return the one backend of arrays, on one device, or refuse them."""
+    """Return the backend of arrays; raise an error if they have several, or several devices."""
     (first, (backend, like)), *rest = given.items()
     device = backend.device(like)
     for key, (other, array) in rest:
@@ -79,7 +79,7 @@ def _described(backend: Backend) -> str:
 
 
 def promoted(backend: Backend, dtypes: Sequence[Any]) -> Any:
-    """Return the dtype that several are promoted to."""
+    """Return the dtype to which several dtypes are promoted."""
     if all(dtype == dtypes[0] for dtype in dtypes):
         return dtypes[0]
     return backend.xp.result_type(*dtypes)
@@ -138,13 +138,13 @@ def check_kind(
 
 
 def python_number(number: Any) -> int | float:
-    """Return a number, which may be a scalar of the default library, as one of Python's."""
+    """Return a number, which may be a scalar of the default library, as a Python number."""
     whole = isinstance(number, Integral) or default.is_bool(number)
     return int(number) if whole else float(number)
 
 
 def check_number(signature: Signature, i: int, number: Any, domain: Domain) -> None:
-    """Refuse a number that is no integer where labels or lengths are wanted."""
+    """Refuse a number that is not an integer where labels or lengths are expected."""
     if domain.integer and not (isinstance(number, Integral) or default.is_bool(number)):
         kind = "label" if domain.labels else "length"
         raise TypeError(

@@ -19,7 +19,7 @@ class Call:
     layout : Layout
         The shapes.
     arrays : sequence
-        The arguments as they came.
+        The arguments as given.
     extras : mapping
         The options that are arrays.
     checked : bool
@@ -54,10 +54,11 @@ class Call:
             setattr(self, key, self._array(key, value) if isinstance(value, NUMBER) else value)
 
     def _array(self, key: str, number: Any) -> Array:
-        """Make an array of a weight, or of a mask, that is a number."""
+        """Make an array from a weight or a mask that is a number."""
         if number < 0:
             raise ValueError(
-                f"{self.plan.signature.name}: weights must not be negative, but weights is {number!r}"
+                f"{self.plan.signature.name}: weights must not be negative, "
+                f"but weights is {number!r}"
             )
         xp = self.backend.xp
         dtype = xp.bool if key == "where" else self.plan.dtype
@@ -65,7 +66,7 @@ class Call:
 
     @property
     def reduction(self) -> str:
-        """How losses are reduced."""
+        """The reduction of the losses."""
         return "none" if self.layout.inner else self.plan.reduction
 
     @property
@@ -76,7 +77,7 @@ class Call:
     def compute(
         self, orders: Orders, head: Any, arrays: Sequence[Array], sequences: Mapping[str, Array]
     ) -> list[Any]:
-        """Evaluate the formulas on arrays of the dtype of the evaluation."""
+        """Evaluate the formulas on arrays in the dtype of the evaluation."""
         plan = self.plan
         parameters = {**plan.parameters, **sequences} if sequences else plan.parameters
         if plan.formulas.signature.optional:

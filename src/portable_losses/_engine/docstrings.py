@@ -1,4 +1,4 @@
-"""What all losses have in common, documented once and inserted into the docstring of each: options and errors."""
+"""The common options and errors of all losses, inserted into the docstring of each."""
 
 import inspect
 import itertools
@@ -12,27 +12,25 @@ _OPTIONS = {
     "reduction": """\
 reduction : {"mean", "sum", "none"}, default "mean"
     "mean" is the weighted mean, sum(weight * loss) / sum(weight); "sum" is sum(weight * loss);
-    "none" is weight * loss of
-    each element. A mean over nothing is NaN, a sum over nothing 0.""",
+    "none" is weight * loss of each element. If nothing is selected, "mean" is NaN, "sum" is 0.""",
     "weights": """\
 weights : array, optional
-    How much each loss counts: not negative, of a shape that broadcasts to that of the losses. What
-    has weight 0 is left
-    out, as by `where`.""",
+    Non-negative weights, of a shape that broadcasts to that of the losses. Losses of weight 0 are
+    left out, as by `where`.""",
     "where": """\
 where : array of bool, optional
-    What to keep, of a shape that broadcasts to that of the losses. What is left out contributes
-    nothing, be it NaN, and
-    its gradient is 0.""",
+    A mask of the losses to keep, of a shape that broadcasts to theirs. The others contribute
+    nothing, even if they are NaN, and their gradient is 0.""",
     "axis": """\
 axis : int or tuple of int, optional
     The axes of the losses to reduce; all of them by default.""",
     "class_weights": """\
 class_weights : array of shape (K,), optional
-    One weight for each class, multiplied with `weights`. A row of probabilities weighs the sum of probability * weight.""",
+    One weight for each class, multiplied with `weights`. The weight of a row of probabilities is
+    the sum of probability * weight.""",
     "ignore_index": """\
 ignore_index : int, optional
-    Rows with this label are left out, as by `where`. It goes with integer labels.""",
+    Rows with this label are left out, as by `where`. It needs integer labels.""",
 }
 
 _RAISES = """\
@@ -41,13 +39,13 @@ Raises
 TypeError
     If the arrays are of two libraries, or do not hold {kinds}.
 ValueError
-    If the shapes do not fit, or {parameters}an option is out of range{values}."""
+    If the shapes do not fit, or {parameters}an option is out of range.{values}"""
 
 _SECTION = re.compile(r"^(\w[\w ]*)\n-+\n", re.MULTILINE)
 
 
 def with_options(docstring: str | None, signature: Signature) -> str | None:
-    """Insert what all losses have in common: the options, after the parameters, and the errors, after the result."""
+    """Insert the common options after the parameters, and the common errors after the result."""
     if docstring is None:
         return None
     text = inspect.cleandoc(docstring)
@@ -77,13 +75,14 @@ def _option(signature: Signature, name: str, default: Any) -> str:
     if default is None:
         return (
             f"{name} : int, optional\n"
-            f"    The axis of the {dimension} dimension: the last by default. Vectors have none, unless it is said: each\n"
-            "    element is one loss."
+            f"    The axis of the {dimension} dimension, by default the last. Vectors have none\n"
+            "    unless it is given: each element is one loss."
         )
     if dimension in signature.several:
         return (
             f"{name} : int or tuple of int, default {default}\n"
-            f"    The axis of the {dimension} dimension, or its axes, as the height and the width of an image."
+            f"    The axis of the {dimension} dimension, or its axes, such as the height and the\n"
+            "    width of an image."
         )
     several = (
         " With the default the axes of such dimensions are last, in their order."
@@ -97,18 +96,18 @@ def _raises(signature: Signature) -> str:
     domains = [domain for domains in signature.domains for domain in domains]
     names = ", ".join(f"`{name}`" for name in signature.parameters)
     return _RAISES.format(
-        kinds="real numbers, or integer labels"
+        kinds="real numbers or integer labels"
         if any(domain.integer for domain in domains)
         else "real numbers",
         parameters=f"{names} or " if names else "",
-        values=", or, on NumPy, a value is outside its domain"
+        values="\n    On NumPy also if a value is outside its domain."
         if not all(domain.unbounded for domain in domains)
         else "",
     )
 
 
 def carry_over(target: Any, formula: Callable[..., Any]) -> None:
-    """Return an object made of a formula the formula's name, module and docstring, so that tools find them."""
+    """Copy the name, the module and the docstring of a formula to an object, for tools."""
     for name in ("__module__", "__name__", "__qualname__", "__doc__"):
         setattr(target, name, getattr(formula, name))
     target.__wrapped__ = formula

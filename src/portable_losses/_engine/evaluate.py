@@ -1,4 +1,4 @@
-"""The way of a call: arguments are read, its plan is found or made, its backend evaluates it."""
+"""The path of a call: read the arguments, find or make the plan, and let the backend evaluate."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,8 +15,8 @@ from .layout import Layout, alone, lay_out
 from .plan import Plan, check_kinds, make_plan, read_settings
 
 _MOST = 64
-"""So many plans a loss keeps, and so many layouts a plan: no more memory is taken by parameters, or
-shapes, that change with every call."""
+"""The number of plans that a loss keeps, and of layouts that a plan keeps. It limits the memory if
+parameters or shapes change with every call."""
 
 _MODIFIERS = ("weights", "where", "class_weights")
 """The options that are arrays."""
@@ -24,12 +24,12 @@ _MODIFIERS = ("weights", "where", "class_weights")
 
 @dataclass(slots=True)
 class Request:
-    """A backend is asked to evaluate this, and finds here the parts of the engine to do so with."""
+    """The request to a backend to evaluate a loss, with the parts of the engine that it needs."""
 
     plan: Plan
     orders: Orders
     arrays: Sequence[Any]
-    """The arguments, as they came: None for a missing one, Python numbers as such."""
+    """The arguments as given: None for a missing one, and Python numbers unchanged."""
     extras: Mapping[str, Any]
     """The options that are arrays."""
     settings: Mapping[str, Any]
@@ -37,10 +37,10 @@ class Request:
     checked: bool = True
     """Whether the values of the arrays may be checked."""
     layout: Layout | None = None
-    """The shapes, if they are known to fit."""
+    """The checked shapes, if they are known."""
 
     def bind(self, checked: bool = False) -> Call:
-        """Check the shapes, and the values of the arrays if the backend says so."""
+        """Check the shapes, and the values of the arrays if the backend wants it."""
         layout = self.layout or lay_out(self.plan, self.arrays, self.extras)
         call = Call(layout, self.arrays, self.extras, checked and self.checked)
         call.request = self
@@ -79,7 +79,7 @@ class Request:
         return replace(self, arrays=arrays, extras=extras)
 
     def without_arrays(self) -> "Request":
-        """Return the request alone, for those who keep it."""
+        """Return the request without arrays, to be kept."""
         return replace(self, arrays=(), extras={})
 
     # A backend that evaluates in blocks needs these.
@@ -141,7 +141,7 @@ def evaluate(
 def _read(
     formulas: Formulas, arguments: Sequence[Any], options: Mapping[str, Any]
 ) -> tuple[Sequence[Any], Mapping[str, Any], Mapping[str, Any]]:
-    """Have arrays read that belong to no array library; set the options apart that are arrays."""
+    """Read arrays that belong to no array library; separate the options that are arrays."""
     names, arrays = formulas.signature.arguments, arguments
     if len(arguments) != len(names):
         _refuse_count(formulas, arguments, options)
@@ -171,7 +171,7 @@ def _plan(
     settings: Mapping[str, Any],
     extras: Mapping[str, Any],
 ) -> Plan:
-    """Find the plan of a call among those that are kept, or make it."""
+    """Return the plan of a call, from those that are kept or a new one."""
     own = default.own_types
     marks = [(x.dtype, x.ndim) if type(x) in own else _mark(x) for x in arrays]
     if type(arrays[0]) not in own:
@@ -199,7 +199,7 @@ def _made(
     settings: Mapping[str, Any],
     extras: Mapping[str, Any],
 ) -> Plan:
-    """Make a plan; of several faults of a call that of the shapes is named first."""
+    """Make a plan; if a call has several faults, report that of the shapes first."""
     plan = make_plan(formulas, arrays, settings, extras)
     lay_out(plan, arrays, extras)
     check_kinds(plan, arrays)
@@ -207,7 +207,7 @@ def _made(
 
 
 def _layout(plan: Plan, arrays: Sequence[Any], extras: Mapping[str, Any]) -> Layout:
-    """Find the layout of the shapes of a call among those that are kept, or check the shapes."""
+    """Return the layout of a call's shapes, from those that are kept or after a check."""
     own = default.own_types
     shapes = [x.shape if type(x) in own else None for x in arrays]
     if extras:
@@ -221,14 +221,14 @@ def _layout(plan: Plan, arrays: Sequence[Any], extras: Mapping[str, Any]) -> Lay
 
 
 def _keep(kept: dict[Any, Any], key: Any, value: Any) -> None:
-    """Keep a value in place of the oldest, if there are many."""
+    """Keep a value; if there are many, drop the oldest."""
     if len(kept) >= _MOST:
         kept.pop(next(iter(kept)), None)
     kept[key] = value
 
 
 def _mark(x: Any) -> Any:
-    """Return what a plan depends on of an argument."""
+    """Return the properties of an argument on which a plan depends."""
     kind = type(x)
     if kind in default.own_types:
         return x.dtype, x.ndim
@@ -240,7 +240,7 @@ def _mark(x: Any) -> Any:
 def _with_optional(
     formulas: Formulas, arrays: Sequence[Any], options: Mapping[str, Any]
 ) -> tuple[Sequence[Any], Mapping[str, Any]]:
-    """Take optional arrays from where they were given, by position or by name."""
+    """Collect optional arrays that were given by position or by name."""
     names, optional = formulas.signature.arguments, formulas.signature.optional
     named = {key: value for key, value in options.items() if key in optional}
     given = dict(zip(names, arrays, strict=False))
@@ -248,7 +248,7 @@ def _with_optional(
         raise TypeError(f"{formulas.name}: {min(twice)} was given twice, by position and by name")
     rest = {key: value for key, value in options.items() if key not in named}
     if not len(names) - len(optional) <= len(arrays) <= len(names):
-        return arrays, rest  # which will be refused
+        return arrays, rest  # the count is refused later
     return [(given | named).get(name) for name in names], rest
 
 
@@ -268,7 +268,7 @@ def _refuse_count(
 
 
 def _check_second(formulas: Formulas) -> None:
-    """Refuse a second derivative where there is none."""
+    """Raise an error if there is no second derivative."""
     if formulas.finish is not None:
         raise NotImplementedError(
             f"{formulas.name} is a function of the reduced loss: its second derivative is a "

@@ -1,4 +1,4 @@
-"""The formulas of a loss: its value, its derivatives, and who computes what is not registered."""
+"""The formulas of a loss: its value, its derivatives, and autodiff for missing ones."""
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -9,10 +9,10 @@ from ..typing import Array, Axis
 from .signature import Signature
 
 Orders = tuple[int, ...]
-"""What to evaluate: 0 the value, 1 the derivative, 2 the second derivative."""
+"""The orders to evaluate: 0 the value, 1 the derivative, 2 the second derivative."""
 
 Head = tuple[Axis, ...]
-"""What a formula is handed before its arrays: the position of its core axes, if it has any."""
+"""The arguments of a formula before its arrays: the position of its core axes, if any."""
 
 
 class Formulas:
@@ -32,7 +32,7 @@ class Formulas:
         self.value = value
         self.derivatives: dict[int, Callable[..., Any]] = {}
         self.both: Callable[..., Any] | None = None
-        """Value and derivative, where they share the expensive part."""
+        """Value and derivative in one function, if they share an expensive part."""
         self.pullback: Callable[..., Any] | None = None
         """Value, and gradients that are added up over the rows."""
         self.finish: Callable[..., tuple[Array, Array]] | None = None
@@ -42,7 +42,7 @@ class Formulas:
         self._signatures: dict[frozenset[str], Signature] = {}
 
     def __reduce__(self) -> Any:
-        """Pickle the formulas by the name of their loss."""
+        """Pickle the formulas as the name of their loss."""
         return _of_loss, (self.value.__module__, self.value.__qualname__)
 
     def knows(self, order: int) -> bool:
@@ -95,7 +95,7 @@ class Formulas:
         arrays: Sequence[Array | None],
         parameters: Mapping[str, Any],
     ) -> tuple[Array, tuple[Array, ...]]:
-        """Evaluate the losses, and the gradients of their sum, each times its share."""
+        """Evaluate the losses, and the gradients of the sum of share * loss."""
         if self.pullback is not None:
             value, gradients = self.pullback(backend.xp, *head, share, *arrays, **parameters)
             return value, tuple(gradient for gradient in gradients if gradient is not None)
@@ -156,8 +156,8 @@ class Formulas:
     ) -> tuple[Array, tuple[Array, ...]]:
         """Differentiate the sum of the losses, or of their products with a share.
 
-        The losses of a batch do not depend on each other's predictions, so that the sum has the
-        derivative of each loss, unless they share some.
+        The losses of a batch do not depend on each other's predictions. So the sum has the
+        derivative of each loss, unless the losses share a prediction.
         """
         chosen = {i: arrays[i] for i in self.signature.predicted if arrays[i] is not None}
 
@@ -173,7 +173,7 @@ class Formulas:
     def _vjp(
         self, backend: Backend, registered: str, function: Callable[..., Array], *primals: Any
     ) -> tuple[Array, Callable[[Array], tuple[Array, ...]]]:
-        """Return the value of a function, and the function that pulls back along it."""
+        """Return the value of a function and its pullback."""
         name = self.value.__name__
         found = backend.vjp(function, *primals)
         if found is None:
@@ -186,7 +186,7 @@ class Formulas:
 
 
 def as_tuple(derivative: Any) -> tuple[Array, ...]:
-    """Return the derivatives with respect to each prediction, of which there may be one."""
+    """Return the derivatives with respect to all predictions as a tuple."""
     return derivative if isinstance(derivative, tuple) else (derivative,)
 
 

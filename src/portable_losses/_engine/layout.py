@@ -1,4 +1,4 @@
-"""The layout of a call: its plan, and shapes that agree. It holds no arrays of the call."""
+"""The layout of a call: its plan and its checked shapes, without its arrays."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from .shapes import Merge, check_agreement, check_broadcast, check_indices, merg
 
 @dataclass(slots=True)
 class Layout:
-    """The shapes of a call, and what follows from them."""
+    """The shapes of a call, and their consequences."""
 
     plan: Plan
     loop: tuple[int, ...]
@@ -23,7 +23,7 @@ class Layout:
     sizes: Mapping[str, int]
     """The size of each core dimension."""
     shared: list[tuple[int, ...] | None]
-    """For each prediction the shape that it came in, if it was broadcast to the loop axes."""
+    """For each prediction its given shape, if it was broadcast to the loop axes."""
     merges: list[Merge | None]
     """How the axes of each argument became one for each core dimension, if there were more."""
     places: list[tuple[int, ...]]
@@ -35,7 +35,7 @@ class Layout:
     inner: bool = False
     """Whether this is the formula alone, for a part of the arrays of another call."""
     plain: bool = False
-    """Whether the arguments are arrays that a formula takes as they are."""
+    """Whether a formula can take the arguments unchanged."""
     count: int | None = None
     """How many losses are reduced together, if that is known."""
     scalars: frozenset[int] = frozenset()
@@ -43,13 +43,13 @@ class Layout:
     losses: int = 0
     """How many losses there are, if that is known."""
     together: int | None = None
-    """How many of them the backend evaluates together."""
+    """The number of losses that the backend evaluates together."""
     entries: int = 1
-    """How many numbers make one loss: those of its row, or of the arrays that rows share."""
+    """The number of inputs of one loss: those of its row, or of the arrays that rows share."""
 
     @property
     def finish(self) -> Callable[..., tuple[Array, Array]] | None:
-        """The function of the reduced loss, if there is one."""
+        """The registered function of the reduced loss, if there is one."""
         return None if self.inner else self.plan.formulas.finish
 
     def limit(self, domain: Domain) -> int | None:
@@ -151,9 +151,9 @@ def _scalars(plan: Plan) -> frozenset[int]:
 
 
 def _entries(plan: Plan, sizes: Mapping[str, int]) -> int:
-    """Count the numbers that make one loss.
+    """Count the inputs of one loss.
 
-    A formula that takes steps has, at each, as many as all other dimensions.
+    A formula that takes steps needs at each step only the product of the other dimensions.
     """
     signature = plan.signature
     if steps := signature.steps:
@@ -189,7 +189,7 @@ def _moved(plan: Plan, given: Sequence[Any]) -> tuple[list[Any], list[Merge | No
 
 
 def _filled(plan: Plan, i: int, number: Any, pred: Array, loop: tuple[int, ...]) -> Array:
-    """Make an array of a number, of the loop shape, as every argument without core axes is."""
+    """Make an array of the loop shape from a number."""
     xp = plan.backend.xp
     dtype = xp.default_dtype(pred, "indexing") if plan.domains[i].integer else plan.dtype
     if isinstance(number, NUMBER):
@@ -202,10 +202,9 @@ def _filled(plan: Plan, i: int, number: Any, pred: Array, loop: tuple[int, ...])
 def _along_last(
     name: str, key: str, numbers: tuple[float, ...], backend: Backend, pred: Array
 ) -> Array:
-    """Make an array of a sequence of parameters, one for each entry of the last axis.
+    """Make an array from a sequence of parameters, one for each entry of the last axis.
 
-    It has the digits of Python's numbers where the device has them: 1 - 0.999 loses three of those
-    of float32.
+    It has float64 where the device has it: 1 - 0.999 would lose three digits of float32.
     """
     if pred.ndim == 0 or (known(pred.shape[-1]) and pred.shape[-1] != len(numbers)):
         raise ValueError(

@@ -57,7 +57,7 @@ def _checked(loss: str, parameter: Parameter, value: Any) -> Any:
         if not all(holds(constraint, value) for constraint in parameter.constraints):
             bounds = range_of(parameter.constraints)
             raise ValueError(f"{loss}: {parameter.name} must be {word} in {bounds}, got {value!r}")
-        return kind(value)  # scalars of an array library would widen the predictions
+        return kind(value)  # a scalar of an array library would change the dtype of the result
     return value
 
 

@@ -1,7 +1,6 @@
-"""The plan of a call: what depends on its libraries, dtypes, ranks and options, but not on shapes.
+"""The plan of a call: all that follows from libraries, dtypes, ranks and options, without shapes.
 
-A loss keeps the plans of its last calls, so that the next call of the kind has only its shapes
-checked.
+A loss keeps the plans of its last calls, so that the next similar call checks only its shapes.
 """
 
 import difflib
@@ -46,7 +45,7 @@ class Plan:
 
     formulas: Formulas
     signature: Signature
-    """That of the arrays which are there: optional ones may be missing."""
+    """The signature of the given arrays; optional ones may be missing."""
     backend: Backend
     slots: tuple[Slot, ...]
     way: int
@@ -72,11 +71,11 @@ class Plan:
     proved: bool = False
     """Whether the formula has been seen not to write to its arrays."""
     memory: dict[Any, Any] = field(default_factory=dict)
-    """What is kept for calls of this plan: layouts by shapes, compiled functions by orders."""
+    """The cache for calls of this plan: layouts by shapes, compiled functions by orders."""
     cores: tuple[tuple[str, ...], ...] = ()
     """The core dimensions of each argument."""
     head: tuple[Any, ...] = ()
-    """The position of the core axes, where they are last, as a formula is handed it."""
+    """The position of the core axes for the formula, if they are last."""
     dtypes: list[Any] = field(default_factory=list)
     """The dtype that each argument is converted to, None for one that has it."""
     converts: bool = False
@@ -90,7 +89,7 @@ class Plan:
     """Whether rows share predictions, whose gradient is a sum over the rows."""
 
     def present(self, arguments: Sequence[Any]) -> Sequence[Any]:
-        """Return the arguments that are there."""
+        """Return the arguments that are not missing."""
         if not self.formulas.signature.optional:
             return arguments
         return [x for x in arguments if x is not None]
@@ -121,7 +120,7 @@ def make_plan(
     given: Mapping[str, Any],
     extras: Mapping[str, Any],
 ) -> Plan:
-    """Check everything about a call but shapes; `extras` are the options that are arrays."""
+    """Check everything about a call except shapes; `extras` are the options that are arrays."""
     signature = formulas.signature_of(arguments)
     arrays = [x for x in arguments if x is not None or not signature.optional]
     parameters, options = read_settings(signature, given)
@@ -186,7 +185,7 @@ def make_plan(
 
 
 def check_kinds(plan: Plan, arguments: Sequence[Any]) -> None:
-    """Refuse targets that do not hold what their domains say: labels, lengths or real numbers."""
+    """Refuse targets of a wrong kind: labels, lengths or real numbers, by their domains."""
     for i, x in enumerate(plan.present(arguments)):
         if plan.slots[i].number:
             check_number(plan.signature, i, x, plan.domains[i])
@@ -195,7 +194,7 @@ def check_kinds(plan: Plan, arguments: Sequence[Any]) -> None:
 
 
 def _converted_to(backend: Backend, x: Any, domain: Domain, dtype: Any) -> Any:
-    """Return the dtype that an argument has to be converted to, None if it has it."""
+    """Return the dtype to which an argument must be converted, None if it has that dtype."""
     if isinstance(x, NUMBER):
         return None
     wanted = backend.xp.default_dtype(x, "indexing") if domain.integer else dtype
@@ -216,7 +215,7 @@ def _slots(
     extended: Sequence[bool],
     options: Mapping[str, Any],
 ) -> tuple[Slot, ...]:
-    """Find the core axes of each argument; those of the first lead."""
+    """Find the core axes of each argument, based on those of the first."""
     slots: list[Slot] = []
     first: tuple[int, ...] = ()
     for i, cores in enumerate(signature.ways[way]):

@@ -1,4 +1,4 @@
-"""Losses and gradients of a part, and the reduction of the whole."""
+"""Losses and gradients of a part of the arrays, and the reduction of the whole."""
 
 from collections.abc import Mapping, Sequence
 from math import nan
@@ -54,7 +54,7 @@ def losses_and_gradients(
 
 
 def _weighed(losses: Array, part: Part) -> Array:
-    """Return losses times their weights, NaN where a label names no class."""
+    """Return losses times their weights, NaN where a label is out of range."""
     if part.doubt is not None:
         losses = losses + part.doubt
     return losses if part.weight is None else losses * part.weight
@@ -65,7 +65,7 @@ def _scaled(
 ) -> list[Array]:
     """Return the gradients of the reduced loss: each derivative times its share in the result.
 
-    Their core axes are last, as those of the arrays.
+    Their core axes are last, like those of the arrays.
     """
     results = []
     for i, derivative in zip(call.plan.signature.predicted, derivatives, strict=True):
@@ -87,7 +87,7 @@ def _scaled(
 
 
 def _share(call: Call, part: Part, divisor: Any) -> Array:
-    """Return the share of each loss in the result; NaN where a label names no class."""
+    """Return the share of each loss in the result; NaN where a label is out of range."""
     xp, first = call.backend.xp, part.arrays[0]
     share = xp.ones_like(first[(..., *(0,) * call.plan.core)])
     share = share / divisor if part.weight is None else share * part.weight / divisor
@@ -95,7 +95,7 @@ def _share(call: Call, part: Part, divisor: Any) -> Array:
 
 
 def _share_of_each(call: Call, part: Part) -> Any:
-    """Return the number, or the sum of the weights, that a mean divides by; 1 where it is 0."""
+    """Return the divisor of a mean, the number of losses or the sum of weights; 1 if it is 0."""
     if call.reduction != "mean":
         return 1
     losses = part.arrays[0][(..., *(0,) * call.plan.core)]
@@ -107,7 +107,7 @@ def _share_of_each(call: Call, part: Part) -> Any:
 
 
 def _reduced(call: Call, value: Array, weight: Array | None) -> Array:
-    """Reduce the losses of the whole, which are multiplied by their weights."""
+    """Reduce all losses, already multiplied by their weights."""
     if call.reduction == "none":
         return value
     total = call.backend.total(value, call.axis)
@@ -130,7 +130,7 @@ def _count(call: Call, losses: Array, weight: Array | None, keepdims: bool = Fal
 
 
 def _finished(call: Call, gradients: list[Array], slope: Array | None) -> list[Array]:
-    """Bring gradients into the shapes, orders of axes and dtypes of the predictions."""
+    """Convert gradients to the shapes, axis orders and dtypes of the predictions."""
     xp = call.backend.xp
     results = []
     for i, gradient, own, dtype in zip(
@@ -146,7 +146,7 @@ def _finished(call: Call, gradients: list[Array], slope: Array | None) -> list[A
 
 
 def as_given(call: Call, i: int, gradient: Array) -> Array:
-    """Move the core axes of a gradient to where those of its prediction were."""
+    """Move the core axes of a gradient to the positions in its prediction."""
     xp, place, merge = call.backend.xp, call.layout.places[i], call.layout.merges[i]
     last = tuple(range(gradient.ndim - len(place), gradient.ndim))
     if place and place != last and place != tuple(range(-len(place), 0)):
@@ -167,7 +167,7 @@ def _chained(call: Call, gradient: Array, slope: Array, cores: int) -> Array:
 
 
 def gathered(call: Call, gradient: Array, own: tuple[int, ...]) -> Array:
-    """Add up a gradient over the losses that shared a number, in the shape of the numbers."""
+    """Add up a gradient over the losses that share a number, in the shape of the numbers."""
     xp = call.backend.xp
     axes = shared_axes(own, len(call.layout.loop))
     total = xp.sum(gradient, axis=axes, keepdims=True, dtype=xp.wide_dtype(gradient))
@@ -175,6 +175,6 @@ def gathered(call: Call, gradient: Array, own: tuple[int, ...]) -> Array:
 
 
 def shared_axes(own: tuple[int, ...], loops: int) -> tuple[int, ...]:
-    """Return the loop axes along which numbers are shared that came in a shape of their own."""
+    """Return the loop axes along which the numbers of a given shape are shared."""
     lead = loops - len(own)
     return (*range(lead), *(lead + i for i, size in enumerate(own) if known(size) and size == 1))

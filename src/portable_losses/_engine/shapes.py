@@ -1,4 +1,4 @@
-"""The shapes of a call: which way it is meant, where core axes are, whether all arrays agree."""
+"""The shapes of a call: the signature that fits, the core axes, and whether arrays agree."""
 
 from collections.abc import Mapping, Sequence
 from math import prod
@@ -17,10 +17,10 @@ def way_of(
     sharing: Sequence[bool],
     options: Mapping[str, Any],
 ) -> int:
-    """Return the number of the gufunc signature that fits; `sharing` says which arrays broadcast.
+    """Return the index of the gufunc signature that fits; `sharing` marks arrays that broadcast.
 
-    Vectors fit one with a core axis, as a single row, and one without. They are a row if the option
-    says where its axis is.
+    Vectors fit a signature with a core axis, as a single row, and one without. They are a row if
+    the option for the axis is given.
     """
     vectors = all(not isinstance(array, NUMBER) and array.ndim == 1 for array in arrays)
     rows = any(options[f"{core}_axis"] is not None for core in signature.core)
@@ -42,7 +42,7 @@ def way_of(
     if fitting:
         return min(fitting)[1]
     if len(signature.ways) == 1 and not any(map(len, signature.ways[0])):
-        return 0  # the shapes differ, which check_agreement says best
+        return 0  # the shapes differ, and check_agreement has the better message
     shapes = ", ".join(
         f"{key} {'a number' if isinstance(array, NUMBER) else tuple(array.shape)}"
         for key, array in zip(signature.arguments, arrays, strict=True)
@@ -55,7 +55,8 @@ def way_of(
         for cores in signature.ways
     )
     raise ValueError(
-        f"{signature.name}: the shapes do not fit: {shapes}; it takes {wanted}, where ... are the same axes for all"
+        f"{signature.name}: the shapes do not fit: {shapes}; it takes {wanted}, "
+        "where ... are the same axes for all"
     )
 
 
@@ -68,10 +69,10 @@ def number_of_axes(signature: Signature, core: str, options: Mapping[str, Any]) 
 def places_of(
     signature: Signature, cores: tuple[str, ...], array: Array, options: Mapping[str, Any]
 ) -> tuple[int, ...]:
-    """Return where an array has its core axes; one dimension may have several.
+    """Return the positions of an array's core axes; one dimension may have several.
 
-    They are last, in their order, unless an option says otherwise; then -1 is the last axis and no
-    other.
+    By default they are last, in their order. If an option gives their position, -1 is the last
+    axis.
     """
     said = [options[f"{core}_axis"] for core in cores]
     unsaid = [
@@ -106,10 +107,10 @@ def places_of(
 def places_left(
     signature: Signature, way: int, i: int, first: tuple[int, ...], options: Mapping[str, Any]
 ) -> tuple[int, ...]:
-    """Return where an array has its core axes that lacks some of the first, as labels do.
+    """Return the positions of core axes of an array that lacks some of them, as labels do.
 
-    Options name axes of the first array; what is left of them stays in its order. An array that
-    lacks nothing has none.
+    Options name axes of the first array; the axes that are left keep their order. The result is
+    empty for an array with all axes.
     """
     cores = signature.ways[way][0]
     if i == 0 or not set(signature.ways[way][i]) < set(cores):
@@ -132,10 +133,10 @@ class Merge(NamedTuple):
     sizes: tuple[int, ...]
     """Their sizes."""
     cores: int
-    """How many axes they became."""
+    """The number of axes after the merge."""
 
     def undone(self, xp: Namespace, array: Array) -> Array:
-        """Split the axes again of an array of that kind."""
+        """Split the axes of such an array again."""
         split = xp.reshape(array, (*array.shape[: array.ndim - self.cores], *self.sizes))
         return xp.moveaxis(split, tuple(range(-len(self.places), 0)), self.places)
 
@@ -151,9 +152,9 @@ def merged(
     sizes: dict[str, tuple[int, ...]],
     given: Sequence[Any],
 ) -> tuple[Array, Merge]:
-    """Make one axis of the axes of each core dimension, which are last.
+    """Merge the axes of each core dimension, which are last, into one axis.
 
-    `sizes` holds those of the arrays before.
+    `sizes` has the sizes from previous arrays.
     """
     loops = array.ndim - len(place)
     shape, start = list(array.shape[:loops]), loops
@@ -201,14 +202,14 @@ def check_agreement(
 
 
 def _differ(shape: Sequence[Any], other: Sequence[Any]) -> bool:
-    """Return whether sizes differ that are known."""
+    """Return whether two known sizes differ."""
     return any(known(a) and known(b) and a != b for a, b in zip(shape, other, strict=True))
 
 
 def check_indices(
     signature: Signature, parameters: Mapping[str, Any], sizes: Mapping[str, int]
 ) -> None:
-    """Check that parameters which are places along a core dimension lie inside it."""
+    """Check that parameters that are positions in a core dimension lie inside it."""
     for key, core in signature.indices.items():
         value, size = parameters[key], sizes[core]
         if known(size) and not 0 <= value < size:
@@ -218,7 +219,7 @@ def check_indices(
 
 
 def _refuse(signature: Signature, i: int, given: Sequence[Any], same: bool) -> None:
-    """Raise the error of an array whose shape does not go with that of the first."""
+    """Raise the error of an array whose shape does not fit the first array."""
     names = signature.arguments
     first, other = (() if isinstance(x, NUMBER) else tuple(x.shape) for x in (given[0], given[i]))
     if same:
@@ -251,7 +252,7 @@ def check_broadcast(name: str, key: str, array: Array, loop: tuple[int, ...]) ->
 def spread(xp: Namespace, array: Array, pred: Array, loop: tuple[int, ...]) -> Array:
     """Broadcast an array to the loop shape.
 
-    A lazy library that does not know the shape finds out by adding zeros of it.
+    For a lazy library with unknown shapes it adds zeros of that shape.
     """
     if all(map(known, loop)):
         return xp.broadcast_to(array, loop)
@@ -268,8 +269,8 @@ def loop_axes(name: str, axis: Any, loops: int) -> tuple[int, ...] | None:
     ]
     if not all(-loops <= a < loops for a in axes):
         raise ValueError(
-            f"{name}: axis={axis!r} names no axis, or not only axes, of the losses, which have "
-            f"{loops}"
+            f"{name}: axis={axis!r} must be an int or a tuple of int that names axes of the "
+            f"losses, of which there are {loops}"
         )
     normal = tuple(a % loops for a in axes)
     if len(set(normal)) != len(normal):

@@ -1,4 +1,4 @@
-"""What a formula says of itself: its core dimensions, its arrays and their domains, its parameters and their ranges."""
+"""The signature of a formula: core dimensions, arrays with domains, parameters with ranges."""
 
 import inspect
 import re
@@ -20,10 +20,10 @@ DEFAULTS: Mapping[str, Any] = {
     "class_weights": None,
     "ignore_index": None,
 }
-"""The options of the engine. Which of them a loss has is said by the TypedDict that its ``**options`` unpack."""
+"""The options of the engine. The TypedDict of a loss's ``**options`` names those that it has."""
 
 TEMPORARIES = 32
-"""How many arrays like the predictions a formula holds at once, of which nothing else is known."""
+"""The default number of arrays like the predictions that a formula needs at once."""
 
 Domains: TypeAlias = tuple[Domain, ...]
 
@@ -32,43 +32,43 @@ _BRACKET = re.compile(r"\(([^()]*)\)")
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Everything that the engine knows of a formula before the first call."""
+    """Everything that the engine knows about a formula before the first call."""
 
     name: str
     arguments: tuple[str, ...]
     ways: tuple[tuple[tuple[str, ...], ...], ...]
     """For each way to call the loss, the core dimensions of each argument."""
     domains: tuple[Domains, ...]
-    """For each way to call the loss, the domain of each argument, where the parameters have their defaults."""
+    """For each way to call the loss, the domain of each argument with default parameters."""
     dependent: Mapping[int, DependentDomain]
     """The arguments whose domains depend on the parameters."""
     parameters: Mapping[str, Parameter]
     defaults: Mapping[str, Any]
     """The defaults of the parameters."""
     indices: Mapping[str, str]
-    """The parameters that are places along a core dimension, and which."""
+    """The parameters that are positions in a core dimension, with that dimension."""
     options: Mapping[str, Any]
     """The options of the engine and their defaults."""
     predicted: tuple[int, ...]
-    """Which of the arguments are predicted: a derivative is taken with respect to each."""
+    """The predicted arguments: a derivative is taken with respect to each."""
     common: frozenset[int]
-    """Which of the arguments all rows share: they have core dimensions, in their order, and no others."""
+    """The arguments that all rows share: they have core dimensions in order, and no loop axes."""
     shared: tuple[tuple[str, ...], ...]
-    """The core dimensions of these, and of those that are missing."""
+    """The core dimensions of shared arguments, also of missing ones."""
     optional: frozenset[str]
-    """The arguments that may be missing: those that a formula has None as default for."""
+    """The arguments that may be missing: their default is None."""
     target: int
-    """Which argument the labels or probabilities are that weights depend on: the last that may not be missing."""
+    """The argument with the labels or probabilities for weights: the last required one."""
     public: inspect.Signature
 
     several: frozenset[str]
-    """The core dimensions that may have several axes: those whose option is said to be an int or a tuple."""
+    """The core dimensions that may have several axes: their option is an int or a tuple."""
     core: tuple[str, ...]
-    """The core dimensions of the first argument, in the first way to call the loss: none for a pointwise loss."""
+    """The core dimensions of the first argument in the first signature; none if pointwise."""
     steps: str
-    """The core dimension that the formula goes along step by step, if there is one."""
+    """The core dimension along which the formula takes steps, if there is one."""
     temporaries: int
-    """How many arrays like the predictions the formulas hold at once."""
+    """The number of arrays like the predictions that the formulas need at once."""
 
     def domains_for(self, way: int, parameters: Mapping[str, Any]) -> Domains:
         """Return the domains of a way to call the loss with parameters."""
@@ -78,12 +78,12 @@ class Signature:
         return tuple(chosen.get(i, domain) for i, domain in enumerate(self.domains[way]))
 
     def ahead(self, loops: int) -> list[int]:
-        """Return how many loop axes each argument has ahead of its core axes: none if all rows share it."""
+        """Return the number of loop axes of each argument: 0 if all rows share it."""
         return [0 if i in self.common else loops for i in range(len(self.arguments))]
 
     @property
     def pulls(self) -> bool:
-        """Whether rows share something that is predicted: its gradient is a sum over rows."""
+        """Whether rows share a prediction, whose gradient is a sum over rows."""
         return not self.common.isdisjoint(self.predicted)
 
     def without(self, missing: frozenset[str]) -> "Signature":
@@ -107,7 +107,7 @@ def read(
     steps: str,
     temporaries: int,
 ) -> Signature:
-    """Read a formula: its annotations say the domains, `layouts` (gufunc signatures) the core dimensions."""
+    """Read a formula: domains from annotations, core dimensions from `layouts`."""
     name = formula.__qualname__
     hints = get_type_hints(formula, include_extras=True)
     parameters = list(inspect.signature(formula).parameters.values())
@@ -123,8 +123,8 @@ def read(
     ):
         given = "xp, axis, pred, target" if layouts else "xp, pred, target"
         raise TypeError(
-            f"{name}: write a formula as `def {name}({given}, /, *, parameter=default, ...)`, with arrays that may be missing "
-            "after the slash, where None is their default"
+            f"{name}: write a formula as `def {name}({given}, /, *, parameter=default, ...)`, "
+            "with optional arrays after the slash and None as their default"
         )
     arguments = tuple(p.name for p in positional)
     found = [
@@ -137,7 +137,8 @@ def read(
     )
     if any(way[0] != ways[0][0] and any(way) for way in ways):
         raise ValueError(
-            f"{name}: the first argument has the same core dimensions in each signature, or no argument has any, not {layouts}"
+            f"{name}: the first argument must have the same core dimensions in each signature, "
+            f"or no argument may have any, got {layouts}"
         )
     common = frozenset(i for i, cores in enumerate(ways[0]) if cores and sharing[i])
     if steps and any(steps not in way[0] for way in ways):
@@ -145,7 +146,7 @@ def read(
     own = {p.name: _parameter(name, p, hints.get(p.name, Any)) for p in keywords}
     kinds = _option_kinds(hints.get(rest[0].name) if rest else None)
     options = {name: default for name, default in DEFAULTS.items() if name in kinds}
-    # where there is a way without core axes, an axis has to be said
+    # If one signature has no core axes, an axis must be given.
     everywhere = -1 if all(map(any, ways)) else None
     options |= {
         f"{core}_axis": everywhere
@@ -156,7 +157,8 @@ def read(
     }
     if taken := own.keys() & options.keys():
         raise TypeError(
-            f"{name}: every loss has an option {taken.pop()!r}; a parameter of that name would hide it"
+            f"{name}: every loss has an option {taken.pop()!r}; "
+            "a parameter of that name would hide it"
         )
     shown = [
         inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=value)
@@ -217,8 +219,8 @@ def _predicted(
     elif predicted and arguments[0] == predicted[0] and set(predicted) <= set(arguments):
         return tuple(map(arguments.index, predicted))
     raise ValueError(
-        f"{name}: predicted counts the arguments that are predicted, from 1 to {required}, or names them, the first among them, "
-        f"not {predicted!r}"
+        f"{name}: predicted counts the arguments that are predicted, from 1 to {required}, "
+        f"or names them, including the first, got {predicted!r}"
     )
 
 
@@ -230,8 +232,8 @@ def _cores(
     cores = [tuple(bracket.split(",")) if bracket else () for bracket in brackets]
     commas = "," * (len(brackets) - 1)
     named = all(core.isidentifier() for bracket in cores for core in bracket)
-    # What rows share has its axes in one order: it may have two of one name, as the distances of
-    # all classes from each other.
+    # Shared arrays keep the order of their axes, so two may have one name: the distances between
+    # all classes, for example.
     named &= all(among or len(set(c)) == len(c) for c, among in zip(cores, sharing, strict=False))
     if (
         _BRACKET.sub("", inputs) != commas
@@ -240,15 +242,16 @@ def _cores(
         or len(brackets) != len(arguments)
     ):
         raise ValueError(
-            f"{name}: {layout!r} is not the signature of a loss of {', '.join(arguments)}: that has a bracket for each of them, "
-            "with the names of its core dimensions, and gives one value, as '(class),()->()'"
+            f"{name}: {layout!r} is not the signature of a loss of {', '.join(arguments)}: "
+            "it needs a bracket for each argument, with the names of its core dimensions, "
+            "and one value as its result, as in '(class),()->()'"
         )
     return tuple(cores)
 
 
 @cache  # many losses have the same options, and to evaluate their annotations takes a while
 def _option_kinds(annotation: Any) -> Mapping[str, Any]:
-    """Return the options that a loss says it has, and those that every loss has, with their types."""
+    """Return the options of a loss, and those of every loss, with their types."""
     if get_origin(annotation) is Unpack:
         (annotation,) = get_args(annotation)
     own = get_type_hints(annotation) if hasattr(annotation, "__annotations__") else {}

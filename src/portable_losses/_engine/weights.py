@@ -1,4 +1,4 @@
-"""Weights, masks and labels: the same rules for a block and for the whole."""
+"""Weights, masks and labels, with the same rules for a block and for the whole."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
@@ -12,13 +12,13 @@ class Part(NamedTuple):
 
     arrays: list[Array]
     weight: Array | None
-    """The weight of each loss, 0 for one that is left out; None where all count alike."""
+    """The weight of each loss, 0 if it is left out; None if all weights are 1."""
     doubt: Array | None
-    """NaN for each loss whose label names no class, 0 for all others; None where there is none."""
+    """NaN for each loss whose label is out of range, 0 for the others; None if all are in range."""
 
 
 def read_part(call: Call, raw: Sequence[Array], weights: Array | None, where: Array | None) -> Part:
-    """Read arrays, a part of those of a call or all of them."""
+    """Prepare the arrays of a call, or a part of them."""
     plan = call.plan
     arrays = converted(call, raw)
     weight = None
@@ -42,7 +42,7 @@ def read_part(call: Call, raw: Sequence[Array], weights: Array | None, where: Ar
 
 
 def _refuse(call: Call, fault: str) -> NoReturn:
-    """Have the backend find the value that is outside its domain in the whole of an argument."""
+    """Let the backend find the value outside its domain in the whole argument."""
     arrays = converted(call, call.arrays)
     weight = weigh(call, arrays[call.plan.signature.target], call.weights, call.where)
     arrays = without_left_out(call, arrays, weight)
@@ -50,7 +50,7 @@ def _refuse(call: Call, fault: str) -> NoReturn:
 
 
 def _unseen(call: Call, arrays: Sequence[Array]) -> dict[int, Array]:
-    """Return for each argument that has lengths which of its entries lie beyond them."""
+    """Return for each argument with lengths which of its entries lie beyond them."""
     found = {i: beyond(call, i, arrays) for i, x in enumerate(call.plan.domains) if x.until}
     return {i: entries for i, entries in found.items() if entries is not None}
 
@@ -74,7 +74,7 @@ def target_weight(
 
 
 def weigh(call: Call, target: Array, weights: Array | None, where: Array | None) -> Array | None:
-    """Return the weight of each loss, 0 for one that is left out; None where all count alike."""
+    """Return the weight of each loss, 0 if it is left out; None if all weights are 1."""
     xp, dtype = call.backend.xp, call.plan.dtype
     if call.plan.ignore_index is not None:
         kept = target != call.plan.ignore_index
@@ -101,22 +101,22 @@ def _class_weight(call: Call, target: Array) -> Array:
 
 
 def strayed(call: Call, domain: Domain, values: Array) -> Array:
-    """Return which labels name no class, or which lengths are too long."""
+    """Return which labels or lengths are out of range."""
     stray = values != within(call, domain, values)
     return stray if domain.excluded is None else stray | (values == domain.excluded)
 
 
 def within(call: Call, domain: Domain, values: Array) -> Array:
-    """Return labels or lengths, the nearest that there is in place of one that does not exist."""
+    """Return labels or lengths, with the nearest valid one in place of one out of range."""
     limit = call.layout.limit(domain)
     assert limit is not None
     return call.backend.xp.clip(values, 0, limit - 1)
 
 
 def beyond(call: Call, i: int, arrays: Sequence[Array]) -> Array | None:
-    """Return which entries of an array lie beyond the lengths that another argument holds.
+    """Return which entries of an array lie beyond the lengths in another argument.
 
-    None if the array has no such lengths.
+    The result is None if the array has no such lengths.
     """
     until, arguments = call.plan.domains[i].until, call.plan.signature.arguments
     if until not in arguments:
@@ -127,9 +127,9 @@ def beyond(call: Call, i: int, arrays: Sequence[Array]) -> Array | None:
 
 
 def without_left_out(call: Call, arrays: list[Array], weight: Array | None) -> list[Array]:
-    """Put a value inside the domain where a loss is left out: by a mask, a label, or weight 0.
+    """Put a valid value where a loss is left out by a mask, a label or weight 0.
 
-    To multiply the loss by 0 is not enough: 0 * inf and 0 * NaN are NaN, in the value and in the
+    Multiplying the loss by 0 is not enough: 0 * inf and 0 * NaN are NaN, in the value and in the
     derivative.
     """
     if weight is None:
@@ -151,10 +151,10 @@ def without_left_out(call: Call, arrays: list[Array], weight: Array | None) -> l
 
 
 def with_labels_inside(call: Call, arrays: list[Array]) -> tuple[list[Array], Array | None]:
-    """Put a label of the class nearest where a label names none, and return where that was.
+    """Replace labels out of range by the nearest valid label, and return where they were.
 
-    Left to the libraries, a label out of range raises, wraps around, is clamped, or reads other
-    memory. Lengths are treated in the same way. Labels beyond a length are not looked at.
+    Otherwise, depending on the library, such a label raises an error, wraps around, is clamped, or
+    reads other memory. Lengths are treated in the same way. Labels beyond a length are ignored.
     """
     stray = None
     inside = list(arrays)

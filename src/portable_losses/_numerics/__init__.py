@@ -1,7 +1,7 @@
-"""What formulas are made of: one definition of each function, over the array API standard.
+"""The building blocks of formulas: one definition of each, over the array API standard.
 
-Formulas see these functions beside those of the standard, as ``xp.softplus(x)``. A backend may
-override any of them, as it may override a function of the standard. Nothing here knows a library.
+Formulas use them like functions of the standard: ``xp.softplus(x)``. A backend may override any of
+them, and any function of the standard. No module here depends on a library.
 
 =================  ==================================================================
 module             functions
@@ -9,9 +9,9 @@ module             functions
 `elementwise`      sigmoids, log1p and expm1 with their quotients, guarded divisions
 `logarithms`       logarithms of ratios and complements, and their products with numbers
 `gamma`            the gamma function's logarithm, the remainder of Stirling's formula
-`rows`             softmax and what belongs to it, entries of rows, orders of rows
-`sums`             sums that keep what rounding takes
-`loops`            steps along an axis, all pairs some at a time
+`rows`             the softmax and its parts, entries of rows, orders of rows
+`sums`             sums with their rounding errors
+`loops`            steps along an axis, all pairs of entries in pieces
 `standard`         dtypes, devices, casts
 =================  ==================================================================
 """

@@ -1,7 +1,7 @@
-"""Functions of single numbers that losses are made of and the array API standard lacks.
+"""Element-wise functions that losses need and the array API standard lacks.
 
-Each keeps its digits over its whole domain, and its autodiff is right everywhere: at 0, where
-branches meet, and at infinities. A branch that is not taken computes a finite number.
+Each is accurate over its whole domain, and so is its autodiff: at 0, where branches meet, and at
+infinities. A branch that is not taken computes a finite number.
 """
 
 from math import inf, isfinite, nan
@@ -15,8 +15,8 @@ from .namespace import building_block
 def decay(xp: Namespace, x: Array) -> Array:
     """Return exp(-abs(x)), which does not overflow, with the derivative -1 at 0.
 
-    The sigmoid and its kin are made of it. They need a derivative from the right at 0, where that
-    of `abs` is 0.
+    The sigmoid and similar functions use it. At 0 they need its derivative from the right, while
+    the derivative of `abs` is 0 there.
     """
     return xp.exp(xp.where(x < 0, x, -x))
 
@@ -30,7 +30,7 @@ def sigmoid(xp: Namespace, x: Array) -> Array:
 
 @building_block
 def sigmoids(xp: Namespace, x: Array) -> tuple[Array, Array]:
-    """Return sigmoid(x) and sigmoid(-x), of one exponential: neither is rounded to 0 or 1."""
+    """Return sigmoid(x) and sigmoid(-x) from one exponential, without cancellation."""
     e = xp.decay(x)
     negative, total = x < 0, 1 + e
     return xp.where(negative, e, 1.0) / total, xp.where(negative, 1.0, e) / total
@@ -80,7 +80,7 @@ def unit_step(xp: Namespace, x: Array) -> Array:
 
 @building_block
 def weighted(xp: Namespace, weight: Array, value: Array) -> Array:
-    """Return weight * value, where 0 * inf is 0; both derivatives are right as well."""
+    """Return weight * value, where 0 * inf is 0; so are both derivatives."""
     return weight * xp.where((weight == 0) & xp.isinf(value), 0.0, value)
 
 
@@ -104,7 +104,7 @@ def nan_where(xp: Namespace, stray: Array, dtype: Any) -> Array:
 
 @building_block
 def xlogy(xp: Namespace, x: Array, y: Array) -> Array:
-    """Return x * log(y), which is 0 where x is 0; there autodiff meets no infinity."""
+    """Return x * log(y), which is 0 where x is 0; its autodiff is finite there."""
     zero = (x == 0) & ((y <= 0) | (y == inf))
     return x * xp.log(xp.where(zero, 1.0, y))
 
@@ -118,15 +118,15 @@ def safe_divide(xp: Namespace, x: Array, y: Array) -> Array:
 
 @building_block
 def over_square(xp: Namespace, x: Array, y: Array) -> Array:
-    """Return x / y**2, where 0 / 0 is 0. The square is not formed: it may overflow, or vanish."""
+    """Return x / y**2, where 0 / 0 is 0. The square is not formed: it may over- or underflow."""
     return xp.safe_divide(xp.safe_divide(x, y), y)
 
 
 @building_block
 def smaller(xp: Namespace, pred: Array, target: Array) -> Array:
-    """Return the smaller of two numbers in [0, 1], differentiated on the side that is inside.
+    """Return the smaller of two numbers in [0, 1], with the derivative of the side inside [0, 1].
 
-    All of the domain is below a target of 1 and above one of 0: see `by_side`.
+    The whole domain is below a target of 1 and above a target of 0: see `by_side`.
     """
     above_zero = xp.where(target == 0, target, xp.minimum(pred, target))
     return xp.where(target == 1, pred, above_zero)
@@ -138,8 +138,8 @@ def by_side(
 ) -> Array:
     """Return one number for predictions above their target, at it, or below.
 
-    Predictions and targets are in [0, 1]. There is nothing below a target of 0 and nothing above
-    one of 1: a prediction at them counts as on the other side.
+    Predictions and targets are in [0, 1]. No prediction is below a target of 0 or above a target of
+    1, so a prediction at such a target counts as on the other side.
     """
     is_below = (pred < target) | (target == 1)
     is_at = (pred == target) & (target > 0) & (target < 1)
@@ -148,7 +148,7 @@ def by_side(
 
 @building_block
 def log1pmx(xp: Namespace, x: Array) -> Array:
-    """Return log1p(x) - x, in which nothing cancels."""
+    """Return log1p(x) - x without cancellation."""
     near = (x > -0.5) & (x < 1)
     large = xp.where(near, 1.0, x)
     far = xp.log1p(xp.minimum(large, _LARGE)) - large  # inf - inf would be NaN
@@ -156,14 +156,14 @@ def log1pmx(xp: Namespace, x: Array) -> Array:
 
 
 _LARGE = 1e30
-"""The logarithm of a larger number is lost beside the number."""
+"""Beyond this number its logarithm is negligible beside it."""
 
 
 def log1pmx_near_zero(xp: Namespace, x: Array) -> Array:
     """Return log1p(x) - x for x from -1/2 to 1.
 
     With t = x / (2 + x) the logarithm is 2 atanh(t), and x - 2 t is x t. The series of atanh
-    serves, as abs(t) is at most 1/3.
+    converges fast, because abs(t) is at most 1/3.
     """
     t = x / (2 + x)
     square = t * t
@@ -200,7 +200,7 @@ def _over_argument(xp: Namespace, function: Any, x: Array, slope: float) -> Arra
 
 @building_block
 def power(xp: Namespace, x: Array, exponent: float) -> Array:
-    """Return x**exponent for x >= 0, whose autodiff is 0 at 0 where it would be infinite, or NaN."""
+    """Return x**exponent for x >= 0, whose autodiff at 0 is 0 where it would be inf or NaN."""
     if exponent in (0.0, 1.0, 2.0):
         return (xp.ones_like(x), x, x * x)[int(exponent)]
     zero = x == 0
@@ -210,7 +210,7 @@ def power(xp: Namespace, x: Array, exponent: float) -> Array:
 
 @building_block
 def floored_log(xp: Namespace, x: Array, floor: float) -> Array:
-    """Return max(log(x), floor); where x is 0 nothing infinite is differentiated."""
+    """Return max(log(x), floor); autodiff is finite where x is 0."""
     if not isfinite(floor):
         return xp.log(x)
     zero = x == 0

@@ -7,7 +7,7 @@ from .elementwise import polynomial
 from .namespace import building_block
 
 _UP_TO = 2.25
-"""From here on asymptotic series; below it quotients of polynomials between the zeros."""
+"""From here on asymptotic series are used; below it, quotients of polynomials."""
 
 _HALF_LOG_TWO_PI = 0.5 * log(2 * pi)
 
@@ -105,9 +105,9 @@ def _quotient(x: Array, polynomials: Quotient) -> Array:
 def lgamma(xp: Namespace, x: Array) -> Array:
     """Return log(abs(gamma(x))): inf at the poles 0, -1, -2, ... and at both infinities.
 
-    Below 0 it is made of that of -x by the reflection formula.
+    Below 0 the reflection formula yields it from the value at -x.
     """
-    # All of these are infinite: as if at a pole, where no intermediate result is.
+    # All of these are infinite. They take the branch of a pole, which has no NaN on the way.
     x = xp.where(xp.isinf(x) | (x < -(2.0**60)), -1.0, x)
     value = _log_factorial(xp, xp.where(x >= 1, x - 1, xp.where(x < 0, -x, x)))
     sine = xp.sin(pi * (x - xp.round(x)))
@@ -119,7 +119,7 @@ def lgamma(xp: Namespace, x: Array) -> Array:
 
 
 def _log_factorial(xp: Namespace, w: Array) -> Array:
-    """Return lgamma(1 + w) for w >= 0, which keeps its digits next to its zeros 0 and 1."""
+    """Return lgamma(1 + w) for w >= 0, accurate next to its zeros 0 and 1."""
     large = w > _UP_TO
     near, far = xp.where(large, 1.0, w), xp.where(large, w, _UP_TO)
     # This form overflows only where the result does.
@@ -140,7 +140,7 @@ def digamma(xp: Namespace, x: Array) -> Array:
     between = (near - first - second - third) * _quotient(near, _DIGAMMA)
     fraction = x - xp.round(x)
     fraction = xp.where(fraction == 0, nan, fraction)
-    # The cotangent by two sines, of which neither is near pi: both keep their digits.
+    # The cotangent as a quotient of two sines. Neither argument is near pi, so both are accurate.
     cotangent = xp.sin(pi * (0.5 - xp.abs(fraction))) / xp.sin(pi * fraction)
     shift = xp.where(x < 0, pi * cotangent, xp.where(x < 1, 1 / x, 0.0))
     return xp.where(large, stirling, between) - shift
@@ -150,7 +150,7 @@ def digamma(xp: Namespace, x: Array) -> Array:
 def stirling_remainder(xp: Namespace, x: Array) -> Array:
     """Return log(x!) - ((x + 1/2) * log(x) - x + log(2 * pi) / 2) for x > 0.
 
-    It is about 1 / (12 * x), and Loader calls it stirlerr.
+    It is about 1 / (12 * x). Loader calls it stirlerr.
     """
     small, large = xp.where(x < _UP_TO, x, 1.0), xp.where(x < _UP_TO, _UP_TO, x)
     near = small * (small - 1) * _quotient(small, _ZEROS) - _leading(small, xp.log(small))
@@ -165,7 +165,7 @@ def stirling_remainder_of_number(x: float) -> float:
 
 
 def _leading(x: Array, log_x: Array) -> Array:
-    """Return the part of log(x!) that Stirling's formula is without its remainder."""
+    """Return Stirling's formula for log(x!) without its remainder."""
     return (x + 0.5) * log_x - x + _HALF_LOG_TWO_PI
 
 
@@ -178,7 +178,7 @@ def _remainder(large: Array) -> Array:
 def log_factorial_excess(xp: Namespace, count: Array) -> Array:
     """Return log(y!) - (y * log(y) - y) of a count y >= 0: never negative, and 0 at 0.
 
-    It is the smallest negative log-likelihood of a count: that at the rate y.
+    It is the smallest negative log-likelihood of a count, at the rate y.
     """
     small, large = xp.where(count < _UP_TO, count, 1.0), xp.where(count < _UP_TO, _UP_TO, count)
     near = small * (small - 1) * _quotient(small, _ZEROS) + (small - xp.xlogy(small, small))

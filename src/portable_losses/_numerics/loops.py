@@ -1,4 +1,4 @@
-"""Loops that formulas are written in: steps along an axis, and all pairs of entries, in pieces."""
+"""Loops of formulas: steps along an axis, and all pairs of entries, piece by piece."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,8 +12,8 @@ Stepped = tuple[Arrays, Arrays]
 is defined."""
 
 Step = Callable[[Arrays, Arrays], Stepped]
-"""From what is carried from step to step, and the entries of the sequences at this one, to what is
-carried on, and results."""
+"""A step: from the carried arrays and the entries of this step to the next carried arrays and the
+results."""
 
 _MOST_PIECES = 16
 
@@ -35,8 +35,8 @@ def scan(
     xp : namespace
         The namespace of the arrays.
     step : callable
-        ``carried, results = step(carried, entries)``. What is carried keeps its shapes and dtypes,
-        and the results have the same at each step.
+        ``carried, results = step(carried, entries)``. Carried arrays keep their shapes and dtypes.
+        The results have the same shapes and dtypes at each step.
     carried : tuple of arrays
         The start of the first step.
     sequences : tuple of arrays
@@ -44,8 +44,8 @@ def scan(
     reverse : bool, default False
         Whether the last entry comes first.
     remember : bool, default True
-        Whether autodiff keeps what a step computes. If False it takes the step once more, which
-        needs less memory where steps are few and large.
+        Whether autodiff keeps the intermediate arrays of a step. If False it repeats the step,
+        which needs less memory where steps are few and large.
 
     Returns
     -------
@@ -65,21 +65,21 @@ def scan(
 
 @building_block
 def pieces(xp: Namespace, rows: Array, axis: Axis) -> Iterator[slice]:
-    """Cut the entries of rows into pieces, each of which is held against all entries.
+    """Cut the entries of rows into pieces, for the pairs of each piece with all entries.
 
-    There are at most 16 of them, as each is traced by itself.
+    There are at most 16 pieces, because a compiler traces each of them.
     """
     entries = rows.shape[axis]
     return cut(entries, -(-entries // _MOST_PIECES))
 
 
 def cut(entries: int, size: int) -> Iterator[slice]:
-    """Cut so many entries into slices of a size."""
+    """Cut a number of entries into slices of a size."""
     return (slice(start, min(start + size, entries)) for start in range(0, entries, size))
 
 
 def against(rows: Array, piece: slice, axis: Axis) -> tuple[Array, Array]:
-    """Return a piece of the entries on an axis of its own, before theirs, and all: both broadcast."""
+    """Return a piece of the entries on a new first axis, and all entries: the two broadcast."""
     if axis == 0:
         return rows[piece, None, ...], rows[None, ...]
     return rows[..., piece, None], rows[..., None, :]

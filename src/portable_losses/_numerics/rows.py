@@ -1,7 +1,6 @@
-"""Functions of rows, which lie along an axis: the softmax and its parts, entries, orders.
+"""Functions of rows along an axis: the softmax and its parts, entries, orders.
 
-An axis is the first or the last one, 0 or -1, where a function says so; formulas are handed no
-other.
+Some functions need the axis to be 0 or -1, the first or the last; formulas receive no other.
 """
 
 from typing import Any, NamedTuple
@@ -13,19 +12,19 @@ from .standard import device_of
 
 @building_block
 def row_sum(xp: Namespace, x: Array, axis: Axis) -> Array:
-    """Add up along an axis, which stays with size 1."""
+    """Add up along an axis, which is kept with size 1."""
     return xp.sum(x, axis=axis, keepdims=True)
 
 
 @building_block
 def row_dot(xp: Namespace, x: Array, y: Array, axis: Axis) -> Array:
-    """Return the dot products of vectors along an axis, which stays with size 1."""
+    """Return the dot products of vectors along an axis, which is kept with size 1."""
     return xp.row_sum(x * y, axis)
 
 
 @building_block
 def norm(xp: Namespace, x: Array, axis: Axis) -> Array:
-    """Return the Euclidean norm of vectors along an axis, which stays with size 1.
+    """Return the Euclidean norm of vectors along an axis, which is kept with size 1.
 
     Its derivative at the zero vector is 0.
     """
@@ -36,7 +35,7 @@ def norm(xp: Namespace, x: Array, axis: Axis) -> Array:
 
 @building_block
 def region_sum(xp: Namespace, x: Array, axis: Axis) -> Array:
-    """Add up a long axis, which stays with size 1: float32 in float64 where the device has it.
+    """Add up a long axis, kept with size 1: float32 in float64 where the device has it.
 
     A region may have more elements than float32 can count.
     """
@@ -45,7 +44,7 @@ def region_sum(xp: Namespace, x: Array, axis: Axis) -> Array:
 
 
 class SoftmaxParts(NamedTuple):
-    """The parts of a softmax, each with all its digits; rows keep their axis with size 1."""
+    """The parts of a softmax, each without cancellation; rows keep their axis with size 1."""
 
     entries: Array
     top: Array
@@ -53,7 +52,7 @@ class SoftmaxParts(NamedTuple):
     exponential: Array
     """exp(entries - top): 1 for the largest entry."""
     rest: Array
-    """The sum of the exponentials, but for the 1 of one largest entry."""
+    """The sum of the exponentials without that of one largest entry, which is 1."""
 
     @property
     def shifted(self) -> Array:
@@ -72,7 +71,7 @@ class SoftmaxParts(NamedTuple):
 
     @property
     def others(self) -> Array:
-        """For each entry the sum of the exponentials of the others: nothing cancels."""
+        """For each entry the sum of the other exponentials, without cancellation."""
         return self.rest + (1 - self.exponential)
 
     @property
@@ -91,8 +90,8 @@ def softmax_parts(xp: Namespace, x: Array, axis: Axis) -> SoftmaxParts:
     """Return the parts of the softmax of rows.
 
     Where one entry dominates, its exponential, 1, is kept out of the sum of the others. Rounding
-    down finds it, and leaves nothing of the others. Autodiff sees a sum of all exponentials, which
-    is right where entries are tied as well.
+    down selects it: all other exponentials become 0. Autodiff sees a sum of all exponentials, which
+    is right for ties as well.
     """
     top = xp.max(x, axis=axis, keepdims=True)
     exponential = xp.exp(x - top)
@@ -109,14 +108,14 @@ def softmax(xp: Namespace, x: Array, axis: Axis) -> Array:
 
 @building_block
 def log_softmax(xp: Namespace, x: Array, axis: Axis) -> Array:
-    """Return the logarithm of the softmax; that of a dominating entry keeps its digits."""
+    """Return the logarithm of the softmax, accurate also for a dominating entry."""
     parts = xp.softmax_parts(x, axis)
     return parts.shifted - xp.log1p(parts.rest)
 
 
 @building_block
 def logsumexp(xp: Namespace, x: Array, axis: Axis) -> Array:
-    """Return the logarithm of the sum of the exponentials of rows, whose axis stays with size 1."""
+    """Return the logarithm of the sum of exponentials of rows; their axis is kept with size 1."""
     top = xp.max(x, axis=axis, keepdims=True)
     infinite = xp.isinf(top)
     parts = xp.softmax_parts(xp.where(infinite, 0.0, x), axis)
@@ -124,23 +123,23 @@ def logsumexp(xp: Namespace, x: Array, axis: Axis) -> Array:
 
 
 def with_axis(numbers: Array, axis: Axis) -> Array:
-    """Return one number for each row with the axis of the rows, of size 1.
+    """Return one number per row with the axis of the rows, of size 1.
 
-    By an index: expand_dims fails on lazy arrays whose shape is not known.
+    It uses an index, because expand_dims fails on lazy arrays of unknown shape.
     """
     return numbers[..., None] if axis == -1 else numbers[None, ...]
 
 
 @building_block
 def pick(xp: Namespace, values: Array, labels: Array, axis: Axis) -> Array:
-    """Return from each row, along the first or the last axis, the entry that its label names."""
+    """Return the entry of each row, along the first or the last axis, that its label names."""
     picked = xp.take_along_axis(values, with_axis(labels, axis), axis=axis)
     return picked[..., 0] if axis == -1 else picked[0, ...]
 
 
 @building_block
 def pick_kept(xp: Namespace, values: Array, labels: Array, axis: Axis) -> Array:
-    """Return what `pick` returns, with the axis of the rows, of size 1."""
+    """Return the result of `pick`, with the axis of the rows kept with size 1."""
     return with_axis(xp.pick(values, labels, axis), axis)
 
 
@@ -166,7 +165,7 @@ class LabelParts(NamedTuple):
 
     @property
     def rest(self) -> Array:
-        """The sum of all exponentials minus 1: exact where the label has the largest entry."""
+        """The sum of all exponentials minus 1, accurate where the label has the largest entry."""
         return self.others + (self.own - 1)
 
     @property
@@ -189,7 +188,7 @@ class LabelParts(NamedTuple):
 def label_parts(xp: Namespace, x: Array, labels: Array, axis: Axis) -> LabelParts:
     """Return the parts of the softmax at the label of each row.
 
-    The others are added up without the label, so that nothing of them is lost where it dominates.
+    The sum of the others leaves out the label, so it is accurate where the label dominates.
     """
     top = xp.max(x, axis=axis, keepdims=True)
     exponential, label = xp.exp(x - top), xp.pick_kept(x, labels, axis)
@@ -208,15 +207,15 @@ def places(xp: Namespace, like: Array, axis: Axis, dtype: Any = None) -> Array:
 
 @building_block
 def one_hot(xp: Namespace, labels: Array, like: Array, axis: Axis) -> Array:
-    """Return for each entry of the rows of `like` whether the label of the row names it."""
+    """Return for each entry of the rows of `like` whether the row's label names it."""
     return with_axis(labels, axis) == xp.places(like, axis, labels.dtype)
 
 
 @building_block
 def with_entry(xp: Namespace, x: Array, place: Array, number: Any, axis: Axis = -1) -> Array:
-    """Put a number, or one for each row, at a place of each row, if the row has that place.
+    """Put a number, or one per row, at a place of each row, if the row has that place.
 
-    An override may write into `x`: hand over an array that is not needed any more.
+    An override may write into `x`: pass an array that is not used afterwards.
     """
     number = with_axis(number, axis) if hasattr(number, "shape") else number
     return xp.where(xp.one_hot(place, x, axis), number, x)
@@ -224,17 +223,17 @@ def with_entry(xp: Namespace, x: Array, place: Array, number: Any, axis: Axis = 
 
 @building_block
 def entry(xp: Namespace, x: Array, place: Array) -> Array:
-    """Return from each row, along the last axis, the number at a place, 0 where it has none."""
+    """Return the entry at a place of each row, along the last axis, 0 outside the row."""
     inside = (place >= 0) & (place < x.shape[-1])
     return xp.where(inside, xp.pick(x, xp.where(inside, place, 0), -1), 0.0)
 
 
 @building_block
 def neighbours(xp: Namespace, x: Array, axis: Axis, by: int, fill: float | None) -> Array:
-    """Return for each entry the one so many places after it, or before it if `by` is negative.
+    """Return for each entry the one `by` places after it, or before it if `by` is negative.
 
-    Where there is none it is `fill`, or the entry itself if that is None. Entries are taken, not
-    joined: a lazy library can do that with rows of unknown number.
+    Outside the row it is `fill`, or the entry itself if `fill` is None. Entries are taken by index,
+    not joined, because a lazy library can do that with an unknown number of rows.
     """
     size = x.shape[axis]
     place = xp.arange(size, device=device_of(x))
@@ -248,23 +247,23 @@ def neighbours(xp: Namespace, x: Array, axis: Axis, by: int, fill: float | None)
 
 @building_block
 def stable_order(xp: Namespace, x: Array, axis: Axis) -> Array:
-    """Return where each place of a row finds its entry in rising order; ties stay in their order."""
+    """Return the position of each entry in ascending order; ties keep their order."""
     return xp.argsort(
         x, axis=axis, stable=True
-    )  # the default of the standard, not of all libraries
+    )  # stable by default in the standard, but not in all libraries
 
 
 @building_block
 def put_back(xp: Namespace, x: Array, order: Array, axis: Axis) -> Array:
-    """Bring what is in an order, a permutation of the places of a row, to where it came from."""
+    """Undo an order, a permutation of the places of a row: move each entry back to its place."""
     return xp.take_along_axis(x, xp.stable_order(order, axis), axis=axis)
 
 
 @building_block
 def sum_of_others(xp: Namespace, x: Array, axis: Axis) -> Array:
-    """Return for each entry of rows that are not negative the sum of the others.
+    """Return for each entry of non-negative rows the sum of the others.
 
-    The largest is kept out of the sum, and never subtracted.
+    The largest entry is kept out of the sum, and never subtracted.
     """
     top = xp.max(x, axis=axis, keepdims=True)
     is_top = x == top

@@ -1,4 +1,4 @@
-"""Dtypes, devices and casts, in the words of the array API standard."""
+"""Dtypes, devices and casts, by the array API standard."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ def device_of(array: Array) -> Any:
 
 
 def known(size: Any) -> bool:
-    """Return whether a size is known: a lazy library has None or NaN where it is not."""
+    """Return whether a size is known: a lazy library returns None or NaN for an unknown size."""
     return size is not None and size == size
 
 

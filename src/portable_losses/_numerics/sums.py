@@ -1,4 +1,4 @@
-"""Sums that keep what rounding takes from them, for rows whose sign or order depends on it."""
+"""Sums with their rounding errors, for rows whose sign or order depends on them."""
 
 from ..typing import Array, Axis, Namespace
 from .namespace import building_block
@@ -6,9 +6,9 @@ from .namespace import building_block
 
 @building_block
 def two_sum(xp: Namespace, x: Array, y: Array) -> tuple[Array, Array]:
-    """Return x + y, rounded, and what rounding took from it: 0 where it is infinite or NaN (Knuth).
+    """Return x + y, rounded, and its rounding error, 0 where the sum is not finite (Knuth).
 
-    Compilers must not simplify it: they may not, by the rules of floating-point numbers.
+    Compilers may not simplify it, by the rules of floating-point arithmetic.
     """
     total = x + y
     virtual = total - x
@@ -18,9 +18,9 @@ def two_sum(xp: Namespace, x: Array, y: Array) -> tuple[Array, Array]:
 
 @building_block
 def running_sum(xp: Namespace, x: Array, rest: Array, axis: Axis) -> tuple[Array, Array]:
-    """Add up, along an axis, numbers and what they lack: return the sums, and what those lack.
+    """Return cumulative sums along an axis of numbers and their errors, and the sums' errors.
 
-    A library may add in any order. What each step lacks is found from the sum before it.
+    A library may add in any order. The error of each step follows from the sum before it.
     """
     total = xp.cumulative_sum(x, axis=axis)
     step, error = xp.two_sum(xp.neighbours(total, axis, -1, 0.0), -total)

@@ -1,15 +1,15 @@
-"""The self-check: every loss on every array library found here, and what agrees.
+"""The self-check: compare every loss on every array library found here.
 
 =================  =============================================================
 module             holds
 =================  =============================================================
 `calls`            every public loss, with inputs drawn from its domains
 `plain_python`     loss and gradient by the formula alone, number by number
-`comparison`       how far two results differ
+`comparison`       the difference of two results
 `report`           the lines that are printed
 =================  =============================================================
 
-There is no list of losses here: a loss joins the self-check as soon as it is public.
+There is no list of losses here: every public loss takes part.
 """
 
 import sys
@@ -18,14 +18,13 @@ from .report import lines
 
 
 def self_check(*, all_losses: bool = False) -> bool:
-    """Compute every loss on every array library found here, and print what agrees.
+    """Compute every loss on every array library found here, and print whether they agree.
 
-    Printed are two worked examples, the libraries with their versions and devices, and a table of
-    the families of losses: how many losses agree on each library, and the largest relative
+    It prints two worked examples, the libraries with their versions and devices, and a table of the
+    families of losses: the number of losses that agree on each library, and the largest relative
     difference. The values of NumPy are compared with the formula evaluated number by number in
-    plain Python, its gradients with finite differences, and the results of all other libraries
-    with those of NumPy. ``python -m portable_losses`` prints the same. A bug report should contain
-    it.
+    plain Python, its gradients with finite differences, and the results of all other libraries with
+    those of NumPy. ``python -m portable_losses`` prints the same. Include it in bug reports.
 
     Parameters
     ----------
@@ -36,7 +35,7 @@ def self_check(*, all_losses: bool = False) -> bool:
     Returns
     -------
     bool
-        True if all agree. A library that cannot be used here (one for GPUs without a GPU) is named,
+        True if all agree. A library that cannot be used here (one for GPUs without a GPU) is listed
         and does not count.
 
     See Also

@@ -1,4 +1,4 @@
-"""Every public loss, each way to call it, and inputs for that, drawn from its domains."""
+"""Every public loss, each way to call it, and inputs drawn from its domains."""
 
 import importlib
 import math
@@ -17,12 +17,12 @@ _PACKAGE = __name__.rpartition("._selfcheck")[0]
 _LOOP = (2, 3)
 _SHORTEST_CORE = 3
 _GRID = 2**16
-"""Inputs are fractions of so many parts: they are exact in float32, and hardly ever at a kink."""
+"""Inputs are multiples of 1 over this: exact in float32, and hardly ever at a kink."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """A loss, one of the ways to call it, and inputs for that."""
+    """A loss, one of the ways to call it, and inputs for this call."""
 
     label: str
     loss: Loss
@@ -79,7 +79,7 @@ def _calls_of(name: str, loss: Loss) -> Iterator[Call]:
 
 
 def _head(cores: int) -> tuple[Any, ...]:
-    """Return the position of so many core axes, the last ones: an int, or a tuple of several."""
+    """Return the position of the last `cores` axes: an int, or a tuple of several."""
     positions = tuple(range(-cores, 0))
     return positions if cores < 2 else (positions,)
 
@@ -87,7 +87,7 @@ def _head(cores: int) -> tuple[Any, ...]:
 def _lengths(
     domain: Domain, shape: tuple[int, ...], sizes: dict[str, int], predicted: tuple[str, ...]
 ) -> Array:
-    """Return the full length of predictions, and the length 1 of targets, which fits into it."""
+    """Return the full length for predictions, and the length 1, which fits into it, for targets."""
     return np.full(shape, sizes[domain.counted] if domain.counted in predicted else 1)
 
 

@@ -1,4 +1,4 @@
-"""How far the results of two ways to compute a loss differ."""
+"""The difference between two ways to compute a loss."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from . import plain_python
 from .calls import Call
 
 _ROUNDING = 64
-"""How many times the eps of its dtype a result may be off."""
+"""The tolerance for results, in eps of the dtype."""
 
 _SLOPE_ERROR = 1e-6
-"""How far finite differences may be off."""
+"""The tolerance for finite differences."""
 
 Results: TypeAlias = tuple[Array, tuple[Array, ...]]
 """A loss, and its gradient with respect to each prediction."""
@@ -26,9 +26,9 @@ class Outcome:
     """The result of a comparison."""
 
     difference: float = 0.0
-    """Relative to the largest number that was expected."""
+    """The difference, relative to the largest expected number."""
     problem: str = ""
-    """What differs, if it is more than rounding."""
+    """The problem, if the difference is more than rounding."""
 
 
 # array-api-strict and Dask use NumPy, which warns of numbers that a formula does not select.
@@ -69,7 +69,7 @@ def _attempt(function: Callable[..., Results], *arguments: Any) -> Results | Exc
 def _compared(
     dtype: str, found: Results | Exception, expected: Results | Exception, slope_error: float
 ) -> tuple[Outcome, Outcome]:
-    """Compare values, and gradients, which may be off by more."""
+    """Compare values, and gradients with a larger tolerance."""
     if isinstance(found, Exception):
         return (Outcome(problem=brief(found)),) * 2
     if isinstance(expected, Exception):

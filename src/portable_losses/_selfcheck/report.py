@@ -26,7 +26,7 @@ What to look at next:
 def lines(
     differing: list[str], all_losses: bool, show_progress: Callable[[str], None]
 ) -> Iterator[str]:
-    """Compute everything, and return the report line by line; `differing` collects what differs."""
+    """Compute everything, and return the report line by line; `differing` collects problems."""
     python = platform.python_version()
     yield f"portable_losses {__version__}, Python {python}, {platform.platform()}"
     yield ""
@@ -67,7 +67,7 @@ def _worked_examples() -> Iterator[str]:
 
 
 def _listed(found: Sequence[Library]) -> Iterator[str]:
-    """List the libraries, with the device and the dtype of each, or why it cannot be used."""
+    """List the libraries, with device and dtype, or the reason why one cannot be used."""
     yield "Array libraries found here:"
     name_width = max(len(library.name) for library in found)
     version_width = max(len(library.version) for library in found)
@@ -128,7 +128,7 @@ def _difference(_group: Sequence[Call], found: Sequence[Outcome]) -> str:
 
 
 def _count_and_difference(group: Sequence[Call], found: Sequence[Outcome]) -> str:
-    """Return how many losses agree, and the largest difference."""
+    """Return the number of losses that agree, and the largest difference."""
     every = {call.loss.__name__ for call in group}
     pairs = zip(group, found, strict=True)
     wrong = {call.loss.__name__ for call, outcome in pairs if outcome.problem}

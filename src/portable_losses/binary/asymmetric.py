@@ -1,4 +1,4 @@
-"""A loss that treats the two classes differently, for many labels of which few are positive."""
+"""A loss with different exponents for positives and negatives, for labels with few positives."""
 
 from typing import Annotated, NamedTuple, Unpack
 
@@ -25,9 +25,9 @@ def asymmetric_loss(
     clip: Clip = 0.05,
     **options: Unpack[Options],
 ) -> Array:
-    r"""Asymmetric loss of logits: focal loss with an exponent for each class.
+    r"""Asymmetric loss: focal loss with separate exponents for positives and negatives.
 
-    Easy negatives cost nothing.
+    Easy negatives have no penalty.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ def asymmetric_loss(
     gamma_positive : float, default 1.0
         Exponent of the weight of a positive: not negative.
     clip : float, default 0.05
-        Subtracted from the probability of a negative's being positive, in [0, 1). Below it a
-        negative costs nothing.
+        Subtracted from the probability of the positive class if the target is negative, in [0, 1).
+        A negative with a smaller probability costs nothing.
 
     Returns
     -------
@@ -62,17 +62,17 @@ def asymmetric_loss(
     .. math:: \ell = -y\, (1 - p)^{\gamma_+} \log p - (1 - y)\, p_m^{\gamma_-} \log(1 - p_m).
 
     The first part is that of the focal loss. In the second the logarithm is computed as
-    :math:`-\mathrm{log1p}(p_m / (1 - p + m))`, which keeps the digits of a small :math:`p_m` as
-    well as those of :math:`1 - p`.
+    :math:`-\mathrm{log1p}(p_m / (1 - p + m))`, which is accurate for small :math:`p_m` and for
+    small :math:`1 - p`.
 
-    With a `gamma_negative` of 0 the derivative of the second part jumps where :math:`p = m`; there
-    it is 0. Otherwise it is smooth, and the second derivative jumps where `gamma_negative` is 1,
-    and is 0 up to :math:`m`. A negative with an infinite logit costs :math:`-(1 - m)^{\gamma_-}
-    \log m`, which is finite for every `clip` but 0.
+    If `gamma_negative` is 0, the derivative of the second part jumps at :math:`p = m`, where it is
+    0. Otherwise it is continuous. The second derivative is 0 up to :math:`p = m`; it jumps there if
+    `gamma_negative` is 1. A negative with an infinite logit costs :math:`-(1 - m)^{\gamma_-} \log
+    m`, which is finite unless `clip` is 0.
 
-    The authors of the loss, and timm with them, add 1e-8 under the logarithms, add up the labels of
-    a sample, and stop the gradient of the powers. Here nothing is added, all losses count alike,
-    and the gradient is that of the loss.
+    The authors of the loss, and timm, add 1e-8 under the logarithms, add up the labels of a sample,
+    and stop the gradient of the powers. Here nothing is added, all losses have the same weight, and
+    the gradient is that of the loss.
 
     References
     ----------
@@ -93,7 +93,7 @@ def asymmetric_loss(
 
 
 class Clipped(NamedTuple):
-    """The loss of a negative from whose probability p of being positive a part is subtracted.
+    """The loss of a negative, whose probability p of the positive class is clipped.
 
     Derivatives are with respect to the logit of the negative class, as those of `Focal`.
     """
@@ -105,12 +105,12 @@ class Clipped(NamedTuple):
     missed: Array
     """1 - p"""
     rest: Array
-    """What is left of p, and 1 where nothing is."""
+    """The clipped p, max(p - clip, 0); 1 where that is 0."""
     right: Array
-    """1 minus what is left."""
+    """1 minus the clipped p."""
     gamma: float
     weight: Array
-    """What is left, to the power of gamma: 0 where nothing is."""
+    """The clipped p to the power of gamma; 0 where the clipped p is 0."""
     surprise: Array
     """Minus the logarithm of `right`."""
 
@@ -119,7 +119,7 @@ class Clipped(NamedTuple):
         return self.weight * self.surprise
 
     def root(self, xp: Namespace) -> Array:
-        """Return the square root of p (1 - p), which does not underflow where that does."""
+        """Return sqrt(p * (1 - p)), which does not underflow where the product does."""
         return xp.decay(0.5 * self.logit) / (1 + xp.decay(self.logit))
 
     def derivative(self, xp: Namespace) -> Array:

@@ -44,8 +44,8 @@ def binary_cross_entropy(
 
     See Also
     --------
-    binary_cross_entropy_with_logits : From logits, which lose nothing near 0 and 1. Prefer it
-        where there are logits.
+    binary_cross_entropy_with_logits : From logits, which are more precise near the probabilities 0
+        and 1. Prefer it if you have logits.
     cross_entropy : For more than two classes.
 
     Notes
@@ -54,11 +54,11 @@ def binary_cross_entropy(
 
     .. math:: \ell = -y \log \max(p, \varepsilon) - (1 - y) \log \max(1 - p, \varepsilon).
 
-    The second logarithm is computed as :math:`\mathrm{log1p}(-p)`, which keeps the digits of a
-    small `p`. Both terms are positive, so nothing cancels.
+    The second logarithm is computed as :math:`\mathrm{log1p}(-p)`, which is accurate for small `p`.
+    Both terms are positive, so nothing cancels.
 
     The derivative is :math:`(p - y) / (\max(p, \varepsilon) \max(1 - p, \varepsilon))`. It is
-    finite, and a step against it leads away from a wrong certainty. With an `eps` of 0 it is
+    finite, and gradient descent leaves a certain but wrong prediction. With an `eps` of 0 it is
     computed as :math:`(1 - y) / (1 - p) - y / p`, where a term whose numerator is 0 is 0. The
     second derivative is :math:`y / \max(p, \varepsilon)^2 + (1 - y) / \max(1 - p,
     \varepsilon)^2`.
@@ -147,9 +147,9 @@ def binary_cross_entropy_with_logits(
     return NaN).
 
     The derivative is :math:`(1 - y) \sigma(z) - w_+ y \sigma(-z)`, computed as :math:`s + (w_+ y
-    + 1 - y)\, t'`. It keeps its digits where a large logit is right: there it is
-    :math:`-\sigma(-z)`, not :math:`\sigma(z) - 1`. The second derivative is :math:`(w_+ y + 1 - y)
-    \sigma(z) \sigma(-z)`.
+    + 1 - y)\, t'`. It is accurate where a large logit is right: there it is :math:`-\sigma(-z)`,
+    not :math:`\sigma(z) - 1`. The second derivative is :math:`(w_+ y + 1 - y) \sigma(z)
+    \sigma(-z)`.
 
     `pos_weight` differs from `weights`: it does not enter the denominator of the mean, as in torch.
 
@@ -173,7 +173,7 @@ def binary_cross_entropy_with_logits(
 def _weights(
     xp: Namespace, pred: Array, target: Array, pos_weight: float
 ) -> tuple[Array, Array | float]:
-    """Return the slope of the loss at infinity, on the side of the logit, and the tail's weight."""
+    """Return the slope of the loss for large logits of this sign, and the weight of the tail."""
     if pos_weight == 1:
         return xp.cast(pred >= 0, pred.dtype) - target, 1.0
     positive, negative = pos_weight * target, 1 - target

@@ -1,4 +1,4 @@
-"""Losses of a logit that shift the weight of cross-entropy between easy and hard examples."""
+"""Losses of a logit that weight easy and hard examples differently."""
 
 from math import inf
 from typing import Annotated, NamedTuple, Unpack
@@ -34,14 +34,14 @@ class Focal(NamedTuple):
         return -self.weight * (missed + self.gamma * xp.weighted(prob, self.surprise))
 
     def second_derivative(self, xp: Namespace) -> Array:
-        """Return its second derivative, to which a small probability comes as two roots."""
+        """Return its second derivative; a product of roots avoids underflow."""
         root, missed, gamma = xp.exp(-0.5 * self.surprise), xp.exp(-self.opposite), self.gamma
         bend = gamma * xp.weighted(root, self.surprise) * (gamma * root * root - missed)
         return self.weight * root * ((2 * gamma + 1) * root * missed + bend)
 
 
 def focal(xp: Namespace, surprise: Array, opposite: Array, gamma: float) -> Focal:
-    """Return the focal loss of a class. No probability is rounded to 0 before it is a power."""
+    """Return the focal loss of a class; no probability is rounded to 0 before the power."""
     weight = xp.exp(-gamma * opposite) if gamma else xp.ones_like(opposite)  # not 0 * inf
     return Focal(surprise, opposite, gamma, weight)
 
@@ -76,7 +76,7 @@ def sigmoid_focal_loss(
     alpha: UnitInterval | None = None,
     **options: Unpack[Options],
 ) -> Array:
-    r"""Focal loss of logits: cross-entropy that counts less where the prediction is right.
+    r"""Focal loss of logits: cross-entropy with less weight where the prediction is right.
 
     Parameters
     ----------
@@ -112,17 +112,17 @@ def sigmoid_focal_loss(
         + (1 - \alpha)(1 - y)\, \sigma(z)^\gamma \mathrm{softplus}(z),
 
     which for a target of 0 or 1 is :math:`-\alpha_t (1 - p_t)^\gamma \log p_t`. The power
-    :math:`\sigma(-z)^\gamma` is computed as :math:`\exp(-\gamma\, \mathrm{softplus}(z))`. So there
-    is no probability to clamp, and no power of 0: value and derivative are right for every `gamma`
-    at every logit, -inf and inf included.
+    :math:`\sigma(-z)^\gamma` is computed as :math:`\exp(-\gamma\, \mathrm{softplus}(z))`. So no
+    probability needs a clamp, and no power has the base 0: value and derivative are right for every
+    `gamma` at every logit, -inf and inf included.
 
     With :math:`p = \sigma(z)` the derivative of the loss of a positive is :math:`-(1 - p)^\gamma (1
     - p - \gamma p \log p)`; that of a negative is its mirror image. The second derivative is
     negative where a logit is far on the wrong side: the loss is not convex.
 
-    `alpha` is 1/4 by default in torchvision and kornia, and left out in optax and Keras. For soft
-    targets others raise the mixture :math:`y\,(1 - p) + (1 - y)\,p`, or :math:`|y - p|`, to the
-    power. Each has another result.
+    `alpha` is 1/4 by default in torchvision and kornia; optax and Keras leave it out by default.
+    For soft targets others raise the mixture :math:`y\,(1 - p) + (1 - y)\,p`, or :math:`|y - p|`,
+    to the power. The results differ.
 
     References
     ----------
@@ -196,8 +196,8 @@ def poly_binary_cross_entropy(
         Observations, of the shape of `pred`: 1 for positive, 0 for negative, or probabilities in
         [0, 1].
     epsilon : float, default 1.0
-        How much to add to the first coefficient of the series of the cross-entropy, which is 1.
-        From -1 on the loss is not negative.
+        Added to the first coefficient of the series of the cross-entropy, which is 1. From -1 on
+        the loss is not negative.
 
     Returns
     -------
@@ -219,10 +219,10 @@ def poly_binary_cross_entropy(
         + (1 - y) (\mathrm{softplus}(z) + \varepsilon \sigma(z)),
 
     so that :math:`p_t = y p + (1 - y)(1 - p)`, which is linear in a soft target. With :math:`q =
-    \sigma(-|z|)` the cross-entropy is computed as :math:`q - \mathrm{log1pmx}(-q)`, and :math:`|z|`
-    more on the wrong side, where :math:`\mathrm{log1pmx}(x) = \log(1 + x) - x` is a series. So no
-    digit is lost with an `epsilon` of -1, where a small loss begins with :math:`q^2 / 2`. At
-    infinite logits the loss is 0 where the target agrees, inf where it does not.
+    \sigma(-|z|)` the cross-entropy is computed as :math:`q - \mathrm{log1pmx}(-q)`, plus
+    :math:`|z|` on the wrong side, where :math:`\mathrm{log1pmx}(x) = \log(1 + x) - x` is a series.
+    So the loss is accurate with an `epsilon` of -1, where a small loss begins with :math:`q^2 / 2`.
+    At infinite logits the loss is 0 where the target agrees, inf where it does not.
 
     With :math:`p = \sigma(z)` and :math:`q = \sigma(-z)` the derivative is :math:`-q (q + (1 +
     \varepsilon) p)` for a positive and :math:`p (p + (1 + \varepsilon) q)` for a negative. The

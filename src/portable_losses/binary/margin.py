@@ -36,7 +36,7 @@ def soft_margin_loss(
     See Also
     --------
     binary_cross_entropy_with_logits : The same number for targets 0 and 1, which may be soft.
-    hinge_loss : Its limit for large scores, but for a shift of 1: it stops at a margin.
+    hinge_loss : Equal for large scores up to a shift by 1; 0 beyond a margin.
 
     Notes
     -----
@@ -44,11 +44,11 @@ def soft_margin_loss(
 
     .. math:: \ell = \log(1 + \exp(-m)) = \max(-m, 0) + \mathrm{log1p}(\exp(-|m|)),
 
-    of which the second form is computed: nothing overflows and nothing cancels. The derivative is
-    :math:`-y \sigma(-m)`, its second derivative :math:`\sigma(m) \sigma(-m)`. At infinite scores it
-    is exact: 0 where the sign is right, inf where not.
+    computed in the second form, in which nothing overflows and nothing cancels. The derivative is
+    :math:`-y \sigma(-m)`, the second derivative :math:`\sigma(m) \sigma(-m)`. At infinite scores
+    the loss is exact: 0 where the sign is right, inf where it is wrong.
 
-    torch has the same loss. A target of 0 is outside the domain. In torch it gives log 2 and no
+    torch has the same loss. A target of 0 is outside the domain; in torch it has loss log 2 and no
     gradient.
 
     References
@@ -81,7 +81,7 @@ def _(xp: Namespace, pred: Logit, target: Sign, /) -> Array:
 
 @loss(temporaries=8)
 def hinge_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Options]) -> Array:
-    r"""Hinge loss of a margin, that of support vector machines.
+    r"""Hinge loss of a margin, as in support vector machines.
 
     Parameters
     ----------
@@ -106,11 +106,11 @@ def hinge_loss(xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Op
     The loss of an element is :math:`\max(0, 1 - y z)`: 0 for a score with the right sign and a size
     of at least 1. Its derivative is :math:`-y` up to :math:`y z = 1`, and 0 beyond. At 1 itself,
     where any number between the two is a subgradient, it is :math:`-y`, as in torch and
-    scikit-learn; in JAX it is half of that. The second derivative is 0: the kink is not in it.
+    scikit-learn; in JAX it is half of that. The second derivative is 0: it leaves out the kink.
 
-    Targets 0 and 1 are outside the domain. For a target 0 optax, MLX and torch give a constant 1
-    without a gradient, Keras and torchmetrics convert. ``torch.nn.functional.hinge_embedding_loss``
-    is another loss.
+    Targets 0 and 1 are outside the domain. For a target 0 optax, MLX and torch return a constant 1
+    without a gradient; Keras and torchmetrics convert it to -1.
+    ``torch.nn.functional.hinge_embedding_loss`` is another loss.
 
     References
     ----------
@@ -158,7 +158,7 @@ def squared_hinge_loss(
 
     See Also
     --------
-    hinge_loss : Its root, less moved by scores that are far on the wrong side.
+    hinge_loss : Its root, less sensitive to scores far on the wrong side.
 
     Notes
     -----
@@ -166,8 +166,8 @@ def squared_hinge_loss(
     LIBLINEAR. Its derivative is :math:`-2 y \max(0, 1 - y z)`. The second derivative is 2 below
     :math:`y z = 1`, and 0 there and beyond.
 
-    Targets 0 and 1 are outside the domain. Keras converts them if the whole batch is of them,
-    torchmetrics always does.
+    Targets 0 and 1 are outside the domain. Keras converts them if the whole batch consists of them;
+    torchmetrics always converts them.
 
     References
     ----------
@@ -199,7 +199,7 @@ def _(xp: Namespace, pred: Logit, target: Sign, /) -> Array:
 def perceptron_loss(
     xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Options]
 ) -> Array:
-    r"""Perceptron loss: how far a score is on the wrong side.
+    r"""Perceptron loss: the distance of a score on the wrong side from 0.
 
     Parameters
     ----------
@@ -221,8 +221,8 @@ def perceptron_loss(
     -----
     The loss of an element is :math:`\max(0, -y z)`. Its derivative is :math:`-y` on the wrong side,
     and 0 on the right one. At a score of 0 it is :math:`-y` as well, as in Rosenblatt's rule and in
-    scikit-learn: a perceptron that starts with weights of 0 would otherwise never move. In JAX it
-    is half of that. The second derivative is 0: the kink is not in it.
+    scikit-learn: otherwise a perceptron that starts with weights of 0 would never move. In JAX it
+    is half of that. The second derivative is 0: it leaves out the kink.
 
     References
     ----------
@@ -254,7 +254,7 @@ def _(xp: Namespace, pred: Logit, target: Sign, /) -> Array:
 def exponential_loss(
     xp: Namespace, pred: Logit, target: Sign, /, **options: Unpack[Options]
 ) -> Array:
-    r"""Exponential loss of a margin, that of AdaBoost.
+    r"""Exponential loss of a margin, as in AdaBoost.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Losses of counts: of a Poisson distribution, and of a negative binomial one."""
+"""Losses of counts: of a Poisson and of a negative binomial distribution."""
 
 from math import exp
 from typing import Annotated, Unpack
@@ -58,8 +58,8 @@ def poisson_nll_loss(
     Parameters
     ----------
     pred : array
-        Predicted logarithms of rates, of any shape: real numbers, -inf and inf included. Without
-        `log_input` the rates themselves: numbers from 0.
+        Predicted logarithms of rates, of any shape: real numbers, -inf and inf included. If
+        `log_input` is False, the rates themselves: numbers from 0.
     target : array or number
         Observed counts, of the shape of `pred`: numbers from 0, which need not be whole.
     log_input : bool, default True
@@ -75,8 +75,8 @@ def poisson_nll_loss(
 
     See Also
     --------
-    poisson_deviance_loss : Twice the difference of this loss to its minimum: 0 for a perfect
-        prediction.
+    poisson_deviance_loss : Twice the difference between this loss and its minimum, so 0 for a
+        perfect prediction.
     negative_binomial_nll_loss : For counts whose variance exceeds their mean.
 
     Notes
@@ -87,15 +87,15 @@ def poisson_nll_loss(
 
     The derivative with respect to `z` is :math:`e^z - y`, the second one :math:`e^z`; with respect
     to :math:`\mu` they are :math:`(\mu - y) / \mu` and :math:`y / \mu^2`. A count of 0 has the loss
-    :math:`\mu`, the rate 0 included; a positive count has the loss inf at the rate 0, as has every
-    count at a rate beyond the largest number.
+    :math:`\mu`, also at the rate 0. A positive count has the loss inf at the rate 0. Every count
+    has the loss inf at a rate beyond the largest number.
 
     With `full` the terms would cancel for large counts. The loss is then computed as the sum of
-    half the deviance and :math:`\log y! - y \log y + y`, neither of which is negative.
+    half the deviance and :math:`\log y! - y \log y + y`. Both are non-negative.
 
     In torch `full` adds Stirling's approximation, which is 0.652 instead of 0.693 for a count of 2,
-    and adds nothing for counts up to 1; without `log_input` torch adds 1e-8 to the rate. Keras
-    takes rates, and adds 1e-7.
+    and adds nothing for counts up to 1. Without `log_input` torch adds 1e-8 to the rate. Keras
+    takes rates and adds 1e-7.
 
     References
     ----------
@@ -115,7 +115,7 @@ def poisson_nll_loss(
     """
     rate, log_rate = (xp.exp(pred), pred) if log_input else (pred, xp.log(pred))
     if not full:
-        # The bound is beyond every finite logarithm. inf - inf would be NaN.
+        # The bound is beyond every finite logarithm; inf - inf would be NaN.
         return rate - xp.weighted(target, xp.minimum(log_rate, 1e4))
     half_deviance = xp.i_divergence(target, xp.maximum(rate, _SMALL_RATE), rate - target)
     missing = xp.weighted(target, xp.minimum(log_rate - _LOG_SMALL_RATE, 0.0))
@@ -161,9 +161,9 @@ def poisson_deviance_loss(
 
     See Also
     --------
-    poisson_nll_loss : Half of this loss, apart from a term of the target alone; from logarithms of
-        rates as well.
-    tweedie_deviance_loss : The family of deviances, of which this has the power 1.
+    poisson_nll_loss : Half of this loss, up to a term of the target alone; from logarithms of rates
+        as well.
+    tweedie_deviance_loss : The family of deviances; this loss has the power 1.
 
     Notes
     -----
@@ -176,7 +176,7 @@ def poisson_deviance_loss(
     cancels. The derivative is :math:`2 (\mu - y) / \mu`, the second one :math:`2 y / \mu^2`.
 
     A target of 0 has the loss :math:`2 \mu`; a positive target has the loss inf at the rate 0.
-    scikit-learn's ``mean_poisson_deviance`` is the mean of this loss, and refuses a rate of 0.
+    scikit-learn's ``mean_poisson_deviance`` is the mean of this loss; it refuses a rate of 0.
     ``scipy.special.kl_div(y, mu)`` is half of it.
 
     References
@@ -217,7 +217,7 @@ def negative_binomial_nll_loss(
 ) -> Array:
     r"""Negative log-likelihood of a negative binomial distribution.
 
-    It is for counts whose variance exceeds their mean.
+    Use it for counts whose variance exceeds their mean.
 
     Parameters
     ----------
@@ -226,7 +226,7 @@ def negative_binomial_nll_loss(
     target : array or number
         Observed counts, of the shape of `pred`: whole numbers from 0.
     dispersion : float, default 1.0
-        How much the counts spread: positive. The variance is ``mean + dispersion * mean**2``.
+        The excess of the variance, positive: it is ``mean + dispersion * mean**2``.
 
     Returns
     -------
@@ -247,10 +247,10 @@ def negative_binomial_nll_loss(
         \frac{\Gamma(y + r)}{\Gamma(r)\, y!}
         \left( \frac{r}{r + \mu} \right)^r \left( \frac{\mu}{r + \mu} \right)^y,
 
-    whose gamma functions cancel for large counts and for a small dispersion. Instead the loss is a
-    sum of terms that do not cancel [2]_. With :math:`n = y + r`, Stirling's remainder :math:`S(x) =
-    \log x! - (x + \frac12) \log x + x - \frac12 \log 2\pi` and Loader's deviance :math:`D(x, m) =
-    x \log (x / m) - x + m` it is
+    whose gamma functions cancel for large counts and for a small dispersion. The loss is therefore
+    computed as a sum of terms that do not cancel [2]_. With :math:`n = y + r`, Stirling's remainder
+    :math:`S(x) = \log x! - (x + \frac12) \log x + x - \frac12 \log 2\pi` and Loader's deviance
+    :math:`D(x, m) = x \log (x / m) - x + m` it is
 
     .. math:: \log y! - y \log y + y + \tfrac12 \mathrm{log1p}(\alpha y) + S(r) - S(n)
         + D\!\left( y, \frac{n \mu}{r + \mu} \right) + D\!\left( r, \frac{n r}{r + \mu} \right).

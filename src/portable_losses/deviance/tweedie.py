@@ -65,7 +65,7 @@ def gamma_deviance_loss(
     See Also
     --------
     poisson_deviance_loss : For counts, whose variance is their mean, not its square.
-    tweedie_deviance_loss : The family of deviances, of which this has the power 2.
+    tweedie_deviance_loss : The family of deviances; this loss has the power 2.
 
     Notes
     -----
@@ -123,10 +123,10 @@ def tweedie_deviance_loss(
         Observed amounts, of the shape of `pred`: numbers from 0 for a `power` from 1 to below 2,
         positive from 2 on, and any real number for 0 and below.
     power : float, default 1.5
-        The power of the mean that the variance is proportional to: no number between 0 and 1, for
-        which there is no distribution. It is 0 for a normal distribution, 1 for Poisson's, 2 for a
-        gamma and 3 for an inverse Gaussian distribution; between 1 and 2 many targets are 0, and
-        the others are spread as sums of gamma variables.
+        The power of the mean that the variance is proportional to. It is 0 for a normal
+        distribution, 1 for Poisson's, 2 for a gamma and 3 for an inverse Gaussian distribution.
+        Between 1 and 2 many targets are 0, and the others are distributed as sums of gamma
+        variables. No distribution has a power between 0 and 1.
 
     Returns
     -------
@@ -151,20 +151,20 @@ def tweedie_deviance_loss(
 
     where the integral is that for positive `y`. Its limits at the powers 1 and 2 are the deviances
     of Poisson and gamma. The three terms cancel where :math:`\mu` is near `y`, and where `p` is
-    near 1 or 2. With :math:`w = \log(\mu / y)` the integral is :math:`y^{2 - p}` times the
-    difference of :math:`\mathrm{expm1}((2 - p) w) / (2 - p)` and :math:`\mathrm{expm1}((1 - p) w) / (1 - p)`,
-    which is right next to the powers 1 and 2. For small `w` that is :math:`w^2` times a second
-    divided difference of the exponential, computed by its Taylor series. The powers 3/2 and 3 have
-    closed forms in which nothing cancels, :math:`4 (\sqrt\mu - \sqrt{y})^2 / \sqrt\mu` and
-    :math:`(\mu - y)^2 / (\mu^2 y)`.
+    near 1 or 2. With :math:`w = \log(\mu / y)` and :math:`E(a) = \mathrm{expm1}(a w) / a` the
+    integral is :math:`y^{2 - p} (E(2 - p) - E(1 - p))`, which is accurate next to the powers 1 and
+    2. For small `w` the difference is :math:`w^2` times a second divided difference of the
+    exponential, computed by its Taylor series. The powers 3/2 and 3 have closed forms in which
+    nothing cancels, :math:`4 (\sqrt\mu - \sqrt{y})^2 / \sqrt\mu` and :math:`(\mu - y)^2 / (\mu^2
+    y)`.
 
     The derivative is :math:`2 (\mu - y) / \mu^p`, the second one :math:`2 ((1 - p) \mu + p y) /
     \mu^{p + 1}`. Between the powers 1 and 2 a target of 0 has the loss :math:`2 \mu^{2 - p} / (2 -
-    p)`. For negative powers the loss of a target of 0 or below lacks its first term: it is that of
-    0 in the limit, and grows with the size of a negative target.
+    p)`. For negative powers the loss of a target of 0 or below has no first term: it is the limit
+    for a target of 0, and grows with the size of a negative target.
 
-    scikit-learn's ``mean_tweedie_deviance`` is the mean of this loss, with 0 for its default power;
-    next to the powers 1 and 2 it loses all digits, 0.5000 instead of 0.4328 at 1 + 1e-14.
+    scikit-learn's ``mean_tweedie_deviance`` is the mean of this loss, with the default power 0.
+    Next to the powers 1 and 2 it cancels: it returns 0.5000 instead of 0.4328 at 1 + 1e-14.
 
     References
     ----------
@@ -206,7 +206,7 @@ def _half_deviance(xp: Namespace, mean: Array, target: Array, power: float) -> A
     """Return half the deviance of a positive target.
 
     With a = 2 - power and b = 1 - power it is the difference of (mean**a - target**a) / a and
-    target * (mean**b - target**b) / b. Where mean and target are near each other it is a series.
+    target * (mean**b - target**b) / b. Where mean and target are similar it is a series.
     """
     a, b = 2 - power, 1 - power
     log_ratio, of_target = xp.log_ratio(mean, target), _raised(target, 2, power)
@@ -226,20 +226,20 @@ def _half_deviance(xp: Namespace, mean: Array, target: Array, power: float) -> A
 
 
 def _sum_of_powers(mean: Array, target: Array, of_target: Array, power: float) -> Array:
-    """Return the half deviance from its three terms, of which the last is a power of the target."""
+    """Return the half deviance from its three terms; `of_target` is the last one."""
     a, b = 2 - power, 1 - power
     return _raised(mean, 1, power) * (mean / a - target / b) + of_target / (a * b)
 
 
 def _raised(x: Array, whole: int, power: float) -> Array:
-    """Return x**(whole - power). The difference is exact for positive powers only."""
+    """Return x**(whole - power). The difference is exact only for positive powers."""
     return x**whole * x**-power if power < 0 else x ** (whole - power)
 
 
 def _divided_difference(a: float, b: float) -> tuple[float, ...]:
     """Return the Taylor coefficients of the second divided difference of exp at 0, a * x, b * x.
 
-    That of x**k is the sum of the products of k of the two numbers, divided by (k + 2)!.
+    The coefficient of x**k is the sum of all products of k factors a or b, divided by (k + 2)!.
     """
     products = [sum(a**i * b ** (k - i) for i in range(k + 1)) for k in range(18)]
     return tuple(x / factorial(k + 2) for k, x in enumerate(products))[::-1]

@@ -17,7 +17,7 @@ LOG_PROBABILITIES = Domain(
     "log-probabilities, 0 at most",
     safe=-1.0,
     interval=Interval(le=0.0),
-    hint="`special.log_softmax` makes them of logits, the logarithm of probabilities",
+    hint="apply `special.log_softmax` to logits, or the logarithm to probabilities",
 )
 
 Distribution = Annotated[Array, PROBABILITIES]

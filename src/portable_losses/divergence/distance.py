@@ -34,9 +34,9 @@ def total_variation_loss(
 
     See Also
     --------
-    hellinger_loss : Its square is at most this loss, which is at most the root of 2 times it.
-    wasserstein_loss : For classes in an order, where an error of one step costs less than one of
-        two.
+    hellinger_loss : Its square is at most this loss, and this loss is at most the root of 2 times
+        it.
+    wasserstein_loss : For ordered classes, where an error of one step costs less than one of two.
     js_divergence_loss : Smooth.
 
     Notes
@@ -46,8 +46,8 @@ def total_variation_loss(
     .. math:: \ell = \frac{1}{2} \sum_k |p_k - y_k|.
 
     The derivative is half the sign of :math:`p_k - y_k`; where the two are equal, and any number
-    from -1/2 to 1/2 is a subgradient, it is 0. The second derivative is 0: the kinks are not in it.
-    If rows do not sum to 1, the loss is half the Manhattan distance all the same.
+    from -1/2 to 1/2 is a subgradient, it is 0. The second derivative is 0: it leaves out the kinks.
+    If rows do not sum to 1, the loss is half the Manhattan distance as well.
 
     References
     ----------
@@ -100,7 +100,7 @@ def hellinger_loss(
 
     See Also
     --------
-    total_variation_loss : At least the square of this.
+    total_variation_loss : At least the square of this loss.
     js_divergence_loss : Smooth where the distributions are equal.
 
     Notes
@@ -113,7 +113,7 @@ def hellinger_loss(
     :math:`(p - y) / (\sqrt{p} + \sqrt{y})`, in which nothing cancels.
 
     The derivative is :math:`(1 - \sqrt{y_k / p_k}) / (4 \ell)`. Where the distributions are equal,
-    which is the tip of a cone, it is 0, and so is the second derivative. For a target of 0 it is
+    the loss has a tip like a cone; there both derivatives are 0. For a target of 0 the first is
     :math:`1 / (4 \ell)`, at `p` = 0 too. For any other target it is -inf at `p` = 0. With
     :math:`d = \sqrt{p_k} - \sqrt{y_k}` the second derivative is
 
@@ -163,7 +163,7 @@ def _(xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /) ->
     squares = _squares(xp, pred, target)
     total = xp.row_sum(squares, axis)
     distance = xp.sqrt(0.5 * total)
-    # The same difference twice: in the first, for small targets, nothing is near 1.
+    # Two forms of the same difference; the first does not cancel for small targets.
     first = xp.sqrt(target / pred) - squares / total
     second = xp.sum_of_others(squares, axis) / total - _slope(xp, pred, target)
     curved = xp.where(4 * target < pred, first, second) / distance / (8 * pred)
@@ -180,7 +180,7 @@ def wasserstein_loss(
     /,
     **options: Unpack[RowOptions],
 ) -> Array:
-    r"""Wasserstein distance of classes in an order, one step apart: the earth mover's distance.
+    r"""Wasserstein distance of ordered classes, one step apart: the earth mover's distance.
 
     Parameters
     ----------
@@ -207,14 +207,14 @@ def wasserstein_loss(
 
     .. math:: \ell = \sum_{k=1}^{K-1} |F_k - G_k|,
 
-    the least work, probability times steps, that makes one distribution of the other. The sums of
-    all K classes do not count: they are equal where both rows sum to 1 exactly, and after rounding
-    their difference would have a sign, and a derivative, that mean nothing. So a row that sums to
-    less is not penalised for what is missing in the last class.
+    the least work, probability times steps, that turns one distribution into the other. The sums of
+    all K classes do not count: for rows that sum to 1 they are equal, and after rounding the sign
+    of their difference has no meaning. So a row with a smaller sum is not penalised for the
+    probability that its last class lacks.
 
-    The running sums of :math:`p - y` are kept with their rounding errors, so that their signs are
-    right. The derivative is the sum of the signs of :math:`F_j - G_j` for :math:`k \le j
-    < K`, where the sign of 0 is 0, a subgradient; the second derivative is 0.
+    The cumulative sums of :math:`p - y` include their rounding errors, so that their signs are
+    right. The derivative is the sum of the signs of :math:`F_j - G_j` for :math:`k \le j < K`,
+    where the sign of 0 is 0, a subgradient. The second derivative is 0.
 
     It is ``scipy.stats.wasserstein_distance`` of the values 0 to K - 1 with these weights, which
     SciPy divides by their sums.
@@ -241,9 +241,9 @@ def wasserstein_loss(
 
 
 def _moved(xp: Namespace, axis: Axis, pred: Array, target: Array) -> Array:
-    """Return what has to move from each class, and those before it, to those after it.
+    """Return the probability to move from each class, and those before it, to those after it.
 
-    It is a running sum of differences, without rounding: its signs are the derivative.
+    It is a cumulative sum with its rounding errors, because its signs are the derivative.
     """
     total, rest = xp.running_sum(*xp.two_sum(pred, -target), axis)
     moved = total + rest

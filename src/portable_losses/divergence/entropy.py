@@ -1,4 +1,4 @@
-"""Relative entropies: the cost, in nats, of taking one distribution for another."""
+"""Relative entropies: the cost, in nats, of mistaking one distribution for another."""
 
 from math import inf
 from typing import Annotated, Unpack
@@ -31,7 +31,7 @@ Amount = Annotated[
 
 
 _LOWEST = -745.0
-"""Below the logarithm of every number, and finite, so that 0 times it is 0."""
+"""It is below the logarithm of every positive number, and finite, so that 0 times it is 0."""
 
 
 def _target_domain(log_target: bool) -> Domain:
@@ -72,8 +72,8 @@ def kl_div(
 
     See Also
     --------
-    cross_entropy : From logits; it is larger by the entropy of the target, which no prediction
-        changes.
+    cross_entropy : From logits; it is larger by the entropy of the target, which does not depend on
+        the prediction.
     generalized_kl_loss : From probabilities, or from amounts that do not sum to 1.
     js_divergence_loss : Finite and symmetric.
 
@@ -83,20 +83,21 @@ def kl_div(
 
     .. math:: \ell = \sum_k y_k (\log y_k - \log q_k).
 
-    A class whose target is 0 costs nothing for any prediction, -inf included. A class that is
-    predicted to be impossible and has a target costs inf. torch and optax return NaN where both
-    probabilities are 0.
-    The derivative with respect to :math:`\log q_k` is :math:`-y_k`, and the second derivative 0.
-    Autodiff with respect to the target is finite where the target is 0, so that one can learn from
-    both sides; it is NaN in torch and optax.
+    A class with target 0 costs nothing for any prediction, -inf included. A class with a positive
+    target and prediction -inf costs inf. torch and optax return NaN where both probabilities are 0.
+
+    The derivative with respect to :math:`\log q_k` is :math:`-y_k`, and the second derivative is 0.
+    Autodiff with respect to the target is finite where the target is 0, so both sides can be
+    learnt; in torch and optax it is NaN.
 
     Rows need not sum to 1; if they do not, the loss may be negative. The logarithms of `y` and `q`
-    are rounded before they are subtracted: where the two distributions are nearly the same the loss
-    is as precise as the entropies that cancel. With `log_target` only the difference is rounded.
+    are rounded before they are subtracted. So the error for two similar distributions is the
+    rounding error of their entropies, which cancel. With `log_target` only the difference is
+    rounded.
 
     The mean is over rows, which torch calls "batchmean"; its "mean" divides by the number of
     classes as well. The order of the arguments is that of torch and optax. Keras and SciPy's
-    ``rel_entr`` have the target first and take probabilities, MLX two logarithms.
+    ``rel_entr`` have the target first and take probabilities; MLX takes two logarithms.
 
     References
     ----------
@@ -163,8 +164,8 @@ def generalized_kl_loss(
     Parameters
     ----------
     pred : array
-        Predicted amounts of the K classes along `class_axis`: finite and not negative.
-        Probabilities are such.
+        Predicted amounts of the K classes along `class_axis`, such as probabilities: finite and not
+        negative.
     target : array
         Observed amounts, of the shape of `pred`: finite and not negative.
 
@@ -178,7 +179,7 @@ def generalized_kl_loss(
     --------
     kl_div : From log-probabilities, without the last two terms.
     js_divergence_loss : Finite and symmetric.
-    poisson_deviance_loss : Twice this for each number, with no rows.
+    poisson_deviance_loss : Twice this loss for each number, without rows.
 
     Notes
     -----
@@ -188,10 +189,10 @@ def generalized_kl_loss(
 
     Each term is at least 0, and 0 only where the two amounts are equal; where both rows sum to 1 it
     is the Kullback-Leibler divergence. With :math:`x = (q - y) / y` a term is :math:`y (x - \log(1
-    + x))`, for which there is a series near :math:`x = 0`: the loss keeps its digits where the rows
-    are nearly the same. Further away the logarithm is that of the quotient of :math:`q` and `y`.
+    + x))`, computed by a series near :math:`x = 0`, so the loss is accurate for similar rows.
+    Further away the logarithm is that of the quotient of :math:`q` and `y`.
 
-    A target of 0 costs `q`, a prediction of 0 inf, unless the target is 0 as well. The derivative
+    A target of 0 costs `q`. A prediction of 0 costs inf, unless the target is 0. The derivative
     is :math:`(q - y) / q`, the second :math:`y / q^2`. At `q` = 0 these are -inf and inf, and for a
     target of 0, where the term is `q` itself, 1 and 0.
 
@@ -270,10 +271,10 @@ def js_divergence_loss(
 
         \ell = \beta \sum_k y_k \log \frac{y_k}{m_k} + (1 - \beta) \sum_k q_k \log \frac{q_k}{m_k}.
 
-    To the first terms :math:`m - y` is added, to the second :math:`m - q`; with their weights these
+    Add :math:`m - y` to the first terms and :math:`m - q` to the second; with their weights these
     cancel. All terms are then at least 0, and :math:`m - y = (1 - \beta)(q - y)` and :math:`m - q =
-    \beta (y - q)` are known to all digits: the loss keeps its digits where the distributions are
-    nearly the same. Rows need not sum to 1, and no term is infinite.
+    \beta (y - q)` are accurate. So the loss is accurate for similar distributions. Rows need not
+    sum to 1, and no term is infinite.
 
     The derivative is :math:`(1 - \beta) \log(q / m)`, computed as :math:`-(1 - \beta)
     \mathrm{log1p}(\beta (y - q) / q)`, the second :math:`\beta (1 - \beta) y / (q m)`. For a target
@@ -307,7 +308,7 @@ def js_divergence_loss(
 def _(
     xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /, *, beta: Share
 ) -> Array:
-    pred = xp.where(target == 0, 1.0, pred)  # the ratio to the mixture is then the same for all
+    pred = xp.where(target == 0, 1.0, pred)  # the ratio to the mixture does not depend on it
     return (beta - 1) * xp.log1p(beta * xp.safe_divide(target - pred, pred))
 
 

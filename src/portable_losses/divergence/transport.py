@@ -47,13 +47,13 @@ def sinkhorn_loss(
     target : array
         Masses of the shape of `pred`: not negative. Each row is divided by its sum.
     cost : array of shape (K, K), optional
-        The price of moving one unit from class i of `pred` to class j of `target`: real numbers,
-        the same for all rows. By default it is :math:`|i - j|`, that of `wasserstein_loss`.
+        The cost of moving one unit from class i of `pred` to class j of `target`: real numbers, the
+        same for all rows. By default it is :math:`|i - j|`, as in `wasserstein_loss`.
     epsilon : float, default 1.0
         The weight of the penalty, in units of `cost`: above 0.
     iterations : int, default 100
-        How often the marginals are matched, at least once. A hundred are enough where `epsilon` is
-        a tenth of the largest cost; with a thirtieth they leave a relative error of 1e-3, and
+        How often the marginals are matched, at least once. 100 iterations are enough if `epsilon`
+        is a tenth of the largest cost. If it is a thirtieth, they leave a relative error of 1e-3;
         smaller ones need more.
 
     Returns
@@ -67,7 +67,7 @@ def sinkhorn_loss(
 
     Notes
     -----
-    With the distributions p and q that the masses are divided into, the loss of a row is
+    With the distributions p and q, the masses divided by their sums, the loss of a row is
 
     .. math::
 
@@ -81,18 +81,18 @@ def sinkhorn_loss(
     .. math:: f_i = -\varepsilon \log \sum_j q_j \exp \frac{g_j - C_{ij}}{\varepsilon}, \quad
         g_j = -\varepsilon \log \sum_i p_i \exp \frac{f_i - C_{ij}}{\varepsilon},
 
-    so that no small `epsilon` underflows. Before it has converged the value is too small, never too
-    large. With `epsilon` large the loss goes to that of independent p and q, with `epsilon` small
-    to that without a penalty.
+    so that a small `epsilon` does not underflow. Before convergence the value is too small, never
+    too large. For large `epsilon` the plan tends to independent p and q; for small `epsilon` the
+    loss tends to the cost without a penalty.
 
-    The derivative with respect to p is the potential f: at the solution what changes f and g
-    changes the value by nothing. Divided masses have no derivative in their own direction, so that
-    of `pred` is :math:`(f_i - \sum_k p_k f_k) / \sum_k \mathrm{pred}_k`. There is no second
-    derivative. A row without any mass is NaN.
+    The derivative with respect to p is the potential f: at the solution the value is stationary in
+    f and g. Scaling all masses of a row does not change p, so the derivative with respect to `pred`
+    is :math:`(f_i - \sum_k p_k f_k) / \sum_k \mathrm{pred}_k`. There is no second derivative. A row
+    without any mass is NaN.
 
-    The penalty is that of ``ot.solve(C, p, q, reg=epsilon, reg_type="KL")`` of POT, and the loss
+    The penalty is that of ``ot.solve(C, p, q, reg=epsilon, reg_type="KL")`` of POT, and the loss is
     its ``value``. With the entropy alone as a penalty, as in ``ot.sinkhorn2``, the plan is the
-    same; that function gives :math:`\sum P C` of it.
+    same; that function returns its :math:`\sum P C`.
 
     References
     ----------
@@ -127,7 +127,7 @@ def _(
     iterations: int,
 ) -> Array:
     found = _potentials(xp, axis, pred, target, cost, epsilon, iterations)
-    # What the row sums of the plan are off before it has converged: nothing after that.
+    # The error of the plan's row sums before convergence; afterwards it is 0.
     again = -_log_sums(xp, found.target, found.second, found.price)
     slope = found.first - xp.expm1(found.first - again)
     centred = slope - xp.sum(found.pred * slope, axis=-1, keepdims=True)
@@ -135,16 +135,16 @@ def _(
 
 
 _FAR = 60.0
-"""An exponent whose exponential every dtype has."""
+"""An exponent whose exponential is normal in every dtype."""
 
 
 class _Solution(NamedTuple):
-    """The potentials in units of epsilon, and what they belong to, with the classes last."""
+    """The potentials in units of epsilon and their problem, with the classes last."""
 
     pred: Array
     target: Array
     mass: Array
-    """The sum of what was predicted."""
+    """The sum of the predicted masses."""
     first: Array
     second: Array
     price: Array
@@ -180,9 +180,9 @@ def _potentials(
 def _log_sums(xp: Namespace, weight: Array, potential: Array, price: Array) -> Array:
     """Return log(sum(weight * exp(potential - price))) for each row of the price.
 
-    What has no weight has no say in the largest. It may exceed that, but at the solution by no more
-    than the logarithm of a mass on the other side: so its exponential, which the derivative with
-    respect to the weight is, is finite.
+    Entries of weight 0 do not count for the maximum. They may exceed it, but at the solution by no
+    more than the logarithm of a mass on the other side. So their exponentials, the derivatives with
+    respect to the weight, are finite.
     """
     weight, exponent = weight[..., None, :], potential[..., None, :] - price
     top = xp.max(xp.where(weight > 0, exponent, -inf), axis=-1, keepdims=True)

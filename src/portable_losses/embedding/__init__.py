@@ -1,4 +1,4 @@
-"""Losses of embeddings: vectors whose angles or distances tell which belong together."""
+"""Losses of embeddings: vectors whose angles or distances show which belong together."""
 
 from .circle import circle_loss
 from .cosine import cosine_distance_loss, cosine_embedding_loss

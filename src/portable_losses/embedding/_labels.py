@@ -1,4 +1,4 @@
-"""The pairs of one set of vectors, with labels that tell which of them belong together."""
+"""The pairs of one set of vectors, with labels that mark which belong together."""
 
 from typing import NamedTuple
 
@@ -7,9 +7,9 @@ from ..typing import Array, Namespace
 from ._pairs import Rows, diagonal, rows_of_one
 
 OUT = -2000.0
-"""An exponent so low that its exponential is 0 beside any other, in every dtype.
+"""An exponent whose exponential is negligible beside any other, in every dtype.
 
-That of -inf would be NaN where all are out.
+With -inf the softmax would be NaN where no pair is left.
 """
 
 
@@ -31,7 +31,7 @@ class Pairs(NamedTuple):
     def bend(self, xp: Namespace, weight: Array, curvature: Array, alone: Array) -> Array:
         """Return the diagonal of the second derivative.
 
-        `curvature` is that of a vector's own row, and `alone` are the second derivatives of the
+        `curvature` belongs to a vector's own row, and `alone` has the second derivatives of the
         other rows.
         """
         curvature = curvature + self.rows.spread(xp, xp.matrix_transpose(alone))
@@ -56,6 +56,6 @@ def softmax_of(xp: Namespace, exponent: Array, some: Array, width: float) -> Sof
 
 
 def count(xp: Namespace, x: Array) -> Array:
-    """Return the sum of a matrix, but 1 in place of 0."""
+    """Return the sum of a matrix, with 1 in place of 0."""
     number = xp.sum(x, axis=(-2, -1), keepdims=True)
     return xp.where(number == 0, 1.0, number)

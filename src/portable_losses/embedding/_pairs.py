@@ -1,7 +1,7 @@
-"""The cosines of all pairs of two sets of vectors, and derivatives of what is a function of them.
+"""The cosines of all pairs of two sets of vectors, and derivatives of functions of them.
 
-Vectors are the rows of matrices; a matrix of all pairs is the largest temporary, and there is none
-with a vector for each pair.
+Vectors are the rows of matrices. The largest temporary is a matrix of all pairs; no temporary has a
+vector for each pair.
 """
 
 from typing import NamedTuple
@@ -37,7 +37,7 @@ class Rows(NamedTuple):
     def bend(self, xp: Namespace, weight: Array, curvature: Array) -> Array:
         """Return the diagonal of the second derivative of a function of the cosines.
 
-        `weight` are its derivatives, and `curvature` is its own along each entry of a vector.
+        `weight` has its derivatives, and `curvature` its second derivative along each entry.
         """
         unit = self.left.unit
         pull = xp.matmul(weight, self.right.unit)

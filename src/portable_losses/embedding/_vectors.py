@@ -1,4 +1,4 @@
-"""Vectors by their direction and length, and the angle between two of them."""
+"""Directions and lengths of vectors, and the angle between two of them."""
 
 from math import inf, nan
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ class FeatureOptions(Options, total=False):
 
 
 def inverse(xp: Namespace, length: Array) -> Array:
-    """Return 1 / length, and 0 for the length 0: the zero vector has no direction."""
+    """Return 1 / length, and 0 for the zero vector, which has no direction."""
     return 1 / xp.where(length == 0, inf, length)
 
 
@@ -29,18 +29,18 @@ class Direction(NamedTuple):
 def direction(xp: Namespace, axis: Axis, x: Array) -> Direction:
     """Return the direction of vectors."""
     length = xp.norm(x, axis)
-    divisor = xp.where(length == 0, inf, length)  # by which the zero vector has no derivative
+    divisor = xp.where(length == 0, inf, length)  # so the zero vector has derivative 0
     return Direction(x / divisor, 1 / divisor)
 
 
 class Angle(NamedTuple):
-    """Two directions, and the cosine of the angle between them: 0 if one is the zero vector's."""
+    """Two directions, and the cosine of the angle between them; 0 for a zero vector."""
 
     left: Direction
     right: Direction
     cosine: Array
     gap: Array
-    """1 - cosine, which keeps its digits where the two point nearly the same way."""
+    """1 - cosine, accurate where the two directions are similar."""
 
     def slopes(self, xp: Namespace) -> tuple[Array, ...]:
         """Return the derivatives of the cosine with respect to both vectors."""
@@ -56,7 +56,7 @@ class Angle(NamedTuple):
         return (self.left, self.right), (self.right, self.left)
 
     def _tangent(self, xp: Namespace, this: Direction, other: Direction) -> Array:
-        """Return the part of the other direction at right angles to this one, of small terms."""
+        """Return the part of the other direction orthogonal to this one, without cancellation."""
         near = self.gap * this.unit - (this.unit - other.unit)
         return xp.where(self.cosine > 0.5, near, other.unit - self.cosine * this.unit)
 
@@ -76,7 +76,7 @@ def angle(xp: Namespace, axis: Axis, left: Array, right: Array) -> Angle:
 def gap_between(xp: Namespace, axis: Axis, left: Direction, right: Direction) -> Array:
     """Return 1 - cosine, as half the square of the difference of the directions.
 
-    The square of a direction that a zero vector lacks is put back.
+    A zero vector has the direction 0, whose square is 0 instead of 1; the difference is added.
     """
     apart = left.unit - right.unit
     absent = (xp.astype(x.per_length == 0, apart.dtype) for x in (left, right))

@@ -1,4 +1,4 @@
-"""The circle loss, which pulls at each pair as hard as it is far from its optimum."""
+"""The circle loss, which weights each pair by its distance from the optimum."""
 
 from typing import Annotated, NamedTuple, Unpack
 
@@ -27,7 +27,7 @@ def circle_loss(
     gamma: Positive = 80.0,
     **options: Unpack[SetOptions],
 ) -> Array:
-    r"""Circle loss: pulls at each pair of a labelled set as hard as it is far from its optimum.
+    r"""Circle loss: weights each pair of a labelled set by its distance from the optimum.
 
     Parameters
     ----------
@@ -35,10 +35,10 @@ def circle_loss(
         A set of n vectors along `sample_axis`, with entries along `feature_axis`: real numbers.
     labels : array
         Integers of the shape of `embedding` without the feature axis: vectors with one label belong
-        together. Any integers do.
+        together. Any integers are valid.
     margin : float, default 0.4
-        The allowed distance from the optimum, in [-1, 1]: the boundary between the pairs is a
-        circle with this radius times the root of 2.
+        The allowed distance from the optimum, in [-1, 1]. The decision boundary is a circle with
+        this radius times the root of 2.
     gamma : float, default 80
         The factor of the exponents: positive. The higher it is, the more the hardest pairs count.
 
@@ -49,7 +49,7 @@ def circle_loss(
 
     See Also
     --------
-    ntxent_loss : Compares a positive with negatives alone.
+    ntxent_loss : Compares a positive only with negatives.
     supcon_loss : Compares a positive with all other vectors.
 
     Notes
@@ -66,16 +66,16 @@ def circle_loss(
     0 with every other, and its gradient is 0. A vector with an infinite entry makes the loss NaN.
     The largest temporaries hold n x n numbers.
 
-    Gradients are the derivative of this value: that of h is :math:`2 x`, and 0 up to :math:`-m`. In
-    the paper, and in pytorch-metric-learning and Keras, the weight :math:`\max(0, x + m)` counts as
-    a constant, so that the gradient is not that of a function: it has :math:`x + m` in place of
-    :math:`2 x`. There a negative with a cosine between :math:`-m` and 0 is pushed further away;
-    here it is drawn to a right angle. At the optimum, a cosine of 0 for negatives and 1 for
-    positives, the derivative is 0.
+    The gradient is the derivative of this value. The derivative of h is :math:`2 x`, and 0 up to
+    :math:`-m`. In the paper, pytorch-metric-learning and Keras the weight :math:`\max(0, x + m)` is
+    a constant for the gradient, which has :math:`x + m` in place of :math:`2 x` and is not the
+    derivative of any function. There a negative with a cosine between :math:`-m` and 0 is pushed
+    further away; here it is drawn to a right angle. At the optimum, a cosine of 0 for negatives and
+    1 for positives, the derivative is 0.
 
-    The value is that of pytorch-metric-learning, which leaves vectors out of the mean whose loss
-    has rounded to 0. The defaults are those of the two packages, and the paper's for the retrieval
-    of images; for faces it has 0.25 and 256.
+    pytorch-metric-learning has the same value, but leaves vectors whose loss has rounded to 0 out
+    of the mean. The defaults are those of the two packages and of the paper for image retrieval;
+    for faces the paper has 0.25 and 256.
 
     References
     ----------
@@ -112,7 +112,7 @@ class Exponent(NamedTuple):
         return self.softmax.prob * self.slope
 
     def curvature(self) -> Array:
-        """Return that of the sum, divided by the sum."""
+        """Return the second derivative of the sum, divided by the sum."""
         return self.softmax.prob * (self.slope * self.slope + self.bend)
 
 
@@ -125,7 +125,7 @@ class Circles(NamedTuple):
     ahead: Array
     """The argument of the softplus of each vector."""
     importance: Array
-    """How much a vector counts: 0 if it has no positives, or no negatives."""
+    """The weight of a vector: 0 if it has no positives or no negatives."""
 
     def weight(self, xp: Namespace) -> Array:
         """Return the derivative with respect to the cosines."""
@@ -196,16 +196,16 @@ def _(
     gamma: Positive,
 ) -> Array:
     found = _circles(xp, embedding, labels, margin, gamma)
-    yes, no = xp.sigmoids(found.ahead)
+    share, other = xp.sigmoids(found.ahead)
     rows, weights = found.pairs.rows, (found.positive.weight(), found.negative.weight())
     both = weights[0] + weights[1]
-    # The logarithms of two sums have the curvature of the sums, less the squares of their slopes.
+    # The second derivative of log(sum) is that of the sum, minus the square of the slope.
     bent = found.positive.curvature() + found.negative.curvature()
     along = (
-        no * rows.shift(xp, both) ** 2
+        other * rows.shift(xp, both) ** 2
         + rows.spread(xp, bent)
         - sum(rows.shift(xp, weight) ** 2 for weight in weights)
     )
-    alone = no * both**2 + bent - sum(weight**2 for weight in weights)
-    scale = found.importance * yes
+    alone = other * both**2 + bent - sum(weight**2 for weight in weights)
+    scale = found.importance * share
     return found.pairs.bend(xp, found.weight(xp), scale * along, scale * alone)

@@ -41,19 +41,18 @@ def cosine_distance_loss(
 
     .. math:: \ell = 1 - \hat p \cdot \hat y = \tfrac{1}{2} |\hat p - \hat y|^2,
 
-    of which the second form is computed: the loss of equal vectors is 0, and small losses keep
-    digits that the first form rounds away. The squares of the entries must neither overflow nor
-    underflow; apart from that lengths do not matter. The zero vector has a similarity of 0 with
-    every vector: a loss of 1, and a gradient of 0. A vector with an infinite entry has no
-    direction, and its loss is NaN.
+    computed in the second form: the loss of equal vectors is 0, and small losses are accurate,
+    while the first form cancels. Lengths do not matter, but the squares of the entries must neither
+    overflow nor underflow. The zero vector has a similarity of 0 with every vector: a loss of 1,
+    and a gradient of 0. A vector with an infinite entry has no direction, and its loss is NaN.
 
-    The derivative with respect to `p` is :math:`(\cos \hat p - \hat y) / |p|`, at right angles to
-    `p`, the second derivative is :math:`(2 \hat p_k (\hat y_k - \cos \hat p_k) + \cos (1 - \hat
+    The derivative with respect to `p` is :math:`(\cos \hat p - \hat y) / |p|`, orthogonal to `p`.
+    The second derivative is :math:`(2 \hat p_k (\hat y_k - \cos \hat p_k) + \cos (1 - \hat
     p_k^2)) / |p|^2`. Both grow as `p` becomes short.
 
-    optax has the same loss; its zero vectors give NaN, and with an `epsilon` short vectors are far
-    from themselves. Keras' cosine similarity is minus the cosine, that of MLX plus the cosine.
-    torch has the similarity alone, along axis 1.
+    optax has the same loss, but NaN for zero vectors; with an `epsilon` its loss of a short vector
+    and itself is not 0. The cosine similarity of Keras is minus the cosine, that of MLX plus the
+    cosine. torch has only the similarity, along axis 1.
 
     References
     ----------
@@ -108,7 +107,7 @@ def cosine_embedding_loss(
         Of the shape of `left` without the feature axis: +1 for a pair that belongs together, -1 for
         one that does not.
     margin : float, default 0
-        The cosine up to which a pair that does not belong together costs nothing: from -1 to 1.
+        The cosine up to which a negative pair costs nothing: from -1 to 1.
 
     Returns
     -------
@@ -117,7 +116,7 @@ def cosine_embedding_loss(
 
     See Also
     --------
-    cosine_distance_loss : For pairs that all belong together.
+    cosine_distance_loss : For positive pairs only.
     contrastive_loss : From distances instead of angles.
 
     Notes
@@ -132,13 +131,12 @@ def cosine_embedding_loss(
     :math:`(\hat b - c\, \hat a) / |a|` and the second :math:`-(2 \hat a_k (\hat b_k - c\, \hat a_k)
     + c (1 - \hat a_k^2)) / |a|^2`.
 
-    torch has the same loss, but for an epsilon of its own: two equal vectors of length 1e-5 cost
-    0.0099 there. A target other than -1 and +1 gives NaN where values are not checked, and 0 in
-    torch.
+    torch has the same loss, except for an epsilon: two equal vectors of length 1e-5 cost 0.0099
+    there. A target other than -1 and +1 has loss NaN where values are not checked, and 0 in torch.
 
     References
     ----------
-    .. [1] torch.nn.functional, ``cosine_embedding_loss``, which the loss is named after.
+    .. [1] torch.nn.functional, ``cosine_embedding_loss``, after which the loss is named.
 
     Examples
     --------
@@ -160,7 +158,7 @@ def _value(xp: Namespace, axis: Axis, found: Angle, target: Array, margin: float
 def _signed(
     xp: Namespace, axis: Axis, found: Angle, target: Array, margin: float, x: Array
 ) -> Array:
-    """Return what a derivative of the cosine is multiplied by to be one of the loss."""
+    """Return the factor from the derivatives of the cosine to those of the loss."""
     return by_sign(xp, along(axis, target), -x, xp.where(found.cosine <= margin, 0.0, x))
 
 

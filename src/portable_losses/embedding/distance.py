@@ -36,7 +36,7 @@ def contrastive_loss(
         Of the shape of `left` without the feature axis: +1 for a pair that belongs together, -1 for
         one that does not.
     margin : float, default 1
-        The distance from which a pair that does not belong together costs nothing: positive.
+        The distance from which a negative pair costs nothing: positive.
 
     Returns
     -------
@@ -46,8 +46,8 @@ def contrastive_loss(
     See Also
     --------
     cosine_embedding_loss : From angles instead of distances.
-    hinge_embedding_loss : From given distances, and not squared.
-    triplet_margin_loss : Compares two distances, neither of which must be large itself.
+    hinge_embedding_loss : From given distances, without squares.
+    triplet_margin_loss : Compares two distances; only their difference counts.
 
     Notes
     -----
@@ -62,12 +62,12 @@ def contrastive_loss(
     for -1; that with respect to `right` is its negative. The second derivative, with respect to
     either, is 1 for +1 and :math:`1 - (m / D) (1 - r_k^2 / D^2)` for -1 inside the margin, where
     :math:`1 - r_k^2 / D^2` is computed as the share of the other entries. If the two vectors of a
-    negative pair coincide, no direction is better than another: both derivatives are 0 there. The
-    squares of the differences must neither overflow nor underflow. A vector with an infinite entry
-    has no gradient: NaN.
+    negative pair coincide, no direction is better than another, and both derivatives are 0. The
+    squares of the differences must neither overflow nor underflow. The gradient of a vector with an
+    infinite entry is NaN.
 
-    The paper counts the other way: there 1 says that a pair does not belong together. Some packages
-    leave out the factor one half, and pytorch-metric-learning the squares.
+    In the paper the target 1 marks a negative pair. Some packages leave out the factor one half;
+    pytorch-metric-learning leaves out the squares.
 
     References
     ----------
@@ -128,7 +128,7 @@ def triplet_margin_loss(
     swap: bool = False,
     **options: Unpack[FeatureOptions],
 ) -> Array:
-    r"""Hinge loss of a positive's distance from an anchor, a margin below that of a negative.
+    r"""Hinge loss of a triplet: a positive should be nearer to an anchor than a negative.
 
     Parameters
     ----------
@@ -139,12 +139,12 @@ def triplet_margin_loss(
     negative : array
         Vectors of the shape of `anchor` that should be far from it.
     margin : float, default 1
-        By how much the negative should be farther: not negative.
+        The distance by which the negative should be farther: not negative.
     p : float, default 2
         The norm of the distances, from 1: 2 is Euclid's, 1 that of Manhattan.
     swap : bool, default False
-        Whether the negative's distance from the positive counts where it is smaller than that from
-        the anchor.
+        Whether the distance of the negative from the positive replaces that from the anchor where
+        it is smaller.
 
     Returns
     -------
@@ -162,21 +162,21 @@ def triplet_margin_loss(
 
     .. math:: \ell = \max(0, D(a, p) - D(a, n) + m),
 
-    with :math:`\min(D(a, n), D(p, n))` in place of :math:`D(a, n)` if `swap`. Distances are exact:
-    nothing is added to them or to the differences. For `p` other than 2 differences are divided by
-    the largest one, so that their powers do not overflow; for 2 their squares must neither overflow
-    nor underflow.
+    with :math:`\min(D(a, n), D(p, n))` in place of :math:`D(a, n)` if `swap` is True. Nothing is
+    added to the distances or to the differences. If `p` is not 2, differences are divided by the
+    largest one, so that their powers do not overflow. If it is 2, their squares must neither
+    overflow nor underflow.
 
     The derivative of a distance with respect to its first vector is :math:`u_k = \mathrm{sign}(r_k)
     (|r_k| / D)^{p - 1}`. The second is :math:`(p - 1) (|r_k| / D)^{p - 2} (1 - (|r_k| / D)^p) / D`,
     and inf for `p` below 2 where :math:`r_k` is 0; the difference in it is computed as the share of
-    the other entries. If two vectors coincide, both are 0. Where the loss is 0, at the margin too,
-    its derivatives are 0. Of two equal distances the anchor's counts. A vector with an infinite
-    entry has no gradient: NaN.
+    the other entries. If two vectors coincide, both are 0. Where the loss is 0, also at the margin,
+    its derivatives are 0. Of two equal distances the anchor's counts. The gradient of a vector with
+    an infinite entry is NaN.
 
-    torch adds its `eps` to each difference, optax and MLX theirs under the root, so that the
-    distance of equal vectors is not 0; optax takes no absolute values where `p` is not 2. torch
-    refuses a margin of 0. pytorch-metric-learning builds triplets of labels, and has a margin of
+    torch adds its `eps` to each difference; optax and MLX add theirs under the root. So the
+    distance of equal vectors is not 0 there. optax takes no absolute values if `p` is not 2. torch
+    refuses a margin of 0. pytorch-metric-learning builds triplets from labels, and has a margin of
     0.05.
 
     References
@@ -197,7 +197,7 @@ def triplet_margin_loss(
 
 
 class Distance(NamedTuple):
-    """Distances of vectors, which keep the feature axis with size 1."""
+    """Distances of vectors, with the feature axis kept with size 1."""
 
     residual: Array
     value: Array
@@ -224,10 +224,10 @@ class Distances(NamedTuple):
     near: Distance
     far: Distance
     between: Distance | None
-    """That of the negative from the positive, where it may take the place of the far one."""
+    """The distance of the negative from the positive, if it may replace the far one."""
 
     def lacking(self, xp: Namespace, margin: float) -> Array:
-        """Return the part of the margin that is missing, or less than 0."""
+        """Return the missing part of the margin; negative if nothing is missing."""
         far = self.far.value
         if self.between is not None:
             far = xp.where(self.between.value < far, self.between.value, far)

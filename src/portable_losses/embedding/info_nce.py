@@ -1,4 +1,4 @@
-"""The contrastive loss of two sets of vectors that come in pairs."""
+"""The contrastive loss of two sets of paired vectors."""
 
 from typing import NamedTuple, Unpack
 
@@ -28,8 +28,8 @@ def info_nce_loss(
     query : array
         A set of n vectors along `sample_axis`, with entries along `feature_axis`: real numbers.
     key : array
-        Vectors of the shape of `query`. Each is the positive of the query at the same place, and a
-        negative of all others.
+        Vectors of the shape of `query`. Each is the positive of the query at the same position, and
+        a negative of all other queries.
     temperature : float, default 0.1
         The divisor of the cosines: positive. The lower it is, the more the hardest negatives
         count.
@@ -41,7 +41,7 @@ def info_nce_loss(
 
     See Also
     --------
-    ntxent_loss : For one set, with labels that tell which vectors belong together.
+    ntxent_loss : For one set, with labels that mark which vectors belong together.
     supcon_loss : With several positives.
     cross_entropy : For given logits.
 
@@ -52,9 +52,9 @@ def info_nce_loss(
 
     .. math:: \ell = \frac{1}{n} \sum_i \log \Bigl( \sum_j e^{c_{ij} / \tau} \Bigr) - c_{ii} / \tau,
 
-    in which the largest exponential is kept out of the sum of the others, so that small losses keep
-    their digits. A set of one is a loss of 0. The zero vector has a cosine of 0 with every other,
-    and its gradient is 0. A vector with an infinite entry makes the loss NaN.
+    in which the largest exponential is kept out of the sum of the others, so that small losses are
+    accurate. A set of one has loss 0. The zero vector has a cosine of 0 with every other, and its
+    gradient is 0. A vector with an infinite entry makes the loss NaN.
 
     With the softmax :math:`p_{ij}` of a query's cosines, let :math:`g_i = \sum_j (p_{ij} - [i = j])
     \hat k_j / (n \tau)`. Then the derivative with respect to query i is :math:`(g_i - \hat q_i
@@ -62,8 +62,8 @@ def info_nce_loss(
     derivative adds the variance of the rates of the cosines. The largest temporary holds the n x n
     cosines.
 
-    Only queries choose among keys: the symmetric loss is the mean of this loss and of that with the
-    two exchanged. Some packages take the scalar product instead of the cosine.
+    Only queries choose among keys. The symmetric loss is the mean of this loss and of the loss with
+    the two arrays exchanged. Some packages use the scalar product instead of the cosine.
 
     References
     ----------
@@ -84,7 +84,7 @@ def info_nce_loss(
 
 
 class Parts(NamedTuple):
-    """What value and derivatives share."""
+    """The common parts of value and derivatives."""
 
     rows: Rows
     softmax: SoftmaxParts
@@ -99,7 +99,7 @@ class Parts(NamedTuple):
 
 def _parts(xp: Namespace, query: Array, key: Array, temperature: float) -> Parts:
     found = rows(xp, query, key)
-    # The difference of two cosines is exact where they are close; that of two quotients is not.
+    # Cosines are subtracted before the division: the difference of similar ones is exact.
     below = found.cosine - xp.max(found.cosine, axis=-1, keepdims=True)
     softmax = xp.softmax_parts(below / temperature, -1)
     return Parts(found, softmax, diagonal(xp, found.cosine))

@@ -1,4 +1,4 @@
-"""Contrastive losses of one set of vectors, with labels that tell which belong together."""
+"""Contrastive losses of one set of vectors, with labels that mark which belong together."""
 
 from typing import NamedTuple, Unpack
 
@@ -30,7 +30,7 @@ def ntxent_loss(
         A set of n vectors along `sample_axis`, with entries along `feature_axis`: real numbers.
     labels : array
         Integers of the shape of `embedding` without the feature axis: vectors with one label belong
-        together. Any integers do.
+        together. Any integers are valid.
     temperature : float, default 0.07
         The divisor of the cosines: positive. The lower it is, the more the hardest negatives
         count.
@@ -43,21 +43,20 @@ def ntxent_loss(
     See Also
     --------
     supcon_loss : Has the other positives in the denominator as well.
-    info_nce_loss : For two sets that come in pairs.
+    info_nce_loss : For two sets of paired vectors.
 
     Notes
     -----
-    With the cosine :math:`c_{ij}` of vectors i and j, the temperature :math:`\tau` and
-    the positive pairs :math:`P`, those of two different vectors with one label, the loss of a set
-    is
+    With the cosine :math:`c_{ij}` of vectors i and j, the temperature :math:`\tau` and the positive
+    pairs :math:`P`, two different vectors with one label each, the loss of a set is
 
     .. math:: \ell = \frac{1}{|P|} \sum_{(i, p) \in P}
        -\log \frac{e^{c_{ip} / \tau}}{e^{c_{ip} / \tau} + \sum_{j: y_j \ne y_i} e^{c_{ij} / \tau}},
 
-    each term of which is the softplus of the logarithm of the sum of the negatives minus the
-    exponent of the positive. A set without a positive pair is a loss of 0 with a gradient of 0, as
-    are sets without a negative. The zero vector has a cosine of 0 with every other, and its
-    gradient is 0. A vector with an infinite entry makes the loss NaN.
+    where each term is computed as a softplus: of the logarithm of the sum of the negatives, minus
+    the exponent of the positive. A set without a positive pair, or without a negative, has loss 0
+    and gradient 0. The zero vector has a cosine of 0 with every other, and its gradient is 0. A
+    vector with an infinite entry makes the loss NaN.
 
     With the share :math:`s_{ip}` of the negatives in a denominator, the derivative with respect to
     :math:`c_{ip}` is :math:`-s_{ip} / (\tau |P|)`, and that with respect to a negative
@@ -65,7 +64,7 @@ def ntxent_loss(
     largest temporaries hold n x n numbers.
 
     optax and pytorch-metric-learning have the same loss; without a positive pair it is NaN in
-    optax. In SimCLR each vector has one positive, where this loss and `supcon_loss` are the same.
+    optax. In SimCLR each vector has one positive; then this loss equals `supcon_loss`.
 
     References
     ----------
@@ -155,7 +154,7 @@ def supcon_loss(
     temperature: Positive = 0.1,
     **options: Unpack[SetOptions],
 ) -> Array:
-    r"""Supervised contrastive loss: mean cross-entropy of a vector's positives among all others.
+    r"""Supervised contrastive loss: mean cross-entropy of a vector's positives among the others.
 
     Parameters
     ----------
@@ -163,7 +162,7 @@ def supcon_loss(
         A set of n vectors along `sample_axis`, with entries along `feature_axis`: real numbers.
     labels : array
         Integers of the shape of `embedding` without the feature axis: vectors with one label belong
-        together. Any integers do.
+        together. Any integers are valid.
     temperature : float, default 0.1
         The divisor of the cosines: positive. The lower it is, the more the hardest negatives
         count.
@@ -175,14 +174,14 @@ def supcon_loss(
 
     See Also
     --------
-    ntxent_loss : Compares a positive with negatives alone.
-    info_nce_loss : For two sets that come in pairs.
+    ntxent_loss : Compares a positive only with negatives.
+    info_nce_loss : For two sets of paired vectors.
 
     Notes
     -----
-    With the cosine :math:`c_{ij}` of vectors i and j, the temperature :math:`\tau` and
-    the positives :math:`P_i` of vector i, the others with its label, the loss of a set is the mean
-    over the vectors that have positives of
+    With the cosine :math:`c_{ij}` of vectors i and j, the temperature :math:`\tau` and the
+    positives :math:`P_i` of vector i, the others with its label, the loss of a set is the mean over
+    the vectors that have positives of
 
     .. math::
 
@@ -190,15 +189,15 @@ def supcon_loss(
                  - \frac{1}{|P_i|} \sum_{p \in P_i} c_{ip} / \tau,
 
     in which the largest exponential is kept out of the sum of the others. A set without a positive
-    pair is a loss of 0 with a gradient of 0. The zero vector has a cosine of 0 with every other,
+    pair has loss 0 and gradient 0. The zero vector has a cosine of 0 with every other,
     and its gradient is 0. A vector with an infinite entry makes the loss NaN.
 
     With the softmax :math:`p_{ij}` over the other vectors the derivative with respect to
     :math:`c_{ij}` is :math:`p_{ij} - [j \in P_i] / |P_i|`, divided by the temperature and the
     number of vectors that have positives. The largest temporaries hold n x n numbers.
 
-    It is the loss that the paper calls "out". pytorch-metric-learning has the same; the authors'
-    program multiplies it by the temperature divided by 0.07.
+    The paper calls this loss "out". pytorch-metric-learning has the same; the authors' program
+    multiplies it by the temperature divided by 0.07.
 
     References
     ----------
@@ -224,9 +223,9 @@ class Others(NamedTuple):
     softmax: SoftmaxParts
     """Of all but the vector itself."""
     positives: Array
-    """How many positives a vector has, and 1 for one that has none."""
+    """The number of positives of a vector, 1 if it has none."""
     importance: Array
-    """How much a vector counts: 0 if it has no positives."""
+    """The weight of a vector: 0 if it has no positives."""
 
     def weight(self, xp: Namespace, temperature: float) -> Array:
         """Return the derivative with respect to the cosines."""

@@ -28,7 +28,7 @@ def hinge_embedding_loss(
     target : array or number
         Of the shape of `pred`: +1 for a pair that belongs together, -1 for one that does not.
     margin : float, default 1
-        The distance from which a pair that does not belong together costs nothing: positive.
+        The distance from which a negative pair costs nothing: positive.
 
     Returns
     -------
@@ -37,7 +37,7 @@ def hinge_embedding_loss(
 
     See Also
     --------
-    contrastive_loss : From vectors, and squared.
+    contrastive_loss : From vectors, with squares.
     hinge_loss : The hinge loss of a classifier.
 
     Notes
@@ -47,14 +47,15 @@ def hinge_embedding_loss(
     .. math:: \ell = \begin{cases} x & y = +1 \\ \max(0, m - x) & y = -1. \end{cases}
 
     The derivative is 1, or -1 below the margin; at the margin, where any number from -1 to 0 is a
-    subgradient, it is 0. The second derivative is 0. A distance that is inf costs inf or nothing.
+    subgradient, it is 0. The second derivative is 0. An infinite distance has loss inf in a
+    positive pair and 0 in a negative one.
 
-    torch has the same loss; a target other than -1 and +1 adds both terms there, and gives NaN here
-    where values are not checked.
+    torch has the same loss. A target other than -1 and +1 adds both terms there; here its loss is
+    NaN where values are not checked.
 
     References
     ----------
-    .. [1] torch.nn.functional, ``hinge_embedding_loss``, which the loss is named after.
+    .. [1] torch.nn.functional, ``hinge_embedding_loss``, after which the loss is named.
 
     Examples
     --------
@@ -101,7 +102,7 @@ def margin_ranking_loss(
     target : array or number
         Of the shape of `left`: +1 where `left` should be the higher one, -1 where `right` should.
     margin : float, default 0
-        By how much the score should be higher: not negative.
+        The amount by which the score should be higher: not negative.
 
     Returns
     -------
@@ -120,8 +121,8 @@ def margin_ranking_loss(
     .. math:: \ell = \max(0, m - y (a - b)).
 
     The derivatives are :math:`-y` with respect to `left` and :math:`y` with respect to `right`
-    where the loss is positive, and 0 where it is 0, at the margin too. The second derivatives are
-    0. Two infinite scores of one sign have no difference: NaN.
+    where the loss is positive, and 0 where it is 0, also at the margin. The second derivatives are
+    0. The loss of two infinite scores of equal sign is NaN.
 
     torch has the same loss, but its gradient at the margin is that of a positive loss: with a
     margin of 0 ties have a gradient.

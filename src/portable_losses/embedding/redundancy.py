@@ -51,23 +51,23 @@ def barlow_twins_loss(
 
     See Also
     --------
-    vicreg_loss : Keeps the variances from vanishing, and decorrelates each view by itself.
-    info_nce_loss : Tells samples apart instead of features.
+    vicreg_loss : Keeps variances away from 0, and decorrelates each view separately.
+    info_nce_loss : Separates samples instead of features.
 
     Notes
     -----
-    With Pearson's correlation :math:`c_{ij}` of feature i of one view with feature j of
-    the other, over the samples, the loss of a set is
+    With Pearson's correlation :math:`c_{ij}` of feature i of one view with feature j of the other,
+    over the samples, the loss of a set is
 
     .. math:: \ell = \sum_i (1 - c_{ii})^2 + \lambda \sum_i \sum_{j \ne i} c_{ij}^2,
 
     where :math:`1 - c_{ii}` is computed as half the square of the difference of two directions, in
     which no terms cancel. A constant feature has a correlation of 0 with every other, and a
-    gradient of 0; so have all features of a set of one vector.
+    gradient of 0. In a set of one vector all features are constant.
 
     The direction of a feature is the unit vector of its n centred values. The derivative with
-    respect to the directions is a weighted sum of those of the other view; its part at right angles
-    to the direction, divided by the length of the centred values, is the derivative with respect to
+    respect to the directions is a weighted sum of those of the other view. Its part orthogonal to
+    the direction, divided by the length of the centred values, is the derivative with respect to
     the feature. The largest temporaries beside the views hold d x d numbers.
 
     The authors' program normalises by a layer of batch normalisation, which adds 1e-5 to the
@@ -207,20 +207,20 @@ def vicreg_loss(
 
     Notes
     -----
-    The loss of a set is :math:`\lambda s + \mu (v + v') + \nu (c + c')`, with
-    `invariance` for :math:`\lambda`, `variance` for :math:`\mu` and `covariance` for :math:`\nu`.
-    Of the views, :math:`z` and :math:`z'`, it takes
+    With the views :math:`z` and :math:`z'` the loss of a set is :math:`\lambda s + \mu (v + v') +
+    \nu (c + c')`, where :math:`\lambda` is `invariance`, :math:`\mu` is `variance`, :math:`\nu` is
+    `covariance`, and
 
     .. math:: s = \frac{1}{n d} \sum_{k, j} (z_{kj} - z'_{kj})^2, \quad
        v = \frac{1}{d} \sum_j \max \bigl( 0, 1 - \sqrt{\mathrm{var}_j + \epsilon} \bigr), \quad
        c = \frac{1}{d} \sum_j \sum_{i \ne j} \mathrm{cov}_{ij}^2,
 
-    the last two of either view, where variances and covariances have the divisor n - 1, or 1 in a
-    set of one vector. Where a deviation is 1, the derivative of its hinge is 0, and where it is 0,
-    without `eps`, as well. The largest temporaries beside the views hold d x d numbers.
+    the last two for each view. Variances and covariances have the divisor n - 1, or 1 in a set of
+    one vector. The derivative of a hinge is 0 where the deviation is 1, and where it is 0 without
+    `eps`. The largest temporaries beside the views hold d x d numbers.
 
     This is algorithm 1 of the paper. The authors' program and pytorch-metric-learning halve
-    :math:`v + v'`, and the paper's formula for :math:`s` does not divide by d.
+    :math:`v + v'`. The paper's formula for :math:`s` does not divide by d.
 
     References
     ----------
@@ -241,17 +241,17 @@ def vicreg_loss(
 
 
 class View(NamedTuple):
-    """The spread of the features of one view."""
+    """The variances and covariances of the features of one view."""
 
     centred: Array
     deviation: Array
     covariance: Array
-    """That of different features."""
+    """The covariances of different features."""
     divisor: int
-    """Of the sums that variances are."""
+    """The divisor of variances and covariances."""
 
     def cost(self, xp: Namespace, variance: float, covariance: float) -> Array:
-        """Return the part of the loss that the view adds, times the number of features."""
+        """Return the view's part of the loss, times the number of features."""
         lacking = xp.where(self.deviation >= 1, 0.0, 1 - self.deviation)
         return variance * xp.sum(lacking, axis=(-2, -1)) + covariance * xp.sum(
             self.covariance**2, axis=(-2, -1)

@@ -1,4 +1,4 @@
-"""Losses that choose one class of several, from logits, probabilities or scores."""
+"""Losses of multiclass classification, from logits, probabilities or scores."""
 
 from .cross_entropy import cross_entropy
 from .margin import crammer_singer_loss, multi_margin_loss, multiclass_perceptron_loss

@@ -1,7 +1,7 @@
-"""Losses that are a function f of the surprise s = -log(p) of what was observed.
+"""Losses that are a function f of the surprise s = -log(p) of the observed class.
 
 The surprise of a class has the derivative p - 1 with respect to its own logit, and p_j with respect
-to that of another class. The chain rule makes the rest.
+to that of another class. The rest follows by the chain rule.
 """
 
 from typing import NamedTuple, Protocol
@@ -11,7 +11,7 @@ from ..typing import Array, Axis, Namespace
 
 
 class Surprise(NamedTuple):
-    """The label of each row, or all classes: neither p nor 1 - p is rounded to 0 or 1."""
+    """The label of each row, or all classes; p and 1 - p are both accurate."""
 
     xp: Namespace
     nats: Array
@@ -86,8 +86,8 @@ def value_and_gradient(
 def diagonal(xp: Namespace, axis: Axis, logits: Array, target: Array, curve: Curve) -> Array:
     """Return the diagonal of the second derivative.
 
-    A class adds (1 - p) * (p * f' + (1 - p) * f'') to that of its own logit, and p_j * ((1 - p_j) *
-    f' + p_j * f'') to that of another.
+    A class adds (1 - p) * (p * f' + (1 - p) * f'') to the derivative of its own logit, and p_j *
+    ((1 - p_j) * f' + p_j * f'') to that of another logit.
     """
     parts = xp.softmax_parts(logits, axis)
     prob, complement = parts.prob, parts.complement

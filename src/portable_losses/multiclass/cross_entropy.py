@@ -63,18 +63,18 @@ def cross_entropy(
     .. math:: \ell = \Big(\sum_k y_k\Big) \mathrm{log1p} \sum_{j \ne m} \exp(z_j - z_m)
         + \sum_k y_k (z_m - z_k).
 
-    No term is negative, so nothing cancels. The loss keeps its digits where the right class
-    dominates: for [16.94, 0] in float32 it is 4.396e-08, where torch, SciPy and JAX return 0. A
-    class that is masked by -inf costs nothing if its target is 0.
+    No term is negative, so nothing cancels. The loss is accurate where the right class dominates:
+    for [16.94, 0] in float32 it is 4.396e-08, where torch, SciPy and JAX return 0. A class that is
+    masked by -inf costs nothing if its target is 0.
 
-    The derivative is :math:`p_k \sum_j y_j - y_k`. Where :math:`1 - p_k` occurs in it, the
-    probability of the other classes takes its place, so that it does not round to 0 either. The
-    diagonal of the second derivative is :math:`p_k (1 - p_k) \sum_j y_j`.
+    The derivative is :math:`p_k \sum_j y_j - y_k`. In it :math:`1 - p_k` is computed as the
+    probability of the other classes, so it does not round to 0. The diagonal of the second
+    derivative is :math:`p_k (1 - p_k) \sum_j y_j`.
 
-    Labels and the same labels as rows of 0 and 1 give the same number, with class weights too: the
+    Labels and the same labels as rows of 0 and 1 have the same loss, also with class weights: the
     mean divides by the sum of the weights of the rows. If targets are probabilities, torch divides
-    by the number of rows and applies class weights inside the sum over classes. That differs for
-    targets other than 0 and 1, and with label smoothing.
+    by the number of rows and applies class weights inside the sum over classes. The result differs
+    for targets other than 0 and 1, and with label smoothing.
 
     References
     ----------
@@ -125,7 +125,7 @@ def _derivative(
     target: Array,
     label_smoothing: float,
 ) -> Array:
-    """Return mass * p - y, where the probability of the other classes stands for 1 - p."""
+    """Return mass * p - y, with 1 - p computed as the probability of the other classes."""
     spread = label_smoothing / parts.entries.shape[axis]
     if isinstance(parts, LabelParts):
         of_label = xp.squeeze(label_smoothing * parts.total - parts.others, axis=axis)

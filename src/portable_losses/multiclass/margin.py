@@ -21,7 +21,7 @@ def multi_margin_loss(
     margin: NonNegative = 1.0,
     **options: Unpack[ClassOptions],
 ) -> Array:
-    r"""Hinge loss of each class within the margin, by Weston and Watkins.
+    r"""Hinge loss of all classes within the margin, by Weston and Watkins.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def multi_margin_loss(
     p : {1, 2}, default 1
         The power of the hinge.
     margin : float, default 1.0
-        How much the score of the label should exceed each of the others: not negative.
+        The amount by which the score of the label should exceed each other score: not negative.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def multi_margin_loss(
 
     See Also
     --------
-    crammer_singer_loss : Counts only the class that comes nearest.
+    crammer_singer_loss : Counts only the class that is nearest to the label.
     hinge_loss : For two classes and one score.
 
     Notes
@@ -52,12 +52,11 @@ def multi_margin_loss(
     .. math:: \ell = \frac{1}{K} \sum_{j \ne y} \max(0, m - z_y + z_j)^p.
 
     The sum is divided by the number of all classes, as in torch. The difference of the scores is
-    taken first, then the margin is added. A masked class costs nothing; a label that is masked
-    costs inf.
+    taken first, then the margin is added. A masked class costs nothing; a masked label costs inf.
 
     For `p` = 1 the derivative is 1 / K for each class within the margin, and for the label minus
     their sum. At the margin itself, where any number from 0 to 1 / K is a subgradient, it is 0, as
-    in torch. The second derivative is 0: the kink is not in it.
+    in torch. The second derivative is 0: it leaves out the kink.
 
     For `p` = 2 the derivative is :math:`\frac{2}{K} \max(0, m - z_y + z_j)`, and the second
     derivative is 2 / K within the margin and 0 from there on; that of the label is their sum.
@@ -176,7 +175,7 @@ def crammer_singer_loss(
 
     See Also
     --------
-    multi_margin_loss : Counts all classes that come too near.
+    multi_margin_loss : Counts all classes within the margin.
     multiclass_perceptron_loss : Without the margin.
     hinge_loss : For two classes and one score.
 
@@ -187,16 +186,15 @@ def crammer_singer_loss(
     .. math:: \ell = \max(0, 1 + \max_{j \ne y} z_j - z_y).
 
     It is 0 where the score of the label exceeds all others by 1. The difference of the scores is
-    taken first, then 1 is added. A label that is masked costs inf.
+    taken first, then 1 is added. A masked label costs inf.
 
     The derivative is 1 for the largest score among the other classes and -1 for that of the label,
-    and 0 beyond the margin. If several are the largest, they share the 1 equally. At the margin
-    itself any mixture of the two is a subgradient; it is 0 here, and half of the two in JAX. The
-    second derivative is 0; it leaves out the kinks.
+    and 0 beyond the margin. If several scores are the largest, they share the 1 equally. At the
+    margin itself any mixture of the two is a subgradient; it is 0 here, and half of the two in JAX.
+    The second derivative is 0; it leaves out the kinks.
 
-    The formula is that of optax and scikit-learn. Keras compares with 0 as well as with the other
-    scores, and so has a loss where all scores are negative; torchmetrics takes a softmax of scores
-    outside [0, 1].
+    optax and scikit-learn have the same formula. Keras also compares the label with 0, and so has a
+    loss where all scores are negative. torchmetrics applies a softmax to scores outside [0, 1].
 
     References
     ----------
@@ -218,7 +216,7 @@ def crammer_singer_loss(
 def _runner_up(
     xp: Namespace, axis: Axis, logits: Array, target: Array
 ) -> tuple[Array, Array, Array]:
-    """Return the other classes' scores, the largest of them, and how far it is in the margin."""
+    """Return the scores of the other classes, their maximum, and its depth in the margin."""
     others = xp.where(xp.one_hot(target, logits, axis), -inf, logits)
     largest = xp.max(others, axis=axis, keepdims=True)
     return others, largest, 1.0 + (largest - xp.pick_kept(logits, target, axis))
@@ -232,9 +230,9 @@ def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> Array
 
 
 def _shared(xp: Namespace, axis: Axis, chosen: Array, dtype: Any) -> Array:
-    """Return each of those that are chosen in a row an equal share of 1."""
+    """Share 1 equally among the chosen classes of each row."""
     share = xp.astype(chosen, dtype)
-    # in a row with NaN none is
+    # a row with NaN has none
     return share / xp.maximum(xp.sum(share, axis=axis, keepdims=True), 1)
 
 
@@ -279,11 +277,11 @@ def multiclass_perceptron_loss(
     .. math:: \ell = \max_j z_j - z_y,
 
     0 where the label has the largest score. It is the limit of ``cross_entropy(logits / t, target)
-    * t`` for `t` to 0, and the Fenchel-Young loss of the maximum. A label that is masked costs inf.
+    * t`` for `t` to 0, and the Fenchel-Young loss of the maximum. A masked label costs inf.
 
-    The derivative is 1 for the largest score, minus 1 for that of the label. If several are the
-    largest, they share the 1 equally, also if the label is one of them. So a perceptron that starts
-    with scores of 0 moves, as in optax. The second derivative is 0; it leaves out the kinks.
+    The derivative is 1 for the largest score, minus 1 for that of the label. If several scores are
+    the largest, they share the 1 equally, also if the label is one of them. So a perceptron that
+    starts with scores of 0 moves, as in optax. The second derivative is 0; it leaves out the kinks.
 
     References
     ----------

@@ -58,7 +58,7 @@ def poly_cross_entropy(
     epsilon: Finite = 1.0,
     **options: Unpack[ClassOptions],
 ) -> Array:
-    r"""Poly-1 loss of logits: cross-entropy and a multiple of the other classes' probability.
+    r"""Poly-1 loss of logits: cross-entropy plus a multiple of the other classes' probability.
 
     Parameters
     ----------
@@ -69,8 +69,8 @@ def poly_cross_entropy(
         to K - 1. Or probabilities, of the shape of `logits`: in [0, 1]. The number of axes decides
         between the two.
     epsilon : float, default 1.0
-        How much to add to the first coefficient of the series of the cross-entropy, which is 1.
-        From -1 on the loss is not negative.
+        Added to the first coefficient of the series of the cross-entropy, which is 1. From -1 on
+        the loss is not negative.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def poly_cross_entropy(
     --------
     cross_entropy : This loss with `epsilon` 0.
     poly_binary_cross_entropy : For two classes and one logit.
-    softmax_focal_loss : Counts less where the prediction is right.
+    softmax_focal_loss : Has less weight where the prediction is right.
 
     Notes
     -----
@@ -90,16 +90,16 @@ def poly_cross_entropy(
 
     .. math:: \ell = \sum_k y_k (-\log p_k + \varepsilon (1 - p_k)),
 
-    of which a label takes one term. The surprise :math:`s = -\log p` is computed as in
+    of which a label selects one term. The surprise :math:`s = -\log p` is computed as in
     `cross_entropy`, and :math:`1 - p` is the softmax of the other classes. For negative
-    :math:`\varepsilon` the loss is :math:`(1 + \varepsilon)(1 - p) + (s - (1 - p))`, whose last
-    term is a series where a label is likely: it begins with :math:`(1 - p)^2 / 2`. A masked class
+    :math:`\varepsilon` the loss is :math:`(1 + \varepsilon)(1 - p) + (s - (1 - p))`. Where a label
+    is likely, the last term is a series that begins with :math:`(1 - p)^2 / 2`. A masked class
     costs nothing if its target is 0, and inf otherwise.
 
-    For a label y the derivative with respect to the logits is :math:`-(1 + \varepsilon p_y)(1 -
-    p_y)` for that of the label, and :math:`(1 + \varepsilon p_y) p_j` for the others. The second
-    derivatives are :math:`p_y (1 - p_y) (1 + \varepsilon (2 p_y - 1))` and :math:`p_j (1 - p_j -
-    \varepsilon p_y (2 p_j - 1))`.
+    For a label y the derivative is :math:`-(1 + \varepsilon p_y)(1 - p_y)` with respect to its own
+    logit, and :math:`(1 + \varepsilon p_y) p_j` with respect to another. The second derivatives are
+    :math:`p_y (1 - p_y) (1 + \varepsilon (2 p_y - 1))` and
+    :math:`p_j (1 - p_j - \varepsilon p_y (2 p_j - 1))`.
 
     The default of `epsilon` is 2 in optax and timm.
 

@@ -40,7 +40,7 @@ def nll_loss(
     target : array or int
         Class labels, of the shape of `log_prob` without the class axis: integers of any dtype from
         0 to K - 1. Or probabilities, of the shape of `log_prob`: in [0, 1]. The number of axes
-        decides which of the two it is.
+        decides between the two.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def nll_loss(
 
     See Also
     --------
-    cross_entropy : From logits: the softmax and this loss in one.
+    cross_entropy : From logits: the softmax and this loss in one function.
     categorical_cross_entropy : From probabilities.
 
     Notes
@@ -58,12 +58,12 @@ def nll_loss(
 
     .. math:: \ell = -\sum_k y_k \log p_k,
 
-    of which a label takes one term. Where a target is 0 its term is 0, also at -inf. The derivative
-    is :math:`-y_k`, the second derivative 0.
+    of which a label selects one term. Where a target is 0 its term is 0, also at -inf. The
+    derivative is :math:`-y_k`, the second derivative 0.
 
-    The probabilities are taken as they are, whatever their sum. torch checks no values: given
-    logits, it returns a number that is not a likelihood. Here positive values are an error on
-    NumPy. Where values are not checked, they have a negative loss, as in torch.
+    The probabilities need not sum to 1. torch checks no values: given logits, it returns a number
+    that is not a likelihood. Here positive values raise an error on NumPy. Where values are not
+    checked, they have a negative loss, as in torch.
 
     References
     ----------
@@ -121,11 +121,11 @@ def categorical_cross_entropy(
         Probabilities of the K classes along `class_axis`: in [0, 1].
     target : array or int
         Class labels, of the shape of `prob` without the class axis: integers of any dtype from 0 to
-        K - 1. Or probabilities, of the shape of `prob`: in [0, 1]. The number of axes decides which
-        of the two it is.
+        K - 1. Or probabilities, of the shape of `prob`: in [0, 1]. The number of axes decides
+        between the two.
     eps : float, default 1e-15
-        Floor of the probabilities under the logarithm, in [0, 1): it makes the loss of a label of
-        probability 0 finite, ``-log(eps)``, 34.54 by default. With 0 that loss is inf.
+        Floor of the probabilities under the logarithm, in [0, 1). It makes the loss of a label with
+        probability 0 finite: ``-log(eps)``, 34.54 by default. With 0 that loss is inf.
 
     Returns
     -------
@@ -134,7 +134,8 @@ def categorical_cross_entropy(
 
     See Also
     --------
-    cross_entropy : From logits, which keep more digits near 0 and 1: prefer it if you have logits.
+    cross_entropy : From logits, which are more precise near the probabilities 0 and 1. Prefer it if
+        you have logits.
     nll_loss : From log-probabilities.
     binary_cross_entropy : For binary labels.
 
@@ -144,14 +145,14 @@ def categorical_cross_entropy(
 
     .. math:: \ell = -\sum_k y_k \log \max(p_k, \varepsilon),
 
-    of which a label takes one term. Its derivative is :math:`-y_k / \max(p_k, \varepsilon)`, which
-    points away from a wrong certainty; the autodiff of the formula agrees above `eps`, and is 0
-    below. The second derivative is :math:`y_k / \max(p_k, \varepsilon)^2`. With `eps` 0 both are
-    infinite at a probability of 0, unless the target is 0 too.
+    of which a label selects one term. Its derivative is :math:`-y_k / \max(p_k, \varepsilon)`, so
+    that gradient descent leaves a certain but wrong prediction; the derivative of the formula
+    itself is 0 below `eps`. The second derivative is :math:`y_k / \max(p_k, \varepsilon)^2`. With
+    `eps` 0 both are infinite at a probability of 0, unless the target is 0 too.
 
-    The probabilities are taken as they are, whatever their sum. Keras divides a row by its sum and
-    clips to [1e-7, 1 - 1e-7], so that a perfect prediction has a loss; scikit-learn warns, and
-    clips to the eps of the dtype.
+    The probabilities need not sum to 1. Keras divides a row by its sum and clips to [1e-7, 1 -
+    1e-7], so that a perfect prediction has a loss. scikit-learn warns, and clips to the eps of the
+    dtype.
 
     References
     ----------

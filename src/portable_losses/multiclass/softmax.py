@@ -1,4 +1,4 @@
-"""Losses of logits that give less weight to easy examples, or to examples with a wrong label."""
+"""Losses of logits with less weight for easy examples, or for examples with a wrong label."""
 
 from dataclasses import dataclass
 from typing import Unpack
@@ -50,7 +50,7 @@ class Focal:
 
 
 def _ratio(seen: Surprise) -> Array:
-    """Return p * s / (1 - p), which goes to 1 where p does."""
+    """Return p * s / (1 - p), which tends to 1 as p does."""
     sure = seen.complement == 0
     part = seen.xp.weighted(seen.prob, seen.nats)
     return seen.xp.where(sure, 1.0, part / seen.xp.where(sure, 1.0, seen.complement))
@@ -67,7 +67,7 @@ def softmax_focal_loss(
     gamma: NonNegative = 2.0,
     **options: Unpack[ClassOptions],
 ) -> Array:
-    r"""Focal loss of logits with class labels: cross-entropy that counts easy examples less.
+    r"""Focal loss of logits with class labels: cross-entropy with less weight for easy examples.
 
     Parameters
     ----------
@@ -78,8 +78,8 @@ def softmax_focal_loss(
         to K - 1. Or probabilities, of the shape of `logits`: in [0, 1]. The number of axes decides
         between the two.
     gamma : float, default 2.0
-        How fast the weight falls with the probability of the observed class: not negative. With 0
-        the loss is the cross-entropy.
+        Exponent of the weight, which falls with the probability of the observed class: not
+        negative. With 0 the loss is the cross-entropy.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def softmax_focal_loss(
     --------
     cross_entropy : This loss with `gamma` 0.
     sigmoid_focal_loss : For binary labels, or several classes that do not exclude each other.
-    poly_cross_entropy : Counts more where the prediction is right.
+    poly_cross_entropy : Has more weight where the prediction is right.
 
     Notes
     -----
@@ -98,22 +98,22 @@ def softmax_focal_loss(
 
     .. math:: \ell = -\sum_k y_k (1 - p_k)^\gamma \log p_k,
 
-    of which a label takes one term. The surprise :math:`s = -\log p_k` is computed as in
-    `cross_entropy`, and :math:`1 - p_k` is the softmax of the other classes: both keep their digits
-    where a logit dominates. No probability is clamped, and autodiff never meets a power of 0, so
-    value and derivatives are right for every `gamma`. A masked class costs nothing if its target is
-    0, and inf otherwise.
+    of which a label selects one term. The surprise :math:`s = -\log p_k` is computed as in
+    `cross_entropy`, and :math:`1 - p_k` is the softmax of the other classes. Both are accurate
+    where a logit dominates. No probability is clamped, and no power has the base 0, so value and
+    derivatives are right for every `gamma`. A masked class costs nothing if its target is 0, and
+    inf otherwise.
 
-    The slope with respect to `s` is :math:`f' = (1 - p)^\gamma (1 + \gamma r)` with :math:`r = s /
-    (e^s - 1)`. For a label y the derivative with respect to the logits is :math:`-f' (1 - p_y)` for
-    that of the label, and :math:`f' p_j` for the others. Targets that are probabilities mix them.
-    The second derivative of a label's own logit is :math:`p_y (1 - p_y)^{\gamma + 1} (1 + 2 \gamma
-    + \gamma^2 r - \gamma s)`. It is negative where the label is very unlikely: the loss is not
-    convex.
+    The slope with respect to `s` is :math:`f' = (1 - p)^\gamma (1 + \gamma r)` with
+    :math:`r = s / (e^s - 1)`. For a label y the derivative is :math:`-f' (1 - p_y)` with respect to
+    its own logit, and :math:`f' p_j` with respect to another. Targets that are probabilities mix
+    them. The second derivative with respect to the label's own logit is
+    :math:`p_y (1 - p_y)^{\gamma + 1} (1 + 2 \gamma + \gamma^2 r - \gamma s)`. It is negative where
+    the label is very unlikely: the loss is not convex.
 
-    There is no factor alpha: `class_weights` do the same, and count in the mean. Keras multiplies
-    by 1/4 by default; kornia and MONAI divide by the number of classes as well, and what SMP and
-    MONAI call multiclass by default is a sigmoid for each class.
+    There is no factor alpha: use `class_weights`, which the mean takes into account. Keras
+    multiplies by 1/4 by default; kornia and MONAI divide by the number of classes as well. By
+    default SMP and MONAI use a sigmoid for each class instead of a softmax.
 
     References
     ----------
@@ -217,7 +217,7 @@ def generalized_cross_entropy(
 
     See Also
     --------
-    cross_entropy : This loss with `q` 0: a label that is surely wrong costs inf.
+    cross_entropy : This loss with `q` 0, which is not bounded.
 
     Notes
     -----
@@ -225,17 +225,17 @@ def generalized_cross_entropy(
 
     .. math:: \ell = \sum_k y_k \frac{1 - p_k^q}{q},
 
-    of which a label takes one term. It is the Box-Cox transform of the probability: bounded, so
-    that a wrong label pulls less the less the model believes it. As a function of the surprise
-    :math:`s = -\log p`, computed as in `cross_entropy`, a term is :math:`-\mathrm{expm1}(-q s) /
-    q`, which goes to `s` as `q` goes to 0 and loses no digit on the way. A masked class costs 0
-    while its target is 0, and 1 / q otherwise.
+    of which a label selects one term. It is the Box-Cox transform of the probability. It is
+    bounded: the less likely a label is to the model, the smaller is its gradient, also if it is
+    wrong. As a function of the surprise :math:`s = -\log p`, computed as in `cross_entropy`, a term
+    is :math:`-\mathrm{expm1}(-q s) / q`, which tends to `s` as `q` tends to 0, without
+    cancellation. A masked class costs 0 if its target is 0, and 1 / q otherwise.
 
-    For a label y the derivative with respect to the logits is :math:`-p_y^q (1 - p_y)` for that of
-    the label, and :math:`p_y^q p_j` for the others. The second derivative of the label's own logit
-    is :math:`p_y^q (1 - p_y) (p_y - q (1 - p_y))`. It is negative where the label is unlikely: the
-    loss is not convex. The power is :math:`e^{-q s}`, which is right also where `p` itself is too
-    small for the dtype.
+    For a label y the derivative is :math:`-p_y^q (1 - p_y)` with respect to its own logit, and
+    :math:`p_y^q p_j` with respect to another. The second derivative with respect to the label's own
+    logit is :math:`p_y^q (1 - p_y) (p_y - q (1 - p_y))`. It is negative where the label is
+    unlikely: the loss is not convex. The power is :math:`e^{-q s}`, which is accurate also where
+    `p` itself is too small for the dtype.
 
     Keras takes probabilities, and its `q` is 1/2 by default.
 

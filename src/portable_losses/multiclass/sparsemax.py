@@ -1,4 +1,4 @@
-"""Sparsemax: the projection to the probability simplex in place of the softmax."""
+"""Sparsemax: the projection onto the probability simplex in place of the softmax."""
 
 from math import inf
 from typing import NamedTuple, Unpack
@@ -9,7 +9,7 @@ from ..typing import Array, Axis, ClassLogit, ClassOptions, Labels, Namespace
 __all__ = ["sparsemax_loss"]
 
 OUTSIDE = -2.0
-"""A score that is so far from the largest, or already 1 below it, has the probability 0."""
+"""A score this far below the largest, or only 1 below it, has probability 0."""
 
 
 @loss("(class),()->()")
@@ -52,16 +52,16 @@ def sparsemax_loss(
         &= \tfrac{1}{2} \sum_{j \ne y} p_j^2
         + \tfrac{1}{2} \Big(\sum_{j \ne y} p_j\Big)^2 + \max(0, \tau - z_y).
 
-    The second form is computed: no two terms cancel. One sort finds the threshold. It is a sum of
-    differences to the largest score, whose upper digits are added without rounding: rounding
-    decides which probabilities are 0. A label that is masked costs inf.
+    The second form is computed: no two terms cancel. One sort finds the threshold, from a sum of
+    differences to the largest score. Their upper digits are added without rounding, because a
+    rounding error could decide which probabilities are 0. A masked label costs inf.
 
-    The derivative is :math:`p_j`, minus 1 for the label, which is minus the sum of the others. It
-    is continuous. The diagonal of the second derivative is :math:`1 - 1 / n` for the `n` classes
-    with a positive probability, and 0 for the others.
+    The derivative is :math:`p_j`, minus 1 for the label; for the label it is computed as minus the
+    sum of the others. It is continuous. The diagonal of the second derivative is :math:`1 - 1 / n`
+    for the `n` classes with a positive probability, and 0 for the others.
 
-    The loss is that of optax. There, terms of the size of 1/2 cancel near the margin, so that small
-    losses have no digits.
+    optax has the same loss, but its terms of the size of 1/2 cancel near the margin, where the loss
+    is small.
 
     References
     ----------
@@ -82,14 +82,14 @@ def sparsemax_loss(
 
 
 class Projection(NamedTuple):
-    """The point of the simplex that is nearest to each row."""
+    """The nearest point of the simplex to each row."""
 
     prob: Array
     """Its coordinates."""
     count: Array
-    """How many of them are positive."""
+    """The number of positive coordinates."""
     height: Array
-    """How far the scores are above the threshold, for those that are not `OUTSIDE`."""
+    """The scores minus the threshold, except those `OUTSIDE`."""
     threshold: Array
     """The threshold minus the largest score."""
     shifted: Array
@@ -97,7 +97,7 @@ class Projection(NamedTuple):
 
 
 def _projection(xp: Namespace, axis: Axis, logits: Array) -> Projection:
-    """Project rows: each of n positive coordinates is (1 + sum of its differences to them) / n."""
+    """Project rows: each of n positive coordinates is (1 + its differences to all n) / n."""
     top = xp.max(logits, axis=axis, keepdims=True)
     falling = xp.sort(-logits, axis=axis)
     upper, lower = _digits(xp, *xp.two_sum(-falling, -top))
@@ -105,7 +105,7 @@ def _projection(xp: Namespace, axis: Axis, logits: Array) -> Projection:
     heights = _raised(1 + xp.places(falling, axis, falling.dtype), upper, lower, *sums)
     last = xp.max(xp.where(heights > 0, falling, -inf), axis=axis, keepdims=True)
     chosen = -logits <= last
-    # in a row with NaN none is
+    # a row with NaN has none
     count = xp.maximum(xp.sum(xp.astype(chosen, logits.dtype), axis=axis, keepdims=True), 1)
     shifted, error = xp.two_sum(logits, -top)
     upper, lower = _digits(xp, shifted, error)
@@ -128,7 +128,7 @@ def _digits(xp: Namespace, shifted: Array, error: Array) -> tuple[Array, Array]:
 
 
 def _raised(count: Array, upper: Array, lower: Array, uppers: Array, lowers: Array) -> Array:
-    """Return 1 + count * x - the sum of count such numbers: the upper digits are exact."""
+    """Return 1 + count * x - the sum of `count` numbers like x; the upper digits are exact."""
     return ((count * upper - uppers) + 1) + (count * lower - lowers)
 
 

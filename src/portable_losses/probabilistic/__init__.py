@@ -1,4 +1,4 @@
-"""Losses of quantiles and distributions: scores whose mean is lowest for the true ones."""
+"""Losses of quantiles and distributions: the true ones minimise their mean."""
 
 from .crps import crps_ensemble_loss, crps_gaussian_loss
 from .forecast import brier_loss, ranked_probability_loss

@@ -1,4 +1,4 @@
-"""The scale of a distribution, which is predicted beside its location."""
+"""The domain of the scale of a distribution, which is predicted beside its location."""
 
 from typing import Annotated
 
@@ -13,6 +13,6 @@ Scale = Annotated[
         safe=1.0,
         interval=Interval(gt=0.0),
         shared=True,
-        hint="`special.softplus` or an exponential of what a model predicts is positive",
+        hint="apply `special.softplus` or an exponential to the output of a model",
     ),
 ]

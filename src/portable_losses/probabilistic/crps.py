@@ -14,7 +14,7 @@ _TWICE_DENSITY = sqrt(2 / pi)
 _AT_MEAN = 0.23369497725510907
 """(sqrt(2) - 1) / sqrt(pi), the loss of a perfect mean with scale 1."""
 _FEW = 32
-"""Up to so many members are compared, each with each. That takes less time than to sort them."""
+"""Up to this number, all pairs of members are compared, which is faster than sorting."""
 
 
 @loss(predicted=2)
@@ -54,17 +54,17 @@ def crps_gaussian_loss(
         = (\mu - y)\, \mathrm{erf} \frac{w}{\sqrt 2} + \sigma \left( \sqrt{\tfrac{2}{\pi}}
         \left( e^{-w^2 / 2} - 1 \right) + \frac{\sqrt 2 - 1}{\sqrt \pi} \right).
 
-    The second form is computed, with expm1. It keeps its digits around :math:`w = 0`, where two of
-    the terms of the first nearly cancel, and is right where :math:`w` overflows. It is the residual
+    The second form is computed, with expm1. It is accurate around :math:`w = 0`, where two terms of
+    the first form nearly cancel, and it is right where :math:`w` overflows. It is the residual
     times the derivative with respect to the mean, :math:`\mathrm{erf}(w / \sqrt 2)`, plus the scale
-    times that with respect to the scale.
+    times the derivative with respect to the scale.
 
     The second derivatives are :math:`2 \varphi(w) / \sigma` and :math:`2 w^2 \varphi(w) / \sigma`.
-    The density is computed as a product of two roots, as it may underflow where its quotient by a
-    small scale does not.
+    The density is computed as a product of two roots, because it may underflow where its quotient
+    by a small scale does not.
 
-    In scoringrules the observation is the first argument. A scale that is not positive is an error
-    on NumPy. On other libraries the result has no meaning.
+    In scoringrules the observation is the first argument. A scale that is not positive raises an
+    error on NumPy. On other libraries the result has no meaning.
 
     References
     ----------
@@ -103,7 +103,7 @@ def _(
 @crps_gaussian_loss.second_derivative
 def _(xp: Namespace, mean: Real, scale: Scale, target: Real, /) -> tuple[Array, Array]:
     ratio = (mean - target) / scale
-    root = xp.exp(-0.25 * ratio * ratio)  # of the density, but for a factor
+    root = xp.exp(-0.25 * ratio * ratio)  # of the density, up to a factor
     moment = xp.weighted(root, ratio)
     return _TWICE_DENSITY * root * (root / scale), _TWICE_DENSITY * moment * (moment / scale)
 
@@ -135,8 +135,8 @@ def crps_ensemble_loss(
     target : array or number
         Observations, of the shape of `members` without the member axis: real numbers.
     fair : bool, default False
-        Whether the members stand for the distribution from which they are drawn: then the expected
-        loss does not depend on how many there are.
+        Whether the members are a sample that represents its distribution: then the expected loss
+        does not depend on the number of members.
 
     Returns
     -------
@@ -146,8 +146,8 @@ def crps_ensemble_loss(
     See Also
     --------
     crps_gaussian_loss : Of a normal distribution.
-    pinball_loss : Of which this is a sum.
-    l1_loss : This loss, for one member.
+    pinball_loss : This loss is a sum of pinball losses.
+    l1_loss : This loss for one member.
 
     Notes
     -----
@@ -155,8 +155,8 @@ def crps_ensemble_loss(
 
     .. math:: \ell = \frac{1}{m} \sum_i |x_i - y| - \frac{1}{2 m^2} \sum_{i, j} |x_i - x_j|,
 
-    and with `fair` the second denominator is :math:`2 m (m - 1)`. Sorted, member j is a quantile,
-    and this is the sum of its pinball losses [1]_:
+    and with `fair` the second denominator is :math:`2 m (m - 1)`. In sorted order member j is a
+    quantile, and the loss is the sum of their pinball losses [1]_:
 
     .. math::
 
@@ -164,15 +164,15 @@ def crps_ensemble_loss(
         + (2 j - 1) \max(y - x_{(j)}, 0),
 
     with `fair` :math:`\frac{2}{m (m - 1)} \sum_j (m - j) \max(x_{(j)} - y, 0) + (j - 1) \max(y -
-    x_{(j)}, 0)`. This form is computed: no two terms have different signs, so nothing cancels. It
-    takes the time of sorting. A single member has no spread that could be estimated, so with `fair`
-    too its loss is the absolute error.
+    x_{(j)}, 0)`. This form is computed: all terms have the same sign, so nothing cancels. Its time
+    is that of sorting. The spread of a single member cannot be estimated, so its loss is the
+    absolute error also with `fair`.
 
     The derivative is the slope of each member's pinball loss, 0 where the member equals the
     observation. Members that are equal have the same derivative, the mean of their slopes. The
-    second derivative is 0: the kinks are not in it.
+    second derivative is 0: it leaves out the kinks.
 
-    The estimators are ``"qd"`` and ``"fair"`` of scoringrules; torchmetrics has the former.
+    scoringrules has these estimators as ``"qd"`` and ``"fair"``; torchmetrics has the former.
 
     References
     ----------
@@ -214,7 +214,7 @@ def _slopes(x: Array, axis: Axis, rank: Array, fair: bool) -> tuple[Array, Array
 
 
 def _ranks(xp: Namespace, x: Array, axis: Axis) -> Array:
-    """Return for each member how many are less; equal members have the mean of their ranks."""
+    """Return for each member the number of smaller ones; equal members share their mean rank."""
     size = x.shape[axis]
     if size <= _FEW:
         members = [x[i : i + 1, ...] if axis == 0 else x[..., i : i + 1] for i in range(size)]

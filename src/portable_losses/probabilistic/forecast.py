@@ -26,9 +26,9 @@ def brier_loss(
         probabilities of a binary event.
     target : array or int
         Class labels, of the shape of `pred` without the class axis: integers of any dtype from 0 to
-        K - 1. Or probabilities, of the shape of `pred`: in [0, 1]. The number of axes decides which
-        of the two it is. With a vector of probabilities of a binary event, a vector of
-        observations: 1 where it happened, 0 where it did not, or probabilities.
+        K - 1. Or probabilities, of the shape of `pred`: in [0, 1]. The number of axes decides
+        between the two. With a vector of probabilities of a binary event, a vector of observations:
+        1 where it happened, 0 where it did not, or probabilities.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def brier_loss(
     --------
     ranked_probability_loss : For classes that have an order.
     categorical_cross_entropy : Grows without bound where the right class has no probability.
-    mse_loss : The same of any numbers.
+    mse_loss : The same for any numbers.
 
     Notes
     -----
@@ -52,9 +52,9 @@ def brier_loss(
     y_k)`, the second 2. The loss of a binary event is :math:`(p - y)^2`, half that of a row of two
     classes. Rows need not add up to 1.
 
-    For a row that is the score as Brier defined it, for a binary event as it has been used since.
-    scikit-learn has the same two by default; others halve both, or neither. Two vectors are a
-    binary event for each element, unless `class_axis` says that they are one row. A vector and a
+    The loss of a row is Brier's own definition; that of a binary event is the later common one.
+    scikit-learn has the same two by default; others halve both, or neither. Two vectors are one
+    binary event per element, unless `class_axis` is given: then they are one row. A vector and a
     number are a row and its label.
 
     References
@@ -77,7 +77,7 @@ def brier_loss(
 
 
 def _as_rows(xp: Namespace, axis: Axis, pred: Array, target: Array) -> Array:
-    """Return labels as rows of 0 and 1; rows, and what has none, as they are."""
+    """Return labels as rows of 0 and 1; other targets are returned as they are."""
     if target.ndim == pred.ndim:
         return target
     return xp.astype(xp.one_hot(target, pred, axis), pred.dtype)
@@ -113,9 +113,9 @@ def ranked_probability_loss(
         a vector of probabilities of a binary event.
     target : array or int
         Class labels, of the shape of `pred` without the class axis: integers of any dtype from 0 to
-        K - 1. Or probabilities, of the shape of `pred`: in [0, 1]. The number of axes decides which
-        of the two it is. With a vector of probabilities of a binary event, a vector of
-        observations: 1 where it happened, 0 where it did not, or probabilities.
+        K - 1. Or probabilities, of the shape of `pred`: in [0, 1]. The number of axes decides
+        between the two. With a vector of probabilities of a binary event, a vector of observations:
+        1 where it happened, 0 where it did not, or probabilities.
 
     Returns
     -------
@@ -125,8 +125,8 @@ def ranked_probability_loss(
     See Also
     --------
     brier_loss : For classes that have no order.
-    crps_ensemble_loss : The same of a sample of real numbers.
-    wasserstein_loss : Of absolute, not squared, errors.
+    crps_ensemble_loss : The same for a sample of real numbers.
+    wasserstein_loss : With absolute instead of squared errors.
 
     Notes
     -----
@@ -135,13 +135,13 @@ def ranked_probability_loss(
 
     .. math:: \ell = \sum_k (F_k - O_k)^2.
 
-    The differences :math:`p_i - y_i` are added up, as :math:`F_k` and :math:`O_k` may be nearly
-    equal. The derivative is :math:`2 \sum_{i \ge k} (F_i - O_i)`, the second :math:`2 (K - k)`,
-    with k from 0. The last term is 0 where rows add up to 1; they need not. The loss of a binary
-    event is :math:`(p - y)^2`.
+    The differences :math:`p_i - y_i` are added up, because :math:`F_k` and :math:`O_k` may be
+    nearly equal. The derivative is :math:`2 \sum_{i \ge k} (F_i - O_i)`, the second
+    :math:`2 (K - k)`, with k from 0. The last term is 0 where rows add up to 1; they need not. The
+    loss of a binary event is :math:`(p - y)^2`.
 
-    Nothing is divided by :math:`K - 1`, as some do, so that the loss is not above 1. scoringrules
-    counts labels from 1.
+    Some packages divide by :math:`K - 1`, so that the loss is at most 1. scoringrules counts labels
+    from 1.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Negative log-likelihoods of a location and a scale: both are predicted."""
+"""Negative log-likelihoods with a predicted location and a predicted scale."""
 
 from math import log, log1p, sqrt
 from typing import Annotated, Unpack
@@ -20,7 +20,7 @@ Variance = Annotated[
         safe=1.0,
         interval=Interval(ge=0.0),
         shared=True,
-        hint="`special.softplus` or an exponential of what a model predicts is positive",
+        hint="apply `special.softplus` or an exponential to the output of a model",
     ),
 ]
 
@@ -53,8 +53,8 @@ def gaussian_nll_loss(
     full : bool, default False
         Whether to add the constant :math:`\frac{1}{2} \log 2 \pi`.
     eps : float, default 1e-6
-        Floor of the variance, not negative, in its unit: without it a perfect mean has no best
-        variance but 0.
+        Floor of the variance, not negative, in its unit. Without it the best variance of a perfect
+        mean would be 0.
 
     Returns
     -------
@@ -84,10 +84,9 @@ def gaussian_nll_loss(
     With an `eps` of 0 a variance of 0 is allowed: the loss is -inf where the mean is right, inf
     elsewhere.
 
-    torch has the same floor, but its gradient below the floor is that of the value at `eps`: 5e11
-    for a residual of 1. MLX has the same form. scoringrules takes the standard deviation, and
-    includes the constant. NumPy arrays with negative variances are refused. In arrays of other
-    libraries they are below `eps` as well.
+    torch has the same floor, but below it its gradient is the one at `eps`: 5e11 for a residual of
+    1. MLX has the same form. scoringrules takes the standard deviation, and includes the constant.
+    A negative variance raises an error on NumPy. On other libraries it is replaced by `eps`.
 
     References
     ----------
@@ -106,7 +105,7 @@ def gaussian_nll_loss(
     residual = mean - target
     square = residual * xp.safe_divide(residual, variance)
     value = 0.5 * (xp.log(variance) + square)
-    if eps == 0:  # the logarithm of a variance of 0 does not make up for a wrong mean
+    if eps == 0:  # for a variance of 0 the loss of a wrong mean is inf, not NaN
         value = xp.where(xp.isinf(square), square, value)
     return value + _HALF_LOG_TWO_PI if full else value
 
@@ -156,8 +155,8 @@ def laplace_nll_loss(
 
     See Also
     --------
-    l1_loss : This loss, but for a constant, where the scale is 1.
-    gaussian_nll_loss : The same of a normal distribution.
+    l1_loss : This loss up to a constant, if the scale is 1.
+    gaussian_nll_loss : The same for a normal distribution.
 
     Notes
     -----
@@ -166,11 +165,11 @@ def laplace_nll_loss(
     .. math:: \ell = \log 2 b + \frac{|r|}{b}.
 
     The derivatives are :math:`\mathrm{sign}(r) / b` with respect to the location, 0 at :math:`r =
-    0`, and :math:`(1 - |r| / b) / b` with respect to the scale. The second derivatives are 0, as
-    the kink is not in it, and :math:`(2 |r| / b - 1) / b^2`. No square of a scale is formed, which
-    might overflow or underflow.
+    0`, and :math:`(1 - |r| / b) / b` with respect to the scale. The second derivatives are 0, which
+    leaves out the kink, and :math:`(2 |r| / b - 1) / b^2`. The scale is not squared, because the
+    square might overflow or underflow.
 
-    A scale that is not positive is an error on NumPy. On other libraries the loss is NaN.
+    A scale that is not positive raises an error on NumPy. On other libraries the loss is NaN.
 
     References
     ----------
@@ -236,7 +235,7 @@ def student_t_nll_loss(
     --------
     gaussian_nll_loss : The limit of many degrees of freedom, with ``full=True`` and the square of
         the scale.
-    cauchy_loss : The residual's part of it, with one degree of freedom.
+    cauchy_loss : The part that depends on the residual, for one degree of freedom.
 
     Notes
     -----
@@ -253,10 +252,10 @@ def student_t_nll_loss(
     The derivatives are :math:`(\nu + 1) x / \sqrt \nu s (1 + x^2)` with respect to the location and
     :math:`(1 - \nu x^2) / s (1 + x^2)` with respect to the scale. The second derivatives are
     :math:`(\nu + 1) (1 - x^2) / \nu s^2 (1 + x^2)^2` and :math:`(\nu x^4 + (1 + 3 \nu) x^2 - 1) /
-    s^2 (1 + x^2)^2`. All are computed from two numbers whose quotient is :math:`x` and of which the
-    larger is 1, so no square overflows.
+    s^2 (1 + x^2)^2`. All are computed from two numbers with the quotient :math:`x`, the larger of
+    which is 1, so no square overflows.
 
-    A scale that is not positive is an error on NumPy. On other libraries the loss is NaN.
+    A scale that is not positive raises an error on NumPy. On other libraries the loss is NaN.
 
     References
     ----------
@@ -280,7 +279,7 @@ def student_t_nll_loss(
 def _angle(
     xp: Namespace, loc: Array, scale: Array, target: Array, df: float
 ) -> tuple[Array, Array]:
-    """Return sine and cosine of the angle whose tangent is x, both divided by the larger."""
+    """Return sine and cosine of the angle with tangent x, both divided by the larger one."""
     tangent = (loc - target) / scale / sqrt(df)
     steep = xp.abs(tangent) > 1
     return xp.where(steep, 1.0, tangent), 1 / xp.where(steep, tangent, 1.0)
@@ -289,7 +288,7 @@ def _angle(
 def _log_normalizer(df: float) -> float:
     """Return lgamma(df / 2) - lgamma((df + 1) / 2) + log(df * pi) / 2.
 
-    With x = df / 2 the difference is minus log(x) / 2 and a series in 1 / x. The recurrence of the
+    With x = df / 2 the difference is -log(x) / 2 plus a series in 1 / x. The recurrence of the
     gamma function leads from any x to one that is large enough for the series.
     """
     x, steps = 0.5 * df, 10

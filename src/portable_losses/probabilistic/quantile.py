@@ -1,4 +1,4 @@
-"""Losses of quantiles, of their smooth relatives, and of the interval between two of them."""
+"""Losses of quantiles, of expectiles, and of the interval between two quantiles."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Unpack
@@ -24,7 +24,7 @@ def pinball_loss(
     quantile: Quantile = 0.5,
     **options: Unpack[Options],
 ) -> Array:
-    r"""Pinball loss, whose minimum is a quantile.
+    r"""Pinball loss, which a quantile minimises.
 
     Parameters
     ----------
@@ -35,8 +35,8 @@ def pinball_loss(
         Observations, of the shape of `pred`: real numbers. Where `quantile` is a sequence, the last
         axis may be missing.
     quantile : float or sequence of float, default 0.5
-        Which quantile is predicted, in (0, 1): the share of the observations that lie below. A
-        sequence has one number for each entry of the last axis of `pred`.
+        The predicted quantile, in (0, 1): the share of the observations that lie below. A sequence
+        has one number for each entry of the last axis of `pred`.
 
     Returns
     -------
@@ -59,12 +59,12 @@ def pinball_loss(
     :math:`q (y - \hat y)`.
 
     The derivative is :math:`-q` below the target and :math:`1 - q` above. At :math:`r = 0`, where
-    any number between the two is a subgradient, it is 0: a perfect prediction is not moved.
-    (There it is :math:`-q` in scikit-learn, :math:`1 - q` in XGBoost and LightGBM.) The second
+    any number between the two is a subgradient, it is 0: a perfect prediction does not move. There
+    it is :math:`-q` in scikit-learn, and :math:`1 - q` in XGBoost and LightGBM. The second
     derivative is 0: it leaves out the kink.
 
-    XGBoost and LightGBM have the same factor, and a default of 0.9 in LightGBM. In scikit-learn and
-    scoringrules the observation is the first argument.
+    XGBoost and LightGBM have the same factor; LightGBM's default quantile is 0.9. In scikit-learn
+    and scoringrules the observation is the first argument.
 
     References
     ----------
@@ -86,7 +86,7 @@ def pinball_loss(
 
 
 def _weights(xp: Namespace, pred: Array, quantile: Any) -> tuple[Any, Any]:
-    """Return the weights of predictions too high and too low: arrays for several quantiles."""
+    """Return the weights of too high and too low predictions; arrays for several quantiles."""
     if isinstance(quantile, float):
         return 1 - quantile, quantile
     return xp.astype(1 - quantile, pred.dtype), xp.astype(quantile, pred.dtype)
@@ -113,7 +113,7 @@ def expectile_loss(
     expectile: Level = 0.5,
     **options: Unpack[Options],
 ) -> Array:
-    r"""Asymmetric squared error, whose minimum is an expectile.
+    r"""Asymmetric squared error, which an expectile minimises.
 
     Parameters
     ----------
@@ -122,8 +122,8 @@ def expectile_loss(
     target : array or number
         Observations, of the shape of `pred`: real numbers.
     expectile : float, default 0.5
-        Which expectile is predicted, in (0, 1): the weight of the observations above the
-        prediction, where those below have the rest.
+        The predicted expectile, in (0, 1): the weight of the observations above the prediction.
+        Those below have 1 minus this weight.
 
     Returns
     -------
@@ -189,7 +189,7 @@ def interval_loss(
     alpha: Level = 0.1,
     **options: Unpack[Options],
 ) -> Array:
-    r"""Interval score (Winkler's), whose minimum is the central prediction interval.
+    r"""Interval score (Winkler's), which the central prediction interval minimises.
 
     Parameters
     ----------
@@ -210,21 +210,22 @@ def interval_loss(
 
     See Also
     --------
-    pinball_loss : Of one quantile.
+    pinball_loss : For one quantile.
 
     Notes
     -----
-    The loss of an element is the width of the interval, and a penalty for what it misses:
+    The loss of an element is the width of the interval, plus a penalty if it misses the target:
 
     .. math:: \ell = (u - l) + \frac{2}{\alpha} \max(l - y, 0) + \frac{2}{\alpha} \max(y - u, 0).
 
     It is :math:`2 / \alpha` times the sum of the pinball losses of the two ends, as quantiles
-    :math:`\alpha / 2` and :math:`1 - \alpha / 2`, and computed as that: no term is negative. Ends
-    that cross are allowed, and cost more than their distance.
+    :math:`\alpha / 2` and :math:`1 - \alpha / 2`. This sum is computed: no term is negative.
+    Crossed ends are allowed; they cost more than their distance.
 
-    The derivative is :math:`-1` with respect to the lower, and 1 with respect to the upper end, and
-    :math:`2 / \alpha` more, or less, where the observation is outside. Where it equals an end, the
-    penalty has the derivative 0. The second derivative is 0: it leaves out the kinks.
+    The derivative is :math:`-1` with respect to the lower end and 1 with respect to the upper end.
+    An observation below the interval adds :math:`2 / \alpha` to the first; one above subtracts it
+    from the second. Where the observation equals an end, the penalty has derivative 0. The second
+    derivative is 0: it leaves out the kinks.
 
     References
     ----------

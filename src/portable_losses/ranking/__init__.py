@@ -1,4 +1,4 @@
-"""Losses of the order of a list: scores that should sort items by their relevance."""
+"""Losses of ranking: the scores of a list should sort its items by relevance."""
 
 from .listwise import listmle_loss, listnet_loss
 from .ndcg import approx_ndcg_loss

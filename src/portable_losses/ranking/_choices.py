@@ -1,7 +1,7 @@
 """The Plackett-Luce model: items are drawn one by one from the rest, by a softmax of the scores.
 
-Sums over all items after one, or before one, are found by doubling: the sums over k neighbours give
-those over 2 k. That takes log2(n) steps over whole arrays, on every library.
+Sums over all items after one, or before one, are computed by doubling: the sums over 2 k neighbours
+follow from those over k. That takes log2(n) steps over whole arrays, on every library.
 """
 
 from collections.abc import Callable
@@ -66,10 +66,10 @@ def choices(xp: Namespace, axis: Axis, scores: Array) -> Choices:
         )
 
     first = xp.where(scores == scores, 0.0, scores)
-    # 1 + rest = 0 times exp(top) is nothing, whatever the top.
+    # Where 1 + rest is 0 the sum is empty, for every top.
     top, rest = _doubled(xp, axis, (scores, first), (None, -1.0), join, after=True)
     total = 1 + rest
-    empty = top == -inf  # there is nothing left to choose
+    empty = top == -inf  # no item is left to choose
     is_top = scores == top
     below = xp.where(is_top, 0.0, top - scores)
     prob = xp.where(empty, 0.0, xp.where(is_top, 1.0, _decay(xp, top, scores)) / total)
@@ -103,10 +103,10 @@ def slope(xp: Namespace, axis: Axis, drawn: Choices) -> Array:
 def curvature(xp: Namespace, axis: Axis, drawn: Choices) -> Array:
     """Return the diagonal of the second derivative: p_k * (x_k + (1 - p_k) * w_k).
 
-    Of the products of `slope`, and 1 for the draw k itself, w is the sum of the squares and x the
-    sum of the products times 1 minus them. They obey x_{k + 1} = (1 - p_k) * (x_k + p_k * w_k) and
-    w_{k + 1} = 1 + (1 - p_k)**2 * w_k. A state (a, b, c, d) stands for the map to a * x + b * w + c
-    and a**2 * w + d.
+    The products q are those of `slope`, and 1 for the draw k itself. Then w is the sum of q**2, and
+    x is the sum of q * (1 - q). They obey x_{k + 1} = (1 - p_k) * (x_k + p_k * w_k) and w_{k + 1} =
+    1 + (1 - p_k)**2 * w_k. A state (a, b, c, d) stands for the map to a * x + b * w + c and a**2 *
+    w + d.
     """
 
     def join(here: State, before: State) -> State:

@@ -8,14 +8,14 @@ from ..typing import Array, Axis, Namespace
 from ._list import same_infinity
 
 Weigh = Callable[[slice], Array]
-"""From a piece of the items to the weights of its pairs."""
+"""A function from a piece of the items to the weights of its pairs."""
 
 
 class Contests(NamedTuple):
     """Some pairs of items."""
 
     piece: slice
-    """The first items of the pairs; the second are all."""
+    """The first items of the pairs; the second items are all."""
     sign: Array
     """1 if the first is more relevant, -1 if the second is, and 0 if they are equally relevant."""
     lead: Array
@@ -35,7 +35,7 @@ Term = Callable[[Namespace, Contests], Array]
 
 
 def _cost(xp: Namespace, contests: Contests) -> Array:
-    return 0.5 * xp.abs(contests.sign) * xp.softplus(contests.lead)  # each pair is there twice
+    return 0.5 * xp.abs(contests.sign) * xp.softplus(contests.lead)  # each pair occurs twice
 
 
 def _push(xp: Namespace, contests: Contests) -> Array:
@@ -49,7 +49,7 @@ def _bend(xp: Namespace, contests: Contests) -> Array:
 def _sums(
     xp: Namespace, axis: Axis, pred: Array, target: Array, weigh: Weigh | None, *terms: Term
 ) -> list[Array]:
-    """Add up terms over the pairs of each item; a score of NaN gives NaN even without a pair."""
+    """Add up terms over the pairs of each item; a NaN score yields NaN even without a pair."""
     sums = [xp.where(pred == pred, 0.0, pred) for _ in terms]
     for contests in _contests(xp, axis, pred, target):
         each = [term(xp, contests) for term in terms]

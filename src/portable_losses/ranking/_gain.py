@@ -8,7 +8,7 @@ from ..typing import Array, Axis, Namespace
 
 _LOG_TWO = log(2)
 _LARGE = 60
-"""Larger relevances are scaled down: gains might overflow, and only their ratios count."""
+"""Larger relevances are scaled down: their gains might overflow, and only ratios count."""
 
 
 class Gains(NamedTuple):

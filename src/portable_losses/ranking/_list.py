@@ -14,7 +14,7 @@ Gain = Annotated[
     Domain(
         "relevances from 0 upwards",
         interval=Interval(ge=0.0),
-        hint="0 stands for not relevant; subtract ranks from the largest to get relevances",
+        hint="0 means not relevant; to convert ranks, subtract them from the largest",
     ),
 ]
 
@@ -31,5 +31,5 @@ def read(xp: Namespace, pred: Array, target: Array) -> tuple[Array, Array]:
 
 
 def same_infinity(xp: Namespace, left: Array, right: Array) -> Array:
-    """Return where two scores are the same infinity: their difference would be NaN."""
+    """Return where two scores are the same infinity, whose difference would be NaN."""
     return (left == right) & xp.isinf(left)

@@ -32,9 +32,9 @@ def listnet_loss(
 
     See Also
     --------
-    listmle_loss : Looks at all places of the order, not only the first.
+    listmle_loss : Considers all places of the order, not only the first.
     ranknet_loss : Compares items in pairs.
-    approx_ndcg_loss : Comes close to the measure that is reported.
+    approx_ndcg_loss : Approximates the usual measure of a ranking.
     cross_entropy : The same for targets that are probabilities.
 
     Notes
@@ -44,20 +44,20 @@ def listnet_loss(
     .. math:: \ell = -\sum_i y_i \log \frac{e^{s_i}}{\sum_j e^{s_j}},
 
     which compares the probability of each item to be the first with its share of the relevance. It
-    is computed as in `cross_entropy`: where one score dominates, the loss keeps its digits.
+    is computed as in `cross_entropy`, so it is accurate where one score dominates.
 
     The derivative is :math:`Y p_i - y_i` with the softmax :math:`p` and the sum :math:`Y` of the
     relevances, computed as :math:`p_i \sum_{j \ne i} y_j - y_i \sum_{j \ne i} p_j`; the second is
     :math:`Y p_i (1 - p_i)`.
 
     Ties need no rule: equal scores and equal relevances are treated alike, and the order of the
-    list does not matter. A score of -inf costs nothing while its relevance is 0, so that lists of
-    several lengths can be filled up, and inf otherwise. A list without a relevant item costs 0.
-    `weights` and `where` speak of lists, not of items.
+    list does not matter. A score of -inf costs nothing if its relevance is 0, so that lists of
+    different lengths can be padded; otherwise it costs inf. A list without a relevant item costs 0.
+    `weights` and `where` apply to lists, not to items.
 
-    This is the loss that optax calls ``ranking_softmax_loss`` and rax ``softmax_loss``; both leave
-    out lists without an item from the mean. The paper makes probabilities of the relevances by
-    another softmax: for that pass ``special.softmax(target)``.
+    optax has this loss as ``ranking_softmax_loss``, rax as ``softmax_loss``; both leave lists
+    without an item out of the mean. The paper turns relevances into probabilities by another
+    softmax: for that pass ``special.softmax(target)``.
 
     References
     ----------
@@ -117,7 +117,7 @@ def listmle_loss(
 
     See Also
     --------
-    listnet_loss : Looks at the first place of the order alone.
+    listnet_loss : Considers only the first place of the order.
     ranknet_loss : Treats equal relevances alike.
 
     Notes
@@ -125,28 +125,28 @@ def listmle_loss(
     With scores :math:`s_1, \dots, s_n` in the falling order of their relevances the loss of a list
     is
 
-    .. math:: \ell = \sum_{i=1}^n \Bigl( \log \sum_{j=i}^n e^{s_j} - s_i \Bigr):
+    .. math:: \ell = \sum_{i=1}^n \Bigl( \log \sum_{j=i}^n e^{s_j} - s_i \Bigr).
 
-    the right order is drawn item by item, each time from the rest, with the probabilities of a
-    softmax. The exponentials are added up in pairs of sums, each relative to its largest score. So
-    nothing overflows, and a draw that is nearly certain keeps its digits.
+    In this model the order is drawn item by item, each time from the rest, with the probabilities
+    of a softmax. The exponentials are added up in pairs of sums, each relative to its largest
+    score. So nothing overflows, and the loss of a nearly certain draw is accurate.
 
-    Ties: of equal relevances the order of the list is taken to be the right one, as in rax without
-    a key. So the loss does not change if equal scores are exchanged, but it does if items of equal
-    relevance are: shuffle lists before each epoch if their order means nothing, as TF-Ranking does,
-    or use `ranknet_loss`, which leaves such pairs out.
+    Ties: among equal relevances the order of the list counts as the right one, as in rax without a
+    key. So the loss does not change if equal scores are exchanged, but it changes if items of equal
+    relevance are exchanged. If their order has no meaning, shuffle lists before each epoch, as
+    TF-Ranking does, or use `ranknet_loss`, which leaves such pairs out.
 
     With :math:`p_{ik}` for the probability of item k at the i-th draw the derivative is
     :math:`\sum_{i \le k} p_{ik} - 1 = \sum_{i < k} p_{ik} - (1 - p_{kk})`, and the second
     :math:`\sum_{i \le k} p_{ik} (1 - p_{ik})`. Both come from recurrences along the list, whose
     steps do not subtract.
 
-    rax computes the same to the last digits, but for its gradient where scores are equal, which is
-    not that of this formula, and for the order of equal relevances when it is given a key.
+    rax has the same values, except for the order of equal relevances if it is given a key. Its
+    gradient differs where scores are equal: there it is not that of this formula.
 
-    A score of -inf at the end of a list, whose relevance is not above that of any item before,
-    costs nothing, so that lists of several lengths can be filled up; before a finite score it costs
-    inf. `weights` and `where` speak of lists, not of items.
+    A score of -inf at the end of a list costs nothing if its relevance is not above that of any
+    item before it, so that lists of different lengths can be padded. Before a finite score it costs
+    inf. `weights` and `where` apply to lists, not to items.
 
     References
     ----------

@@ -36,8 +36,8 @@ def approx_ndcg_loss(
     target : array
         Relevances of the shape of `pred`: from 0 upwards, often grades from 0 to 4.
     temperature : float, default 1.0
-        How far apart scores have to be for their order to count: positive. The smaller, the closer
-        to the true NDCG, and the more scores have a gradient of 0.
+        The distance at which the order of two scores counts: positive. A smaller temperature comes
+        closer to the true NDCG, and more scores have a gradient of 0.
 
     Returns
     -------
@@ -46,8 +46,8 @@ def approx_ndcg_loss(
 
     See Also
     --------
-    lambdarank_loss : Of pairs, with weights from the NDCG.
-    listnet_loss : Convex, and without a number to choose.
+    lambdarank_loss : For pairs, with weights from the NDCG.
+    listnet_loss : Convex, and without a parameter.
 
     Notes
     -----
@@ -59,8 +59,8 @@ def approx_ndcg_loss(
         r_i = 1 + \sum_{j \ne i} \sigma \left( \frac{s_j - s_i}{T} \right),
 
     where IDCG is the same sum with the items in falling order of relevance, and ranks from 1. As T
-    goes to 0 the smooth ranks become the ranks, and the loss minus the NDCG. Of long lists only
-    some of the pairs are held in memory at a time.
+    tends to 0 the smooth ranks tend to the ranks, and the loss tends to minus the NDCG. For long
+    lists only a part of the pairs is in memory at a time.
 
     With :math:`c_i = -(2^{y_i} - 1)\, D'(r_i)`, the gain that an item loses per rank, where
     :math:`D(r) = 1 / \log_2(1 + r)`, and :math:`\sigma'_{ik} = \sigma'((s_i - s_k) / T)` the
@@ -68,14 +68,14 @@ def approx_ndcg_loss(
 
     .. math:: \frac{1}{T\, \mathrm{IDCG}} \sum_i (c_i - c_k)\, \sigma'_{ik}.
 
-    In the second derivative, too, the pairs stay in pieces; the loss is not convex.
+    The second derivative is computed from pieces of the pairs as well. The loss is not convex.
 
     Ties: equal scores share the mean of their ranks, and the order of the list does not matter. A
     list without a relevant item costs 0, not -1. A score of -inf with a relevance of 0 changes
-    nothing, so that lists of several lengths can be filled up. `weights` and `where` speak of
-    lists, not of items.
+    nothing, so that lists of different lengths can be padded. `weights` and `where` apply to lists,
+    not to items.
 
-    It is rax's ``approx_t12n(ndcg_metric)`` to the last digits; TF-Ranking's T is 0.1 by default.
+    rax has the same loss as ``approx_t12n(ndcg_metric)``; TF-Ranking's T is 0.1 by default.
 
     References
     ----------
@@ -102,7 +102,7 @@ def _value(xp: Namespace, axis: Axis, gains: Gains, rank: Array) -> Array:
 
 
 def _ranks(xp: Namespace, axis: Axis, pred: Array, temperature: float) -> Array:
-    """Return the smooth ranks: each item, too, counts itself as an equal, as a half."""
+    """Return the smooth ranks; each item counts itself as an equal, with 1/2."""
     rank = xp.where(pred == pred, 0.5, pred)
     for piece in xp.pieces(pred, axis):
         rank = rank + xp.piece_sum(xp.sigmoid(-_apart(xp, axis, pred, piece, temperature)), axis)
@@ -110,21 +110,21 @@ def _ranks(xp: Namespace, axis: Axis, pred: Array, temperature: float) -> Array:
 
 
 def _apart(xp: Namespace, axis: Axis, pred: Array, piece: slice, temperature: float) -> Array:
-    """Return how far, in temperatures, all items are ahead of those of a piece."""
+    """Return the lead of all items over those of a piece, in temperatures."""
     here, there = against(pred, piece, axis)
     return xp.where(same_infinity(xp, here, there), 0.0, there - here) / temperature
 
 
 class Steps(NamedTuple):
-    """How gently a piece of the items passes all items."""
+    """The slopes of the ranks of a piece of the items, against all items."""
 
     piece: slice
     others: Array
-    """Where the two are not one and the same."""
+    """Whether the two items differ."""
     slope: Array
     """The derivative of the sigmoid of their distance, in temperatures."""
     apart: Array
-    """That distance: how far the item of all is ahead."""
+    """This distance: the lead of the second item."""
 
 
 def _steps(xp: Namespace, axis: Axis, pred: Array, temperature: float) -> Iterator[Steps]:

@@ -32,10 +32,10 @@ def ranknet_loss(
 
     See Also
     --------
-    lambdarank_loss : Weights pairs by their effect on the head of the list.
-    listmle_loss : Of the order as a whole.
+    lambdarank_loss : Weights pairs by their effect on the top of the list.
+    listmle_loss : For the order as a whole.
     multilabel_margin_loss : With hinges, for relevances of 0 and 1.
-    margin_ranking_loss : Of pairs that are given.
+    margin_ranking_loss : For given pairs.
 
     Notes
     -----
@@ -43,22 +43,21 @@ def ranknet_loss(
 
     .. math:: \ell = \sum_{y_i > y_j} \mathrm{softplus}(s_j - s_i),
 
-    the cross-entropy of who wins each contest, with the probability :math:`\sigma(s_i - s_j)` for
-    item i. Nothing overflows. Of long lists only some of the pairs are held in memory at a time.
-    The time grows with the square of the number of items.
+    the cross-entropy of the outcome of each pair, where item i wins with the probability
+    :math:`\sigma(s_i - s_j)`. Nothing overflows. For long lists only a part of the pairs is in
+    memory at a time. The time grows with the square of the number of items.
 
-    The derivative is, for an item, the sum of :math:`\sigma(s_i - s_j)` over the j that are more
-    relevant minus that of :math:`\sigma(s_j - s_i)` over those that are less; the second derivative
-    is the sum of :math:`\sigma(s_i - s_j) \sigma(s_j - s_i)` over both.
+    The derivative of item i is the sum of :math:`\sigma(s_i - s_j)` over the more relevant items j,
+    minus the sum of :math:`\sigma(s_j - s_i)` over the less relevant ones. The second derivative is
+    the sum of :math:`\sigma(s_i - s_j) \sigma(s_j - s_i)` over both.
 
-    Ties: pairs of equal relevance do not count (in the paper they cost something unless the scores
-    are equal, too), and a pair of equal scores costs log 2. The order of the list does not matter.
-    A list without a pair that counts costs 0.
+    Ties: pairs of equal relevance do not count; in the paper they have a loss unless their scores
+    are equal. A pair of equal scores costs log 2. The order of the list does not matter. A list
+    without a pair that counts costs 0.
 
-    It is a sum, not a mean over the pairs, so that lists can be filled up with scores of -inf and
-    the lowest relevance without a change; the mean of the reduction is one over lists. rax takes
-    the mean over the pairs of all lists, unless told otherwise. `weights` and `where` speak of
-    lists, not of items.
+    It is a sum over the pairs, not a mean, so that lists can be padded with scores of -inf and the
+    lowest relevance. The mean of the reduction is over lists. rax by default takes the mean over
+    the pairs of all lists. `weights` and `where` apply to lists, not to items.
 
     References
     ----------
@@ -108,7 +107,7 @@ def lambdarank_loss(
 
     See Also
     --------
-    ranknet_loss : All pairs count the same.
+    ranknet_loss : All pairs have the same weight.
     approx_ndcg_loss : A smooth approximation of the NDCG itself.
 
     Notes
@@ -122,23 +121,23 @@ def lambdarank_loss(
             \left| \frac{1}{\log_2(1 + r_i)} - \frac{1}{\log_2(1 + r_j)} \right|,
 
     where IDCG, the discounted cumulative gain of the best order, is the sum of :math:`(2^y - 1) /
-    \log_2(1 + r)` with the items in falling order of relevance. The weights are how much the NDCG
-    would change if two items changed places. The difference of two discounts is computed from the
-    logarithm of the ratio of the ranks, so that it keeps its digits.
+    \log_2(1 + r)` with the items in falling order of relevance. A weight is the change of the NDCG
+    if the two items changed places. The difference of two discounts is computed from the logarithm
+    of the ratio of the ranks, without cancellation.
 
-    For the derivatives the weights are constants: the gradient is the sum of the "lambdas" that the
-    method is named after, and the loss itself, which jumps where two scores change places, is one
-    whose gradient that is. So it is also under autodiff, which sees no derivative of a rank.
+    For the derivatives the weights are constants. The gradient is the sum of the "lambdas", after
+    which the method is named. The loss itself jumps where two scores change places; elsewhere this
+    is its gradient. Autodiff has the same result, because it sees no derivative of a rank.
 
-    Ties: pairs of equal relevance do not count. Of equal scores the order of the list decides who
-    has the higher rank, as in rax and LightGBM, so that they do not stop learning where all scores
-    are the same; the loss then depends on the order of the list. A list without a relevant item
-    costs 0. A score of -inf with a relevance of 0 changes nothing, so that lists of several lengths
-    can be filled up. `weights` and `where` speak of lists, not of items.
+    Ties: pairs of equal relevance do not count. Among equal scores the first in the list has the
+    higher rank, as in rax and LightGBM. So learning does not stop where all scores are equal, but
+    the loss then depends on the order of the list. A list without a relevant item costs 0. A score
+    of -inf with a relevance of 0 changes nothing, so that lists of different lengths can be padded.
+    `weights` and `where` apply to lists, not to items.
 
     It is rax's ``pairwise_logistic_loss`` with ``dcg_lambdaweight(normalize=True)``, added up over
     the pairs, and divided by the number of items, by which rax multiplies its weights. LightGBM
-    looks only at pairs of which one item is among the first 30; it and XGBoost by default divide a
+    uses only pairs with one item among the first 30. By default LightGBM and XGBoost divide a
     weight by the difference of the scores, and the lambdas of a list by a norm.
 
     References
@@ -163,7 +162,7 @@ def lambdarank_loss(
 def _ranked(
     xp: Namespace, axis: Axis, pred: Array, target: Array
 ) -> tuple[Array, Array, Array, Weigh]:
-    """Sort lists by their scores: return the order, the sorted lists, and the weights of pairs."""
+    """Sort lists by their scores; return the order, the sorted lists, and the weights of pairs."""
     pred, target = read(xp, pred, target)
     order = xp.stable_order(-pred, axis)
     pred, target = (xp.take_along_axis(x, order, axis=axis) for x in (pred, target))

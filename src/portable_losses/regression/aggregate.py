@@ -1,4 +1,4 @@
-"""Losses of all residuals together: a function of the reduced loss."""
+"""Losses of all residuals together: functions of the reduced loss."""
 
 from typing import Unpack
 
@@ -26,18 +26,18 @@ def rmse_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[Opti
 
     See Also
     --------
-    mse_loss : Its square. Batches of that add up, batches of this do not.
+    mse_loss : Its square. Means of batches of equal size can be averaged; their roots cannot.
 
     Notes
     -----
-    The squared residuals are reduced, and then the root is taken. With `axis` there is one root for
-    each result. With ``reduction="sum"`` it is the Euclidean norm of the residuals, with ``"none"``
-    the root of weight * residual ** 2 for each element.
+    The squared residuals are reduced first, then the root is taken. With `axis` there is one root
+    for each result. With ``reduction="sum"`` it is the Euclidean norm of the residuals, with
+    ``"none"`` the root of weight * residual ** 2 for each element.
 
     The gradient of the root of a mean is :math:`w_i r_i / (\sum_j w_j\, \ell)`. Where all residuals
-    are 0 it is 0, a subgradient; torch and JAX have NaN there. The second derivative is a matrix
-    and not offered. The squares are those of the dtype: in float32 they underflow for residuals
-    below 1e-19 and overflow above 1e19, in float64 below 1e-154 and above 1e154.
+    are 0 it is 0, a subgradient; torch and JAX return NaN there. The second derivative is a full
+    matrix and is not available. The squares are computed in the dtype: in float32 they underflow
+    for residuals below 1e-19 and overflow above 1e19, in float64 below 1e-154 and above 1e154.
 
     References
     ----------
@@ -66,5 +66,5 @@ def _(xp: Namespace, pred: Real, target: Real, /) -> Array:
 @rmse_loss.finish
 def _(xp: Namespace, reduced: Array, /) -> tuple[Array, Array]:
     zero = reduced == 0
-    root = xp.sqrt(xp.where(zero, 1.0, reduced))  # autodiff must not see the root of 0
+    root = xp.sqrt(xp.where(zero, 1.0, reduced))  # the root of 0 has an infinite derivative
     return xp.where(zero, 0.0, root), 0.5 / root

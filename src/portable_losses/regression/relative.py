@@ -14,7 +14,7 @@ AboveMinusOne = Annotated[
     Domain(
         "numbers above -1",
         interval=Interval(gt=-1.0),
-        hint="the loss compares logarithms of 1 + what is given: counts, prices and the like, "
+        hint="the loss compares logarithms of 1 + x for counts, prices and similar numbers, "
         "which are not negative",
     ),
 ]
@@ -53,7 +53,7 @@ def mape_loss(
     See Also
     --------
     smape_loss : Relative to the prediction as well, and at most 2.
-    msle_loss : Of the ratio: the same for predictions too high and too low by the same factor.
+    msle_loss : Of the ratio: equal for predictions too high and too low by the same factor.
 
     Notes
     -----
@@ -67,8 +67,8 @@ def mape_loss(
     The derivative is the sign of the residual over the same denominator, 0 for a residual of 0. The
     second derivative is 0: it leaves out the kink.
 
-    Keras gives percent, with a floor of 1e-7; scikit-learn and torchmetrics give fractions, with
-    floors of 2.2e-16 and 1.2e-6.
+    Keras returns percent, with a floor of 1e-7; scikit-learn and torchmetrics return fractions,
+    with floors of 2.2e-16 and 1.2e-6.
 
     References
     ----------
@@ -106,7 +106,7 @@ def smape_loss(
     eps: NonNegative = 0.0,
     **options: Unpack[Options],
 ) -> Array:
-    r"""Absolute error relative to the mean size of prediction and target: the symmetric MAPE.
+    r"""Absolute error relative to the mean size of prediction and target: symmetric MAPE.
 
     Parameters
     ----------
@@ -132,8 +132,8 @@ def smape_loss(
 
     .. math:: \ell = \frac{2 |r|}{\max(|\hat y| + |y|, \varepsilon)},
 
-    with 0 / 0 = 0. It is 2, whatever their sizes, where prediction and target have different signs,
-    where one of them is 0, and where the prediction is infinite.
+    with 0 / 0 = 0. It is 2 where prediction and target have different signs, where one of them is
+    0, and where the prediction is infinite.
 
     With :math:`s = |\hat y| + |y|` the derivative is :math:`4 |y| \operatorname{sign}(r) / s^2` for
     a prediction of the sign of the target, 0 for one of the other sign, and the mean of the two for
@@ -142,7 +142,7 @@ def smape_loss(
     denominator is the floor the derivative is :math:`2 \operatorname{sign}(r) / \varepsilon`, and
     the second 0. Each is computed as this product, in which nothing cancels.
 
-    torchmetrics has the same factor, with a floor of 1.2e-6. Others leave out the 2, or give
+    torchmetrics has the same factor, with a floor of 1.2e-6. Others leave out the 2, or return
     percent.
 
     References
@@ -214,15 +214,14 @@ def msle_loss(
 
     The difference of the logarithms cancels where prediction and target are close. With their
     maximum :math:`M` and minimum :math:`m` the size of :math:`L` is computed as
-    :math:`\mathrm{log1p}((M - m) / (1 + m))`, in which nothing does.
+    :math:`\mathrm{log1p}((M - m) / (1 + m))`, in which nothing cancels.
 
     The derivative is :math:`2 L / (1 + \hat y)`, the second :math:`2 (1 - L) / (1 + \hat y)^2`,
-    which is negative for predictions that are high by more than a factor of `e`. On NumPy a value
-    of -1 or less raises an error. Elsewhere the loss of a prediction and a target on both sides of
-    -1 is NaN, and that of one at -1 inf.
+    which is negative for predictions that are too high by more than a factor of `e`. On NumPy a
+    value of -1 or less raises an error. Elsewhere the loss is NaN if prediction and target lie on
+    different sides of -1, and inf if one of them is -1.
 
-    Keras clips both at 1e-7, scikit-learn refuses -1 and less as well. XGBoost's has a factor 1 /
-    2.
+    Keras clips both at 1e-7; scikit-learn refuses -1 and less as well. XGBoost has a factor 1 / 2.
 
     References
     ----------
@@ -256,7 +255,8 @@ def _(xp: Namespace, pred: AboveMinusOne, target: AboveMinusOne, /) -> Array:
 def _log_ratio(xp: Namespace, pred: Array, target: Array) -> Array:
     """Return log((1 + pred) / (1 + target)).
 
-    The size is that of a positive ratio. The sign is not 0 where they are equal, for autodiff.
+    It is computed from a ratio of at least 1, times a sign. For autodiff the sign is not 0 where
+    the two are equal.
     """
     below = pred < target
     sign = xp.where(below, -1.0, xp.ones_like(pred))

@@ -133,12 +133,12 @@ def log_cosh_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[
     Returns
     -------
     array
-        The reduced loss, in the dtype of `pred`, in nats. The unit of the target should be the size
-        of its noise.
+        The reduced loss, in the dtype of `pred`, in nats. Scale the target so that its noise is
+        about 1.
 
     See Also
     --------
-    pseudo_huber_loss : Much like it, with a parameter for the scale.
+    pseudo_huber_loss : Similar, with a parameter for the scale.
     huber_loss : Exactly quadratic, then exactly linear.
 
     Notes
@@ -151,12 +151,11 @@ def log_cosh_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[
     :math:`\mathrm{log1p}(g^2 / (2 (1 + g))) + |r| - b`. The quotient is :math:`\cosh b - 1`, so
     nothing cancels, and the exponential does not overflow. Above 40 the loss is linear in every
     dtype. In float32 optax, Keras, MLX and torchmetrics return 0 for a residual of 1e-4, where the
-    loss is 5e-9: they subtract the logarithm of 2, which cancels. That of torchmetrics is inf at
-    100.
+    loss is 5e-9: they subtract the logarithm of 2, which cancels. torchmetrics returns inf at 100.
 
     The derivative is :math:`\tanh r`. The second is :math:`1 / \cosh^2 r`, computed as
-    :math:`4 d / (1 + d)^2` with :math:`d = e^{-2 |r|}`. It keeps its digits where the derivative
-    is 1.
+    :math:`4 d / (1 + d)^2` with :math:`d = e^{-2 |r|}`. It is accurate where the derivative is
+    nearly 1.
 
     References
     ----------

@@ -1,13 +1,13 @@
-"""How far a residual goes before a loss is at its limit."""
+"""The residual beyond which bounded losses are at their limit."""
 
 from ..typing import Array, Namespace
 
 _FAR = 1e18
-"""At this many scales a bounded share has its limit in every dtype, and the square is finite."""
+"""In units of the scale. Beyond it bounded factors have their limit; squares are finite."""
 
 
 def within_far(xp: Namespace, x: Array) -> Array:
-    """Clip a residual, in units of the scale, for the shares of it that are bounded.
+    """Clip a residual, in units of the scale, for bounded factors of a loss.
 
     At an infinite residual they would be inf / inf.
     """

@@ -1,4 +1,4 @@
-"""A loss whose shape is a parameter, with most other robust losses among its members."""
+"""A loss with a shape parameter, which includes most other robust losses."""
 
 from math import copysign, inf
 from typing import Annotated, Unpack
@@ -14,10 +14,10 @@ __all__ = ["barron_loss"]
 Shape = Annotated[float, Lt(inf)]
 
 _FLAT = 1e20
-"""Shapes beyond this, on both sides, are the Gaussian limit to the last digit."""
+"""Beyond this size of the shape the loss equals its Gaussian limit in every dtype."""
 
 _HIGH = 4.0
-"""A higher power multiplies the rounding error of its base too much."""
+"""A higher power would multiply the rounding error of its base too much."""
 
 
 @loss
@@ -31,7 +31,7 @@ def barron_loss(
     scale: Positive = 1.0,
     **options: Unpack[Options],
 ) -> Array:
-    r"""General and adaptive robust loss of Barron.
+    r"""General and adaptive robust loss by Barron.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ def barron_loss(
     target : array or number
         Observations, of the shape of `pred`: real numbers.
     alpha : float, default 1.0
-        The shape, any number but inf: the loss of large residuals grows with this power of them.
-        The smaller it is, the less do outliers count; below 0 the loss is bounded.
+        The shape, any number except inf. The loss of a large residual grows with this power of it.
+        The smaller the shape, the less outliers count; below 0 the loss is bounded.
     scale : float, default 1.0
         Where the loss turns from quadratic to its shape: positive, in the unit of the target.
 
@@ -70,8 +70,8 @@ def barron_loss(
             \left( \left( \frac{x^2}{|\alpha - 2|} + 1 \right)^{\alpha / 2} - 1 \right),
 
     with the limits :math:`x^2 / 2` at :math:`\alpha = 2`, :math:`\log(x^2 / 2 + 1)` at 0 and
-    :math:`1 - \exp(-x^2 / 2)` at :math:`-\infty`. It is about :math:`x^2 / 2` for small residuals,
-    whatever the shape.
+    :math:`1 - \exp(-x^2 / 2)` at :math:`-\infty`. For small residuals it is about :math:`x^2 / 2`
+    for every shape.
 
     With :math:`L = \mathrm{log1p}(x^2 / |\alpha - 2|)` it is computed as
     :math:`|\alpha - 2|\,\mathrm{expm1}(\alpha L / 2) / \alpha`, in which nothing cancels.
@@ -82,9 +82,9 @@ def barron_loss(
     High powers are computed with :math:`L`, as they would multiply the rounding error of :math:`w`.
     For :math:`\alpha < 1` the second is negative where the residual is large.
 
-    As in the paper, there is no :math:`c^2` in front, which the other robust losses here have; and
-    no normalising constant, as the paper's likelihood has, without which `alpha` and `scale` cannot
-    be learnt.
+    As in the paper, there is no factor :math:`c^2`; the other robust losses of this library have
+    it. The normalising constant of the paper's likelihood is missing as well, so `alpha` and
+    `scale` cannot be learnt with this loss.
 
     References
     ----------

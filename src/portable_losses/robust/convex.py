@@ -34,7 +34,7 @@ def huber_loss(
     mse_loss : Twice this loss, as `delta` grows.
     l1_loss : This loss divided by `delta`, as `delta` goes to 0.
     smooth_l1_loss : This loss divided by `delta`.
-    pseudo_huber_loss : Much like it, smooth everywhere.
+    pseudo_huber_loss : Similar, and smooth everywhere.
 
     Notes
     -----
@@ -113,7 +113,7 @@ def smooth_l1_loss(
     --------
     huber_loss : This loss times `beta`. Its quadratic part does not depend on the parameter; in
         this loss the slope of the linear part does not.
-    l1_loss : The limit of 0.
+    l1_loss : The limit for `beta` to 0.
 
     Notes
     -----
@@ -189,7 +189,7 @@ def pseudo_huber_loss(
     See Also
     --------
     huber_loss : Exactly quadratic, then exactly linear.
-    log_cosh_loss : Much like it with ``delta=1``, without a parameter.
+    log_cosh_loss : Similar to ``delta=1``, without a parameter.
     barron_loss : With ``alpha=1``, divided by the square of the scale.
 
     Notes
@@ -202,7 +202,7 @@ def pseudo_huber_loss(
 
     about :math:`r^2 / 2` for small residuals and :math:`\delta |r|` for large ones. It is computed
     in the second form, in which nothing cancels. From :math:`10^{18}` on the fraction is 1 in every
-    dtype, so the square need not be larger, and does not overflow.
+    dtype. So `x` is clipped there, and its square does not overflow.
 
     The derivative is :math:`r / \sqrt{1 + x^2}`, the second :math:`(1 + x^2)^{-3/2}`.
 
@@ -247,7 +247,7 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, delta: Positive) -> Array:
 def fair_loss(
     xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1.0, **options: Unpack[Options]
 ) -> Array:
-    r"""Fair loss: comes to its linear growth slowly.
+    r"""Fair loss: approaches linear growth slowly.
 
     Parameters
     ----------
@@ -265,8 +265,8 @@ def fair_loss(
 
     See Also
     --------
-    huber_loss : Turns at once.
-    pseudo_huber_loss : Between the two.
+    huber_loss : Exactly linear from one point on.
+    pseudo_huber_loss : Approaches linear growth faster.
 
     Notes
     -----
@@ -276,10 +276,10 @@ def fair_loss(
     .. math:: \ell = c^2 \left( x - \log(1 + x) \right),
 
     about :math:`r^2 / 2` for small residuals and :math:`c |r|` for large ones. The difference
-    cancels for small residuals: there it is a series.
+    cancels for small residuals, where it is computed by a series.
 
-    The derivative is :math:`r / (1 + x)`, the second :math:`1 / (1 + x)^2`, continuous at 0 with a
-    corner.
+    The derivative is :math:`r / (1 + x)`, the second :math:`1 / (1 + x)^2`, which has a corner at
+    0.
 
     LightGBM has the same factor, with `scale` as ``fair_c``.
 

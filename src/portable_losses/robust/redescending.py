@@ -33,7 +33,7 @@ def cauchy_loss(
     --------
     geman_mcclure_loss : Bounded: outliers count even less.
     barron_loss : With ``alpha=0``, half the square of this scale and no unit.
-    student_t_nll_loss : The negative log-likelihood of this kind.
+    student_t_nll_loss : A negative log-likelihood of this form.
 
     Notes
     -----
@@ -86,7 +86,7 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
 def geman_mcclure_loss(
     xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1.0, **options: Unpack[Options]
 ) -> Array:
-    r"""Geman-McClure loss: bounded, and all but flat for large residuals.
+    r"""Geman-McClure loss: bounded, and nearly flat for large residuals.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def geman_mcclure_loss(
     See Also
     --------
     cauchy_loss : Not bounded.
-    welsch_loss : Comes to its bound faster.
+    welsch_loss : Approaches its bound faster.
     barron_loss : With ``alpha=-2``, a quarter of the square of its `scale`, which is half of this,
         and no unit.
 
@@ -117,7 +117,7 @@ def geman_mcclure_loss(
     .. math:: \ell = \frac{r^2 / 2}{1 + x^2} = \frac{c^2}{2} \frac{x^2}{1 + x^2},
 
     about :math:`r^2 / 2` for small residuals and at most :math:`c^2 / 2`. From :math:`x = 10^{18}`
-    on it is that bound in every dtype.
+    on it equals that bound in every dtype.
 
     With :math:`q = 1 / (1 + x^2)` the derivative is :math:`q^2 r`, the second :math:`(1 - 3 x^2) /
     (1 + x^2)^3 = q^2 (4 q - 3)`. At infinite residuals they are 0.
@@ -181,7 +181,7 @@ def welsch_loss(
 
     See Also
     --------
-    geman_mcclure_loss : Comes to its bound more slowly.
+    geman_mcclure_loss : Approaches its bound more slowly.
     tukey_biweight_loss : Reaches its bound.
     barron_loss : With ``alpha=-inf``, a scale smaller by the root of 2, and no unit.
 
@@ -196,9 +196,9 @@ def welsch_loss(
     :math:`\mathrm{expm1}(-x^2)`, in which nothing cancels.
 
     The derivative is :math:`r \exp(-x^2)`, the second :math:`(1 - 2 x^2) \exp(-x^2)`. Both are
-    multiplied twice by the root of the exponential, so that nothing underflows half way. The
-    exponential multiplies the rounding errors of the residual by :math:`2 x^2`. At infinite
-    residuals the derivatives are 0.
+    computed with two factors :math:`\exp(-x^2 / 2)`, because :math:`\exp(-x^2)` may underflow where
+    the product does not. The exponential multiplies the rounding error of the residual by
+    :math:`2 x^2`. At infinite residuals the derivatives are 0.
 
     kornia's is :math:`1 - \exp(-r^2 / 2)`, which is this loss with a scale of the root of 2.
 
@@ -258,8 +258,8 @@ def arctan_loss(
 
     See Also
     --------
-    geman_mcclure_loss : Leaves the square earlier.
-    welsch_loss : Comes to its bound faster.
+    geman_mcclure_loss : Differs from the square already for smaller residuals.
+    welsch_loss : Approaches its bound faster.
 
     Notes
     -----
@@ -270,8 +270,8 @@ def arctan_loss(
 
     about :math:`r^2 / 2` for small residuals and at most :math:`\pi c^2 / 4`.
 
-    The derivative is :math:`r / (1 + x^4)`. The fourth power may overflow where the derivative does
-    not vanish. With :math:`q = 1 / (1 + x^2)` it is :math:`q^2 r / (q^2 + (1 - q)^2)`, in which no
+    The derivative is :math:`r / (1 + x^4)`. The fourth power may overflow where the derivative is
+    not 0. With :math:`q = 1 / (1 + x^2)` it is :math:`q^2 r / (q^2 + (1 - q)^2)`, in which no
     power is higher than the square. The second derivative is :math:`(1 - 3 x^4) / (1 + x^4)^2 =
     w (4 w - 3)` with :math:`w = 1 / (1 + x^4)`. At infinite residuals they are 0.
 
@@ -322,7 +322,7 @@ def tukey_biweight_loss(
     scale: Positive = 4.685,
     **options: Unpack[Options],
 ) -> Array:
-    r"""Biweight, or bisquare, loss of Tukey: outliers have no influence at all.
+    r"""Biweight (bisquare) loss by Tukey: outliers have no influence.
 
     Parameters
     ----------
@@ -332,7 +332,7 @@ def tukey_biweight_loss(
         Observations, of the shape of `pred`: real numbers.
     scale : float, default 4.685
         The residual beyond which the loss is constant: positive, in the unit of the target. The
-        default is that for residuals of standard deviation 1: the estimate then has 95 % of the
+        default suits residuals of standard deviation 1: the estimate then has 95 % of the
         efficiency of least squares.
 
     Returns
@@ -342,7 +342,7 @@ def tukey_biweight_loss(
 
     See Also
     --------
-    welsch_loss : Smooth everywhere: outliers count a little.
+    welsch_loss : Smooth everywhere; outliers count a little.
     huber_loss : Convex.
 
     Notes

@@ -1,4 +1,4 @@
-"""Losses that compare regions: the predicted and the observed pixels of an object in an image."""
+"""Losses of segmentation: regions, such as the predicted and observed pixels of an object."""
 
 from .generalized import generalized_dice_loss
 from .lovasz import lovasz_hinge_loss, lovasz_softmax_loss

@@ -1,4 +1,4 @@
-"""The part of a region that is wrong, as a fraction of the whole."""
+"""The wrong part of a region, as a fraction of the whole."""
 
 from typing import NamedTuple
 
@@ -9,9 +9,9 @@ Sides = tuple[Array, Array, Array]
 
 
 class Fraction(NamedTuple):
-    """The wrong part of a region and the right part, which together are the whole.
+    """The wrong part and the right part of a region, which together are the whole.
 
-    A prediction changes both: at one rate above the target, at another below.
+    A prediction changes both, at different rates above and below the target.
     """
 
     wrong: Array
@@ -24,13 +24,13 @@ class Fraction(NamedTuple):
     """The rate of `right` below the target."""
 
     def value(self, xp: Namespace) -> Array:
-        """Return wrong / whole, 0 where there is nothing."""
+        """Return wrong / whole, 0 where the whole is 0."""
         return xp.safe_divide(self.wrong, self.wrong + self.right)
 
     def slopes(self, xp: Namespace) -> Sides:
-        """Return the derivatives of the value, 0 where there is nothing.
+        """Return the derivatives of the value, 0 where the whole is 0.
 
-        Above, and below, no two terms cancel. At the target it is the mean of both.
+        No two terms cancel, neither above nor below. At the target it is the mean of both sides.
         """
         whole = self.wrong + self.right
         above = self.above * self.right

@@ -1,4 +1,4 @@
-"""What two regions have in common, and what each has alone; the options of losses of regions."""
+"""The common part of two regions and the rest of each; the options of losses of regions."""
 
 from typing import Annotated, NamedTuple
 
@@ -16,7 +16,7 @@ Membership = Annotated[
         "is divided by 255",
     ),
 ]
-"""How far each element belongs to a region."""
+"""The degree to which each element belongs to a region."""
 
 _MASK = Domain(
     "0 or 1 for each element of the region",
@@ -50,7 +50,7 @@ class ClassRegionOptions(RegionOptions, total=False):
 
 
 class Parts(NamedTuple):
-    """Sums over a region, of terms of one sign; they keep its axis, with size 1."""
+    """Sums over a region, of terms of one sign; its axis is kept with size 1."""
 
     common: Array
     """The sum of the smaller of prediction and target: the intersection."""

@@ -20,7 +20,7 @@ def generalized_dice_loss(
     /,
     **options: Unpack[ClassRegionOptions],
 ) -> Array:
-    r"""Generalized Dice loss: weights classes by one over the square of their size.
+    r"""Generalized Dice loss, which weights classes by one over the square of their size.
 
     Parameters
     ----------
@@ -53,18 +53,18 @@ def generalized_dice_loss(
                      {\sum_k w_k (2 I_k + \sum_i |p_{ki} - y_{ki}|)}.
 
     No terms cancel in the second form, and a perfect prediction has loss 0, also with soft targets.
-    A class that is not there has the weight of the rarest class that is, as in MONAI. If no class
-    is there, all have weight 1: the loss is 0 if none is predicted and 1 otherwise. Only the
-    quotients of the weights count, so the rarest class has weight 1 and none overflows.
+    An absent class has the weight of the rarest present class, as in MONAI. If no class is present,
+    all have weight 1: the loss is 0 if none is predicted and 1 otherwise. Only the quotients of the
+    weights count, so the rarest class has weight 1 and none overflows.
 
     With :math:`S` for the denominator the derivative is :math:`w_k (1 - \ell) / S` above the target
-    and :math:`-w_k (1 + \ell) / S` below it; `dice_loss` says what it is at the target. The weights
-    do not change with the prediction. The second derivative is minus twice the first, times
+    and :math:`-w_k (1 + \ell) / S` below it; for its value at the target see `dice_loss`. The
+    weights do not depend on the prediction. The second derivative is minus twice the first, times
     :math:`w_k`, divided by :math:`S`.
 
-    It is equal to that of MONAI, but for the 1e-5 that MONAI adds to the numerator and the
-    denominator, and its weights in float32. optax weights the Dice losses of the classes, with
-    weights of the whole batch: that is another loss.
+    MONAI has the same loss, except that it adds 1e-5 to the numerator and the denominator, and has
+    weights in float32. optax weights the Dice losses of the classes, with weights of the whole
+    batch: that is another loss.
 
     References
     ----------
@@ -92,7 +92,7 @@ def generalized_dice_loss(
 
 
 def _weights(xp: Namespace, axis: Axis, target: Array) -> Array:
-    """Return the weights of the classes, 1 for the rarest and for those that are not there."""
+    """Return the weights of the classes, 1 for the rarest and for absent ones."""
     class_axis, region_axis = axis
     size = xp.region_sum(target, region_axis)
     present = size > 0

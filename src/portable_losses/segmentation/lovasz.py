@@ -1,4 +1,4 @@
-"""The Jaccard index of two sets, made a loss of numbers by the Lovász extension."""
+"""The Jaccard index of two sets, extended to real numbers by the Lovász extension."""
 
 from typing import Literal, NamedTuple, Unpack
 
@@ -19,7 +19,7 @@ def lovasz_hinge_loss(
     ----------
     pred : array
         Predicted scores of the elements along `region_axis`: real numbers, -inf and inf included.
-        Those above 0 are predicted to belong to the region.
+        Elements with a score above 0 are predicted to belong to the region.
     target : array
         The observed region, of the shape of `pred`: 1 for the elements of the region, 0 for the
         others.
@@ -33,31 +33,31 @@ def lovasz_hinge_loss(
     --------
     lovasz_softmax_loss : From the probabilities of several classes.
     jaccard_loss : From probabilities, without a sort.
-    hinge_loss : For each element by itself.
+    hinge_loss : For each element separately.
 
     Notes
     -----
-    With the sign :math:`s_i = 2 y_i - 1` the margin of an element is :math:`s_i z_i`,
-    and its error :math:`m_i = \max(0, 1 - s_i z_i)`. With the errors in descending order,
+    With the sign :math:`s_i = 2 y_i - 1` the margin of an element is :math:`s_i z_i`, and its error
+    :math:`m_i = \max(0, 1 - s_i z_i)`. With the errors in descending order,
     :math:`m_{(1)} \ge m_{(2)} \ge \dots`, the loss is
 
     .. math:: \ell = \sum_k m_{(k)} \bigl( J_k - J_{k-1} \bigr),
 
-    where :math:`J_k` is 1 minus the intersection over the union if just the first `k` elements are
-    wrong. Let the region have `G` elements, `c` of them among the first `k`, which have :math:`f =
-    k - c` others. Then the difference is :math:`1 / (G + f)` for an element of the region and
-    :math:`(G - c) / ((G + f) (G + f - 1))` for another. This form is computed, as the :math:`J_k`
-    nearly cancel. It takes one sort, of the margins: an error of 1 minus a small score would lose
-    the score. If the region is empty, the loss is the largest error, which is 0 if all scores are
-    at most -1.
+    where :math:`J_k` is 1 minus the intersection over the union if only the first `k` elements are
+    wrong. Let the region have `G` elements. Of the first `k` elements let `c` be in the region and
+    :math:`f = k - c` outside. Then the difference is :math:`1 / (G + f)` for an element of the
+    region and :math:`(G - c) / ((G + f) (G + f - 1))` for another. This form is computed, because
+    the :math:`J_k` nearly cancel. It needs one sort, of the margins: 1 minus a small score would
+    round the score away. If the region is empty, the loss is the largest error, which is 0 if all
+    scores are at most -1.
 
     The derivative with respect to :math:`z_i` is :math:`-s_i` times that difference, and 0 for a
-    margin of 1 or more. Equal errors are taken in the order of the elements, which gives one of the
+    margin of 1 or more. Equal errors keep the order of the elements, which selects one of the
     subgradients. There is no second derivative.
 
     If all errors are 0 or 1, the loss is the Jaccard loss of the sets. The authors' own program
     flattens a batch unless `per_image` is set; here the batch is one region if its axis is in
-    `region_axis`. The losses of Segmentation Models are equal.
+    `region_axis`. Segmentation Models has the same loss.
 
     References
     ----------
@@ -85,7 +85,7 @@ class Order(NamedTuple):
     places: Array
     """The place of each element in the region."""
     steps: Array
-    """The part of the Jaccard loss that each adds if it and all before it are wrong."""
+    """The part of the Jaccard loss that each element adds if it and all before it are wrong."""
 
     def sorted(self, xp: Namespace, axis: Axis, x: Array) -> Array:
         """Return the numbers of the elements in this order."""
@@ -95,7 +95,7 @@ class Order(NamedTuple):
 def _ordered(xp: Namespace, axis: Axis, rising: Array, target: Array) -> Order:
     """Sort elements by numbers that rise as the errors fall.
 
-    Counts are in the widest dtype: float32 does not hold all whole numbers above 2**24.
+    Counts have the widest dtype: float32 does not represent all whole numbers above 2**24.
     """
     place = xp.stable_order(rising, axis)
     inside = xp.astype(xp.take_along_axis(target, place, axis=axis), xp.wide_dtype(rising))
@@ -109,7 +109,7 @@ def _ordered(xp: Namespace, axis: Axis, rising: Array, target: Array) -> Order:
 
 
 def _missing(xp: Namespace, axis: Axis, x: Array) -> Array:
-    """Return NaN for a region that has one, and 0 for others: a step of 0 may have hidden it."""
+    """Return NaN for a region with NaN and 0 for others: a difference of 0 may have hidden it."""
     return xp.row_sum(xp.where(x == x, 0.0, x), axis)
 
 
@@ -147,14 +147,14 @@ def lovasz_softmax_loss(
     Parameters
     ----------
     pred : array
-        Predicted probabilities, as a softmax gives them, that the elements along `region_axis`
-        belong to the classes along `class_axis`: in [0, 1].
+        Predicted probabilities, such as the result of a softmax, that the elements along
+        `region_axis` belong to the classes along `class_axis`: in [0, 1].
     target : array
         The observed classes: the label of each element, of the shape of `pred` without the class
         axis: integers of any dtype from 0 to K - 1. Or, of the shape of `pred`, 1 for the class of
-        each element and 0 for the others. The number of axes decides which of the two it is.
+        each element and 0 for the others. The number of axes decides between the two.
     classes : {"present", "all"}, default "present"
-        Which classes count: those that have an element in the region, or all.
+        The classes that count: those with an element in the region, or all.
 
     Returns
     -------
@@ -164,7 +164,7 @@ def lovasz_softmax_loss(
 
     See Also
     --------
-    lovasz_hinge_loss : From scores of one class.
+    lovasz_hinge_loss : From the scores of one class.
     generalized_dice_loss : For several classes as well, without a sort.
     jaccard_loss : One loss for each class.
 
@@ -177,13 +177,13 @@ def lovasz_softmax_loss(
     classes count and none is present, the loss and the derivative are 0.
 
     The derivative is the difference divided by the number of classes that count, negative in the
-    class of the element. Equal errors are taken in the order of the elements, which is one of the
-    subgradients. There is no second derivative. With one class the loss is that of its
-    probabilities against the rest, if there is such an element.
+    class of the element. Equal errors keep the order of the elements, which selects one of the
+    subgradients. There is no second derivative. With only one class the loss compares its
+    probabilities with the rest, if an element of the class is present.
 
     By default the present classes count, as in the authors' own program and in Segmentation Models;
-    in kornia all count. A pixel is ignored if all its probabilities and targets are 0, which labels
-    cannot express.
+    in kornia all count. A pixel is ignored if all its probabilities and targets are 0, which is not
+    possible with labels.
 
     References
     ----------
@@ -208,7 +208,7 @@ def lovasz_softmax_loss(
 
 
 def _mask(xp: Namespace, class_axis: Axis, pred: Array, target: Array) -> Array:
-    """Return 1 for the class of each element and 0 for the others, of labels as well."""
+    """Return 1 for the class of each element and 0 for the others, also for labels."""
     if target.ndim == pred.ndim:
         return target
     return xp.astype(target[..., None, :] == xp.places(pred, class_axis, target.dtype), pred.dtype)

@@ -40,32 +40,32 @@ def matthews_loss(
 
     Notes
     -----
-    With :math:`a = \sum_i \min(p_i, y_i)` (right, in the region), :math:`b = \sum_i \max(p_i - y_i,
-    0)` (false positives), :math:`c = \sum_i \max(y_i - p_i, 0)` (false negatives) and :math:`d =
-    \sum_i (1 - \max(p_i, y_i))` (right, outside), which for targets of 0 and 1 are sums of
+    With the true positives :math:`a = \sum_i \min(p_i, y_i)`, the false positives :math:`b = \sum_i
+    \max(p_i - y_i, 0)`, the false negatives :math:`c = \sum_i \max(y_i - p_i, 0)` and the true
+    negatives :math:`d = \sum_i (1 - \max(p_i, y_i))`, which for targets of 0 and 1 are sums of
     products, the loss of a region is
 
     .. math:: \ell = 1 - \frac{a d - b c}{Q}, \quad Q = \sqrt{(a + b) (a + c) (b + d) (c + d)}.
 
     Where the correlation is positive, the computed form is :math:`n (b c (a + d) + a d (b + c)) /
     (Q (Q + a d - b c))` with `n` for the number of elements: no terms cancel. If the prediction or
-    the target is empty, or full, :math:`Q` is 0. Then the loss is 0 if both are the same and 1 if
-    they are not, and the derivatives are 0. With :math:`P = a + b` and :math:`N = c + d`, the parts
+    the target is empty, or full, :math:`Q` is 0. Then the loss is 0 if both are equal and 1 if they
+    differ, and the derivatives are 0. With :math:`P = a + b` and :math:`N = c + d`, the parts
     predicted inside and outside, the derivative is
 
     .. math:: \frac{n}{2 Q} \left( \frac{a}{P} + \frac{c}{N} \right) \text{ above the target, }
               -\frac{n}{2 Q} \left( \frac{b}{P} + \frac{d}{N} \right) \text{ below it.}
 
-    `dice_loss` says what it is at the target. The second derivative is
+    For its value at the target see `dice_loss`. The second derivative is
 
     .. math::
 
         \frac{n}{4 Q} \left( \frac{3 c}{N^2} - \frac{3 a}{P^2} + \frac{a - c}{P N} \right), \quad
               \frac{n}{4 Q} \left( \frac{3 b}{P^2} - \frac{3 d}{N^2} + \frac{d - b}{P N} \right).
 
-    For targets of 0 and 1 it is equal to that of Segmentation Models and of MONAI, but for the 1e-5
-    that one adds to each sum and the other under the root; with soft targets both have the product
-    for :math:`\min`. scikit-learn's coefficient is 0 for an empty region that is predicted to be
+    For targets of 0 and 1 Segmentation Models and MONAI have the same loss, except that one adds
+    1e-5 to each sum and the other under the root. With soft targets both have the product in place
+    of :math:`\min`. scikit-learn's coefficient is 0 for an empty region that is predicted to be
     empty.
 
     References
@@ -92,18 +92,18 @@ class Table(NamedTuple):
     """The sums of a region in a table: a, b, c, d of the formula."""
 
     inside: Array
-    """Right, in the region."""
+    """True positives."""
     excess: Array
     lacking: Array
     outside: Array
-    """Right, outside of it."""
+    """True negatives."""
 
     def value(self, xp: Namespace) -> Array:
         """Return 1 minus the correlation."""
         a, b, c, d = self
         root, covariance = self.margins(xp).root(xp), a * d - b * c
         total = root + xp.relu(covariance)
-        # Quotients first: the products of small sums would underflow.
+        # Quotients come first: the products of small sums would underflow.
         near = (a + d) * (b / root) * (c / total) + (a / root) * d * ((b + c) / total)
         value = xp.where(covariance > 0, (a + b + c + d) * near, 1 - covariance / root)
         chance = xp.where(b + c == 0, 0.0, xp.ones_like(root))
@@ -138,7 +138,7 @@ class Table(NamedTuple):
         return Margins(*(xp.where(none, 1.0, x) for x in sums))
 
     def scaled(self, xp: Namespace) -> tuple[Array, Array, Array]:
-        """Return how much is predicted inside and outside, and n / Q, or 0 where Q is 0."""
+        """Return the sums predicted inside and outside, and n / Q, or 0 where Q is 0."""
         margins = self.margins(xp)
         size = self.inside + self.excess + self.lacking + self.outside
         scale = xp.where(self.degenerate(xp), 0.0, size / margins.root(xp))
@@ -154,7 +154,7 @@ class Margins(NamedTuple):
     other: Array
 
     def root(self, xp: Namespace) -> Array:
-        """Return the root of their product, each by itself, as the product may overflow."""
+        """Return the root of their product, from their roots, as the product may overflow."""
         predicted, left, observed, other = map(xp.sqrt, self)
         return (predicted * observed) * (left * other)
 

@@ -1,4 +1,4 @@
-"""Losses that divide the wrong part of a region by the wrong and the right part."""
+"""Losses that divide the wrong part of a region by the sum of the wrong and the right part."""
 
 from typing import Unpack
 
@@ -42,7 +42,7 @@ def dice_loss(
     See Also
     --------
     generalized_dice_loss : For several classes together, with equal weight for rare ones.
-    jaccard_loss : Counts errors twice as much.
+    jaccard_loss : Weights errors twice as much.
     tversky_loss : Weights false positives and false negatives.
     matthews_loss : Counts true negatives as well.
 
@@ -61,19 +61,19 @@ def dice_loss(
     empty region has loss 1 if `smooth` is 0.
 
     With :math:`S` for the denominator the derivative is :math:`(1 - \ell) / S` above the target and
-    :math:`-(1 + \ell) / S` below it. There is nothing below a target of 0 and nothing above one of
-    1: there the derivative is that of the other side, as is that of the product. Where another
-    target is predicted exactly, it is the mean of the two sides. The second derivative is minus
-    twice the first, divided by :math:`S`.
+    :math:`-(1 + \ell) / S` below it. No prediction is below a target of 0 or above a target of 1,
+    so at these targets the derivative is that of the other side, as for the product. At any other
+    target it is the mean of the two sides. The second derivative is minus twice the first, divided
+    by :math:`S`.
 
-    With `region_axis` the pixels of an image are a region, and each class of each image is a loss;
-    with the axis of the batch among them there is one region for each class.
+    If `region_axis` names the axes of the pixels, there is one loss for each image and class. If it
+    names the axis of the batch as well, there is one loss for each class.
 
-    Segmentation Models 0.6 has this intersection, and MONAI 1.6 with ``soft_label=True``: without
-    smoothing their losses are equal to the last digits. optax, Keras and otherwise MONAI take the
+    Segmentation Models 0.6, and MONAI 1.6 with ``soft_label=True``, have this intersection; without
+    smoothing their losses are equal up to rounding. optax, Keras and otherwise MONAI use the
     product, with which a perfect prediction of soft targets has a loss. By default optax adds 1 and
-    MONAI 1e-5. Segmentation Models leaves out regions with an empty target, and Keras scores an
-    empty prediction of them as wrong.
+    MONAI 1e-5. Segmentation Models leaves out regions with an empty target, and in Keras an empty
+    prediction of them is wrong.
 
     References
     ----------
@@ -152,14 +152,14 @@ def jaccard_loss(
 
     See Also
     --------
-    dice_loss : Between half of this and this.
-    lovasz_hinge_loss : Another differentiable loss of the same score of two sets.
+    dice_loss : Between half of this loss and this loss.
+    lovasz_hinge_loss : Another extension of the same score of two sets.
     tversky_loss : Weights false positives and false negatives.
 
     Notes
     -----
-    With the intersection :math:`I = \sum_i \min(p_i, y_i)`, as in `dice_loss`, the loss
-    of a region and the computed form are
+    With the intersection :math:`I = \sum_i \min(p_i, y_i)`, as in `dice_loss`, the loss of a region
+    and the computed form are
 
     .. math::
 
@@ -168,11 +168,11 @@ def jaccard_loss(
 
     No terms cancel in the second form. A perfect prediction has loss 0, also with soft targets, and
     so has an empty prediction of an empty region. With :math:`U` for the denominator, the union,
-    the derivative is :math:`(1 - \ell) / U` above the target and :math:`-1 / U` below it;
-    `dice_loss` says what it is at the target. The second derivative is :math:`-2 (1 - \ell) / U^2`
-    above and 0 below.
+    the derivative is :math:`(1 - \ell) / U` above the target and :math:`-1 / U` below it; for its
+    value at the target see `dice_loss`. The second derivative is :math:`-2 (1 - \ell) / U^2` above
+    and 0 below.
 
-    It is equal to the losses of Segmentation Models 0.6 and MONAI 1.6, with the exceptions named in
+    Segmentation Models 0.6 and MONAI 1.6 have the same loss, with the exceptions named in
     `dice_loss`.
 
     References
@@ -227,7 +227,7 @@ def tversky_loss(
     gamma: Positive = 1.0,
     **options: Unpack[RegionOptions],
 ) -> Array:
-    r"""Tversky loss, also focal: an overlap with weights for false positives and false negatives.
+    r"""(Focal) Tversky loss: an overlap with weights for false positives and false negatives.
 
     Parameters
     ----------
@@ -242,8 +242,8 @@ def tversky_loss(
     beta : float, default 0.5
         The weight of false negatives: not negative.
     gamma : float, default 1
-        The power that the loss is raised to: positive. Above 1 it gives more weight to regions that
-        are mostly wrong, below 1 to those that are nearly right.
+        The power to which the loss is raised: positive. Above 1 regions that are mostly wrong have
+        more weight, below 1 those that are nearly right.
 
     Returns
     -------
@@ -269,14 +269,14 @@ def tversky_loss(
     multiplies the rounding error by `gamma`.
 
     With :math:`T` for the denominator and :math:`\gamma = 1` the derivative is :math:`\alpha I /
-    T^2` above the target and :math:`-(\beta I + \alpha F + \beta M) / T^2` below it; `dice_loss`
-    says what it is at the target. The second derivative is minus twice the first, times
+    T^2` above the target and :math:`-(\beta I + \alpha F + \beta M) / T^2` below it; for its value
+    at the target see `dice_loss`. The second derivative is minus twice the first, times
     :math:`\alpha` above and :math:`1 - \beta` below, divided by :math:`T`. At a perfect prediction
     the derivative of the power would be 0 or infinite: both derivatives are 0 there if `gamma` is
     not 1.
 
-    The power is that of Segmentation Models, which raises the mean of the losses to it; in the
-    paper on the focal loss it is :math:`1 / \gamma`. Keras 3.15 exchanges `alpha` and `beta`;
+    Segmentation Models has the same power, but raises the mean of the losses to it. In the paper on
+    the focal loss the power is :math:`1 / \gamma`. Keras 3.15 exchanges `alpha` and `beta`;
     Segmentation Models, MONAI and optax do not.
 
     References

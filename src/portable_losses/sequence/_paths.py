@@ -1,6 +1,6 @@
-"""Sums over paths, step by step: what two paths that meet are worth together, and each one's share.
+"""Sums over paths, step by step: the total weight of two paths that meet, and the share of each.
 
-Paths are added up by the logarithms of their worth; -inf is the logarithm of no path at all.
+Weights are added up by their logarithms; -inf stands for no path.
 """
 
 from ..typing import Array, Namespace
@@ -22,5 +22,5 @@ def joined(
 
 
 def finite(xp: Namespace, x: Array) -> Array:
-    """Return a finite number in place of -inf, so that no path less no path is not NaN."""
+    """Replace -inf by a finite number, because -inf - (-inf) would be NaN."""
     return xp.maximum(x, _LOWEST)

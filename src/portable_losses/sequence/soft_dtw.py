@@ -1,4 +1,4 @@
-"""Dynamic time warping with a soft minimum: time series of different pace."""
+"""Dynamic time warping with a soft minimum, for time series of different pace."""
 
 from math import inf
 from typing import Unpack
@@ -39,7 +39,7 @@ def soft_dtw_loss(
         Predicted sequences of vectors, with the times along `time_axis` and the features along
         `d_axis`.
     target : array
-        Observed sequences, of the shape of `pred` but for the number of times, which lie along
+        Observed sequences, of the shape of `pred` except for the number of times, which lie along
         `target_time_axis`.
     gamma : float, default 1
         The softness of the minimum over all alignments, in units of the squared distance: positive.
@@ -53,13 +53,13 @@ def soft_dtw_loss(
 
     See Also
     --------
-    mse_loss : For sequences of one pace.
+    mse_loss : For sequences of equal pace.
     ctc_loss : For labels at unknown times.
 
     Notes
     -----
-    An alignment goes from the first times of both sequences to the last. Each step goes one time on
-    in one sequence, in the other, or in both. Its cost is the sum of the squared Euclidean
+    An alignment leads from the first times of both sequences to the last. Each step moves one time
+    ahead in one sequence, in the other, or in both. Its cost is the sum of the squared Euclidean
     distances :math:`\delta_{ij} = \lVert x_i - y_j \rVert^2` of the vectors that it pairs. With the
     cost :math:`C_A` of an alignment `A` the loss is
 
@@ -83,7 +83,7 @@ def soft_dtw_loss(
     loss inf and derivative NaN.
 
     tslearn has the same values and, by its matrix of alignments, the same gradients. Here only
-    `pred` has a gradient. The loss is symmetric, so that exchanging the two arrays gives the other.
+    `pred` has a gradient. The loss is symmetric: exchange the arrays for the other gradient.
     Sequences of different lengths need one call each.
 
     References
@@ -116,9 +116,9 @@ def _(
 
 
 def _diagonals(xp: Namespace, pred: Array, target: Array) -> Arrays:
-    """Return for each diagonal which time of the target each time of the prediction meets there.
+    """Return for each diagonal and each time of the prediction the time of the target it meets.
 
-    And whether there is such a time.
+    The second array is whether there is such a time.
     """
     rows, columns = pred.shape[-2], target.shape[-2]
     row = xp.places(pred[..., 0], -1)
@@ -131,10 +131,10 @@ def _diagonals(xp: Namespace, pred: Array, target: Array) -> Arrays:
 def _forward(
     xp: Namespace, pred: Array, target: Array, gamma: float, parts: bool = False
 ) -> tuple[Array, Arrays]:
-    """Return the loss, and for each diagonal the shares of alignments by where they come from.
+    """Return the loss, and for each diagonal the shares of alignments by their previous step.
 
-    They come diagonally, from the left or from above. The paths that are added up are worth minus
-    their costs: -inf is no path.
+    The step is diagonal, from the left or from above. The logarithm of a path's weight is minus its
+    cost; -inf is no path.
     """
 
     def step(paths: Arrays, entries: Arrays) -> Stepped:
@@ -145,7 +145,7 @@ def _forward(
         every, gap_of_both = joined(xp, both, above, gamma)
         apart = pred - xp.take(target, column, axis=-2)
         here = xp.where(met, every - xp.sum(apart * apart, axis=-1), -inf)
-        # An alignment may skip a diagonal, but not the one before as well.
+        # A diagonal step skips one diagonal, never two.
         level = finite(xp, xp.max(xp.maximum(here, above), axis=-1, keepdims=True))
         results = [level[..., 0]]
         if parts:

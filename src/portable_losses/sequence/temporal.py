@@ -26,12 +26,12 @@ LogProbability = Annotated[
 
 def _labels(*, blank: int, **_: bool) -> Domain:
     return Domain(
-        "class labels, integers from 0 to the number of classes - 1, but for the blank",
+        "class labels, integers from 0 to the number of classes - 1, except the blank",
         safe=float(blank == 0),
         labels=True,
         excluded=blank,
         until="label_lengths",
-        hint="the blank is never among them; `label_lengths` says where padding begins",
+        hint="the blank is never among them; `label_lengths` tells where padding begins",
     )
 
 
@@ -83,18 +83,18 @@ def ctc_loss(
     ----------
     log_prob : array
         Predicted log-probabilities of the classes along `class_axis`, at the times along
-        `time_axis`: from -inf to 0, as `special.log_softmax` gives them. One of the classes is the
-        blank.
+        `time_axis`: from -inf to 0, such as the result of `special.log_softmax`. One of the classes
+        is the blank.
     labels : array
         The class labels of each sequence, along `label_axis`: integers of any dtype from 0 to K -
-        1, but for the blank. The other axes are those of `log_prob`, without time and class.
+        1, except the blank. The other axes are those of `log_prob`, without time and class.
     input_lengths : array, optional
         How many of the times count: integers from 0 to the size of the time axis, one for each
         sequence. All by default. Entries beyond the length do not count, even if they are NaN, and
         their gradient is 0.
     label_lengths : array, optional
         How many of the labels count: integers from 0 to the size of the label axis, one for each
-        sequence. All by default. Entries beyond the length do not count, whatever they are.
+        sequence. All by default. Entries beyond the length do not count and may have any value.
     blank : int, default 0
         The class that stands for no label.
     zero_infinity : bool, default False
@@ -124,14 +124,14 @@ def ctc_loss(
 
     The sum is computed in logarithms by the forward-backward algorithm, for all sequences at once,
     one time after another. At each time the largest logarithm is subtracted and kept apart, so that
-    the numbers stay small and long sequences keep their digits. The derivative is minus the share
-    of the alignments that are in a class at a time, where each alignment counts its probability: in
-    total -1 at each time. The shares of the terms in each sum of the forward pass lead back from
-    the end to the beginning, without a logarithm or a difference. Without an alignment the
-    derivative is 0. There is no second derivative.
+    the numbers stay small and long sequences stay accurate. The derivative is minus the share of
+    the alignments that are in a class at a time, weighted by their probabilities; its sum at each
+    time is -1. The backward pass uses the shares of the terms in each sum of the forward pass,
+    without a logarithm or a difference. Without an alignment the derivative is 0. There is no
+    second derivative.
 
-    Only NumPy checks the values of arrays. On other libraries a label or a length out of range
-    gives NaN. A class that is neither the blank nor among the labels has no effect.
+    Array values are checked only on NumPy. On other libraries a label or a length out of range
+    makes the loss NaN. A class that is neither the blank nor among the labels has no effect.
 
     The mean is over the sequences, by their weights; PyTorch first divides each loss by the number
     of its labels. With ``reduction="none"`` and ``"sum"`` the values are equal. Its axes are time,
@@ -193,7 +193,7 @@ def _loss(xp: Namespace, total: Array, zero_infinity: bool) -> Array:
 def _lanes(xp: Namespace, log_prob: Array, labels: Array, blank: int) -> tuple[Array, Array, Array]:
     """Return the class of each label, with the blank as the last.
 
-    And whether each is equal to the one before, and whether it is the last.
+    The other two arrays are whether each equals the one before, and whether it is the last.
     """
     number = labels.shape[-1]
     some = labels if number else xp.zeros_like(log_prob[..., 0, :1], dtype=labels.dtype)
@@ -205,7 +205,7 @@ def _lanes(xp: Namespace, log_prob: Array, labels: Array, blank: int) -> tuple[A
 
 
 def _times(xp: Namespace, log_prob: Array, input_lengths: Array | None) -> Arrays:
-    """Return which times count, if not all do: a tuple of one array, or of none. Time is first."""
+    """Return which times count, as a tuple of one array with time first; empty if all count."""
     if input_lengths is None:
         return ()
     return (xp.moveaxis(xp.places(log_prob[..., 0], -1) < input_lengths[..., None], -1, 0),)
@@ -223,9 +223,9 @@ def _forward(
     """Add up the probabilities of all alignments, going along time, in logarithms.
 
     An alignment is at a label or at the blank before it; after the last label there is only a
-    blank. A path comes to its place from that place or from the one before, and to a label that
-    differs from the label before also from there. The shares of these terms are returned as well,
-    at the end and at each step.
+    blank. A path reaches a place from that place or from the one before; it reaches a label also
+    from the label before, if the two differ. The shares of these terms are returned as well, at the
+    end and at each step.
     """
     lanes, again, last = _lanes(xp, log_prob, labels, blank)
     nothing = xp.full_like(lanes, -inf, dtype=log_prob.dtype)
@@ -235,14 +235,14 @@ def _forward(
     def step(paths: Arrays, entries: Arrays) -> Stepped:
         at_blank, at_label = paths
         log_probs = xp.take_along_axis(entries[0], lanes, axis=-1)
-        if len(entries) > 1:  # a sequence that has ended goes on with blanks
+        if len(entries) > 1:  # a sequence that has ended continues with blanks
             log_probs = xp.where(entries[1][..., None], log_probs, blanks_only)
         before = xp.neighbours(at_label, -1, -1, -inf)
         passing, gap = joined(xp, at_blank, before)
         entering = xp.where(again, at_blank, passing)
         staying, gap_of_staying = joined(xp, at_label, entering)
         at_blank_now, at_label_now = passing + log_probs[..., -1:], staying + log_probs
-        # Numbers stay small, and precise, where the likeliest path is worth 1 at each time.
+        # The likeliest path has weight 1 at each time, so numbers stay small and precise.
         likeliest = xp.max(xp.maximum(at_blank_now, at_label_now), axis=-1, keepdims=True)
         level = finite(xp, likeliest)
         results = [level[..., 0]]
@@ -294,7 +294,7 @@ def _backward(
             xp.where(last, blanks, at_label),
         )
 
-    # NaN stays NaN; where there is no alignment, none becomes likelier.
+    # NaN stays NaN; the derivative is 0 where there is no alignment.
     whole = xp.where(total == -inf, 0.0, xp.where(total == total, 1.0, total))[..., None]
     final = last if label_lengths is None else xp.places(lanes, -1) == label_lengths[..., None]
     ended = xp.where(final, whole, xp.zeros_like(end[0]))

@@ -1,7 +1,7 @@
 """Special functions of losses that the array API standard lacks.
 
-They keep their digits over their whole domain, and are right at the infinities. Each takes arrays
-of any library, or anything that NumPy converts, and returns an array of the same library and dtype.
+They are accurate over their whole domain, and right at the infinities. Each takes arrays of any
+library, or anything that NumPy converts, and returns an array of the same library and dtype.
 Functions of single elements have derivatives as well: ``sigmoid.grad(x)``. A function of several
 arrays broadcasts them, and has one derivative for each of them.
 """

@@ -19,8 +19,8 @@ class Special(Generic[P]):
     Parameters
     ----------
     formula : callable
-        ``formula(xp, x, /)``, or of several arrays, which are broadcast; ``formula(xp, x, /, *,
-        axis)`` where it mixes the elements of a row.
+        ``formula(xp, x, /)``, or with several arrays, which are broadcast. A formula that mixes the
+        elements of a row is ``formula(xp, x, /, *, axis)``.
 
     See Also
     --------
@@ -51,7 +51,7 @@ class Special(Generic[P]):
         Returns
         -------
         array or tuple of arrays
-            The derivative, of the shape and dtype of the function's result. Where the function has
+            The derivative, of the shape and dtype of the function's result. If the function has
             several arrays, a tuple of the derivatives with respect to each of them.
         """
         if self._derivative is None:
@@ -67,8 +67,8 @@ class Special(Generic[P]):
         Parameters
         ----------
         function : callable
-            Derivative of each element, a function of the formula's arguments. Where these are
-            several arrays, a tuple of derivatives, each of the shape that the arrays broadcast to.
+            Derivative of each element, a function of the formula's arguments. For several arrays it
+            returns a tuple of derivatives, each of the shape to which the arrays broadcast.
 
         Returns
         -------
@@ -81,7 +81,7 @@ class Special(Generic[P]):
     def _evaluate(
         self, formula: Callable[..., Any], given: Sequence[Any], parameters: Any
     ) -> list[Array]:
-        """Evaluate a formula of the arrays."""
+        """Evaluate a formula on the arrays."""
         name = self.__name__
         if len(given) != len(self._arguments):
             names = ", ".join(self._arguments)

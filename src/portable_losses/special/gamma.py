@@ -19,7 +19,7 @@ def lgamma(xp: Namespace, x: Array, /) -> Array:
     -------
     array
         ``log(abs(gamma(x)))``, of the shape and dtype of `x`: the logarithm of the factorial of ``x
-        - 1``. It is inf at the poles 0, -1, -2, ..., and at both infinities.
+        - 1``. It is inf at the poles 0, -1, -2, ... and at both infinities.
 
     See Also
     --------
@@ -35,13 +35,13 @@ def lgamma(xp: Namespace, x: Array, /) -> Array:
         -L(-x) - \log(|\sin \pi x| / \pi) & x < 0.\end{cases}
 
     :math:`L` has the zeros 0 and 1. Up to 2.25 it is :math:`w (w - 1)` times a quotient of
-    polynomials, so that no digit is lost next to the zeros of the result at 1 and 2. From 2.25 on
-    it is Stirling's formula and a remainder, which is a quotient of polynomials as well. Its form
-    :math:`(w + 1/2)(\log w - 1) + \ldots` overflows only where the result does. The sine is taken
-    of `x` minus the nearest whole number, which is exact. Between the poles below -2 the result
-    crosses 0; there it is as precise as the two terms that cancel.
+    polynomials, so the result is accurate next to its zeros at 1 and 2. From 2.25 on it is
+    Stirling's formula plus a remainder, which is a quotient of polynomials as well. Its form
+    :math:`(w + 1/2)(\log w - 1) + \ldots` overflows only where the result does. The argument of the
+    sine is `x` minus the nearest whole number, which is exact. Between the poles below -2 the
+    result crosses 0; there its error is that of the two terms that cancel.
 
-    The derivative is the digamma function, computed in the same manner. It is NaN at the negative
+    The derivative is the digamma function, computed in the same way. It is NaN at the negative
     poles, where it has no limit, and -inf or inf at 0.
 
     References

@@ -1,4 +1,4 @@
-"""Products with logarithms, as entropies have them, and the logarithm of a complement."""
+"""Products with logarithms, as in entropies, and the logarithm of a complement."""
 
 from math import inf, nan
 
@@ -23,7 +23,7 @@ def xlogy(xp: Namespace, x: Array, y: Array, /) -> Array:
     -------
     array
         ``x * log(y)``, of the dtype to which `x` and `y` are promoted. It is 0 where `x` is 0,
-        for any `y` but NaN. Elsewhere a negative `y` gives NaN.
+        for any `y` except NaN. Elsewhere it is NaN for negative `y`.
 
     See Also
     --------
@@ -32,9 +32,9 @@ def xlogy(xp: Namespace, x: Array, y: Array, /) -> Array:
 
     Notes
     -----
-    The term :math:`x \log y` of an entropy is 0 in the limit of :math:`x \to 0`, where the product
-    itself is 0 times infinity. There the logarithm is taken of 1, so that autodiff meets no
-    infinity either.
+    The term :math:`x \log y` of an entropy is 0 in the limit :math:`x \to 0`, where the product
+    itself may be 0 times infinity. There the logarithm of 1 is taken, so that autodiff is finite as
+    well.
 
     The derivatives are :math:`\log y` and :math:`x / y`, where 0 / 0 is 0. At `x` = `y` = 0 the
     first is -inf, its limit. Autodiff returns 0 there, which leaves the sum of a gradient finite.
@@ -70,7 +70,7 @@ def xlog1py(xp: Namespace, x: Array, y: Array, /) -> Array:
     -------
     array
         ``x * log1p(y)``, of the dtype to which `x` and `y` are promoted. It is 0 where `x` is 0,
-        for any `y` but NaN. Elsewhere `y` below -1 gives NaN.
+        for any `y` except NaN. Elsewhere it is NaN for `y` below -1.
 
     See Also
     --------
@@ -78,9 +78,9 @@ def xlog1py(xp: Namespace, x: Array, y: Array, /) -> Array:
 
     Notes
     -----
-    :math:`x \, \mathrm{log1p}(y)` keeps the digits of a small `y`: the other half of a binary
-    entropy is ``xlog1py(1 - target, -pred)``. 0 times infinity, here at `y` = -1, is 0 as in
-    `xlogy`, and so are the derivatives.
+    :math:`x \, \mathrm{log1p}(y)` is accurate for small `y`: the second half of a binary entropy is
+    ``xlog1py(1 - target, -pred)``. 0 times infinity, here at `y` = -1, is 0 as in `xlogy`, and so
+    are the derivatives.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def _(xp: Namespace, x: Array, y: Array, /) -> tuple[Array, Array]:
 
 
 def _beside(xp: Namespace, x: Array, value: Array) -> Array:
-    """Return a value broadcast to the shape that it has with `x`, and NaN where `x` is NaN."""
+    """Return a value broadcast with `x`, NaN where `x` is NaN."""
     return xp.where(x == x, value, nan)
 
 
@@ -136,9 +136,9 @@ def rel_entr(xp: Namespace, x: Array, y: Array, /) -> Array:
     Notes
     -----
     Where the two numbers differ by a factor of at most 2, the logarithm is :math:`\mathrm{log1p}((x
-    - y) / y)`, whose difference is exact. The logarithm of the rounded quotient would lose all its
-    digits near 1. Elsewhere it is :math:`2 \log(\sqrt{x} / \sqrt{y})`: the quotient of the roots
-    neither overflows nor underflows.
+    - y) / y)`, whose difference is exact. The logarithm of the rounded quotient would be inaccurate
+    near 1. Elsewhere it is :math:`2 \log(\sqrt{x} / \sqrt{y})`: the quotient of the roots neither
+    overflows nor underflows.
 
     The derivatives are :math:`\log(x / y) + 1` and :math:`-x / y`, where 0 / 0 is 0. They are NaN
     where one of the numbers is negative. At `x` = 0 the first is -inf, or inf if `y` is 0 as well;
@@ -188,8 +188,8 @@ def log1mexp(xp: Namespace, x: Array, /) -> Array:
     Notes
     -----
     If `x` is minus the logarithm of a probability, this is the logarithm of its complement. The
-    sign of `x` is that of R's ``log1mexp`` and of ``jax.nn.log1mexp``; TensorFlow Probability takes
-    either.
+    sign of `x` is that of R's ``log1mexp`` and of ``jax.nn.log1mexp``; TensorFlow Probability
+    accepts both signs.
 
     It is :math:`\log(-\mathrm{expm1}(-x))` for `x` below :math:`\log 2`, where the exponential is
     near 1, and :math:`\mathrm{log1p}(-\exp(-x))` above, where it is near 0 [1]_. The derivative is

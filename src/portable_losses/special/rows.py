@@ -8,7 +8,7 @@ __all__ = ["log_softmax", "logsumexp", "softmax"]
 
 @Special
 def softmax(xp: Namespace, x: Array, /, *, axis: int = -1) -> Array:
-    r"""Softmax: exponentials that are divided by their sum.
+    r"""Softmax: exponentials divided by their sum.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def softmax(xp: Namespace, x: Array, /, *, axis: int = -1) -> Array:
 
     See Also
     --------
-    log_softmax : Its logarithm, which keeps its digits where a probability is 0 or 1.
+    log_softmax : Its logarithm, accurate where a probability is nearly 0 or 1.
 
     Notes
     -----
@@ -69,8 +69,8 @@ def log_softmax(xp: Namespace, x: Array, /, *, axis: int = -1) -> Array:
     Notes
     -----
     It is computed as the entries minus the largest, minus :math:`\mathrm{log1p}` of the sum of the
-    other exponentials. Where one entry dominates, its log-probability keeps its digits;
-    ``log(sum)`` would round it to 0.
+    other exponentials. Where one entry dominates, its log-probability is accurate; ``log(sum)``
+    would round it to 0.
 
     Examples
     --------

@@ -24,7 +24,7 @@ def sigmoid(xp: Namespace, x: Array, /) -> Array:
 
     See Also
     --------
-    log_sigmoid : Its logarithm, which keeps its digits where the sigmoid is 0 or 1.
+    log_sigmoid : Its logarithm, accurate where the sigmoid is nearly 0 or 1.
     logit : Its inverse.
     softmax : The same for more than two classes.
 
@@ -65,7 +65,7 @@ def softplus(xp: Namespace, x: Array, /) -> Array:
 
     See Also
     --------
-    log_sigmoid : ``-softplus(-x)``.
+    log_sigmoid : It equals ``-softplus(-x)``.
 
     Notes
     -----

@@ -1,6 +1,6 @@
-"""NumPy, whose arrays are evaluated in blocks that stay in the cache.
+"""NumPy: its arrays are evaluated in blocks that stay in the cache.
 
-It also reads what belongs to no array library: lists, numbers, data frames.
+It also reads objects of no array library: lists, numbers, data frames.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,10 +22,10 @@ from .workers import set_workers
 __all__ = ["NUMBER", "backend", "set_workers", "validation"]
 
 NUMBER = (Real, np.bool_)
-"""Python numbers and NumPy scalars, which have no shape that could disagree."""
+"""Python numbers and NumPy scalars, which fit every shape."""
 
 _FEW = 32
-"""So few numbers are added up by Python in less time than a reduction of NumPy takes to start."""
+"""Up to this number of numbers, a sum in Python is faster than a reduction of NumPy."""
 
 _FOLD_DOWN_TO = 8192
 
@@ -35,10 +35,10 @@ class Numpy(Backend):
 
     overrides = OVERRIDES
     own_types = frozenset([np.ndarray])
-    spreads_numbers = False  # what is computed from a number alone is computed once
+    spreads_numbers = False  # so results that depend on a number alone are computed once
 
     def takes(self, array: Array) -> bool:
-        """Return whether it is an array and no subclass, whose operators differ."""
+        """Return whether it is an array but not of a subclass, whose operators may differ."""
         return type(array) is np.ndarray
 
     def read(self, name: str, key: str, value: Any) -> Array:
@@ -72,7 +72,7 @@ class Numpy(Backend):
         return isinstance(value, (bool, np.bool_))
 
     def is_all(self, mask: Array) -> bool:
-        """Return whether a mask is True everywhere: a look is cheaper than a selection."""
+        """Return whether a mask is True everywhere: a check is cheaper than a selection."""
         return bool(np.logical_and.reduce(mask, axis=None))
 
     def is_sequence(self, value: Any) -> bool:
@@ -105,10 +105,10 @@ class Numpy(Backend):
         ]
 
     def laid_out(self, call: Any, arrays: Sequence[Array]) -> tuple[tuple[Any, ...], Any]:
-        """Bring the core axis of rows in front, where that makes the inner loops long.
+        """Move the core axis of rows to the front if that makes the inner loops long.
 
-        The first time a formula is handed arrays that it cannot write to: that proves that it does
-        not write to those of the caller.
+        The first call passes read-only arrays to the formula. This proves that the formula does not
+        write to the arrays of the caller.
         """
         plan = call.plan
         head = plan.head
@@ -123,20 +123,20 @@ class Numpy(Backend):
         return blockwise.fault(*given)
 
     def labels_inside(self, call: Any, arrays: Sequence[Array]) -> bool:
-        """Look at them: that is cheaper than to put labels inside."""
+        """Check them: that is cheaper than to replace labels."""
         domains, limit = call.plan.domains, call.layout.limit
         return all(all_inside(domains[i], arrays[i], limit(domains[i])) for i in call.plan.integers)
 
     def refuse(self, *given: Any) -> NoReturn:
-        """Raise the error of the argument that `fault` has named."""
+        """Raise the error of the argument that `fault` named."""
         blockwise.refuse_argument(*given)
 
     def total(self, x: Array, axis: Any = None, keepdims: bool = False) -> Any:
         """Add up losses, float32 in float64.
 
-        A sum in float32 loses digits, and to convert all of a block costs as much as a loss. So a
-        block is first folded in half a few times, which is exact for equal values and rounds
-        others once a fold; the rest is converted.
+        A sum in float32 is inaccurate, and the conversion of a whole block takes as long as a loss.
+        So a block is first folded in half a few times; only the rest is converted. A fold is exact
+        for equal values, and rounds others once.
         """
         if axis is not None or keepdims:
             wide: Any = np.result_type(x.dtype, np.float64)
@@ -146,7 +146,7 @@ class Numpy(Backend):
         if x.dtype != np.float32:
             return np.add.reduce(x, axis=None)
         folded = x.reshape(-1)
-        out = None  # the first fold needs an array of its own, which the next ones work in
+        out = None  # the first fold makes a new array, which the next ones reuse
         while folded.size > _FOLD_DOWN_TO and folded.size % 2 == 0:
             half = folded.size // 2
             out = np.add(folded[:half], folded[half:], out=None if out is None else out[:half])
@@ -156,7 +156,7 @@ class Numpy(Backend):
             return total
         return np.add.reduce(
             x, axis=None, dtype=np.float64
-        )  # a fold may overflow where it does not
+        )  # a fold may overflow although the sum does not
 
     def elementwise(
         self,
@@ -203,9 +203,9 @@ def _in_blocks(
 
 
 def _own(x: Any, given: Sequence[Array], like: Array) -> Any:
-    """Return a result as a scalar if it has no axes; no array that shares memory with the input.
+    """Return a result as a scalar if it has no axes, else as an array with its own memory.
 
-    An array has the order of the predictions in memory.
+    The array has the memory order of the predictions.
     """
     if not isinstance(x, np.ndarray):
         return x

@@ -1,4 +1,4 @@
-"""The geometry of blocks: views of NumPy arrays along their leading axes, of a size that stays in the cache."""
+"""The geometry of blocks: views of NumPy arrays along their first axes that fit the cache."""
 
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -10,52 +10,53 @@ import numpy as np
 from ...typing import Array
 
 _LARGEST = 2**20
-"""Bytes of each array that are evaluated together, where a formula holds few temporaries.
+"""Bytes of each array that are evaluated together, if a formula needs few temporaries.
 
-The Python around such a block takes a twentieth of the time of the cheapest loss. Threads, which
-hand the interpreter to each other, need it more than one alone: with blocks of a quarter the size
-two of them are slower than one.
+The Python code per block takes a twentieth of the time of the cheapest loss. Threads share the
+interpreter and need large blocks: with blocks of a quarter of this size two threads are slower than
+one.
 """
 
 _IN_ALL = 2**23
-"""Bytes that the temporaries of a block may take together: more would leave the caches, and blocks then get no faster."""
+"""Bytes of all temporaries of a block: larger blocks would leave the caches."""
 
 _MOST_STEPS = 64
-"""Blocks are no larger than so many temporaries: 32 MiB."""
+"""A formula that takes steps has blocks up to this many times as large."""
 
 _MANY = 512
-"""So many rows at a time where they share predictions: the sum of the gradients is a pass over all
-of these."""
+"""The number of rows at a time if they share predictions: each block adds to the gradients of all
+shared arrays."""
 
 _FEW_CLASSES = 24
-"""Up to so many entries a row is copied with its axis in front, which makes the inner loops long.
-Longer rows are faster as they are."""
+"""Up to this number of entries a row is copied with its axis first, for long inner loops. Longer
+rows are faster without a copy."""
 
 _MORE_CLASSES = 4096
-"""Up to so many where the classes of a row are not beside each other, as in images: that copy goes along memory, and takes a
-third of the time of formulas that do not. With more classes a block has too few rows to make a loop long."""
+"""The same number if the classes of a row are not contiguous, as in images. That copy reads
+contiguous memory, and formulas without it take three times as long. With more classes a block has
+too few rows for a long loop."""
 
 Index = tuple[slice, ...]
 
 
 @cache
 def keep_freed_memory() -> None:
-    """Have the allocator keep the memory of temporaries for the next block.
+    """Make the allocator keep the memory of temporaries for the next block.
 
-    glibc maps each array over 128 KiB afresh and returns it at once, until a larger one was freed
-    (mallopt(3), the dynamic threshold): then it keeps that much. Without that, the page faults of
-    the temporaries double the time of a loss. Nothing is written here, so no memory is taken.
+    glibc maps each array over 128 KiB anew and returns it at once, until a larger array was freed
+    (mallopt(3), the dynamic threshold). Then it keeps that much memory. Otherwise the page faults
+    of temporaries double the time of a loss. Nothing is written here, so no memory is used.
     """
     np.empty(2**23, dtype=np.uint8)
 
 
 def block_bytes(temporaries: int) -> int:
-    """Return how much of each array is evaluated together by a formula that holds so many temporaries: a power of 2, in bytes."""
+    """Return the bytes of each array in a block, a power of 2, for a number of temporaries."""
     return min(_LARGEST, 1 << (_IN_ALL // temporaries).bit_length() - 1)
 
 
 def per_block(call: Any) -> int:
-    """Return how many losses of a call are evaluated together."""
+    """Return the number of losses of a call that are evaluated together."""
     signature = call.plan.signature
     if signature.pulls:
         return _MANY
@@ -65,7 +66,7 @@ def per_block(call: Any) -> int:
 
 
 def blocks(loop: tuple[int, ...], size: int) -> Iterator[Index]:
-    """Cut a loop shape into blocks of at most `size` elements (but for a row that is longer), the first axes first."""
+    """Cut a loop shape into blocks of at most `size` elements or of one row, first axes first."""
     if prod(loop) <= size:
         yield (slice(None),) * len(loop)
         return
@@ -79,16 +80,16 @@ def blocks(loop: tuple[int, ...], size: int) -> Iterator[Index]:
 
 
 def reduced_index(index: Index, axes: tuple[int, ...]) -> Index:
-    """Return where a block's sum belongs in the result of a reduction over `axes`, kept with size 1."""
+    """Return the index of a block's sum in a result that is reduced over `axes`, kept as size 1."""
     return tuple(slice(None) if i in axes else part for i, part in enumerate(index))
 
 
 def flattened(
     arrays: Sequence[Array | None], loop: tuple[int, ...]
 ) -> tuple[list[Array | None], tuple[int, ...]] | None:
-    """View the loop axes of all arrays as one, or give None where that would need a copy.
+    """View the loop axes of all arrays as one; return None if that would need a copy.
 
-    Arrays in Fortran's order serve as well, transposed. Core axes are last and stay.
+    Arrays in Fortran order are transposed. Core axes are last and stay.
     """
     arrays = [_one_number(x, loop) for x in arrays]
     given = [x for x in arrays if x is not None]
@@ -107,14 +108,17 @@ def flattened(
 
 
 def _one_number(array: Array | None, loop: tuple[int, ...]) -> Array | None:
-    """View a number that was broadcast as one that was broadcast to a vector, which is as good as contiguous."""
+    """View a broadcast number as one that is broadcast to a vector, which is contiguous."""
     if array is None or array.ndim != len(loop) or array.size < 2 or any(array.strides):
         return array
     return np.broadcast_to(array[(0,) * array.ndim], (prod(loop),))
 
 
 def laid_out(arrays: Sequence[Array], cored: Sequence[Any]) -> tuple[tuple[int, ...], list[Array]]:
-    """Return where the core axis of a block is, in front or last, and the arrays in C order; `cored` says which of them have it."""
+    """Return the position of the core axis, first or last, and the arrays in C order.
+
+    `cored` marks the arrays that have the axis.
+    """
     first = arrays[0]
     front = first.shape[-1] <= (
         _FEW_CLASSES if first.strides[-1] == first.itemsize else _MORE_CLASSES
@@ -128,5 +132,5 @@ def laid_out(arrays: Sequence[Array], cored: Sequence[Any]) -> tuple[tuple[int, 
 
 
 def core_in_front(array: Array) -> Array:
-    """View an array with its last axis in front."""
+    """View an array with its last axis first."""
     return array.transpose(array.ndim - 1, *range(array.ndim - 1))

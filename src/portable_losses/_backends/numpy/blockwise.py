@@ -61,7 +61,7 @@ class _Pass:
         self.kept = tuple(1 if i in self.axes else n for i, n in enumerate(self.loop))
 
     def _outputs(self, order: int) -> list[Array]:
-        """Make the arrays that results are written to; sums over shared numbers are wide."""
+        """Make the arrays for the results; sums over shared numbers have a wide dtype."""
         call = self.call
         if order == 0:
             return [np.empty(call.layout.loop, self.dtype)] if call.reduction == "none" else []
@@ -73,7 +73,7 @@ class _Pass:
             if own is not None:
                 outputs.append(np.zeros(own, self.wide))
             elif i in call.plan.signature.common:
-                # few sums over many rows each: to be wide would gain nothing
+                # few sums over many rows each: a wide dtype would not help
                 outputs.append(np.zeros(array.shape, call.plan.dtype))
             else:
                 order_in_memory: Any = "F" if array.flags.fnc else "C"
@@ -81,7 +81,7 @@ class _Pass:
         return outputs
 
     def _view(self, slope: Array | None) -> None:
-        """View all arrays so that they can be cut; all loop axes as one where that is no copy."""
+        """View all arrays for cutting, with all loop axes as one if that needs no copy."""
         call = self.call
         common = call.plan.signature.common
         given = (call.weights, call.where, slope, *call.layout.sequences.values())
@@ -117,7 +117,7 @@ class _Pass:
         ]
 
     def _sum(self, total: Array, flat: bool, i: int) -> Array:
-        """View a sum over shared numbers so that the part of a block can be added."""
+        """View a sum over shared numbers so that a block can add its part."""
         if i in self.call.plan.signature.common:
             return _core_last(total, self.call.layout.places[i])
         return total.reshape(-1 if flat else (1,) * (len(self.loop) - total.ndim) + total.shape)
@@ -176,7 +176,7 @@ class _Pass:
         return results
 
     def _weight_sums(self) -> Array:
-        """Add up the weights, which the gradient of a mean is divided by, in a pass of their own."""
+        """Add up the weights, the divisor of the gradient of a mean, in a separate pass."""
         sums = np.zeros(self.kept, self.wide)
 
         def of_block(index: Index) -> tuple[Index, Array]:
@@ -194,12 +194,12 @@ class _Pass:
         return self.raw[i] if i in self.uncut else self.raw[i][index]
 
     def _added(self, x: Array, index: Index) -> Array:
-        """Add up the losses, or weights, of a block, along axes that stay with size 1."""
+        """Add up the losses, or weights, of a block, along axes that are kept with size 1."""
         loop = self.raw[0][index].shape[: len(self.loop)]
         return self.call.backend.total(np.broadcast_to(x, loop), self.axes, keepdims=True)
 
     def _evaluated(self, index: Index) -> list[tuple[Array, Index, Any]]:
-        """Write the results of a block; return the sums to add elsewhere, and where."""
+        """Write the results of a block; return the sums to add, and their places."""
         call, request = self.call, self.request
         raw = [self._part(i, index) for i in range(len(self.raw))]
         weights, where = (None if x is None else x[index] for x in (self.weights, self.where))
@@ -248,7 +248,7 @@ class _Pass:
         divisor: Any,
         sums: list[tuple[Array, Index, Any]],
     ) -> None:
-        """Write the gradients of a block that are its own, divided; the others are sums."""
+        """Write the block's own gradients, divided; the others are sums."""
         call = self.call
         for i, own, gradient, output in zip(
             call.plan.signature.predicted, call.layout.shared, gradients, outputs, strict=True
@@ -259,7 +259,7 @@ class _Pass:
             inner = (..., *(None,) * len(call.layout.places[i]))
             if self.slope is not None:
                 slope = self.slope[index][inner]
-                still = gradient == 0  # stays 0, be the slope inf or NaN
+                still = gradient == 0  # stays 0 even if the slope is inf or NaN
                 gradient = np.where(still, 0, gradient * np.where(still, 1, slope))
             by = divisor if isinstance(divisor, int) else divisor[inner]
             if own is None and (call.plan.pulls or (isinstance(by, int) and by == 1)):
@@ -311,7 +311,7 @@ def fault(
 
 
 def _looks(call: Any) -> list[tuple[int, Domain, Any]]:
-    """Return the arguments to look at, their domains, and the largest bits of their values."""
+    """Return the arguments to check, their domains, and the largest bits of their values."""
     plan = call.plan
     if _LOOKS not in plan.memory:
         dtype = np.dtype(plan.dtype)
@@ -328,9 +328,9 @@ _LOOKS = "looks"
 def refuse_argument(
     call: Any, key: str, arrays: Sequence[Array], unseen: Mapping[int, Array]
 ) -> NoReturn:
-    """Find the first offence in a whole argument, as it was given, and raise its error.
+    """Find the first value outside the domain in an argument as given, and raise the error.
 
-    `arrays` are all arrays, with values inside their domains where they are left out.
+    `arrays` are all arrays, with valid values where elements are left out.
     """
     name = call.plan.formulas.name
     if key == "class_weights":
@@ -362,7 +362,7 @@ def _limit(call: Any, domain: Domain) -> int | None:
 def _refuse_shared(
     name: str, key: str, domain: Domain, values: Array, good: Array, own: tuple[int, ...]
 ) -> NoReturn:
-    """Find the first offence in numbers that were broadcast, and name its place in their shape."""
+    """Find the first value outside the domain in a broadcast array, and report its own index."""
     lead = values.ndim - len(own)
     axes = (*range(lead), *(lead + i for i, size in enumerate(own) if size == 1))
     first = tuple(slice(0, 1) if i in axes else slice(None) for i in range(values.ndim))

@@ -1,10 +1,10 @@
 """Elementary functions on blocks of float32 and float64, by arithmetic that NumPy has vectorised.
 
 With AVX2 NumPy has vectorised `exp`, `log` and `tanh` of float32. `log1p`, `expm1`, `sinh` and
-`atan` run one number at a time through the C library, whose branches the processor guesses wrong
-on real data: 10 to 30 ns an element. With AVX-512 under Linux NumPy has vectorised all of them.
+`atan` run one number at a time through the C library. On real data the processor mispredicts its
+branches: 10 to 30 ns an element. With AVX-512 under Linux NumPy has vectorised all of them.
 
-`KERNELS` holds what is faster here than NumPy's own on the processor at hand.
+`KERNELS` holds the functions that are faster here than NumPy's own on this processor.
 `benchmarks/kernels.py` prints the times, `benchmarks/fit_kernels.py` fits the coefficients.
 
 A kernel takes arrays of any shape, never writes into them, and leaves short arrays and other dtypes
@@ -52,7 +52,7 @@ class _Series:
 
 
 class _Format(NamedTuple):
-    """What the arithmetic of a dtype needs: its layout, log(2) in two parts, and fitted series."""
+    """Constants of a dtype: its layout, log(2) in two parts, and fitted series."""
 
     mantissa: Floats
     """The bits of the mantissa, as an integer of the same size, and so the bits of 1/2."""
@@ -304,7 +304,7 @@ def maximum(x1: Floats, x2: Any, /) -> Any:
 
 
 def kernels_for(features: Mapping[str, bool], platform: str) -> dict[str, Callable[..., Any]]:
-    """Return what is faster than NumPy's own functions on a processor, by name.
+    """Return the functions that are faster than NumPy's own on a processor, by name.
 
     What NumPy calls X86_V3 and X86_V4 since 2.4 were AVX2 with FMA3 and AVX512_SKX before. Only
     under Linux has it the vectorised functions for AVX-512 (Intel's SVML).

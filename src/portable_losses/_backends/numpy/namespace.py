@@ -1,4 +1,4 @@
-"""Functions that NumPy needs in another form: where its own take several times as long."""
+"""Functions that NumPy needs in another form, because its own take several times as long."""
 
 from collections.abc import Callable, Iterator
 from math import inf
@@ -12,7 +12,7 @@ from ...typing import Array, Axis
 from . import kernels
 
 _TOGETHER = 2**16
-"""So many pairs are formed together: as many as a block has numbers, which stay in the cache."""
+"""The number of pairs that are formed together, about that of a block, which fits the cache."""
 
 _DEFAULTS: dict[str, Any] = dict(np.__array_namespace_info__().default_dtypes())
 
@@ -20,7 +20,7 @@ _DEFAULTS: dict[str, Any] = dict(np.__array_namespace_info__().default_dtypes())
 def sum(  # noqa: A001 - the name in the standard
     x: Array, /, *, axis: Axis | None = None, dtype: Any = None, keepdims: bool = False
 ) -> Array:
-    """Add up without the Python of `numpy.sum`, which takes three times as long as four numbers."""
+    """Add up without the Python code of `numpy.sum`, which dominates for small arrays."""
     total: Array = np.add.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)  # type: ignore[call-overload]
     return total
 
@@ -37,7 +37,7 @@ def default_dtype(like: Array, kind: str) -> Any:
 
 
 def scalar(number: Any, dtype: Any, like: Array) -> Array:
-    """Make a 0-d array without a look at the device."""
+    """Make a 0-d array; NumPy has only one device."""
     return np.asarray(number, dtype)
 
 
@@ -53,13 +53,13 @@ def relu(x: Array) -> Array:
 
 
 def unit_step(x: Array) -> Array:
-    """Return 1 from 0 on, 0 below; a selection is made only where there is NaN."""
+    """Return 1 from 0 on, 0 below; a selection is made only if there is NaN."""
     step = (x >= 0).astype(x.dtype)
     return np.where(np.isnan(x), x, step) if has_nan(x) else step
 
 
 def weighted(weight: Array, value: Array) -> Array:
-    """Return weight * value, where 0 * inf is 0: a selection is made only where NaN came out."""
+    """Return weight * value, where 0 * inf is 0; a selection is made only if NaN results."""
     product = weight * value
     if not has_nan(product):
         return product
@@ -67,12 +67,12 @@ def weighted(weight: Array, value: Array) -> Array:
 
 
 def mean_of(total: Array, count: Array) -> Array:
-    """Return total / count: 0 / 0 is NaN, as it should be."""
+    """Return total / count; 0 / 0 is NaN."""
     return np.divide(total, count)
 
 
 def safe_divide(x: Array, y: Array) -> Array:
-    """Return x / y, where 0 / 0 is 0: a selection is made only where NaN came out."""
+    """Return x / y, where 0 / 0 is 0; a selection is made only if NaN results."""
     ratio = x / y
     return np.where((x == 0) & (y == 0), 0.0, ratio) if has_nan(ratio) else ratio
 
@@ -89,19 +89,19 @@ def floored_log(x: Array, floor: float) -> Array:
 
 
 def xlogy(x: Array, y: Array) -> Array:
-    """Return x * log(y), which is 0 where x is 0: a selection is made only where NaN came out."""
+    """Return x * log(y), which is 0 where x is 0; a selection is made only if NaN results."""
     product = x * np.log(y)
     return np.where((x == 0) & (y == y), 0.0, product) if has_nan(product) else product
 
 
 def relative_difference(x: Array, y: Array) -> Array:
-    """Return (x - y) / x, and 1 where y is 0 or x is infinite: selected only where NaN came out."""
+    """Return (x - y) / x, 1 where y is 0 or x is infinite; selected only if NaN results."""
     ratio = (x - y) / x
     return np.where((y == 0) | np.isinf(x), 1.0, ratio) if has_nan(ratio) else ratio
 
 
 def log_quotient(x: Array, y: Array) -> Array:
-    """Return log(x / y); that of the roots, twice, where a quotient overflowed or vanished."""
+    """Return log(x / y), from the roots where a quotient overflowed or underflowed."""
     ratio = x / y
     extreme = ~((ratio >= np.finfo(ratio.dtype).smallest_normal) & (ratio < inf))
     if not extreme.any():
@@ -111,16 +111,16 @@ def log_quotient(x: Array, y: Array) -> Array:
 
 
 def has_nan(x: Array) -> bool:
-    """Return whether NaN is in a block: the largest number then is NaN, which is found fast."""
+    """Return whether a block contains NaN: its maximum is NaN then, which is fast to compute."""
     largest = np.maximum.reduce(x, axis=None) if x.size else 0.0
     return bool(largest != largest)
 
 
 def row_sum(x: Array, axis: Axis) -> Array:
-    """Add up along an axis, which stays with size 1; along the first one some rows at a time.
+    """Add up along an axis, which is kept with size 1; along the first axis some rows at a time.
 
-    NumPy adds pairs of numbers that are beside each other in memory, others one after the other, so
-    that a long sum has as many rounding errors.
+    NumPy adds contiguous numbers in pairs, but others one after the other, so that a long sum has a
+    large rounding error.
     """
     size = x.shape[axis]
     if axis == 0 and size > 2 * _IN_A_ROW:
@@ -133,13 +133,13 @@ def row_sum(x: Array, axis: Axis) -> Array:
 
 
 _IN_A_ROW = 32
-"""So many numbers are added one after the other."""
+"""The number of rows that are added one after the other."""
 
 
 def softmax_parts(x: Array, axis: Axis) -> rows.SoftmaxParts:
-    """Return the parts of the softmax; the largest entries are looked for in dominated rows only.
+    """Return the parts of the softmax; search the largest entries only in dominated rows.
 
-    Elsewhere nothing is lost by subtracting the 1 of the largest entry from the sum.
+    Elsewhere it is accurate to subtract the 1 of the largest entry from the sum.
     """
     top = np.maximum.reduce(x, axis=axis, keepdims=True)
     exponential = np.subtract(x, top)
@@ -156,13 +156,13 @@ def softmax_parts(x: Array, axis: Axis) -> rows.SoftmaxParts:
 
 
 _DOMINATED = 0.25
-"""A sum of the other exponentials below this has lost digits to the 1 of the largest."""
+"""Below this, a sum of the other exponentials is inaccurate if computed as the total minus 1."""
 
 
 def row_dot(x: Array, y: Array, axis: Axis) -> Array:
-    """Return dot products without an array of the products, but for long rows.
+    """Return dot products without an array of the products, except for long rows.
 
-    BLAS adds up those of float32 with less care than `numpy.sum`.
+    BLAS adds up float32 less accurately than `numpy.sum`.
     """
     if axis == -1 and x.shape[-1] <= _SHORT:
         return np.vecdot(x, y)[..., None]
@@ -170,7 +170,7 @@ def row_dot(x: Array, y: Array, axis: Axis) -> Array:
 
 
 _SHORT = 4096
-"""Up to so many products BLAS adds up to within an ulp."""
+"""Up to this number of products BLAS adds up to within an ulp."""
 
 
 def norm(x: Array, axis: Axis) -> Array:
@@ -198,10 +198,10 @@ def _row_sums(x: Array) -> Array:
 
 
 _SEVERAL_CALLS = 2**14
-"""Up to so many numbers the calls take longer than they save."""
+"""Up to this number of numbers the calls take longer than they save."""
 
 _PIECE = 1024
-"""So many numbers of float32 lose no more than an ulp when BLAS adds them up."""
+"""Up to this number of float32 numbers BLAS adds up to within an ulp."""
 
 
 def smaller(pred: Array, target: Array) -> Array:
@@ -219,7 +219,7 @@ def by_side(pred: Array, target: Array, above: Array, at: Array, below: Array) -
 
 
 def label_parts(x: Array, labels: Array, axis: Axis) -> rows.LabelParts:
-    """Return the parts of the softmax at the labels, whose exponentials are 0 in the sum."""
+    """Return the parts of the softmax at the labels; set their exponentials to 0 for the sum."""
     top = np.maximum.reduce(x, axis=axis, keepdims=True)
     exponential = np.ascontiguousarray(x - top)
     np.exp(exponential, out=exponential)
@@ -241,20 +241,20 @@ def moveaxis(x: Array, source: Axis, destination: Axis, /) -> Array:
 
 
 def pick(values: Array, labels: Array, axis: Axis) -> Array:
-    """Take entries by their number in memory: numpy.take_along_axis is written in Python."""
+    """Take entries by their position in memory: numpy.take_along_axis is written in Python."""
     if axis not in (0, -1):
         return np.take_along_axis(values, labels[..., None], axis=axis)[..., 0]
     return values.reshape(-1).take(_counted(values, labels, axis)).reshape(labels.shape)
 
 
 def _counted(values: Array, labels: Array, axis: Axis) -> Array:
-    """Return where the entries that labels name are, counted in C order."""
+    """Return the positions of the entries that labels name, counted in C order."""
     row, label = np.arange(labels.size), labels.reshape(-1)
     return row * values.shape[-1] + label if axis else label * labels.size + row
 
 
 def with_entry(x: Array, place: Array, number: Any, axis: Axis = -1) -> Array:
-    """Write a number, or one for each row, at a place of each row: a selection would be a pass."""
+    """Write a number, or one per row, at a place of each row: a selection needs a whole pass."""
     at, inside = _counted(x, place, axis), (place >= 0) & (place < x.shape[axis])
     if not inside.all():
         at, number = at[np.reshape(inside, -1)], np.broadcast_to(number, place.shape)[inside]
@@ -264,7 +264,7 @@ def with_entry(x: Array, place: Array, number: Any, axis: Axis = -1) -> Array:
 
 
 def neighbours(x: Array, axis: Axis, by: int, fill: float | None) -> Array:
-    """Return for each entry the one so many places after it: by a copy of a view."""
+    """Return for each entry the one `by` places after it, by a copy of a view."""
     size = x.shape[axis]
     result = x.copy() if fill is None else np.full_like(x, fill)
     inner, outer = np.moveaxis(x, axis, -1), np.moveaxis(result, axis, -1)
@@ -276,7 +276,7 @@ def neighbours(x: Array, axis: Axis, by: int, fill: float | None) -> Array:
 
 
 def put_back(x: Array, order: Array, axis: Axis) -> Array:
-    """Bring what is in an order to where it came from, without sorting the order."""
+    """Undo an order without sorting it."""
     result = np.empty_like(x)
     np.put_along_axis(result, order, x, axis=axis)
     return result
@@ -285,7 +285,7 @@ def put_back(x: Array, order: Array, axis: Axis) -> Array:
 def scan(
     step: Step, carried: Arrays, sequences: Arrays, *, reverse: bool = False, remember: bool = True
 ) -> Stepped:
-    """Write each result where it belongs: to stack them at the end would take twice the memory."""
+    """Write each result to its place: to stack them at the end would take twice the memory."""
     number = sequences[0].shape[0]
     every: Arrays = ()
     for i in range(number)[::-1] if reverse else range(number):
@@ -298,7 +298,7 @@ def scan(
 
 
 def pieces(x: Array, axis: Axis) -> Iterator[slice]:
-    """Cut the entries of rows into as many pieces as the cache asks for."""
+    """Cut the entries of rows into pieces whose pairs fit the cache."""
     return cut(x.shape[axis], _TOGETHER // (x.size or 1) or 1)
 
 

@@ -1,4 +1,4 @@
-"""The values of NumPy arrays, which are checked block by block, while they are in the cache."""
+"""Checks of the values of NumPy arrays, block by block, while they are in the cache."""
 
 from math import inf
 from typing import Any, NoReturn
@@ -25,7 +25,7 @@ def validation(enabled: bool) -> Change[bool]:
     enabled : bool
         False: the values of arrays are not checked. Outside a domain the result is that of the
         other array libraries: the value of the formula, and NaN for a label out of range. Dtypes,
-        shapes and parameters are checked all the same.
+        shapes and parameters are still checked.
 
     Returns
     -------
@@ -43,13 +43,13 @@ def validation(enabled: bool) -> Change[bool]:
 
 
 def among(domain: Domain, values: Array, limit: int) -> Array:
-    """Return of labels or lengths, of any library, which are in the domain: from 0 up to a limit."""
+    """Return which labels or lengths are in the domain, from 0 up to a limit, for any library."""
     good = (values >= 0) & (values < limit)
     return good if domain.excluded is None else good & (values != domain.excluded)
 
 
 def inside(domain: Domain, values: Array, limit: int | None) -> Array:
-    """Return of each value of a NumPy array whether it is in the domain; NaN, which is nobody's fault, is."""
+    """Return which values of a NumPy array are in the domain; NaN counts as inside."""
     if domain.integer:
         return values == values if limit is None else among(domain, values, limit)
     good = values == values
@@ -63,14 +63,14 @@ def inside(domain: Domain, values: Array, limit: int | None) -> Array:
 
 
 def all_inside(domain: Domain, values: Array, limit: int | None) -> bool:
-    """Return whether a block is inside its domain, by its extremes where they tell."""
+    """Return whether a block is inside its domain, by its extremes if they suffice."""
     if values.size == 0 or (domain.integer and limit is None):
         return True
     return _surely_inside(domain, values, limit) or bool(np.all(inside(domain, values, limit)))
 
 
 def _surely_inside(domain: Domain, values: Array, limit: int | None) -> bool:
-    """Return whether a block is inside its domain. False stands for a doubt, as about NaN."""
+    """Return whether a block is surely inside its domain. False means unknown, as for NaN."""
     bounds = domain.interval
     if domain.whole or domain.excluded is not None:
         return False
@@ -101,8 +101,9 @@ def below(largest: Any, values: Array) -> bool:
 def largest_bits(domain: Domain, dtype: Any) -> Any:
     """Return the bits of the largest number of a domain that begins at 0.
 
-    The bits of numbers from 0 rise with them, and a sign makes them larger than all others: one
-    look tells what two extremes do. None for a domain, or a dtype, of another kind.
+    The bits of non-negative numbers rise with the numbers, and a sign bit makes them larger than
+    all others. So one maximum replaces two extremes. The result is None for other domains and
+    dtypes.
     """
     bounds = domain.interval
     if bounds is None or bounds.ge != 0 or bounds.lt is not None or dtype not in _BITS:

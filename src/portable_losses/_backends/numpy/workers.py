@@ -1,4 +1,4 @@
-"""Threads for the blocks of NumPy arrays: NumPy computes without the interpreter's lock."""
+"""Threads for the blocks of NumPy arrays: NumPy releases the interpreter's lock."""
 
 import os
 from collections import deque
@@ -41,9 +41,9 @@ def set_workers(workers: int) -> Change[int]:
 
     Notes
     -----
-    Results do not depend on the number of threads, to the last digit: the blocks are the same, and
-    so is the order in which they are added up. Data that fits into one block, some ten thousand
-    numbers, is evaluated in the calling thread. Other array libraries have their own threads.
+    Results do not depend on the number of threads: the blocks and the order of their sum are the
+    same. Data that fits into one block, some ten thousand numbers, is evaluated in the calling
+    thread. Other array libraries have their own threads.
 
     Examples
     --------
@@ -77,10 +77,9 @@ def _cores() -> int:
 def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Return the results of a function in the order of its arguments, evaluated by the threads.
 
-    This thread is one of them. Each of the others takes what comes next when it has done what it
-    took before: to hand over every block by itself would cost more time than a cheap block takes.
-    They have the context of this thread: what warnings are ignored, and whether values are looked
-    at.
+    The calling thread is one of them. Each thread takes the next block when it is ready: to submit
+    every block separately would take longer than a cheap block. All threads have the context of the
+    calling thread: its ignored warnings and its settings.
     """
     workers = _workers.get()
     waiting = deque(() if workers == 1 else enumerate(items))
@@ -102,7 +101,7 @@ def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Itera
             while waiting:
                 take_one()
         finally:
-            waiting.clear()  # after an error nothing more is begun
+            waiting.clear()  # after an error no other block is started
 
     from concurrent.futures import ThreadPoolExecutor  # which takes long to import
 

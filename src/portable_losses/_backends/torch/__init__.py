@@ -17,20 +17,20 @@ from . import lending, registered
 
 
 def minimum(x1: Array, x2: Array, /) -> Array:
-    """Take Python numbers (data-apis/array-api-compat#271).
+    """Accept Python numbers (data-apis/array-api-compat#271).
 
-    array-api-compat does so by now, by a conversion that breaks ``torch.compile(fullgraph=True)``.
+    array-api-compat accepts them by a conversion that breaks ``torch.compile(fullgraph=True)``.
     """
     return x1.minimum(x2) if isinstance(x2, Tensor) else x1.clamp(max=x2)
 
 
 def maximum(x1: Array, x2: Array, /) -> Array:
-    """Take Python numbers; see `minimum`."""
+    """Accept Python numbers; see `minimum`."""
     return x1.maximum(x2) if isinstance(x2, Tensor) else x1.clamp(min=x2)
 
 
 def clip(x: Array, low: Any, high: Any, /) -> Array:
-    """Call `clamp`: array-api-compat asks first whether a bound is NaN.
+    """Call `clamp`: array-api-compat first checks whether a bound is NaN.
 
     That breaks ``torch.compile(dynamic=True)`` (array-api-compat 1.16).
     """
@@ -38,7 +38,7 @@ def clip(x: Array, low: Any, high: Any, /) -> Array:
 
 
 def isinf(x: Array, /) -> Array:
-    """Compare: the compiler for CPUs does that with vectors, `torch.isinf` one by one (2.13)."""
+    """Compare: the compiler for CPUs vectorises comparisons, but not `torch.isinf` (2.13)."""
     return x.abs() == inf
 
 
@@ -48,14 +48,14 @@ def isnan(x: Array, /) -> Array:
 
 
 def moveaxis(x: Array, source: Axis, destination: Axis, /) -> Array:
-    """Call `movedim`, which is the same: `torch.func.vmap` knows no `moveaxis` of one axis."""
+    """Call `movedim`, which is equivalent: `torch.func.vmap` does not support `moveaxis`."""
     return x.movedim(source, destination)
 
 
 def cumulative_sum(x: Array, /, *, axis: int) -> Array:
-    """Call torch's own: array-api-compat looks up the namespace again.
+    """Call torch's own: array-api-compat looks up the namespace in a cache.
 
-    It does so in a cache, which ``torch.compile`` warns of.
+    ``torch.compile`` warns about that cache.
     """
     return x.cumsum(axis)
 
@@ -68,14 +68,14 @@ def result_type(dtype: Any, *others: Any) -> Any:
 
 
 def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
-    """Call `gather`: `torch.take_along_dim` divides each index, for those below 0."""
+    """Call `gather`: `torch.take_along_dim` divides each index, to allow negative ones."""
     return x.gather(axis, indices)
 
 
 def sign(x: Array, /) -> Array:
-    """Keep NaN, of which torch says 0, by a selection.
+    """Return the sign, NaN for NaN, for which torch returns 0.
 
-    array-api-compat assigns it, which breaks `torch.func.vmap`.
+    array-api-compat assigns NaN in place, which breaks `torch.func.vmap`.
     """
     return x.sign().where(~isnan(x), x)
 
@@ -109,14 +109,14 @@ class Torch(Backend):
         return loops.scan(self.xp, step if remember else forgetful(step), *args, **options)
 
     def keeps_plans(self) -> bool:
-        """Return whether no compiler is looking on."""
+        """Return whether no compiler traces the call."""
         return not torch.compiler.is_compiling()
 
     def evaluate(self, request: Any) -> list[Any]:
-        """Lend tensors in the memory of the CPU to NumPy, whose blocks take a fraction of the time.
+        """Lend CPU tensors to NumPy, without a copy: its blocks take a fraction of the time.
 
-        Nothing is copied. It is done where only autograd looks on: a compiler, a tracer or a
-        transform of `torch.func` is given the operations of torch.
+        This is possible for eager code and autograd. A compiler, a tracer or a transform of
+        `torch.func` needs the operations of torch.
         """
         if request.plan.result != request.plan.dtype and _autocasts(request.arrays[0]):
             return list(request.again([_single(x) for x in request.arrays]))
@@ -131,7 +131,7 @@ class Torch(Backend):
         arrays: Sequence[Array],
         sequences: Mapping[str, Array],
     ) -> list[Any]:
-        """Have autograd of the losses find the registered derivative."""
+        """Return losses whose autograd uses the registered derivative."""
         if orders != (0,) or not call.plan.formulas.knows(1) or call.plan.pulls:
             return super().compute(call, orders, head, arrays, sequences)
         return [registered.losses(call, head, arrays, sequences)]
@@ -143,7 +143,7 @@ class Torch(Backend):
 
 
 def _autocasts(x: Array) -> bool:
-    """Return whether torch evaluates in mixed precision here: losses then are of float32."""
+    """Return whether torch evaluates in mixed precision here: losses are float32 then."""
     return bool(torch.is_autocast_enabled(x.device.type))
 
 
@@ -160,9 +160,9 @@ def _observed() -> bool:
 
 
 def forgetful(step: loops.Step) -> loops.Step:
-    """Have torch take a step again for its gradient.
+    """Return a step that torch repeats for its gradient, to need less memory.
 
-    `torch.func.grad` and its kin cannot (torch 2.13).
+    `torch.func.grad` and similar transforms do not support that (torch 2.13).
     """
     if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
         return step

@@ -1,6 +1,6 @@
-"""Tensors in the memory of the CPU, lent to NumPy as views.
+"""CPU tensors, lent to NumPy as views.
 
-Results are those of torch's own operations but for their last digits.
+Results equal those of torch's own operations up to rounding.
 """
 
 from typing import Any
@@ -13,9 +13,9 @@ from ..numpy import NUMBER
 
 
 def evaluate(request: Any) -> list[Any] | None:
-    """Evaluate a loss of tensors by NumPy; None where it cannot be lent them.
+    """Evaluate a loss of tensors with NumPy; return None if they cannot be lent.
 
-    NumPy has no autodiff: all derivatives that are asked for must be registered.
+    NumPy has no autodiff: all requested derivatives must be registered.
     """
     formulas, orders = request.plan.formulas, request.orders
     tensors = [*request.arrays, *request.extras.values()]
@@ -35,27 +35,27 @@ def evaluate(request: Any) -> list[Any] | None:
     if orders != (0,) or any(is_differentiated(x) for x in (*rest, *request.extras.values())):
         return None
     if request.plan.reduction == "none" or request.plan.axis is not None:
-        return None  # each result has a gradient of its own
+        return None  # each result needs a gradient of its own
     predictions = [request.arrays[i] for i in chosen]
-    # Predictions are saved by autograd, which frees them and notices if they change.
+    # Autograd saves the predictions: it frees them, and detects changes.
     request.arrays = [None if i in chosen else x for i, x in enumerate(request.arrays)]
     return [_Lent.apply((request, chosen, lent, extras), *predictions)]
 
 
 def is_differentiated(x: Any) -> bool:
-    """Return whether autograd is to find a derivative with respect to a value."""
+    """Return whether autograd needs a derivative with respect to a value."""
     return isinstance(x, torch.Tensor) and x.requires_grad
 
 
 def _lent(x: Any, predicted: bool = False) -> Any:
-    """View a tensor as an array of NumPy; raise an error if that is not the whole truth about it."""
+    """View a tensor as an array of NumPy; raise an error if the view would lose something."""
     if isinstance(x, torch.Tensor):
         if type(x) is not torch.Tensor and type(x) is not torch.nn.Parameter:
             raise TypeError("of a subclass")
         if x.is_complex() or forward_ad._current_level >= 0:
             raise TypeError("complex, or perhaps a dual number")
         if predicted and not x.is_floating_point():
-            x = x.to(torch.get_default_dtype())  # which is not that of NumPy
+            x = x.to(torch.get_default_dtype())  # NumPy has another default
         return (x.detach() if x.requires_grad else x).numpy()
     if x is not None and not isinstance(x, NUMBER):
         raise TypeError("of another library")
@@ -75,7 +75,7 @@ def _tensor(x: Any) -> torch.Tensor:
 
 
 class _Lent(torch.autograd.Function):  # type: ignore[misc]
-    """A loss that is differentiated: its gradient comes from the pass that the value takes."""
+    """A loss whose gradient is computed together with its value, in one pass."""
 
     @staticmethod
     def forward(ctx: Any, given: tuple[Any, ...], *predictions: Any) -> torch.Tensor:
@@ -87,7 +87,7 @@ class _Lent(torch.autograd.Function):  # type: ignore[misc]
 
     @staticmethod
     def backward(ctx: Any, upstream: torch.Tensor) -> tuple[Any, ...]:
-        """Return the gradients; they are made again for a second pass, or to differentiate them."""
+        """Return the gradients; compute them again for a second pass or for their derivatives."""
         gradients, ctx.gradients = ctx.gradients, None
         if torch.is_grad_enabled():
             gradients = _differentiable(ctx, upstream)
@@ -100,13 +100,13 @@ class _Lent(torch.autograd.Function):  # type: ignore[misc]
 
 
 def _arrays(ctx: Any) -> list[Any]:
-    """Return the arguments, the predictions as autograd has saved them."""
+    """Return the arguments, with the predictions that autograd saved."""
     saved = dict(zip(ctx.chosen, ctx.saved_tensors, strict=True))
     return [saved.get(i, x) for i, x in enumerate(ctx.request.arrays)]
 
 
 def _again(ctx: Any) -> list[torch.Tensor]:
-    """Make the gradients again."""
+    """Compute the gradients again."""
     request, chosen = ctx.request, ctx.chosen
     lent = [_lent(x, i in chosen) for i, x in enumerate(_arrays(ctx))]
     extras = {key: _lent(x) for key, x in request.extras.items()}
@@ -115,7 +115,7 @@ def _again(ctx: Any) -> list[torch.Tensor]:
 
 
 def _differentiable(ctx: Any, upstream: torch.Tensor) -> list[Any]:
-    """Make the gradients in operations of torch, which autograd can differentiate."""
+    """Compute the gradients in operations of torch, which autograd can differentiate."""
     request = ctx.request.with_arrays(_arrays(ctx), ctx.request.extras)
     (value,) = request.whole(request.bind())
     wanted = [x for x in ctx.saved_tensors if x.requires_grad]
@@ -124,8 +124,8 @@ def _differentiable(ctx: Any, upstream: torch.Tensor) -> list[Any]:
 
 
 def _is_one(upstream: torch.Tensor) -> bool:
-    """Return whether the loss is the end of the graph: then there is nothing to multiply by."""
+    """Return whether the loss ends the graph: then the gradient needs no factor."""
     try:
         return bool(upstream.item() == 1)
-    except RuntimeError:  # several at once, by vmap
+    except RuntimeError:  # several gradients at once, from vmap
         return False

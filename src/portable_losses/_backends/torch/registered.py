@@ -1,8 +1,7 @@
-"""Registered derivatives in place of those that autograd finds: for predictions, on every device.
+"""Registered derivatives in place of autograd's own: for predictions, on every device.
 
-Autograd differentiates each operation of a formula. The registered derivative keeps its digits, is
-right where branches meet, and takes a part of the time. The derivative of the derivative is that of
-its formula.
+Autograd differentiates each operation of a formula. The registered derivative is accurate, right
+where branches meet, and faster. Its own derivative is that of its formula.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,9 +15,9 @@ from ...typing import Array
 def losses(
     call: Any, head: tuple[Any, ...], arrays: Sequence[Array], sequences: Mapping[str, Array]
 ) -> Array:
-    """Return the losses of a formula, which autograd differentiates by the registered derivative.
+    """Return the losses of a formula; autograd uses the registered derivative.
 
-    An exported program has the operations alone: `torch.export` would lose the gradient.
+    An exported program has only the operations: `torch.export` would lose the gradient.
     """
     names = tuple(sequences)
     given = (*arrays, *sequences.values())
@@ -30,7 +29,7 @@ def losses(
 
 
 def _is_differentiated(given: Sequence[Any]) -> bool:
-    """Return whether autograd or a transform may ask for a derivative."""
+    """Return whether autograd or a transform may need a derivative."""
     if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
         return True
     if not torch.compiler.is_compiling() and torch.autograd.forward_ad._current_level >= 0:
@@ -69,7 +68,7 @@ class _Compiled(torch.autograd.Function):  # type: ignore[misc]
 
     @staticmethod
     def backward(ctx: Any, upstream: torch.Tensor) -> tuple[Any, ...]:
-        """Multiply by the registered derivatives; of targets by those of the formula."""
+        """Multiply by the registered derivatives; for targets, by those of the formula."""
         call, head, names = ctx.call
         given = ctx.saved_tensors
         predicted = call.plan.signature.predicted
@@ -89,13 +88,13 @@ class _Compiled(torch.autograd.Function):  # type: ignore[misc]
 
 
 class _Transformed(_Compiled):
-    """The same for eager code and the transforms of `torch.func`; a compiler knows no such rules."""
+    """A formula in eager code or under `torch.func`, whose rules a compiler does not support."""
 
     generate_vmap_rule = True
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> torch.Tensor:
-        """Add up the derivatives along the directions that there are."""
+        """Add up the derivatives along the given directions."""
         call, head, names = ctx.call
         given = ctx.saved_tensors
         predicted = call.plan.signature.predicted
@@ -105,8 +104,8 @@ class _Transformed(_Compiled):
             derivatives = _derivatives(call, head, names, given)
             slopes.update(zip(predicted, derivatives, strict=True))
         if rest := [i for i in moved if i not in predicted]:
-            # No loss depends on the target of another: the gradient of their sum has the derivative
-            # of each. Forward mode would not nest.
+            # No loss depends on the target of another, so the gradient of the sum has the
+            # derivative of each. Forward mode cannot be nested.
             value, pull = torch.func.vjp(
                 _of_some(call, head, names, given, rest), *_at(given, rest)
             )
@@ -137,5 +136,5 @@ def _at(given: Sequence[Any], chosen: list[int]) -> tuple[Any, ...]:
 
 
 def _along(upstream: torch.Tensor, derivative: torch.Tensor) -> torch.Tensor:
-    """Lay what there is of each loss along the core axes of a derivative, which are last."""
+    """Broadcast one number per loss along the core axes of a derivative, which are last."""
     return upstream[(..., *(None,) * (derivative.ndim - upstream.ndim))]
