@@ -145,3 +145,22 @@ def test_what_is_exported_can_be_differentiated(backend, strict):
     (gradient,) = torch.autograd.grad(exported(*given), exported.scale)
     (expected,) = torch.autograd.grad(model(*given), model.scale)
     np.testing.assert_allclose(float(gradient), float(expected), rtol=1e-6)
+
+
+def test_autocast(backend):
+    """Losses are evaluated in float32, and are of float32, as those of torch are."""
+    import torch
+
+    logits = torch.randn(6, 4, dtype=torch.bfloat16, requires_grad=True)
+    labels = torch.tensor([0, 1, 2, 3, 0, 1])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        value = pl.cross_entropy(logits, labels)
+        right = torch.nn.functional.cross_entropy(logits, labels)
+        alone = pl.cross_entropy(logits.detach(), labels)
+    assert value.dtype == right.dtype == alone.dtype == torch.float32
+    torch.testing.assert_close(value, right)
+    (gradient,) = torch.autograd.grad(value, logits)
+    (wanted,) = torch.autograd.grad(right, logits)
+    assert gradient.dtype == torch.bfloat16
+    torch.testing.assert_close(gradient, wanted)
+    assert pl.cross_entropy(logits.detach(), labels).dtype == torch.bfloat16
