@@ -223,7 +223,8 @@ def _layout(plan: Plan, arrays: Sequence[Any], extras: Mapping[str, Any]) -> Lay
 def _keep(kept: dict[Any, Any], key: Any, value: Any) -> None:
     """Keep a value; if there are many, drop the oldest."""
     if len(kept) >= _MOST:
-        kept.pop(next(iter(kept)), None)
+        for oldest in list(kept)[:1]:  # of a copy: another thread may change it
+            kept.pop(oldest, None)
     kept[key] = value
 
 
