@@ -178,7 +178,9 @@ def test_counts_are_whole_where_they_have_a_mass():
 )
 def test_tweedie_contains_the_others(backend, dtype, power, loss):
     found = value(backend, pl.tweedie_deviance_loss, RATES, COUNTS, dtype, power=power)
-    np.testing.assert_array_equal(found, value(backend, loss, RATES, COUNTS, dtype))
+    # A compiler may round the two differently.
+    rounding = 4 * float(np.finfo(dtype).eps) if backend.base == "jax" else 0
+    np.testing.assert_allclose(found, value(backend, loss, RATES, COUNTS, dtype), rtol=rounding)
 
 
 @pytest.mark.parametrize("power", [1.5, 3.0, 4.0, -8.0, 1.9])

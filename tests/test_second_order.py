@@ -13,6 +13,7 @@ import exact
 import numpy as np
 import pytest
 from cases import CASES, as_exact, as_tuple, example
+from marks import compiled_too
 from mpmath import mp, mpc, mpf
 
 STEP = mpf(10) ** -14
@@ -152,6 +153,7 @@ def test_derivatives_of_the_derivative(backend: Any, case: Any, index: int) -> N
     are_right(backend, by_torch, case, index)
 
 
+@compiled_too
 @pytest.mark.backends("jax")
 @pytest.mark.parametrize("case", ONE_OF_EACH)
 def test_derivatives_of_the_derivative_by_jax(backend: Any, case: Any) -> None:
