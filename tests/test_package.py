@@ -128,7 +128,7 @@ def test_a_copy_inside_another_package_works(tmp_path):
         "assert pickle.loads(pickle.dumps(pl.mse_loss)) is pl.mse_loss\n"
         "value, gradient = pl.mse_loss.value_and_grad([1.0, 2.0], [0.0, 0.0])\n"
         "print(pl.__version__, value, gradient)\n"
-        "from vendor.losses._selfcheck import libraries\n"
+        "from vendor.losses._backends import installed as libraries\n"
         "libraries.OPTIONAL.clear()\n"
         "assert pl.self_check()\n"
         "assert 'portable_losses' not in sys.modules"
