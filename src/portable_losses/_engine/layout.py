@@ -64,7 +64,9 @@ class Layout:
         arrays, _ = _moved(plan, plan.present(arguments))
         pred = arrays[0]
         for i, slot in enumerate(plan.slots):
-            if i in self.scalars:
+            if i in self.scalars and not slot.number:
+                arrays[i] = xp.reshape(arrays[i], ())
+            elif i in self.scalars:
                 dtype = plan.domains[i].integer and xp.default_dtype(pred, "indexing")
                 arrays[i] = xp.scalar(python_number(arrays[i]), dtype or plan.dtype, pred)
             elif slot.number:
@@ -137,17 +139,24 @@ def lay_out(plan: Plan, arguments: Sequence[Any], extras: Mapping[str, Any]) -> 
         weighted=bool(extras) or plan.ignore_index is not None,
         plain=not any(as_given) and not any(merges) and len(arguments) == len(given),
         count=prod(reduced) if all(map(known, reduced)) else None,
-        scalars=_scalars(plan),
+        scalars=_scalars(plan, arrays),
         losses=prod(loop) if all(map(known, loop)) else 0,
         entries=_entries(plan, sizes),
     )
 
 
-def _scalars(plan: Plan) -> frozenset[int]:
-    """Return the numbers that a backend leaves to broadcasting: formulas of rows count axes."""
+def _scalars(plan: Plan, arrays: Sequence[Any]) -> frozenset[int]:
+    """Return the numbers that a backend leaves to broadcasting: formulas of rows count axes.
+
+    A shared array of one number is one of them.
+    """
     if plan.core or plan.sequences or plan.backend.spreads_numbers:
         return frozenset()
-    return frozenset(i for i, slot in enumerate(plan.slots) if slot.number)
+    return frozenset(
+        i
+        for i, (slot, x) in enumerate(zip(plan.slots, arrays, strict=True))
+        if slot.number or (slot.shared and prod(x.shape) == 1)
+    )
 
 
 def _entries(plan: Plan, sizes: Mapping[str, int]) -> int:

@@ -363,6 +363,8 @@ def _refuse_shared(
     name: str, key: str, domain: Domain, values: Array, good: Array, own: tuple[int, ...]
 ) -> NoReturn:
     """Find the first value outside the domain in a broadcast array, and report its own index."""
+    if values.ndim < len(own):  # one number, which stayed one
+        values, good = values.reshape(own), good.reshape(own)
     lead = values.ndim - len(own)
     axes = (*range(lead), *(lead + i for i, size in enumerate(own) if size == 1))
     first = tuple(slice(0, 1) if i in axes else slice(None) for i in range(values.ndim))
