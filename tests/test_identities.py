@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as draw
 
@@ -19,6 +19,9 @@ UNITS = draw.arrays(np.float64, 6, elements=SHARES)
 ROWS = draw.arrays(np.float64, (6, CLASSES), elements=MODERATE)
 LABELS = draw.arrays(np.int64, 6, elements=st.integers(0, CLASSES - 1))
 CLASS_WEIGHTS = draw.arrays(np.float64, CLASSES, elements=st.floats(0.1, 10))
+
+settings.register_profile("no deadline", deadline=None)  # a busy machine is no fault of a loss
+settings.load_profile("no deadline")
 
 
 def equal(left: Any, right: Any, rtol: float = 1e-12, atol: float = 1e-12) -> None:
