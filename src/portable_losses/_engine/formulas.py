@@ -77,13 +77,11 @@ class Formulas:
             value, derivative = self.both(*given, **parameters)
             known = {0: value, 1: as_tuple(derivative)}
         else:
-            known = {}
+            known = {0: self.value(*given, **parameters)} if 0 in orders else {}
         return [
             known[order]
             if order in known
             else self._derivative(backend, order, head, arrays, parameters)
-            if order
-            else self.value(*given, **parameters)
             for order in orders
         ]
 

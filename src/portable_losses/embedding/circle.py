@@ -140,10 +140,8 @@ def _exponent(
     x = cosine if sign > 0 else 1 - cosine
     flat = x <= -margin
     height = xp.where(flat, 0.0, gamma * (x + margin) * (x - margin))
-    slope, bend = (
-        xp.where(flat, 0.0, 2 * sign * gamma * x),
-        xp.where(flat, 0.0, 2 * gamma * xp.ones_like(x)),
-    )
+    slope = xp.where(flat, 0.0, 2 * sign * gamma * x)
+    bend = xp.where(flat, 0.0, 2 * gamma * xp.ones_like(x))
     return Exponent(softmax_of(xp, height, some, 8 * gamma), slope, bend)
 
 

@@ -154,9 +154,8 @@ class Numpy(Backend):
         total = np.add.reduce(folded, dtype=np.float64)
         if isfinite(total):
             return total
-        return np.add.reduce(
-            x, axis=None, dtype=np.float64
-        )  # a fold may overflow although the sum does not
+        # A fold may overflow although the sum does not.
+        return np.add.reduce(x, axis=None, dtype=np.float64)
 
     def elementwise(
         self,
