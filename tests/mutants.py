@@ -23,18 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-ENGINE = [
-    "huber_loss",
-    "rmse_loss",
-    "gaussian_nll_loss",
-    "cross_entropy",
-    "dice_loss",
-    "triplet_margin_loss",
-    "supcon_loss",
-    "ctc_loss",
-    "linear_cross_entropy",
-]
-"""A loss of each kind, for the tests of the engine."""
+from cases.case import TYPICAL
 
 SWAPS: dict[type[ast.AST], tuple[type[ast.AST], ...]] = {
     ast.Add: (ast.Sub,),
@@ -211,7 +200,7 @@ def near(root: Path, path: Path, losses: list[str]) -> tuple[list[str], list[str
     if not chosen and not family.startswith("_"):
         folder = sorted((package / family).glob("*.py"))
         chosen = [x for each in folder for x in names_in(each.read_text(encoding="utf-8"), losses)]
-    return chosen or [name for name in ENGINE if name in losses], files
+    return chosen or sorted(TYPICAL.intersection(losses)), files
 
 
 def pytest(root: Path, losses: list[str], chosen: list[str], *arguments: str) -> str:

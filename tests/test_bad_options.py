@@ -42,6 +42,9 @@ def numbers(losses: Iterable[Loss]) -> list[tuple[Loss, str, Any]]:
 
 # Options
 
+REDUCTIONS = ("reduction", "'mean'", "'sum'", "'none'")
+"""What an error about the reduction says."""
+
 
 @pytest.mark.parametrize("loss", KINDS)
 @pytest.mark.parametrize(
@@ -53,10 +56,7 @@ def test_an_unknown_reduction(loss: Loss, reduction: Any) -> None:
         loss,
         arguments(loss, 0),
         ValueError,
-        "reduction",
-        "'mean'",
-        "'sum'",
-        "'none'",
+        *REDUCTIONS,
         repr(reduction),
         reduction=reduction,
     )
@@ -70,10 +70,7 @@ def test_an_array_for_a_reduction(loss: Loss, reduction: Any) -> None:
         loss,
         arguments(loss, 0),
         ValueError,
-        "reduction",
-        "'mean'",
-        "'sum'",
-        "'none'",
+        *REDUCTIONS,
         reduction=reduction,
     )
 

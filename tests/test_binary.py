@@ -4,17 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cases.binary import MARGIN_LOSSES
 
 import portable_losses as pl
 
 INF = np.inf
-MARGIN_LOSSES = (
-    pl.soft_margin_loss,
-    pl.hinge_loss,
-    pl.squared_hinge_loss,
-    pl.perceptron_loss,
-    pl.exponential_loss,
-)
 margin_losses = pytest.mark.parametrize("loss", MARGIN_LOSSES, ids=lambda loss: loss.__name__)
 
 

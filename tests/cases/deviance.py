@@ -75,6 +75,10 @@ CASES = (
 )
 
 
+COUNTS = (1e-3, 0.3, 1.0, 1.5, 2.0, 2.5, 7.0, 300.0, 1e5)
+"""Counts of every size, whole or not, which sweeps set beside 0."""
+
+
 def log_rates(dtype: np.dtype, **_: object) -> Batch:
     """Return logarithms of rates of every size, and counts from 0, some next to the count's own.
 
@@ -83,20 +87,11 @@ def log_rates(dtype: np.dtype, **_: object) -> Batch:
     """
     limits = finfo(dtype)
     spread = np.append(numbers(dtype, 130), np.asarray([np.inf, -np.inf], dtype))
-    targets = (
-        0.0,
-        1e-3,
-        0.3,
-        1.0,
-        1.5,
-        2.0,
-        2.5,
-        7.0,
-        300.0,
-        1e5,
-    )
     pred, target = together(
-        [(np.concatenate([spread, around(np.log(max(y, 1e-30)), dtype)]), y) for y in targets],
+        [
+            (np.concatenate([spread, around(np.log(max(y, 1e-30)), dtype)]), y)
+            for y in (0.0, *COUNTS)
+        ],
         dtype,
     )
     fair = (pred < np.log(float(limits.max))) | (target.astype(np.float64) < 1e6) | np.isinf(pred)
@@ -107,21 +102,8 @@ def rates(dtype: np.dtype, **_: object) -> Batch:
     """Return rates of every size, and counts from 0; some next to the count or a factor 2 away."""
     limits = finfo(dtype)
     spread = np.abs(numbers(dtype, 100))
-    targets = (
-        0.0,
-        1e-5,
-        1e-3,
-        0.3,
-        1.0,
-        1.5,
-        2.0,
-        2.5,
-        7.0,
-        300.0,
-        1e5,
-    )
     batches = []
-    for y in targets:
+    for y in (0.0, 1e-5, *COUNTS):
         near = [around(min(factor * y, float(limits.max)), dtype) for factor in (0.5, 1.0, 2.0)]
         batches.append((np.abs(np.concatenate([spread, *near])), y))
     return moderate(dtype, *together(batches, dtype))
