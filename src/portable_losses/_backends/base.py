@@ -108,7 +108,8 @@ class Backend:
 
         Autodiff of the losses should find the registered derivative.
         """
-        return list(call.compute(orders, head, arrays, sequences))
+        results: list[Any] = call.compute(orders, head, arrays, sequences)
+        return results
 
     def total(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
         """Add up losses: float32 in float64, where the device has it."""

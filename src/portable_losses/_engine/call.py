@@ -64,16 +64,6 @@ class Call:
         dtype = xp.bool if key == "where" else self.plan.dtype
         return xp.scalar(python_number(number), dtype, self.arrays[0])
 
-    @property
-    def reduction(self) -> str:
-        """The reduction of the losses."""
-        return "none" if self.layout.inner else self.plan.reduction
-
-    @property
-    def axis(self) -> tuple[int, ...] | None:
-        """The loop axes to reduce, None for all."""
-        return None if self.layout.inner else self.plan.axis
-
     def compute(
         self, orders: Orders, head: Any, arrays: Sequence[Array], sequences: Mapping[str, Array]
     ) -> list[Any]:

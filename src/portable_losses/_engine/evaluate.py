@@ -15,8 +15,8 @@ from .layout import Layout, alone, lay_out
 from .plan import Plan, check_kinds, make_plan, read_settings
 
 _MOST = 64
-"""The number of plans that a loss keeps, and of layouts that a plan keeps. It limits the memory if
-parameters or shapes change with every call."""
+"""The number of plans, and of layouts, that a loss keeps. It limits the memory if parameters or
+shapes change with every call."""
 
 _MODIFIERS = ("weights", "where", "class_weights")
 """The options that are arrays."""
@@ -60,19 +60,9 @@ class Request:
         return evaluate(self.plan.formulas, self.orders, arrays, settings, checked=False)
 
     def lent(self, orders: Orders, arrays: Sequence[Any], extras: Mapping[str, Any]) -> list[Any]:
-        """Evaluate the same arrays, lent to another library, by a plan that this one keeps."""
-        kept, key = self.plan.memory, ("lent", arrays[0].dtype)
-        plan = kept.get(key)
-        if plan is None:
-            plan = _made(self.plan.formulas, arrays, self.settings, extras)
-            _keep(kept, key, plan)
-        return Request(plan, orders, arrays, extras, self.settings, checked=False).evaluated()
-
-    def evaluated(self) -> list[Any]:
-        """Have the backend evaluate this."""
-        if self.plan.backend is default:
-            self.layout = _layout(self.plan, self.arrays, self.extras)
-        return self.plan.backend.evaluate(self)
+        """Evaluate the same arrays, lent to another library, whose values are not checked."""
+        request = _request(self.plan.formulas, orders, arrays, extras, self.settings, False)
+        return request.plan.backend.evaluate(request)
 
     def with_arrays(self, arrays: Sequence[Any], extras: Mapping[str, Any]) -> "Request":
         """Return the same request for other arrays of the same plan."""
@@ -132,10 +122,10 @@ def evaluate(
     if formulas.signature.optional:
         arguments, options = _with_optional(formulas, arguments, options)
     arrays, extras, settings = _read(formulas, arguments, options)
-    plan = _plan(formulas, arrays, settings, extras)
+    request = _request(formulas, orders, arrays, extras, settings, checked)
     if 2 in orders:
         _check_second(formulas)
-    return Request(plan, orders, arrays, extras, settings, checked).evaluated()
+    return request.plan.backend.evaluate(request)
 
 
 def _read(
@@ -165,30 +155,55 @@ def _read(
     return arrays, extras, settings
 
 
+def _request(
+    formulas: Formulas,
+    orders: Orders,
+    arrays: Sequence[Any],
+    extras: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    checked: bool,
+) -> Request:
+    """Return the request of a call, with its plan and layout from those that are kept or new."""
+    own = default.own_types
+    if type(arrays[0]) not in own:
+        plan = _plan(formulas, arrays, extras, settings)
+        return Request(plan, orders, arrays, extras, settings, checked)
+    try:
+        marks = [(x.dtype, x.shape) if type(x) in own else _mark(x) for x in arrays]
+        for name, x in extras.items():
+            marks += (name, getattr(x, "shape", ()), _mark(x))
+        key = _key(marks, settings)
+        layout = formulas.layouts.get(key)
+    except TypeError:  # a setting that has no hash
+        plan = _made(formulas, arrays, extras, settings)
+        return Request(plan, orders, arrays, extras, settings, checked)
+    if layout is None:
+        plan = _plan(formulas, arrays, extras, settings)
+        layout = lay_out(plan, arrays, extras)
+        _keep(formulas.layouts, key, layout)
+    return Request(layout.plan, orders, arrays, extras, settings, checked, layout)
+
+
 def _plan(
     formulas: Formulas,
     arrays: Sequence[Any],
-    settings: Mapping[str, Any],
     extras: Mapping[str, Any],
+    settings: Mapping[str, Any],
 ) -> Plan:
     """Return the plan of a call, from those that are kept or a new one."""
-    own = default.own_types
-    marks = [(x.dtype, x.ndim) if type(x) in own else _mark(x) for x in arrays]
-    if type(arrays[0]) not in own:
-        backend = backend_of(arrays[0])
-        if backend is None or not backend.keeps_plans():
-            return _made(formulas, arrays, settings, extras)
-    for name, value in extras.items():
-        marks += (name, _mark(value))
-    for name, value in settings.items():
-        marks += (name, type(value), value)
+    backend = backend_of(arrays[0])
+    if backend is None or not backend.keeps_plans():
+        return _made(formulas, arrays, extras, settings)
     try:
-        key = tuple(marks)
+        marks = [_mark(x) for x in arrays]
+        for name, x in extras.items():
+            marks += (name, _mark(x))
+        key = _key(marks, settings)
         plan = formulas.plans.get(key)
     except TypeError:  # a setting, or a device, that has no hash
-        return _made(formulas, arrays, settings, extras)
+        return _made(formulas, arrays, extras, settings)
     if plan is None:
-        plan = _made(formulas, arrays, settings, extras)
+        plan = _made(formulas, arrays, extras, settings)
         _keep(formulas.plans, key, plan)
     return plan
 
@@ -196,8 +211,8 @@ def _plan(
 def _made(
     formulas: Formulas,
     arrays: Sequence[Any],
-    settings: Mapping[str, Any],
     extras: Mapping[str, Any],
+    settings: Mapping[str, Any],
 ) -> Plan:
     """Make a plan; if a call has several faults, report that of the shapes first."""
     plan = make_plan(formulas, arrays, settings, extras)
@@ -206,18 +221,11 @@ def _made(
     return plan
 
 
-def _layout(plan: Plan, arrays: Sequence[Any], extras: Mapping[str, Any]) -> Layout:
-    """Return the layout of a call's shapes, from those that are kept or after a check."""
-    own = default.own_types
-    shapes = [x.shape if type(x) in own else None for x in arrays]
-    if extras:
-        shapes += [x.shape if type(x) in own else None for x in extras.values()]
-    key = tuple(shapes)
-    layout: Layout | None = plan.memory.get(key)
-    if layout is None:
-        layout = lay_out(plan, arrays, extras)
-        _keep(plan.memory, key, layout)
-    return layout
+def _key(marks: list[Any], settings: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return the key of a plan or of a layout, from the properties of its arrays."""
+    for name, value in settings.items():
+        marks += (name, type(value), value)
+    return tuple(marks)
 
 
 def _keep(kept: dict[Any, Any], key: Any, value: Any) -> None:
@@ -230,12 +238,9 @@ def _keep(kept: dict[Any, Any], key: Any, value: Any) -> None:
 
 def _mark(x: Any) -> Any:
     """Return the properties of an argument on which a plan depends."""
-    kind = type(x)
-    if kind in default.own_types:
-        return x.dtype, x.ndim
     if x is None or isinstance(x, NUMBER):
-        return kind
-    return kind, x.dtype, x.ndim, device_of(x)
+        return type(x)
+    return type(x), x.dtype, x.ndim, device_of(x)
 
 
 def _with_optional(

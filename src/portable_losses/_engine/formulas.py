@@ -39,6 +39,8 @@ class Formulas:
         """A function of the reduced loss, and its derivative."""
         self.plans: dict[Any, Any] = {}
         """The plans of the last calls."""
+        self.layouts: dict[Any, Any] = {}
+        """The layouts of the last calls with arrays of the default library."""
         self._signatures: dict[frozenset[str], Signature] = {}
 
     def __reduce__(self) -> Any:

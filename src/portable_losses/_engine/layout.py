@@ -32,8 +32,11 @@ class Layout:
     """The parameters that are arrays, with a number for each entry of the last loop axis."""
     weighted: bool = False
     """Whether losses have weights, or some are left out."""
-    inner: bool = False
-    """Whether this is the formula alone, for a part of the arrays of another call."""
+    reduction: str = "none"
+    axis: tuple[int, ...] | None = None
+    """The loop axes to reduce, None for all."""
+    finish: Callable[..., tuple[Array, Array]] | None = None
+    """The registered function of the reduced loss, if there is one."""
     plain: bool = False
     """Whether a formula can take the arguments unchanged."""
     count: int | None = None
@@ -42,15 +45,10 @@ class Layout:
     """The arguments that are numbers and stay such: arrays without axes."""
     losses: int = 0
     """How many losses there are, if that is known."""
-    together: int | None = None
-    """The number of losses that the backend evaluates together."""
     entries: int = 1
     """The number of inputs of one loss: those of its row, or of the arrays that rows share."""
-
-    @property
-    def finish(self) -> Callable[..., tuple[Array, Array]] | None:
-        """The registered function of the reduced loss, if there is one."""
-        return None if self.inner else self.plan.formulas.finish
+    kept: Any = None
+    """What the backend keeps for the next call with these shapes."""
 
     def limit(self, domain: Domain) -> int | None:
         """Return how many integers a domain of labels or lengths has, None if it has no end."""
@@ -93,7 +91,6 @@ def alone(plan: Plan, arrays: Sequence[Array], sequences: Mapping[str, Array]) -
         merges=[None] * len(arrays),
         places=[tuple(range(-len(cores), 0)) for cores in plan.cores],
         sequences=sequences,
-        inner=True,
         plain=True,
         entries=_entries(plan, sizes),
     )
@@ -124,7 +121,10 @@ def lay_out(plan: Plan, arguments: Sequence[Any], extras: Mapping[str, Any]) -> 
         elif not isinstance(value, NUMBER):
             check_broadcast(signature.name, key, value, loop)
     reduced = loop if plan.axis is None else [loop[i] for i in plan.axis]
-    as_given = [slot.number or slot.shared or slot.extended or slot.moved for slot in plan.slots]
+    changed = [
+        slot.number or slot.extended or slot.moved or (slot.shared and tuple(x.shape) != loop)
+        for slot, x in zip(plan.slots, arrays, strict=True)
+    ]
     return Layout(
         plan=plan,
         loop=loop,
@@ -136,8 +136,11 @@ def lay_out(plan: Plan, arguments: Sequence[Any], extras: Mapping[str, Any]) -> 
             key: _along_last(signature.name, key, value, plan.backend, arrays[0])
             for key, value in plan.sequences.items()
         },
+        reduction=plan.reduction,
+        axis=plan.axis,
+        finish=plan.formulas.finish,
         weighted=bool(extras) or plan.ignore_index is not None,
-        plain=not any(as_given) and not any(merges) and len(arguments) == len(given),
+        plain=not any(changed) and not any(merges) and len(arguments) == len(given),
         count=prod(reduced) if all(map(known, reduced)) else None,
         scalars=_scalars(plan, arrays),
         losses=prod(loop) if all(map(known, loop)) else 0,

@@ -84,7 +84,8 @@ class Plan:
     """The arguments whose values may lie outside their domains."""
     integers: list[int] = field(default_factory=list)
     """The arguments that hold labels or lengths."""
-
+    ending: list[int] = field(default_factory=list)
+    """The arguments whose rows end at given lengths."""
     pulls: bool = False
     """Whether rows share predictions, whose gradient is a sum over the rows."""
 
@@ -181,6 +182,7 @@ def make_plan(
         ],
         limited=[i for i, domain in enumerate(domains) if not domain.unbounded],
         integers=[i for i, domain in enumerate(domains) if domain.integer],
+        ending=[i for i, domain in enumerate(domains) if domain.until],
     )
 
 

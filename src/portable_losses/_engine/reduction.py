@@ -27,8 +27,7 @@ def whole(call: Call, orders: Orders) -> list[Any]:
         value = _reduced(call, results[place], part.weight)
         if finish is not None:
             value, slope = finish(call.backend.xp, value)
-        dtype = call.plan.result
-        results[place] = value if value.dtype == dtype else call.backend.xp.astype(value, dtype)
+        results[place] = call.backend.xp.cast(value, call.plan.result)
     return results if wanted is orders else results[1:]
 
 
@@ -46,10 +45,10 @@ def losses_and_gradients(
     head, arrays = call.backend.laid_out(call, part.arrays)
     results = call.backend.compute(call, orders, head, arrays, sequences)
     for place, order in enumerate(orders):
-        result = results[place]
-        results[place] = (
-            _scaled(call, result, part, divisor, head) if order else _weighed(result, part)
-        )
+        if order:
+            results[place] = _scaled(call, results[place], part, divisor, head)
+        elif call.layout.weighted or part.doubt is not None:
+            results[place] = _weighed(results[place], part)
     return results
 
 
@@ -96,7 +95,7 @@ def _share(call: Call, part: Part, divisor: Any) -> Array:
 
 def _share_of_each(call: Call, part: Part) -> Any:
     """Return the divisor of a mean, the number of losses or the sum of weights; 1 if it is 0."""
-    if call.reduction != "mean":
+    if call.layout.reduction != "mean":
         return 1
     losses = part.arrays[0][(..., *(0,) * call.plan.core)]
     count = _count(call, losses, part.weight, keepdims=True)
@@ -108,15 +107,15 @@ def _share_of_each(call: Call, part: Part) -> Any:
 
 def _reduced(call: Call, value: Array, weight: Array | None) -> Array:
     """Reduce all losses, already multiplied by their weights."""
-    if call.reduction == "none":
+    layout = call.layout
+    if layout.reduction == "none":
         return value
-    total = call.backend.total(value, call.axis)
-    if call.reduction == "sum":
+    total = call.backend.total(value, layout.axis)
+    if layout.reduction == "sum":
         return total
-    count = _count(call, value, weight)
-    if isinstance(count, int):
-        return total / count if count else total * nan
-    return call.backend.xp.mean_of(total, count)
+    if weight is None and layout.count is not None:
+        return total / layout.count if layout.count else total * nan
+    return call.backend.xp.mean_of(total, _count(call, value, weight))
 
 
 def _count(call: Call, losses: Array, weight: Array | None, keepdims: bool = False) -> Any:
@@ -126,7 +125,7 @@ def _count(call: Call, losses: Array, weight: Array | None, keepdims: bool = Fal
     if weight is None or weight.shape != losses.shape:
         ones = call.backend.xp.ones_like(losses)
         weight = ones if weight is None else ones * weight
-    return call.backend.total(weight, call.axis, keepdims)
+    return call.backend.total(weight, call.layout.axis, keepdims)
 
 
 def _finished(call: Call, gradients: list[Array], slope: Array | None) -> list[Array]:
@@ -156,9 +155,9 @@ def as_given(call: Call, i: int, gradient: Array) -> Array:
 
 def _chained(call: Call, gradient: Array, slope: Array, cores: int) -> Array:
     """Multiply a gradient by the derivative of a function of the reduced loss; 0 stays 0."""
-    xp = call.backend.xp
-    if call.reduction != "none" and call.axis is not None:
-        index = tuple(None if i in call.axis else slice(None) for i in range(len(call.layout.loop)))
+    xp, layout = call.backend.xp, call.layout
+    if layout.reduction != "none" and layout.axis is not None:
+        index = tuple(None if i in layout.axis else slice(None) for i in range(len(layout.loop)))
         slope = slope[index]
     if slope.ndim:
         slope = slope[(..., *(None,) * cores)]

@@ -20,17 +20,17 @@ class Part(NamedTuple):
 def read_part(call: Call, raw: Sequence[Array], weights: Array | None, where: Array | None) -> Part:
     """Prepare the arrays of a call, or a part of them."""
     plan = call.plan
-    arrays = converted(call, raw)
+    arrays = converted(call, raw) if plan.converts else list(raw)
     weight = None
     if call.layout.weighted:
         weight = weigh(call, arrays[call.plan.signature.target], weights, where)
         arrays = without_left_out(call, arrays, weight)
     if call.checked and (plan.limited or weight is not None):
-        unseen = _unseen(call, arrays)
+        unseen = _unseen(call, arrays) if plan.ending else {}
         fault = call.backend.fault(call, arrays, weights, where, unseen)
         if fault:
             _refuse(call, fault)
-        if not any(call.plan.domains[i].integer for i in unseen):
+        if unseen.keys().isdisjoint(plan.integers):
             return Part(arrays, weight, None)
     if not plan.integers or call.backend.labels_inside(call, arrays):
         return Part(arrays, weight, None)
@@ -51,14 +51,12 @@ def _refuse(call: Call, fault: str) -> NoReturn:
 
 def _unseen(call: Call, arrays: Sequence[Array]) -> dict[int, Array]:
     """Return for each argument with lengths which of its entries lie beyond them."""
-    found = {i: beyond(call, i, arrays) for i, x in enumerate(call.plan.domains) if x.until}
+    found = {i: beyond(call, i, arrays) for i in call.plan.ending}
     return {i: entries for i, entries in found.items() if entries is not None}
 
 
 def converted(call: Call, raw: Sequence[Array]) -> list[Array]:
     """Convert arrays to the dtype of the evaluation, and labels to that of indices."""
-    if not call.plan.converts:
-        return list(raw)
     cast = call.backend.xp.cast
     dtypes = zip(raw, call.plan.dtypes, strict=True)
     return [x if dtype is None else cast(x, dtype) for x, dtype in dtypes]

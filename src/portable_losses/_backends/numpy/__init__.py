@@ -6,7 +6,7 @@ It also reads objects of no array library: lists, numbers, data frames.
 from collections.abc import Callable, Sequence
 from math import isfinite, prod
 from numbers import Real
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from . import blockwise
 from .blocks import block_bytes, flattened, laid_out, per_block
 from .blocks import blocks as cut
 from .namespace import OVERRIDES
-from .values import all_inside, validating, validation
+from .values import Look, all_inside, fault, looks, refuse_argument, validating, validation
 from .workers import set_workers
 
 __all__ = ["NUMBER", "backend", "set_workers", "validation"]
@@ -27,7 +27,16 @@ NUMBER = (Real, np.bool_)
 _FEW = 32
 """Up to this number of numbers, a sum in Python is faster than a reduction of NumPy."""
 
-_FOLD_DOWN_TO = 8192
+_FOLD_DOWN_TO = 4096
+_SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
+
+
+class _Kept(NamedTuple):
+    """What is kept for calls with the same shapes."""
+
+    together: int
+    """The number of losses that are evaluated together."""
+    looks: list[Look]
 
 
 class Numpy(Backend):
@@ -85,17 +94,18 @@ class Numpy(Backend):
         """Evaluate small arrays at once, others block by block."""
         call = request.bind(validating())
         layout = call.layout
-        if layout.together is None:
-            layout.together = per_block(call)
-        if layout.losses <= layout.together:
-            results = request.whole(call)
+        kept = layout.kept
+        if kept is None:
+            kept = layout.kept = _Kept(per_block(call), looks(call))
+        if layout.losses <= kept.together:
+            results: list[Any] = request.whole(call)
             given = call.arrays
         else:
             results = blockwise.evaluate(request, call)
             given = []
         layout.plan.proved = True
         if request.orders == (0,) and not isinstance(results[0], np.ndarray):
-            return list(results)
+            return results
         likes = [call.arrays[i] for i in call.plan.signature.predicted]
         return [
             [_own(x, given, like) for x, like in zip(result, likes, strict=True)]
@@ -120,7 +130,7 @@ class Numpy(Backend):
 
     def fault(self, *given: Any) -> str:
         """Return the name of an argument with a value outside its domain, or nothing."""
-        return blockwise.fault(*given)
+        return fault(*given)
 
     def labels_inside(self, call: Any, arrays: Sequence[Array]) -> bool:
         """Check them: that is cheaper than to replace labels."""
@@ -129,7 +139,7 @@ class Numpy(Backend):
 
     def refuse(self, *given: Any) -> NoReturn:
         """Raise the error of the argument that `fault` named."""
-        blockwise.refuse_argument(*given)
+        refuse_argument(*given)
 
     def total(self, x: Array, axis: Any = None, keepdims: bool = False) -> Any:
         """Add up losses, float32 in float64.
@@ -143,15 +153,16 @@ class Numpy(Backend):
             return np.add.reduce(x, axis=axis, dtype=wide, keepdims=keepdims)  # type: ignore[call-overload]
         if x.size <= _FEW:
             return np.float64(sum(x.ravel().tolist()))
-        if x.dtype != np.float32:
+        if x.dtype != _SINGLE:
             return np.add.reduce(x, axis=None)
-        folded = x.reshape(-1)
-        out = None  # the first fold makes a new array, which the next ones reuse
+        folded, out = x, None  # the first fold makes a new array, which the next ones reuse
+        if x.size > _FOLD_DOWN_TO:
+            folded = x.reshape(-1)
         while folded.size > _FOLD_DOWN_TO and folded.size % 2 == 0:
             half = folded.size // 2
             out = np.add(folded[:half], folded[half:], out=None if out is None else out[:half])
             folded = out
-        total = np.add.reduce(folded, dtype=np.float64)
+        total = np.add.reduce(folded, axis=None, dtype=_DOUBLE)
         if isfinite(total):
             return total
         # A fold may overflow although the sum does not.

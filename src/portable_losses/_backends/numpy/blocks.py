@@ -31,6 +31,9 @@ _FEW_CLASSES = 24
 """Up to this number of entries a row is copied with its axis first, for long inner loops. Longer
 rows are faster without a copy."""
 
+_FEW_ROWS = 32
+"""Up to this number of rows the loops are short anyway, and the copies take longer."""
+
 _MORE_CLASSES = 4096
 """The same number if the classes of a row are not contiguous, as in images. That copy reads
 contiguous memory, and formulas without it take three times as long. With more classes a block has
@@ -120,15 +123,20 @@ def laid_out(arrays: Sequence[Array], cored: Sequence[Any]) -> tuple[tuple[int, 
     `cored` marks the arrays that have the axis.
     """
     first = arrays[0]
-    front = first.shape[-1] <= (
-        _FEW_CLASSES if first.strides[-1] == first.itemsize else _MORE_CLASSES
-    )
-    moved = [
-        core_in_front(x) if front and core else x for x, core in zip(arrays, cored, strict=True)
-    ]
+    size = first.shape[-1]
+    front = size <= (_FEW_CLASSES if first.strides[-1] == first.itemsize else _MORE_CLASSES)
+    front = front and first.size > _FEW_ROWS * size
+    if front:
+        arrays = [core_in_front(x) if core else x for x, core in zip(arrays, cored, strict=True)]
     return (0 if front else -1,), [
-        np.ascontiguousarray(x) if core else x for x, core in zip(moved, cored, strict=True)
+        x if x.flags.c_contiguous or not core else np.ascontiguousarray(x)
+        for x, core in zip(arrays, cored, strict=True)
     ]
+
+
+def as_given(array: Array, place: tuple[int, ...]) -> Array:
+    """View an array with its core axes, which are last, at the positions in a given array."""
+    return np.moveaxis(array, range(-len(place), 0), place) if place else array
 
 
 def core_in_front(array: Array) -> Array:

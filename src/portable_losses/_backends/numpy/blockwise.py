@@ -1,22 +1,14 @@
 """NumPy arrays in blocks: checked, evaluated and added up while they are in the cache."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from math import prod
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
-from annotated_types import Interval
 
-from ...typing import Array, Domain
-from .blocks import Index, blocks, flattened, keep_freed_memory, per_block, reduced_index
-from .values import all_inside, below, inside, largest_bits, refuse
+from ...typing import Array
+from .blocks import Index, as_given, blocks, flattened, keep_freed_memory, reduced_index
 from .workers import in_order
-
-_WEIGHTS = Domain(
-    "weights that are not negative",
-    interval=Interval(ge=0.0),
-    hint="leave elements out with `where`",
-)
 
 
 def evaluate(request: Any, call: Any) -> list[Any]:
@@ -30,8 +22,8 @@ def evaluate(request: Any, call: Any) -> list[Any]:
         return _Pass(request, call, orders).results()
     (value,) = _Pass(request, call, (0,), wide=True).results()
     value, slope = finish(call.backend.xp, value)
-    if call.reduction != "none" and call.axis is not None:
-        slope = np.expand_dims(slope, call.axis)
+    if call.layout.reduction != "none" and call.layout.axis is not None:
+        slope = np.expand_dims(slope, call.layout.axis)
     rest = tuple(order for order in orders if order)
     spread = np.broadcast_to(slope, call.layout.loop)
     found = (
@@ -57,19 +49,21 @@ class _Pass:
         self.dtype = self.wide if wide else call.plan.result
         self.outputs = [self._outputs(order) for order in orders]
         self._view(slope)
-        self.axes = tuple(range(len(self.loop))) if call.axis is None else call.axis
+        self.axes = tuple(range(len(self.loop))) if call.layout.axis is None else call.layout.axis
         self.kept = tuple(1 if i in self.axes else n for i, n in enumerate(self.loop))
 
     def _outputs(self, order: int) -> list[Array]:
         """Make the arrays for the results; sums over shared numbers have a wide dtype."""
         call = self.call
+        if order == 0 and call.layout.reduction != "none":
+            return []
         if order == 0:
-            return [np.empty(call.layout.loop, self.dtype)] if call.reduction == "none" else []
+            return [np.empty(call.layout.loop, self.dtype)]
         outputs = []
         for i, kind, own in zip(
             call.plan.signature.predicted, call.plan.results, call.layout.shared, strict=True
         ):
-            array = _as_given(call.arrays[i], call.layout.places[i])
+            array = as_given(call.arrays[i], call.layout.places[i])
             if own is not None:
                 outputs.append(np.zeros(own, self.wide))
             elif i in call.plan.signature.common:
@@ -97,7 +91,7 @@ class _Pass:
         self.uncut = common | call.layout.scalars
         arrays = [None if i in self.uncut else x for i, x in enumerate(call.arrays)]
         everything = [*arrays, *modifiers, *written]
-        flat = flattened(everything, call.layout.loop) if call.axis is None else None
+        flat = flattened(everything, call.layout.loop) if call.layout.axis is None else None
         views: list[Any]
         self.loop: tuple[int, ...]
         views, self.loop = flat or (everything, call.layout.loop)
@@ -123,17 +117,17 @@ class _Pass:
         return total.reshape(-1 if flat else (1,) * (len(self.loop) - total.ndim) + total.shape)
 
     def _blocks(self) -> Iterator[Index]:
-        return blocks(self.loop, per_block(self.call))
+        return blocks(self.loop, self.call.layout.kept.together)
 
     def results(self) -> list[Any]:
         """Evaluate all blocks."""
         call = self.call
-        shape = () if call.axis is None else self.kept
+        shape = () if call.layout.axis is None else self.kept
         self.total = np.zeros(shape, self.wide)
         count = prod(self.loop[i] for i in self.axes)
         self.divisor: Any = 1
-        weighted_mean = call.reduction == "mean" and call.layout.weighted
-        if call.reduction == "mean" and any(self.orders):
+        weighted_mean = call.layout.reduction == "mean" and call.layout.weighted
+        if call.layout.reduction == "mean" and any(self.orders):
             self.divisor = max(count, 1)
             if weighted_mean:
                 self.divisor = self._weight_sums()
@@ -143,13 +137,13 @@ class _Pass:
                 target, where, part = sums.pop()
                 target[where] += part
         total: Any = self.total
-        if call.reduction == "mean":
+        if call.layout.reduction == "mean":
             # 0 / 0 is NaN, as it should be
             total = np.divide(total, self.weight_total if weighted_mean else count)
         kept = [
             n
             for i, n in enumerate(call.layout.loop)
-            if call.axis is not None and i not in call.axis
+            if call.layout.axis is not None and i not in call.layout.axis
         ]
         return [
             self._final(order, x, total, kept)
@@ -216,7 +210,7 @@ class _Pass:
         for order, result, outputs in zip(self.orders, results, self.written, strict=True):
             if order:
                 self._keep_gradients(result, outputs, index, divisor, sums)
-            elif call.reduction == "none":
+            elif call.layout.reduction == "none":
                 outputs[0][index] = result
             else:
                 sums += self._losses_added(result, part.weight, index)
@@ -228,12 +222,12 @@ class _Pass:
         """Return the sum of the losses of a block, and that of their weights for a mean."""
         call = self.call
         sums: list[tuple[Array, Index, Any]]
-        if call.axis is None:
+        if call.layout.axis is None:
             sums = [(self.total, (), call.backend.total(losses))]
         else:
             sums = [(self.total, reduced_index(index, self.axes), self._added(losses, index))]
-        if weight is not None and call.reduction == "mean":
-            where = () if call.axis is None else reduced_index(index, self.axes)
+        if weight is not None and call.layout.reduction == "mean":
+            where = () if call.layout.axis is None else reduced_index(index, self.axes)
             added = self._added(weight, index)
             sums.append(
                 (self.weight_total, where, added[(0,) * added.ndim] if where == () else added)
@@ -275,98 +269,3 @@ class _Pass:
 
 def _core_last(array: Array, place: tuple[int, ...]) -> Array:
     return np.moveaxis(array, place, range(-len(place), 0)) if place else array
-
-
-def _as_given(array: Array, place: tuple[int, ...]) -> Array:
-    return np.moveaxis(array, range(-len(place), 0), place) if place else array
-
-
-# Values
-
-
-def fault(
-    call: Any,
-    arrays: Sequence[Array],
-    weights: Array | None,
-    where: Array | None,
-    unseen: Mapping[int, Array],
-) -> str:
-    """Return the name of an argument with a value outside its domain, or nothing."""
-    if weights is not None:
-        kept = weights if where is None else np.where(where, weights, 0)
-        if not all_inside(_WEIGHTS, kept, None):
-            return "weights"
-    if call.class_weights is not None and not all_inside(_WEIGHTS, call.class_weights, None):
-        return "class_weights"
-    for i, domain, largest in _looks(call):
-        if largest is not None and below(largest, arrays[i]):
-            continue
-        limit = _limit(call, domain)
-        if all_inside(domain, arrays[i], limit):
-            continue
-        if i not in unseen or not np.all(inside(domain, arrays[i], limit) | unseen[i]):
-            name: str = call.plan.signature.arguments[i]
-            return name
-    return ""
-
-
-def _looks(call: Any) -> list[tuple[int, Domain, Any]]:
-    """Return the arguments to check, their domains, and the largest bits of their values."""
-    plan = call.plan
-    if _LOOKS not in plan.memory:
-        dtype = np.dtype(plan.dtype)
-        plan.memory[_LOOKS] = [
-            (i, plan.domains[i], largest_bits(plan.domains[i], dtype)) for i in plan.limited
-        ]
-    looks: list[tuple[int, Domain, Any]] = plan.memory[_LOOKS]
-    return looks
-
-
-_LOOKS = "looks"
-
-
-def refuse_argument(
-    call: Any, key: str, arrays: Sequence[Array], unseen: Mapping[int, Array]
-) -> NoReturn:
-    """Find the first value outside the domain in an argument as given, and raise the error.
-
-    `arrays` are all arrays, with valid values where elements are left out.
-    """
-    name = call.plan.formulas.name
-    if key == "class_weights":
-        refuse(name, key, _WEIGHTS, call.class_weights, inside(_WEIGHTS, call.class_weights, None))
-    if key == "weights":
-        values = np.broadcast_to(call.weights, call.layout.loop)
-        good = inside(_WEIGHTS, values, None)
-        good = good if call.where is None else good | ~call.where
-        _refuse_shared(name, key, _WEIGHTS, values, good, call.weights.shape)
-    i = call.plan.signature.arguments.index(key)
-    domain, values = call.plan.domains[i], call.arrays[i]
-    good = inside(domain, arrays[i], _limit(call, domain))
-    good = good | unseen[i] if i in unseen else good
-    own = dict(zip(call.plan.signature.predicted, call.layout.shared, strict=True)).get(i)
-    if own is not None:
-        _refuse_shared(name, key, domain, values, good, own)
-    values, good = (_as_given(x, call.layout.places[i]) for x in (values, good))
-    merge = call.layout.merges[i]
-    if merge is not None:
-        values, good = (merge.undone(np, x) for x in (values, good))
-    refuse(name, key, domain, values, good)
-
-
-def _limit(call: Any, domain: Domain) -> int | None:
-    limit: int | None = call.layout.limit(domain) if domain.integer else None
-    return limit
-
-
-def _refuse_shared(
-    name: str, key: str, domain: Domain, values: Array, good: Array, own: tuple[int, ...]
-) -> NoReturn:
-    """Find the first value outside the domain in a broadcast array, and report its own index."""
-    if values.ndim < len(own):  # one number, which stayed one
-        values, good = values.reshape(own), good.reshape(own)
-    lead = values.ndim - len(own)
-    axes = (*range(lead), *(lead + i for i, size in enumerate(own) if size == 1))
-    first = tuple(slice(0, 1) if i in axes else slice(None) for i in range(values.ndim))
-    good = good.all(axis=axes, keepdims=True)[(0,) * lead]
-    refuse(name, key, domain, values[first][(0,) * lead], good)

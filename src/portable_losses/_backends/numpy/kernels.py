@@ -285,20 +285,16 @@ def where(condition: Floats, x1: Any, x2: Any, /) -> Any:
     return (second ^ ((first ^ second) & mask)).view(dtype)
 
 
-def _compares_floats_with_number(x1: Floats, x2: Any) -> bool:
-    return isinstance(x2, (int, float)) and x1.size > SHORT and x1.dtype in _FORMATS
-
-
 def minimum(x1: Floats, x2: Any, /) -> Any:
     """Compare with a number as fast as with an array: NumPy has vectorised its clip for that."""
-    if _compares_floats_with_number(x1, x2):
+    if x1.size > SHORT and isinstance(x2, (int, float)) and x1.dtype in _FORMATS:
         return x1.clip(-math.inf, x2)
     return np.minimum(x1, x2)
 
 
 def maximum(x1: Floats, x2: Any, /) -> Any:
     """Compare with a number as fast as with an array; see `minimum`."""
-    if _compares_floats_with_number(x1, x2):
+    if x1.size > SHORT and isinstance(x2, (int, float)) and x1.dtype in _FORMATS:
         return x1.clip(x2, math.inf)
     return np.maximum(x1, x2)
 

@@ -1,7 +1,7 @@
 """Functions that NumPy needs in another form, because its own take several times as long."""
 
 from collections.abc import Callable, Iterator
-from math import inf
+from math import inf, isnan
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,26 @@ def max(x: Array, /, *, axis: Axis | None = None, keepdims: bool = False) -> Arr
     """Return the largest number; see `sum`."""
     largest: Array = np.maximum.reduce(x, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
     return largest
+
+
+def astype(x: Array, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Array:
+    """Call the method: the function is written in Python, which dominates for small arrays."""
+    return x.astype(dtype, copy=copy)
+
+
+def cast(x: Array, dtype: Any) -> Array:
+    """Convert an array unless it has the dtype; see `astype`."""
+    return x if x.dtype == dtype else x.astype(dtype)
+
+
+def reshape(x: Array, /, shape: tuple[int, ...], *, copy: bool | None = None) -> Array:
+    """Call the method; see `astype`."""
+    return np.reshape(x, shape, copy=copy) if copy is not None else x.reshape(shape)
+
+
+def squeeze(x: Array, /, axis: Any) -> Array:
+    """Call the method; see `astype`."""
+    return x.squeeze(axis)
 
 
 def default_dtype(like: Array, kind: str) -> Any:
@@ -111,9 +131,17 @@ def log_quotient(x: Array, y: Array) -> Array:
 
 
 def has_nan(x: Array) -> bool:
-    """Return whether a block contains NaN: its maximum is NaN then, which is fast to compute."""
-    largest = np.maximum.reduce(x, axis=None) if x.size else 0.0
-    return bool(largest != largest)
+    """Return whether a block contains NaN: its maximum is NaN then, and so is its square.
+
+    BLAS is faster for few numbers, and has threads of its own for many.
+    """
+    if x.size <= _ONE_THREAD:
+        return isnan(np.vdot(x, x))
+    return isnan(np.maximum.reduce(x, axis=None))
+
+
+_ONE_THREAD = 8192
+"""Up to this number of numbers BLAS is faster, and does not start threads."""
 
 
 def row_sum(x: Array, axis: Axis) -> Array:
@@ -232,11 +260,15 @@ def label_parts(x: Array, labels: Array, axis: Axis) -> rows.LabelParts:
 
 
 def moveaxis(x: Array, source: Axis, destination: Axis, /) -> Array:
-    """Transpose, where one axis is moved: numpy.moveaxis is written in Python for several."""
-    if not isinstance(source, int) or not isinstance(destination, int):
-        return np.moveaxis(x, source, destination)
-    axes = list(range(x.ndim))
-    axes.insert(destination % x.ndim, axes.pop(source))
+    """Transpose: numpy.moveaxis checks more, which takes longer than a small loss."""
+    if not isinstance(source, tuple):
+        source, destination = (source,), (destination,)
+    size = x.ndim
+    pairs = sorted((to % size, place % size) for place, to in zip(source, destination, strict=True))
+    moved = [place for _, place in pairs]
+    axes = [i for i in range(size) if i not in moved]
+    for to, place in pairs:
+        axes.insert(to, place)
     return x.transpose(axes)
 
 
@@ -307,6 +339,10 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
     for function in (
         sum,
         max,
+        astype,
+        cast,
+        reshape,
+        squeeze,
         default_dtype,
         scalar,
         decay,

@@ -1,12 +1,16 @@
 """Checks of the values of NumPy arrays, block by block, while they are in the cache."""
 
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
+from annotated_types import Interval
 
 from ..._numerics.constraints import holds
 from ...typing import Array, Domain
+from .blocks import as_given
 from .settings import Change, Setting
 
 _validation = Setting("validation", True)
@@ -90,34 +94,148 @@ def _surely_inside(domain: Domain, values: Array, limit: int | None) -> bool:
     )
 
 
-def below(largest: Any, values: Array) -> bool:
-    """Return whether the bits of all values are below those of `largest_bits`."""
-    if not values.size or not values.flags.forc:
-        return False
-    bits = values.view(largest.dtype)
-    return bool(np.maximum.reduce(bits, axis=None) <= largest)
+class Bits(NamedTuple):
+    """A check of a domain by one extreme of the bits of its values, read as integers.
 
-
-def largest_bits(domain: Domain, dtype: Any) -> Any:
-    """Return the bits of the largest number of a domain that begins at 0.
-
-    The bits of non-negative numbers rise with the numbers, and a sign bit makes them larger than
-    all others. So one maximum replaces two extremes. The result is None for other domains and
-    dtypes.
+    The bits of positive numbers rise with the numbers. Those of negative numbers are negative as
+    signed integers, and larger than all others as unsigned ones. NaN may fail such a check.
     """
+
+    kind: Any
+    """The dtype of the integers."""
+    extreme: Callable[..., Any]
+    bound: Any
+    holds: Callable[[Any, Any], Any]
+
+    def all_inside(self, values: Any) -> bool:
+        """Return whether all values are surely inside."""
+        if not values.size:
+            return True
+        return bool(self.holds(self.extreme(values.view(self.kind), axis=None), self.bound))
+
+
+def _bits(domain: Domain, dtype: Any, limit: int | None) -> Bits | None:
+    """Return the check of a domain by bits, if there is one."""
     bounds = domain.interval
-    if bounds is None or bounds.ge != 0 or bounds.lt is not None or dtype not in _BITS:
+    if domain.integer and domain.excluded is None and limit:
+        return Bits(np.dtype(np.uintp), np.maximum.reduce, limit - 1, operator.le)
+    if domain.integer or domain.whole or domain.members or bounds is None or dtype not in _KINDS:
         return None
-    if domain.members or domain.whole:
-        return None
-    largest: Any = np.asarray([inf if bounds.le is None else bounds.le], dtype)
-    return largest.view(_BITS[dtype])[0]
+    signed, unsigned = _KINDS[dtype]
+    match bounds.gt, bounds.ge, bounds.lt, bounds.le:
+        case None, 0, None, top:
+            largest = np.asarray(inf if top is None else top, dtype).view(unsigned).item()
+            return Bits(unsigned, np.maximum.reduce, largest, operator.le)
+        case None, None, None, 0:
+            return Bits(signed, np.maximum.reduce, 0, operator.le)
+        case 0, None, None, None:
+            return Bits(signed, np.minimum.reduce, 0, operator.gt)
+    return None
 
 
-_BITS = {np.dtype(np.float32): np.dtype(np.uint32), np.dtype(np.float64): np.dtype(np.uint64)}
+_KINDS = {
+    np.dtype(np.float32): (np.dtype(np.int32), np.dtype(np.uint32)),
+    np.dtype(np.float64): (np.dtype(np.int64), np.dtype(np.uint64)),
+}
 
 
-def refuse(loss: str, argument: str, domain: Domain, values: Array, good: Array) -> NoReturn:
+class Look(NamedTuple):
+    """How the values of an argument are checked."""
+
+    argument: int
+    domain: Domain
+    limit: int | None
+    """How many integers a domain of labels or lengths has."""
+    bits: Bits | None
+    """A fast check, which may fail for a valid array."""
+
+
+def looks(call: Any) -> list[Look]:
+    """Return the looks at the arguments of a call whose values may lie outside their domains."""
+    found = []
+    for i in call.plan.limited:
+        domain = call.plan.domains[i]
+        limit = call.layout.limit(domain) if domain.integer else None
+        found.append(Look(i, domain, limit, _bits(domain, call.plan.dtype, limit)))
+    return found
+
+
+_WEIGHTS = Domain(
+    "weights that are not negative",
+    interval=Interval(ge=0.0),
+    hint="leave elements out with `where`",
+)
+
+
+def fault(
+    call: Any,
+    arrays: Sequence[Array],
+    weights: Array | None,
+    where: Array | None,
+    unseen: Mapping[int, Array],
+) -> str:
+    """Return the name of an argument with a value outside its domain, or nothing."""
+    if weights is not None:
+        kept = weights if where is None else np.where(where, weights, 0)
+        if not all_inside(_WEIGHTS, kept, None):
+            return "weights"
+    if call.class_weights is not None and not all_inside(_WEIGHTS, call.class_weights, None):
+        return "class_weights"
+    for i, domain, limit, bits in call.layout.kept.looks:
+        values = arrays[i]
+        if bits is not None and bits.all_inside(values):
+            continue
+        if all_inside(domain, values, limit):
+            continue
+        if i not in unseen or not np.all(inside(domain, values, limit) | unseen[i]):
+            name: str = call.plan.signature.arguments[i]
+            return name
+    return ""
+
+
+def refuse_argument(
+    call: Any, key: str, arrays: Sequence[Array], unseen: Mapping[int, Array]
+) -> NoReturn:
+    """Find the first value outside the domain in an argument as given, and raise the error.
+
+    `arrays` are all arrays, with valid values where elements are left out.
+    """
+    name = call.plan.formulas.name
+    if key == "class_weights":
+        _refuse(name, key, _WEIGHTS, call.class_weights, inside(_WEIGHTS, call.class_weights, None))
+    if key == "weights":
+        values = np.broadcast_to(call.weights, call.layout.loop)
+        good = inside(_WEIGHTS, values, None)
+        good = good if call.where is None else good | ~call.where
+        _refuse_shared(name, key, _WEIGHTS, values, good, call.weights.shape)
+    i = call.plan.signature.arguments.index(key)
+    domain, values = call.plan.domains[i], call.arrays[i]
+    good = inside(domain, arrays[i], call.layout.limit(domain) if domain.integer else None)
+    good = good | unseen[i] if i in unseen else good
+    own = dict(zip(call.plan.signature.predicted, call.layout.shared, strict=True)).get(i)
+    if own is not None:
+        _refuse_shared(name, key, domain, values, good, own)
+    values, good = (as_given(x, call.layout.places[i]) for x in (values, good))
+    merge = call.layout.merges[i]
+    if merge is not None:
+        values, good = (merge.undone(np, x) for x in (values, good))
+    _refuse(name, key, domain, values, good)
+
+
+def _refuse_shared(
+    name: str, key: str, domain: Domain, values: Array, good: Array, own: tuple[int, ...]
+) -> NoReturn:
+    """Find the first value outside the domain in a broadcast array, and report its own index."""
+    if values.ndim < len(own):  # one number, which stayed one
+        values, good = values.reshape(own), good.reshape(own)
+    lead = values.ndim - len(own)
+    axes = (*range(lead), *(lead + i for i, size in enumerate(own) if size == 1))
+    first = tuple(slice(0, 1) if i in axes else slice(None) for i in range(values.ndim))
+    good = good.all(axis=axes, keepdims=True)[(0,) * lead]
+    _refuse(name, key, domain, values[first][(0,) * lead], good)
+
+
+def _refuse(loss: str, argument: str, domain: Domain, values: Array, good: Array) -> NoReturn:
     """Raise the error of a NumPy array with a value outside its domain."""
     index = tuple(int(i) for i in np.argwhere(~good)[0])
     bad = values[index].item()
