@@ -7,6 +7,7 @@ import pkgutil
 import re
 import textwrap
 import tomllib
+from ast import literal_eval
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,14 @@ def test_the_docstring_of_a_loss_documents_every_option(name):
     loss = getattr(portable_losses, name)
     documented = RunTimeValidator(f"portable_losses.{name}").doc_all_parameters
     assert list(documented) == list(inspect.signature(loss).parameters)
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_the_docstring_of_a_loss_states_every_default(name):
+    documented = RunTimeValidator(f"portable_losses.{name}")
+    for key, parameter in inspect.signature(getattr(portable_losses, name)).parameters.items():
+        kind, _, default = documented.parameter_type(key).partition(", default ")
+        if parameter.default is None:
+            assert kind.endswith(", optional")
+        elif parameter.default is not parameter.empty:
+            assert default == str(parameter.default) or literal_eval(default) == parameter.default

@@ -148,6 +148,8 @@ def test_matrix_multiply(backend, dtype):
     result = backend.to_numpy(backend.call(matrix_multiply, backend.asarray(x), backend.asarray(w)))
     np.testing.assert_array_equal(result, x @ w)
     assert result.dtype == dtype
+    assert matrix_multiply(x[0], w[:, 0]) == x[0] @ w[:, 0]
+    np.testing.assert_array_equal(matrix_multiply(x[None], w), [x @ w])
 
 
 def test_matrix_multiply_promotes_dtypes():
@@ -162,6 +164,12 @@ def test_matrix_multiply_promotes_dtypes():
 def test_matrix_multiply_refuses_what_does_not_fit():
     with pytest.raises(ValueError, match=r"x has shape \(2, 3\) and w has shape \(2, 1\)"):
         matrix_multiply(np.ones((2, 3)), np.ones((2, 1)))
+    with pytest.raises(ValueError, match="5 is not 4"):
+        matrix_multiply(np.ones((3, 4, 5)), np.ones((3, 4, 6)))
+    with pytest.raises(ValueError, match="3 is not 2"):
+        matrix_multiply(np.ones(3), np.ones((2, 3)))
+    with pytest.raises(ValueError, match="3 is not 2"):
+        matrix_multiply(np.ones((2, 3)), np.ones(2))
     with pytest.raises(ValueError, match="needs arrays with at least one axis"):
         matrix_multiply(np.ones((2, 3)), 2.0)
     with pytest.raises(TypeError, match="x must hold real numbers"):

@@ -234,7 +234,7 @@ def loss(
     steps : str, optional
         The core dimension along which the formula takes steps. On NumPy more losses are then
         evaluated together, because each step needs only a part of the arrays.
-    temporaries : int, default 32
+    temporaries : int, default 16
         The largest number of arrays like the predictions that the formula and its derivatives need
         at once. NumPy evaluates larger blocks if it is small: all temporaries of a block together
         have 8 MiB.

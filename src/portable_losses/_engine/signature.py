@@ -22,7 +22,7 @@ DEFAULTS: Mapping[str, Any] = {
 }
 """The options of the engine. The TypedDict of a loss's ``**options`` names those that it has."""
 
-TEMPORARIES = 32
+TEMPORARIES = 16
 """The default number of arrays like the predictions that a formula needs at once."""
 
 Domains: TypeAlias = tuple[Domain, ...]

@@ -141,7 +141,7 @@ def _(
     return xp.exp(pred) if log_input else xp.over_square(target, pred)
 
 
-@loss(temporaries=64)
+@loss
 def poisson_deviance_loss(
     xp: Namespace, pred: Rate, target: Amount, /, **options: Unpack[Options]
 ) -> Array:
@@ -205,7 +205,7 @@ def _(xp: Namespace, pred: Rate, target: Amount, /) -> Array:
     return 2 * xp.over_square(target, pred)
 
 
-@loss(temporaries=64)
+@loss(temporaries=32)
 def negative_binomial_nll_loss(
     xp: Namespace,
     pred: Mean,

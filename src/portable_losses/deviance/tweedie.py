@@ -109,7 +109,7 @@ def _(xp: Namespace, pred: Positive, target: Positive, /) -> Array:
     return 2 * xp.over_square(2 * (target / pred) - 1, pred)
 
 
-@loss
+@loss(temporaries=8)
 def tweedie_deviance_loss(
     xp: Namespace, pred: Mean, target: Amount, /, *, power: Power = 1.5, **options: Unpack[Options]
 ) -> Array:

@@ -41,7 +41,7 @@ def _target_domain(log_target: bool) -> Domain:
 TargetDistribution = Annotated[Array, DependentDomain(_target_domain)]
 
 
-@loss("(class),(class)->()", temporaries=16)
+@loss("(class),(class)->()")
 def kl_div(
     xp: Namespace,
     axis: Axis,

@@ -9,7 +9,7 @@ from ._vectors import by_sign
 __all__ = ["hinge_embedding_loss", "margin_ranking_loss"]
 
 
-@loss(temporaries=16)
+@loss(temporaries=8)
 def hinge_embedding_loss(
     xp: Namespace,
     pred: Real,
@@ -80,7 +80,7 @@ def _(xp: Namespace, pred: Real, target: Sign, /, *, margin: Positive) -> Array:
     return xp.zeros_like(pred)
 
 
-@loss(predicted=2)
+@loss(predicted=2, temporaries=8)
 def margin_ranking_loss(
     xp: Namespace,
     left: Real,

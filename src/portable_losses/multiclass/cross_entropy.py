@@ -18,7 +18,7 @@ from ._surprise import parts_of
 __all__ = ["cross_entropy"]
 
 
-@loss("(class),()->()", "(class),(class)->()", temporaries=16)
+@loss("(class),()->()", "(class),(class)->()")
 def cross_entropy(
     xp: Namespace,
     axis: Axis,

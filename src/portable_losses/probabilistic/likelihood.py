@@ -25,7 +25,7 @@ Variance = Annotated[
 ]
 
 
-@loss(predicted=2)
+@loss(predicted=2, temporaries=8)
 def gaussian_nll_loss(
     xp: Namespace,
     mean: Real,
@@ -130,7 +130,7 @@ def _(
     return 1 / floored, xp.where(variance < eps, 0.0, by_variance)
 
 
-@loss(predicted=2)
+@loss(predicted=2, temporaries=8)
 def laplace_nll_loss(
     xp: Namespace, loc: Real, scale: Scale, target: Real, /, **options: Unpack[Options]
 ) -> Array:
@@ -199,7 +199,7 @@ def _(xp: Namespace, loc: Real, scale: Scale, target: Real, /) -> tuple[Array, A
     return xp.zeros_like(loc), xp.over_square(2 * ratio - 1, scale)
 
 
-@loss(predicted=2)
+@loss(predicted=2, temporaries=8)
 def student_t_nll_loss(
     xp: Namespace,
     loc: Real,

@@ -178,7 +178,7 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, expectile: Level) -> Array:
     return xp.where(pred > target, 2 - 2 * expectile, xp.full_like(pred, 2 * expectile))
 
 
-@loss(predicted=2, temporaries=16)
+@loss(predicted=2, temporaries=8)
 def interval_loss(
     xp: Namespace,
     lower: Real,

@@ -96,7 +96,7 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, eps: NonNegative) -> Array:
     return xp.zeros_like(pred)
 
 
-@loss
+@loss(temporaries=8)
 def smape_loss(
     xp: Namespace,
     pred: Real,
@@ -183,7 +183,7 @@ def _symmetric_slope(xp: Namespace, pred: Array, target: Array, total: Array) ->
     return 2 * xp.sign(pred - target) * same * xp.over_square(xp.abs(target), total)
 
 
-@loss(temporaries=16)
+@loss(temporaries=8)
 def msle_loss(
     xp: Namespace, pred: AboveMinusOne, target: AboveMinusOne, /, **options: Unpack[Options]
 ) -> Array:

@@ -119,7 +119,7 @@ def _(xp: Namespace, pred: Real, target: Real, /) -> Array:
     return xp.zeros_like(pred)
 
 
-@loss(temporaries=16)
+@loss(temporaries=8)
 def log_cosh_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[Options]) -> Array:
     r"""Logarithm of the hyperbolic cosine of the residual.
 

@@ -166,7 +166,7 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, beta: NonNegative) -> Array
     return xp.astype(xp.abs(pred - target) <= beta, pred.dtype) / beta
 
 
-@loss(temporaries=16)
+@loss(temporaries=8)
 def pseudo_huber_loss(
     xp: Namespace, pred: Real, target: Real, /, *, delta: Positive = 1.0, **options: Unpack[Options]
 ) -> Array:
@@ -243,7 +243,7 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, delta: Positive) -> Array:
     return q * q * q
 
 
-@loss(temporaries=16)
+@loss(temporaries=8)
 def fair_loss(
     xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1.0, **options: Unpack[Options]
 ) -> Array:

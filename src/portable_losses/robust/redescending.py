@@ -9,7 +9,7 @@ from ._far import within_far
 __all__ = ["arctan_loss", "cauchy_loss", "geman_mcclure_loss", "tukey_biweight_loss", "welsch_loss"]
 
 
-@loss(temporaries=16)
+@loss(temporaries=8)
 def cauchy_loss(
     xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1.0, **options: Unpack[Options]
 ) -> Array:
@@ -82,7 +82,7 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
     return q * (2 * q - 1)
 
 
-@loss(temporaries=16)
+@loss(temporaries=8)
 def geman_mcclure_loss(
     xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1.0, **options: Unpack[Options]
 ) -> Array:
@@ -159,7 +159,7 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
     return q * q * (4 * q - 3)
 
 
-@loss(temporaries=16)
+@loss(temporaries=8)
 def welsch_loss(
     xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1.0, **options: Unpack[Options]
 ) -> Array:
@@ -236,7 +236,7 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
     return xp.weighted(root, 1 - 2 * square) * root
 
 
-@loss(temporaries=16)
+@loss
 def arctan_loss(
     xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1.0, **options: Unpack[Options]
 ) -> Array:
@@ -312,7 +312,7 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
     return w * (4 * w - 3)
 
 
-@loss(temporaries=16)
+@loss(temporaries=8)
 def tukey_biweight_loss(
     xp: Namespace,
     pred: Real,

@@ -65,3 +65,9 @@ def compared(xp: Namespace, axis: Axis, pred: Array, target: Array) -> Parts:
     common = xp.smaller(pred, target)
     sums = (xp.region_sum(x, axis) for x in (common, pred - common, target - common))
     return Parts(*sums)
+
+
+def overlap(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Array, Array]:
+    """Return the sum of all differences of two regions, and that of the smaller numbers."""
+    differences = xp.region_sum(xp.abs(pred - target), axis)
+    return differences, xp.region_sum(xp.smaller(pred, target), axis)

@@ -5,12 +5,12 @@ from typing import Unpack
 from .._loss import loss
 from ..typing import Array, Axis, Namespace, NonNegative, Positive
 from ._fraction import Fraction
-from ._region import Membership, Parts, RegionOptions, compared
+from ._region import Membership, Parts, RegionOptions, compared, overlap
 
 __all__ = ["dice_loss", "jaccard_loss", "tversky_loss"]
 
 
-@loss("(region),(region)->()", temporaries=16)
+@loss("(region),(region)->()")
 def dice_loss(
     xp: Namespace,
     axis: Axis,
@@ -97,18 +97,19 @@ def dice_loss(
     >>> pl.dice_loss(images, images, region_axis=(2, 3), reduction="none").shape
     (10, 3)
     """
-    return xp.squeeze(_dice(compared(xp, axis, pred, target), smooth).value(xp), axis=axis)
+    return xp.squeeze(_dice(xp, axis, pred, target, smooth).value(xp), axis=axis)
 
 
-def _dice(parts: Parts, smooth: float) -> Fraction:
-    return Fraction(parts.excess + parts.lacking, 2 * parts.common + smooth, 1.0, 1.0, 2.0)
+def _dice(xp: Namespace, axis: Axis, pred: Array, target: Array, smooth: float) -> Fraction:
+    wrong, common = overlap(xp, axis, pred, target)
+    return Fraction(wrong, 2 * common + smooth, 1.0, 1.0, 2.0)
 
 
 @dice_loss.value_and_derivative
 def _(
     xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative
 ) -> tuple[Array, Array]:
-    fraction = _dice(compared(xp, axis, pred, target), smooth)
+    fraction = _dice(xp, axis, pred, target, smooth)
     value = xp.squeeze(fraction.value(xp), axis=axis)
     return value, xp.by_side(pred, target, *fraction.slopes(xp))
 
@@ -117,11 +118,11 @@ def _(
 def _(
     xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative
 ) -> Array:
-    fraction = _dice(compared(xp, axis, pred, target), smooth)
+    fraction = _dice(xp, axis, pred, target, smooth)
     return xp.by_side(pred, target, *fraction.bends(xp))
 
 
-@loss("(region),(region)->()", temporaries=16)
+@loss("(region),(region)->()")
 def jaccard_loss(
     xp: Namespace,
     axis: Axis,
@@ -190,18 +191,19 @@ def jaccard_loss(
     >>> pl.jaccard_loss.grad([0.5, 1.0, 0.0, 0.5], [1.0, 1.0, 0.0, 0.0])
     array([-0.4 , -0.4 ,  0.24,  0.24])
     """
-    return xp.squeeze(_jaccard(compared(xp, axis, pred, target), smooth).value(xp), axis=axis)
+    return xp.squeeze(_jaccard(xp, axis, pred, target, smooth).value(xp), axis=axis)
 
 
-def _jaccard(parts: Parts, smooth: float) -> Fraction:
-    return Fraction(parts.excess + parts.lacking, parts.common + smooth, 1.0, 1.0, 1.0)
+def _jaccard(xp: Namespace, axis: Axis, pred: Array, target: Array, smooth: float) -> Fraction:
+    wrong, common = overlap(xp, axis, pred, target)
+    return Fraction(wrong, common + smooth, 1.0, 1.0, 1.0)
 
 
 @jaccard_loss.value_and_derivative
 def _(
     xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative
 ) -> tuple[Array, Array]:
-    fraction = _jaccard(compared(xp, axis, pred, target), smooth)
+    fraction = _jaccard(xp, axis, pred, target, smooth)
     value = xp.squeeze(fraction.value(xp), axis=axis)
     return value, xp.by_side(pred, target, *fraction.slopes(xp))
 
@@ -210,11 +212,11 @@ def _(
 def _(
     xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative
 ) -> Array:
-    fraction = _jaccard(compared(xp, axis, pred, target), smooth)
+    fraction = _jaccard(xp, axis, pred, target, smooth)
     return xp.by_side(pred, target, *fraction.bends(xp))
 
 
-@loss("(region),(region)->()", temporaries=16)
+@loss("(region),(region)->()")
 def tversky_loss(
     xp: Namespace,
     axis: Axis,

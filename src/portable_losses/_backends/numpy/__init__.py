@@ -27,7 +27,7 @@ NUMBER = (Real, np.bool_)
 _FEW = 32
 """Up to this number of numbers, a sum in Python is faster than a reduction of NumPy."""
 
-_FOLD_DOWN_TO = 4096
+_FOLD_DOWN_TO = 8192
 _SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 
 

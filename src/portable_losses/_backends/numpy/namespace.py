@@ -274,8 +274,6 @@ def moveaxis(x: Array, source: Axis, destination: Axis, /) -> Array:
 
 def pick(values: Array, labels: Array, axis: Axis) -> Array:
     """Take entries by their position in memory: numpy.take_along_axis is written in Python."""
-    if axis not in (0, -1):
-        return np.take_along_axis(values, labels[..., None], axis=axis)[..., 0]
     return values.reshape(-1).take(_counted(values, labels, axis)).reshape(labels.shape)
 
 

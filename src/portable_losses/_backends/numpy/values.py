@@ -101,13 +101,13 @@ class Bits(NamedTuple):
     signed integers, and larger than all others as unsigned ones. NaN may fail such a check.
     """
 
-    kind: Any
+    kind: np.dtype[Any]
     """The dtype of the integers."""
     extreme: Callable[..., Any]
     bound: Any
     holds: Callable[[Any, Any], Any]
 
-    def all_inside(self, values: Any) -> bool:
+    def all_inside(self, values: Array) -> bool:
         """Return whether all values are surely inside."""
         if not values.size:
             return True
@@ -133,7 +133,7 @@ def _bits(domain: Domain, dtype: Any, limit: int | None) -> Bits | None:
     return None
 
 
-_KINDS = {
+_KINDS: dict[Any, tuple[np.dtype[Any], np.dtype[Any]]] = {
     np.dtype(np.float32): (np.dtype(np.int32), np.dtype(np.uint32)),
     np.dtype(np.float64): (np.dtype(np.int64), np.dtype(np.uint64)),
 }
