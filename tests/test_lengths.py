@@ -138,7 +138,7 @@ def stepping_loss(xp: Namespace, axis: Axis, pred: Real, /) -> Array:
 TOGETHER: list[int] = []
 
 
-@pytest.mark.parametrize(("times", "together"), [(1, 3276), (16, 3276), (64, 3276), (640, 327)])
+@pytest.mark.parametrize(("times", "together"), [(1, 6553), (16, 6553), (64, 6553), (640, 655)])
 def test_losses_that_take_steps_are_evaluated_together(times: int, together: int) -> None:
     """As many as if each had one step only, while they fit into memory."""
     TOGETHER.clear()

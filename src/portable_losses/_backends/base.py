@@ -24,9 +24,6 @@ class Backend:
     overrides: ClassVar[Mapping[str, Callable[..., Any]]] = {}
     """Functions of the standard, or building blocks, that this library needs in another form."""
 
-    spreads_numbers: ClassVar[bool] = True
-    """Whether a number becomes an array of the losses' shape, which compilers do not make."""
-
     def __init__(self, library: Namespace) -> None:
         self.xp = ArrayNamespace(library, self.overrides)
 

@@ -94,11 +94,13 @@ def _by_chunks(
         lists = (x if order else [x] for order, x in zip(orders, results, strict=True))
         return tuple(chain.from_iterable(lists))
 
-    loop = tuple(
-        map(str, range(len(call.layout.loop)))
-    )  # names of axes, like those of the core dimensions
+    # Names of axes, like those of the core dimensions.
+    loop = tuple(map(str, range(len(call.layout.loop))))
     common = plan.signature.common
-    axes = [cores if i in common else (*loop, *cores) for i, cores in enumerate(plan.cores)]
+    axes = [
+        cores if i in common or not x.ndim else (*loop, *cores)
+        for i, (x, cores) in enumerate(zip(arrays, plan.cores, strict=True))
+    ]
     sizes = call.layout.sizes
     # An error of the formula is raised now, and not when the result is computed.
     nothing = [

@@ -65,8 +65,10 @@ class Layout:
             if i in self.scalars and not slot.number:
                 arrays[i] = xp.reshape(arrays[i], ())
             elif i in self.scalars:
+                number = arrays[i]  # or an array without axes, where a compiler traces it
+                number = python_number(number) if isinstance(number, NUMBER) else number
                 dtype = plan.domains[i].integer and xp.default_dtype(pred, "indexing")
-                arrays[i] = xp.scalar(python_number(arrays[i]), dtype or plan.dtype, pred)
+                arrays[i] = xp.scalar(number, dtype or plan.dtype, pred)
             elif slot.number:
                 arrays[i] = _filled(plan, i, arrays[i], pred, self.loop)
             elif slot.shared:
@@ -92,6 +94,7 @@ def alone(plan: Plan, arrays: Sequence[Array], sequences: Mapping[str, Array]) -
         places=[tuple(range(-len(cores), 0)) for cores in plan.cores],
         sequences=sequences,
         plain=True,
+        scalars=frozenset(i for i, x in enumerate(arrays) if loop and not x.ndim),
         entries=_entries(plan, sizes),
     )
 
@@ -142,23 +145,23 @@ def lay_out(plan: Plan, arguments: Sequence[Any], extras: Mapping[str, Any]) -> 
         weighted=bool(extras) or plan.ignore_index is not None,
         plain=not any(changed) and not any(merges) and len(arguments) == len(given),
         count=prod(reduced) if all(map(known, reduced)) else None,
-        scalars=_scalars(plan, arrays),
+        scalars=_scalars(plan, arrays, loop),
         losses=prod(loop) if all(map(known, loop)) else 0,
         entries=_entries(plan, sizes),
     )
 
 
-def _scalars(plan: Plan, arrays: Sequence[Any]) -> frozenset[int]:
-    """Return the numbers that a backend leaves to broadcasting: formulas of rows count axes.
+def _scalars(plan: Plan, arrays: Sequence[Any], loop: tuple[int, ...]) -> frozenset[int]:
+    """Return the arguments that are one number, and stay one: its logarithm is computed once.
 
-    A shared array of one number is one of them.
+    A shared array of one number is one of them. Formulas of rows count axes.
     """
-    if plan.core or plan.sequences or plan.backend.spreads_numbers:
+    if plan.core or plan.sequences:
         return frozenset()
     return frozenset(
         i
         for i, (slot, x) in enumerate(zip(plan.slots, arrays, strict=True))
-        if slot.number or (slot.shared and prod(x.shape) == 1)
+        if slot.number or (slot.shared and prod(x.shape) == 1 and tuple(x.shape) != loop)
     )
 
 

@@ -8,6 +8,7 @@ from .._numerics.standard import known
 from ..typing import Array
 from .call import Call
 from .formulas import Orders
+from .shapes import spread
 from .weights import Part, read_part
 
 
@@ -72,7 +73,8 @@ def _scaled(
         front = cores > 0 and head == (0,)
         inner = (...,) if front or not cores else (..., *(None,) * cores)
         if i in call.layout.scalars:
-            derivative = call.backend.xp.broadcast_to(derivative, part.arrays[0].shape)
+            first = part.arrays[0]
+            derivative = spread(call.backend.xp, derivative, first, tuple(first.shape))
         if part.doubt is not None:
             derivative = derivative + part.doubt[inner]
         if part.weight is not None:

@@ -20,7 +20,7 @@ class WarpingOptions(Options, total=False):
     d_axis: int
 
 
-@loss("(time,d),(target_time,d)->()", steps="time")
+@loss("(time,d),(target_time,d)->()", steps="time", temporaries=32)
 def soft_dtw_loss(
     xp: Namespace,
     axis: Axis,

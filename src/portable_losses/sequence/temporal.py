@@ -63,7 +63,7 @@ class SequenceOptions(Options, total=False):
     label_axis: int
 
 
-@loss("(time,class),(label),(),()->()", steps="time")
+@loss("(time,class),(label),(),()->()", steps="time", temporaries=32)
 def ctc_loss(
     xp: Namespace,
     axis: Axis,

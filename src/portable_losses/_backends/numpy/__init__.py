@@ -44,7 +44,6 @@ class Numpy(Backend):
 
     overrides = OVERRIDES
     own_types = frozenset([np.ndarray])
-    spreads_numbers = False  # so results that depend on a number alone are computed once
 
     def takes(self, array: Array) -> bool:
         """Return whether it is an array but not of a subclass, whose operators may differ."""
