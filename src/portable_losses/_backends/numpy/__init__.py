@@ -220,11 +220,13 @@ def _own(x: Any, given: Sequence[Array], like: Array) -> Any:
         return x
     if x.ndim == 0:
         return x[()]
-    flags = x.flags
-    ordered = flags.f_contiguous if like.flags.fnc else flags.c_contiguous
-    if ordered and flags.writeable and (not any(np.may_share_memory(x, a) for a in given)):
-        return x
-    return x.copy(order="F" if like.flags.fnc else "C")
+    flags, order = x.flags, "F" if like.flags.fnc else "C"
+    ordered = flags.f_contiguous if order == "F" else flags.c_contiguous
+    if x.base is None:
+        shared = any(x is a for a in given)
+    else:
+        shared = any(np.may_share_memory(x, a) for a in given)
+    return x if ordered and flags.writeable and not shared else x.copy(order)
 
 
 def _read_only(x: Array) -> Array:

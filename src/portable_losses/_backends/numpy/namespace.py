@@ -285,8 +285,9 @@ def _counted(values: Array, labels: Array, axis: Axis) -> Array:
 
 def with_entry(x: Array, place: Array, number: Any, axis: Axis = -1) -> Array:
     """Write a number, or one per row, at a place of each row: a selection needs a whole pass."""
-    at, inside = _counted(x, place, axis), (place >= 0) & (place < x.shape[axis])
-    if not inside.all():
+    at, size = _counted(x, place, axis), x.shape[axis]
+    if place.size and place.astype(np.uintp).max() >= size:  # negative ones become the largest
+        inside = (place >= 0) & (place < size)
         at, number = at[np.reshape(inside, -1)], np.broadcast_to(number, place.shape)[inside]
     x = np.ascontiguousarray(x)
     x.reshape(-1)[at] = np.reshape(number, -1)  # numpy.put takes three times as long
