@@ -9,7 +9,7 @@ import pydoc
 import re
 import weakref
 from functools import partial
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -204,3 +204,9 @@ def test_public_names_are_sorted_and_exist() -> None:
     assert pl.__all__ == sorted(pl.__all__)
     for module in (pl, neural_network):
         assert all(hasattr(module, name) for name in module.__all__)
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.__name__)
+def test_type_checkers_require_no_option(loss: Loss) -> None:
+    (options,) = get_args(get_type_hints(loss.formula)["options"])
+    assert not options.__required_keys__

@@ -220,7 +220,8 @@ def _own(x: Any, given: Sequence[Array], like: Array) -> Any:
         return x
     if x.ndim == 0:
         return x[()]
-    flags, order = x.flags, "F" if like.flags.fnc else "C"
+    flags = x.flags
+    order: Any = "F" if like.flags.fnc else "C"
     ordered = flags.f_contiguous if order == "F" else flags.c_contiguous
     if x.base is None:
         shared = any(x is a for a in given)
