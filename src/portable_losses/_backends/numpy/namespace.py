@@ -37,8 +37,10 @@ def astype(x: Array, dtype: Any, /, *, copy: bool = True, device: Any = None) ->
 
 
 def cast(x: Array, dtype: Any) -> Array:
-    """Convert an array unless it has the dtype; see `astype`."""
-    return x if x.dtype == dtype else x.astype(dtype)
+    """Convert an array, or a scalar, unless it has the dtype; see `astype`."""
+    if x.dtype == dtype:
+        return x
+    return dtype.type(x) if isinstance(x, np.generic) else x.astype(dtype)
 
 
 def reshape(x: Array, /, shape: tuple[int, ...], *, copy: bool | None = None) -> Array:
