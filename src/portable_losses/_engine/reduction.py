@@ -72,8 +72,8 @@ def _scaled(
         cores = len(call.layout.places[i])
         front = cores > 0 and head == (0,)
         inner = (...,) if front or not cores else (..., *(None,) * cores)
-        if i in call.layout.scalars:
-            first = part.arrays[0]
+        first = part.arrays[0]
+        if i in call.layout.scalars and derivative.shape != first.shape:
             derivative = spread(call.backend.xp, derivative, first, tuple(first.shape))
         if part.doubt is not None:
             derivative = derivative + part.doubt[inner]
@@ -169,9 +169,8 @@ def _chained(call: Call, gradient: Array, slope: Array, cores: int) -> Array:
 
 def gathered(call: Call, gradient: Array, own: tuple[int, ...]) -> Array:
     """Add up a gradient over the losses that share a number, in the shape of the numbers."""
-    xp = call.backend.xp
     axes = shared_axes(own, len(call.layout.loop))
-    total = xp.sum(gradient, axis=axes, keepdims=True, dtype=xp.wide_dtype(gradient))
+    total = call.backend.total(gradient, axes, keepdims=True)
     return total[(*(0,) * (len(call.layout.loop) - len(own)), ...)]
 
 

@@ -147,7 +147,9 @@ class Numpy(Backend):
         So a block is first folded in half a few times; only the rest is converted. A fold is exact
         for equal values, and rounds others once.
         """
-        if axis is not None or keepdims:
+        if keepdims and (axis is None or len(axis) == x.ndim):
+            return np.reshape(self.total(x), (1,) * x.ndim)
+        if axis is not None:
             wide: Any = np.result_type(x.dtype, np.float64)
             return np.add.reduce(x, axis=axis, dtype=wide, keepdims=keepdims)  # type: ignore[call-overload]
         if x.size <= _FEW:
