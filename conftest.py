@@ -355,6 +355,10 @@ def _cases(
     found = cases if backend.thorough else elsewhere
     if backend.name == "jax" and metafunc.definition.get_closest_marker("compiled_too"):
         found = [case for case in found if case.typical]  # the others compiled
+    if backend.name == "torch-compile" and "index" not in metafunc.fixturenames:
+        # It traces the engine and unrolls loops, which takes seconds: where a test is not about
+        # formulas, one loss of each kind shows the same.
+        found = [case for case in found if case.typical and not case.loss.signature.steps]
     config = metafunc.config
     names = config.getoption("loss") or config.getoption("keyword").split(" or ")
     if not {case.name for case in cases}.issuperset(names):
