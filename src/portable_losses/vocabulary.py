@@ -4,6 +4,7 @@ from math import inf, prod
 from typing import NamedTuple, Unpack
 
 from ._loss import loss
+from ._numerics.loops import Arrays, Stepped
 from ._numerics.standard import device_of, known
 from .typing import (
     Array,
@@ -147,37 +148,14 @@ def _(
     z_loss: NonNegative,
 ) -> tuple[Array, tuple[Array, Array, Array | None]]:
     rows = _Rows(xp, hidden, weight, bias, labels, softcap)
-    seen = rows.seen(bool(label_smoothing))
-    classes, loops = weight.shape[0], tuple(range(share.ndim))
-    mass, drift, spread = seen.mass, 2 * z_loss * seen.log_total(xp), label_smoothing / classes
-    # The slopes of a row times its mass. That of the label is p - 1, computed from the others, so
-    # that it is not 0 where the label dominates. The smoothing adds its share.
-    of_label = drift * seen.of_label - seen.of_others + (label_smoothing - spread) * mass
-    top, of_all, of_each, counted = (
-        xp.cast(x, hidden.dtype)[..., None]
-        for x in (seen.top, 1 + drift, spread * mass, share / mass)
-    )
-    scaled = hidden * counted
+    seen, classes = rows.seen(bool(label_smoothing)), weight.shape[0]
+    slopes = _Slopes(rows, seen, label_smoothing, z_loss)
+    loops, counted = tuple(range(share.ndim)), xp.cast(share / seen.mass, hidden.dtype)[..., None]
+    factors = (hidden * counted,) if bias is None else (hidden * counted, counted)
 
-    def step(
-        carried: tuple[Array, ...], entries: tuple[Array, ...]
-    ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-        logits, chosen, place, inside = rows.some(*entries)
-        slope = xp.exp(logits - top)
-        if z_loss:
-            slope = slope * of_all
-        if label_smoothing:
-            slope = slope - of_each
-        slope = xp.with_entry(slope, place, xp.cast(of_label, slope.dtype))
-        if softcap is not None:
-            slope = slope * (1 - (logits / softcap) ** 2)
-        if not rows.even:
-            slope = xp.where(inside, slope, 0.0)
-        # Sums over the rows, by matrix products.
-        sums = tuple(
-            xp.tensordot(slope, by, axes=(loops, loops))
-            for by in ((scaled,) if bias is None else (scaled, counted))
-        )
+    def step(carried: Arrays, entries: Arrays) -> Stepped:
+        slope, chosen = slopes.some(*entries)
+        sums = tuple(xp.tensordot(slope, by, axes=(loops, loops)) for by in factors)
         return (carried[0] + xp.tensordot(slope, chosen, axes=1),), sums
 
     (to_hidden,), sums = xp.scan(step, (xp.zeros_like(hidden),), (rows.starts,))
@@ -284,9 +262,7 @@ class _Rows:
         """Return the sums over all logits."""
         xp, wide = self.xp, self.xp.wide_dtype(self.hidden)
 
-        def step(
-            carried: tuple[Array, ...], entries: tuple[Array, ...]
-        ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+        def step(carried: Arrays, entries: Arrays) -> Stepped:
             label, top, rest, total = carried
             logits, _, place, inside = self.some(*entries)
             if totals:
@@ -306,3 +282,35 @@ class _Rows:
         of_label = xp.exp(label - top)
         of_top = xp.exp(others - top)
         return _Seen(label, top, of_label, rest * of_top, total)
+
+
+class _Slopes:
+    """The derivatives with respect to the logits times the mass of the row, some at a time.
+
+    That of the label is p - 1, computed from the others, so that it is not 0 where the label
+    dominates. The smoothing adds its share.
+    """
+
+    def __init__(self, rows: _Rows, seen: _Seen, label_smoothing: float, z_loss: float) -> None:
+        mass, drift = seen.mass, 2 * z_loss * seen.log_total(rows.xp)
+        spread = label_smoothing / rows.weight.shape[0]
+        of_label = drift * seen.of_label - seen.of_others + (label_smoothing - spread) * mass
+        self.rows, self.smoothed, self.drifts = rows, bool(label_smoothing), bool(z_loss)
+        self.of_label, self.top, self.of_all, self.of_each = (
+            rows.xp.cast(x, rows.hidden.dtype)
+            for x in (of_label, seen.top, 1 + drift, spread * mass)
+        )
+
+    def some(self, start: Array) -> tuple[Array, Array]:
+        """Return the slopes of some logits, and their weights."""
+        xp, rows = self.rows.xp, self.rows
+        logits, chosen, place, inside = rows.some(start)
+        slope = xp.exp(logits - self.top[..., None])
+        if self.drifts:
+            slope = slope * self.of_all[..., None]
+        if self.smoothed:
+            slope = slope - self.of_each[..., None]
+        slope = xp.with_entry(slope, place, self.of_label)
+        if rows.softcap is not None:
+            slope = slope * (1 - (logits / rows.softcap) ** 2)
+        return slope if rows.even else xp.where(inside, slope, 0.0), chosen

@@ -1,5 +1,6 @@
 """Deviances of amounts whose variance is a power of their mean: gamma, and Tweedie's family."""
 
+from collections.abc import Callable
 from math import factorial, inf
 from typing import Annotated, Unpack
 
@@ -181,25 +182,39 @@ def tweedie_deviance_loss(
     >>> pl.tweedie_deviance_loss.grad([2.0, 3.0, 0.25], [3.0, 3.0, 0.0], reduction="sum")
     array([-0.70710678,  0.        ,  4.        ])
     """
-    if power == 0:
-        return (pred - target) ** 2
-    if power == 1:
-        return poisson_deviance_loss.formula(xp, pred, target)
-    if power == 2:
-        return gamma_deviance_loss.formula(xp, pred, target)
-    if power == 3:
-        relative = (pred - target) / pred
-        return relative * (relative / target)
-    if power == 1.5:
-        root = xp.sqrt(pred)
-        relative = (pred - target) / (root + xp.sqrt(target))
-        return 4 * relative * (relative / root)
+    if power in _CLOSED_FORMS:
+        return _CLOSED_FORMS[power](xp, pred, target)
     if power > 2:
         return 2 * _half_deviance(xp, pred, target, power)
     absent = target <= 0
     of_absent = _sum_of_powers(pred, xp.where(absent, target, 0.0), 0.0, power)
     present = _half_deviance(xp, pred, xp.where(absent, 1.0, target), power)
     return 2 * xp.where(absent, of_absent, present)
+
+
+def _normal(xp: Namespace, pred: Array, target: Array) -> Array:
+    return (pred - target) ** 2
+
+
+def _compound_poisson_gamma(xp: Namespace, pred: Array, target: Array) -> Array:
+    root = xp.sqrt(pred)
+    relative = (pred - target) / (root + xp.sqrt(target))
+    return 4 * relative * (relative / root)
+
+
+def _inverse_gaussian(xp: Namespace, pred: Array, target: Array) -> Array:
+    relative = (pred - target) / pred
+    return relative * (relative / target)
+
+
+_CLOSED_FORMS: dict[float, Callable[[Namespace, Array, Array], Array]] = {
+    0.0: _normal,
+    1.0: poisson_deviance_loss.formula,
+    1.5: _compound_poisson_gamma,
+    2.0: gamma_deviance_loss.formula,
+    3.0: _inverse_gaussian,
+}
+"""The deviances of well-known distributions by power, in forms in which nothing cancels."""
 
 
 def _half_deviance(xp: Namespace, mean: Array, target: Array, power: float) -> Array:
