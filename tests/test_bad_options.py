@@ -125,11 +125,14 @@ def test_no_loss_takes_what_the_arrays_say(loss: Loss, option: str) -> None:
 
 @pytest.mark.parametrize("loss", KINDS)
 def test_an_array_by_keyword(loss: Loss) -> None:
-    """Arrays are passed by position: missing and doubled arrays are named."""
+    """Under its own name; missing and doubled arrays are named."""
     names, given = required(loss).arguments, arguments(loss, 0)
-    refused(loss, given[:-1], TypeError, names[-1], "position", **{names[-1]: given[-1]})
+    value = loss(*given)
+    assert loss(*given[:-1], **{names[-1]: given[-1]}) == value
+    assert loss(**dict(zip(names, given, strict=True))) == value
+    refused(loss, given[:-1], TypeError, names[-1])
+    refused(loss, given[:-1], TypeError, names[0], "position", **{names[0]: given[0]})
     refused(loss, given, TypeError, names[0], "position", **{names[0]: given[0]})
-    refused(loss, [], TypeError, names[0], "position", **dict(zip(names, given, strict=True)))
 
 
 @pytest.mark.parametrize("loss", [loss for loss in KINDS if not loss.signature.core])

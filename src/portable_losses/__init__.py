@@ -218,7 +218,9 @@ else:
             return getattr(import_module("._selfcheck", __name__), name)
         if name in ("neural_network", "special"):
             return import_module(f".{name}", __name__)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        meant = import_module("._engine.names", __name__).loss_meant(name, __all__)
+        hint = f"; did you mean {meant}?" if meant and name[:1] != "_" else ""
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
 
     def __dir__() -> list[str]:
         """List the public names, also those that are not imported yet."""

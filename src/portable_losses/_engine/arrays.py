@@ -130,7 +130,11 @@ def check_kind(
         check_real(signature.name, key, backend, array)
     elif not is_kind(backend, array.dtype, "integral", "bool"):
         kind = "labels" if domain.labels else "lengths"
-        hint = "; probabilities have the class axis as well" if domain.labels else ""
+        hint = "; number the classes from 0" if domain.labels else ""
+        if is_kind(backend, array.dtype, "real floating"):
+            cure = f"pass `{key}.astype(int)`" if backend is default else "convert it to integers"
+            others = "; probabilities have the class axis as well" if domain.labels else ""
+            hint = f"; {cure}{others}"
         raise TypeError(
             f"{signature.name}: {key} has the shape of {kind}, {tuple(array.shape)}, which are "
             f"integers, but its dtype is {array.dtype}{hint}"

@@ -119,8 +119,9 @@ def evaluate(
     checked: bool = True,
 ) -> list[Any]:
     """Evaluate a loss: for each order the reduced value, or a list of gradients."""
-    if formulas.signature.optional:
-        arguments, options = _with_optional(formulas, arguments, options)
+    names = formulas.signature.arguments
+    if formulas.signature.optional or len(arguments) < len(names):
+        arguments, options = _by_name(formulas, arguments, options)
     arrays, extras, settings = _read(formulas, arguments, options)
     request = _request(formulas, orders, arrays, extras, settings, checked)
     if 2 in orders:
@@ -243,19 +244,20 @@ def _mark(x: Any) -> Any:
     return type(x), x.dtype, x.ndim, device_of(x)
 
 
-def _with_optional(
+def _by_name(
     formulas: Formulas, arrays: Sequence[Any], options: Mapping[str, Any]
 ) -> tuple[Sequence[Any], Mapping[str, Any]]:
-    """Collect optional arrays that were given by position or by name."""
+    """Collect the arrays that were given by position or by name."""
     names, optional = formulas.signature.arguments, formulas.signature.optional
-    named = {key: value for key, value in options.items() if key in optional}
+    named = {key: value for key, value in options.items() if key in names}
     given = dict(zip(names, arrays, strict=False))
     if twice := given.keys() & named.keys():
         raise TypeError(f"{formulas.name}: {min(twice)} was given twice, by position and by name")
     rest = {key: value for key, value in options.items() if key not in named}
-    if not len(names) - len(optional) <= len(arrays) <= len(names):
+    given |= named
+    if len(arrays) > len(names) or not optional.issuperset(set(names).difference(given)):
         return arrays, rest  # the count is refused later
-    return [(given | named).get(name) for name in names], rest
+    return [given.get(name) for name in names], rest
 
 
 def _refuse_count(
@@ -267,9 +269,14 @@ def _refuse_count(
     names = ", ".join(signature.arguments)
     if missing := sorted(signature.optional.difference(signature.arguments)):
         names += f"; optionally {', '.join(missing)}"
+    more = arguments[len(formulas.signature.arguments) :]
+    named = zip(signature.parameters, more, strict=False)
+    cure = ", ".join(
+        f"{key}={value!r}" for key, value in named if isinstance(value, (*NUMBER, str))
+    )
     raise TypeError(
         f"{formulas.name} takes {len(signature.arguments)} arrays ({names}), got {len(arguments)}; "
-        "everything else is passed by keyword"
+        f"everything else is passed by keyword{': ' if cure else ''}{cure}"
     )
 
 

@@ -110,7 +110,7 @@ def lay_out(plan: Plan, arguments: Sequence[Any], extras: Mapping[str, Any]) -> 
     ]
     # A number is an array without axes where a compiler traces it.
     sharing = [slot.shared or slot.number for slot in plan.slots]
-    loop, sizes = check_agreement(signature, plan.way, arrays, sharing, places, given)
+    loop, sizes = check_agreement(signature, plan.way, arrays, sharing, given)
     if signature.indices:
         check_indices(signature, plan.parameters, sizes)
     shared: list[tuple[int, ...] | None] = []
@@ -191,8 +191,8 @@ def _moved(plan: Plan, given: Sequence[Any]) -> tuple[list[Any], list[Merge | No
         if slot.several:
             arrays[i], merges[i] = merged(
                 plan.signature,
+                plan.way,
                 i,
-                plan.cores[i],
                 xp,
                 arrays[i],
                 slot.place,

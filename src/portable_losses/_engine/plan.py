@@ -3,7 +3,6 @@
 A loss keeps the plans of its last calls, so that the next similar call checks only its shapes.
 """
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
@@ -13,6 +12,7 @@ from .._backends import NUMBER, Backend, backend_of, default
 from ..typing import Array, Domain, Reduction
 from .arrays import check_kind, check_number, check_real, floating, is_kind, one_library
 from .formulas import Formulas
+from .names import option_meant
 from .parameters import check_parameter
 from .shapes import loop_axes, number_of_axes, places_left, places_of, way_of
 from .signature import Signature
@@ -171,7 +171,7 @@ def make_plan(
         results=dtypes[1],
         result=dtypes[2],
         reduction=options["reduction"],
-        axis=loop_axes(name, options["axis"], loops),
+        axis=loop_axes(name, options["axis"], loops, signature.ways[way][0]),
         ignore_index=options.get("ignore_index"),
         options=options,
         cores=signature.ways[way],
@@ -308,7 +308,8 @@ def read_settings(
         elif key in options:
             options[key] = value
         else:
-            _unknown_option(signature, key)
+            hint = option_meant(signature, key)
+            raise TypeError(f"{name} has no option {key!r}: {hint}")
     missing = signature.parameters.keys() - parameters.keys()
     if missing:
         raise TypeError(f"{name}: the parameter {min(missing)} has no default and must be given")
@@ -323,15 +324,3 @@ def read_settings(
     if ignored is not None and not isinstance(ignored, Integral):
         raise TypeError(f"{name}: ignore_index must be an integer label or None, got {ignored!r}")
     return parameters, options
-
-
-def _unknown_option(signature: Signature, key: str) -> None:
-    known_keys = [*signature.parameters, *signature.options]
-    close = difflib.get_close_matches(key, known_keys, n=1)
-    if key in signature.arguments:
-        hint = f"{key} is an array, and arrays are passed by position"
-    elif close:
-        hint = f"did you mean {close[0]}?"
-    else:
-        hint = f"it has {', '.join(known_keys)}"
-    raise TypeError(f"{signature.name} has no option {key!r}: {hint}")

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from math import prod
 from numbers import Integral
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from .._backends import NUMBER
 from .._numerics.standard import known
 from ..typing import Array, Namespace
+from .cures import cure, weights_along
 from .signature import Signature
 
 
@@ -143,8 +144,8 @@ class Merge(NamedTuple):
 
 def merged(
     signature: Signature,
+    way: int,
     i: int,
-    cores: tuple[str, ...],
     xp: Namespace,
     array: Array,
     place: tuple[int, ...],
@@ -156,13 +157,13 @@ def merged(
 
     `sizes` has the sizes from previous arrays.
     """
-    loops = array.ndim - len(place)
+    loops, cores = array.ndim - len(place), signature.ways[way][i]
     shape, start = list(array.shape[:loops]), loops
     for core in cores:
         end = start + number_of_axes(signature, core, options)
         own = tuple(array.shape[start:end])
         if _differ(own, sizes.setdefault(core, own)):
-            _refuse(signature, i, given, True)
+            _refuse(signature, way, i, given)
         shape.append(prod(own))
         start = end
     return xp.reshape(array, tuple(shape)), Merge(place, tuple(array.shape[loops:]), len(cores))
@@ -173,7 +174,6 @@ def check_agreement(
     way: int,
     arrays: Sequence[Array],
     sharing: Sequence[bool],
-    places: Sequence[tuple[int, ...]],
     given: Sequence[Any],
 ) -> tuple[tuple[int, ...], dict[str, int]]:
     """Check that the loop dimensions agree; return them, and the sizes of the core dimensions."""
@@ -197,7 +197,7 @@ def check_agreement(
         own = zip(cores[i], shape[len(ahead) :], strict=False)
         expected = (*ahead, *(sizes.setdefault(core, size) for core, size in own))
         if shape != expected and (len(shape) != len(expected) or _differ(shape, expected)):
-            _refuse(signature, i, given, places[i] == places[0])
+            _refuse(signature, way, i, given)
     return loop, sizes
 
 
@@ -218,20 +218,19 @@ def check_indices(
             )
 
 
-def _refuse(signature: Signature, i: int, given: Sequence[Any], same: bool) -> None:
+def _refuse(signature: Signature, way: int, i: int, given: Sequence[Any]) -> NoReturn:
     """Raise the error of an array whose shape does not fit the first array."""
-    names = signature.arguments
+    names, cores = signature.arguments, signature.ways[way]
     first, other = (() if isinstance(x, NUMBER) else tuple(x.shape) for x in (given[0], given[i]))
-    if same:
+    *others, last = dict.fromkeys((*cores[0], *cores[i])) or ("",)
+    if i in signature.common:
+        wanted = f"{names[i]} must have the shape ({', '.join(cores[i])})"
+    elif cores[0] == cores[i]:
         wanted = "their shapes must be the same"
     else:
-        wanted = "their shapes must agree on all axes but the core axes"
-    hint = ""
-    if same and [n for n in first if n != 1] == [n for n in other if n != 1]:
-        cure = f"pass `{names[i]}.reshape({names[0]}.shape)`"
-        hint = f"; broadcasting would pair every element with every other: {cure}"
-    elif same and len(first) == len(other) == 2 and first == other[::-1]:
-        hint = f"; is {names[i]} transposed?"
+        excepted = f"{', '.join(others)} and {last}" if others else last
+        wanted = f"their axes must be the same, but for {excepted}"
+    hint = cure(signature, way, i, first, other)
     raise ValueError(
         f"{signature.name}: {names[0]} has shape {first} and {names[i]} has shape {other}: "
         f"{wanted}{hint}"
@@ -245,7 +244,7 @@ def check_broadcast(name: str, key: str, array: Array, loop: tuple[int, ...]) ->
     if len(shape) > len(loop) or any(known(a) and known(b) and a not in (1, b) for a, b in sizes):
         raise ValueError(
             f"{name}: {key} of shape {shape} does not fit the losses of shape {loop}: it is "
-            "broadcast to that shape and may not enlarge it"
+            f"broadcast to that shape and may not enlarge it{weights_along(key, shape, loop)}"
         )
 
 
@@ -259,7 +258,7 @@ def spread(xp: Namespace, array: Array, pred: Array, loop: tuple[int, ...]) -> A
     return array + xp.astype(xp.zeros_like(pred), array.dtype)
 
 
-def loop_axes(name: str, axis: Any, loops: int) -> tuple[int, ...] | None:
+def loop_axes(name: str, axis: Any, loops: int, cores: tuple[str, ...]) -> tuple[int, ...] | None:
     """Return the loop axes to reduce as numbers from 0, or None for all."""
     if axis is None:
         return None
@@ -268,9 +267,13 @@ def loop_axes(name: str, axis: Any, loops: int) -> tuple[int, ...] | None:
         for a in (axis if isinstance(axis, tuple) else (axis,))
     ]
     if not all(-loops <= a < loops for a in axes):
+        whole = isinstance(axis, list) and all(isinstance(a, Integral) for a in axis)
+        hint = f"; pass the tuple {tuple(axis)}" if whole else ""
+        if cores and isinstance(axis, Integral):
+            hint = f"; where the {cores[0]} axis is, is said by {cores[0]}_axis"
         raise ValueError(
             f"{name}: axis={axis!r} must be an int or a tuple of int that names axes of the "
-            f"losses, of which there are {loops}"
+            f"losses, of which there are {loops}{hint}"
         )
     normal = tuple(a % loops for a in axes)
     if len(set(normal)) != len(normal):

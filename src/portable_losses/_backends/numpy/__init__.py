@@ -55,12 +55,19 @@ class Numpy(Backend):
             raise TypeError(
                 f"{name}: {key} is a masked array; pass its data, and `where=~{key}.mask`"
             )
+        if key == "class_weights" and isinstance(value, (dict, str)):
+            cure = "pass a list with the weight of each class, in the order of the classes"
+            if value == "balanced":
+                cure = "pass `len(y) / (K * np.bincount(y, minlength=K))` for labels y of K classes"
+            raise TypeError(f"{name}: class_weights must be an array, got {value!r}; {cure}")
         try:
             array = np.asarray(value)
         except ValueError as error:
             raise TypeError(
                 f"{name}: {key} is not an array, and NumPy cannot read it as one: {error}"
             ) from error
+        if isinstance(value, (list, tuple)) and not array.size:
+            return array.astype(bool)  # an empty list may hold labels as well as numbers
         if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
             complex_hint = "take abs(x), or x.real and x.imag, first"
             hint = complex_hint if array.dtype.kind == "c" else "convert it to numbers first"

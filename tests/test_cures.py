@@ -1,0 +1,178 @@
+"""The commonest mistakes: each message names the cure, and the cure works."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+import portable_losses as pl
+
+RANDOM = np.random.default_rng(0)
+LEVELS = {"quantile": (0.1, 0.5, 0.9)}
+
+
+def normal(*shape: int) -> np.ndarray:
+    return RANDOM.standard_normal(shape)
+
+
+def labels(*shape: int) -> np.ndarray:
+    return RANDOM.integers(0, 3, shape)
+
+
+LOG_PROB = np.log(np.full((5, 2, 4), 0.25))
+
+SHAPES: list[tuple[Any, tuple[np.ndarray, ...], dict[str, Any], str]] = [
+    (pl.cross_entropy, (normal(2, 3, 4, 5), labels(2, 4, 5)), {}, "class_axis=1"),
+    (pl.cross_entropy, (normal(3, 6), labels(6)), {}, "class_axis=0"),
+    (pl.nll_loss, (-abs(normal(2, 3, 4)), labels(2, 4)), {}, "class_axis=1"),
+    (pl.cross_entropy, (normal(6, 3), labels(6, 1)), {}, "target[:, 0]"),
+    (pl.cross_entropy, (normal(2, 4, 3), labels(2, 4, 1)), {}, "target[..., 0]"),
+    (
+        pl.cross_entropy,
+        (normal(2, 3, 4, 5), labels(2, 1, 4, 5)),
+        {},
+        "target[:, 0]` and `class_axis=1",
+    ),
+    (pl.crps_ensemble_loss, (normal(10, 4), normal(4)), {}, "member_axis=0"),
+    (pl.ctc_loss, (LOG_PROB, 1 + labels(2, 2)), {}, "time_axis=0"),
+    (
+        pl.soft_dtw_loss,
+        (normal(5, 2, 3), normal(4, 2, 3)),
+        {},
+        "time_axis=0, target_time_axis=0",
+    ),
+    (pl.linear_cross_entropy, (normal(6, 4), normal(4, 9), labels(6)), {}, "weight.T"),
+    (pl.pinball_loss, (normal(32, 1, 3), normal(32, 1, 1)), LEVELS, "target[..., 0]"),
+    (pl.pinball_loss, (normal(32, 3), normal(32, 1)), LEVELS, "target[:, 0]"),
+    (pl.mse_loss, (normal(6), normal(6, 1)), {}, "target.reshape(pred.shape)"),
+    (pl.mse_loss, (normal(3, 2), normal(3, 2)), {"weights": np.ones(3)}, "weights[:, None]"),
+    (
+        pl.mse_loss,
+        (normal(3, 2, 4), normal(3, 2, 4)),
+        {"where": np.ones((3, 2)) > 0},
+        "where[:, :, None]",
+    ),
+]
+
+
+@pytest.mark.parametrize(("loss", "arrays", "options", "cure"), SHAPES)
+def test_the_cure_of_a_shape(loss, arrays, options, cure):
+    with pytest.raises(ValueError, match=re.escape("; ")) as caught:
+        loss(*arrays, **options)
+    assert f"pass `{cure}`" in str(caught.value)
+    assert "core" not in str(caught.value)
+    given = dict(zip(loss.signature.arguments, arrays, strict=False)) | options
+    for part in cure.split("` and `"):
+        if re.fullmatch(r"(\w+_axis=\d(, )?)+", part):
+            given |= eval(f"dict({part})")
+        else:
+            name = re.match(r"\w+", part)[0]
+            given[name] = eval(part, {}, given)
+    assert np.isfinite(loss(**given))
+
+
+def test_no_cure_is_named_where_none_is_known():
+    with pytest.raises(ValueError, match=r"their shapes must be the same$"):
+        pl.mse_loss(normal(2, 3), normal(4, 5))
+    with pytest.raises(ValueError, match=r"their axes must be the same, but for class$"):
+        pl.cross_entropy(normal(7, 8, 3), labels(2, 2))
+    with pytest.raises(
+        ValueError, match=r"the axes must be the same|must have the shape \(class, feature\)$"
+    ):
+        pl.linear_cross_entropy(normal(6, 4), normal(5, 9), labels(6))
+    with pytest.raises(ValueError, match=r"may not enlarge it$"):
+        pl.mse_loss(normal(3, 2), normal(3, 2), weights=np.ones(5))
+
+
+def test_axes():
+    with pytest.raises(ValueError, match=r"pass the tuple \(0, 1\)"):
+        pl.mse_loss(normal(3, 4), normal(3, 4), axis=[0, 1])
+    with pytest.raises(ValueError, match="where the class axis is, is said by class_axis"):
+        pl.cross_entropy(normal(3, 4), labels(3), axis=1)
+
+
+NAMES = [
+    (pl.mse_loss, "y_true", "called target here"),
+    (pl.cross_entropy, "labels", "called target here"),
+    (pl.ctc_loss, "y_pred", "called log_prob here"),
+    (pl.mse_loss, "input", "called pred here"),
+    (pl.mse_loss, "predictions", "called pred here"),
+    (pl.mse_loss, "sample_weight", "called weights here"),
+    (pl.cross_entropy, "weight", "called class_weights here"),
+    (pl.mse_loss, "weight", "called weights here"),
+    (pl.mse_loss, "mask", "called where here"),
+    (pl.mse_loss, "dim", "called axis here"),
+    (pl.cross_entropy, "dim", "called class_axis here"),
+    (pl.huber_loss, "alpha", "called delta here"),
+    (pl.pinball_loss, "alpha", "called quantile here"),
+    (pl.pinball_loss, "tau", "called quantile here"),
+    (pl.mse_loss, "size_average", "called reduction here"),
+    (pl.mse_loss, "reduce", "called reduction here"),
+    (pl.binary_cross_entropy, "from_logits", "logits go to binary_cross_entropy_with_logits"),
+    (pl.categorical_cross_entropy, "from_logits", "logits go to cross_entropy"),
+    (pl.mse_loss, "wieghts", r"did you mean weights\?"),
+    (pl.mse_loss, "elephant", "it has reduction, weights, where, axis"),
+]
+
+
+@pytest.mark.parametrize(("loss", "key", "hint"), NAMES)
+def test_the_name_of_an_option(loss, key, hint):
+    given = [np.zeros((2, 2))] * len(loss.signature.arguments)
+    with pytest.raises(TypeError, match=f"{loss.__name__} has no option '{key}': .*{hint}"):
+        loss(*given, **{key: 1})
+
+
+LOSSES = {
+    "MSELoss": "mse_loss",
+    "L1Loss": "l1_loss",
+    "mae_loss": "l1_loss",
+    "SmoothL1Loss": "smooth_l1_loss",
+    "focal_loss": "sigmoid_focal_loss",
+    "quantile_loss": "pinball_loss",
+    "log_loss": "binary_cross_entropy",
+    "BCELoss": "binary_cross_entropy",
+    "BCEWithLogitsLoss": "binary_cross_entropy_with_logits",
+    "CrossEntropyLoss": "cross_entropy",
+    "GaussianNLLLoss": "gaussian_nll_loss",
+    "KLDivLoss": "kl_div",
+    "MultiLabelMarginLoss": "multilabel_margin_loss",
+    "dice": "dice_loss",
+    "hubber_loss": "huber_loss",
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_name_of_a_loss(name):
+    with pytest.raises(AttributeError, match=rf"{name}'; did you mean {LOSSES[name]}\?"):
+        getattr(pl, name)
+
+
+@pytest.mark.parametrize("name", ["elephant", "__path_hooks__", "_private"])
+def test_a_name_that_nothing_has(name):
+    with pytest.raises(AttributeError, match=f"no attribute '{name}'$"):
+        getattr(pl, name)
+
+
+def test_a_parameter_by_position():
+    with pytest.raises(TypeError, match=r"got 3; everything else is passed by keyword: delta=0.5$"):
+        pl.huber_loss([1.0], [2.0], 0.5)
+
+
+def test_labels_of_other_kinds():
+    logits = normal(3, 4)
+    with pytest.raises(TypeError, match=r"pass `target.astype\(int\)`; probabilities"):
+        pl.cross_entropy(logits, np.asarray([0.0, 1.0, 2.0]))
+    with pytest.raises(TypeError, match="number the classes from 0"):
+        pl.cross_entropy(logits, np.asarray(["a", "b", "c"]))
+    assert np.isnan(pl.cross_entropy(logits[:0], []))
+    with pytest.raises(TypeError, match="its dtype is float64"):
+        pl.cross_entropy(logits[:0], np.zeros(0))
+
+
+def test_class_weights_of_other_kinds():
+    logits, target = normal(3, 4), np.asarray([0, 1, 3])
+    with pytest.raises(TypeError, match="a list with the weight of each class"):
+        pl.cross_entropy(logits, target, class_weights={0: 1.0})
+    with pytest.raises(TypeError, match=r"np.bincount\(y, minlength=K\)"):
+        pl.cross_entropy(logits, target, class_weights="balanced")
