@@ -3,11 +3,13 @@
 import copy
 import inspect
 import pickle
+import re
 from itertools import permutations
 
 import ml_dtypes
 import numpy as np
 import pytest
+import scipy.special
 from cases import as_tuple
 from marks import compiled_too
 from test_special import ELEMENTWISE, FUNCTIONS, close, each_elementwise
@@ -309,3 +311,42 @@ def test_names(function) -> None:
 def test_functions_of_a_row_have_no_gradient(function) -> None:
     with pytest.raises(NotImplementedError, match="mixes the elements of a row"):
         function.grad([1.0, 2.0])
+
+
+ROWS = (special.softmax, special.log_softmax, special.logsumexp)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -2, 2, None, (0, 1), (2, 0), (-1, 1), (0, 1, 2)])
+@pytest.mark.parametrize("function", ROWS, ids=lambda function: function.__name__)
+def test_rows_along_any_axes(backend, dtype, function, axis):
+    """As by SciPy, also where an entry dominates its row."""
+    x = (30 * np.random.default_rng(5).standard_normal((2, 3, 4))).astype(dtype)
+    found = backend.to_numpy(function(backend.asarray(x), axis=axis))
+    expected = getattr(scipy.special, function.__name__)(x.astype(np.float64), axis=axis)
+    # The last digit of an entry of 100 is 100 times that of its exponential.
+    np.testing.assert_allclose(found, expected, rtol=128 * np.finfo(dtype).eps, atol=1e-15)
+
+
+def test_rows_of_nothing(backend, dtype):
+    nothing, none = (
+        backend.asarray(np.zeros((3, 0), dtype)),
+        backend.asarray(np.zeros((0, 3), dtype)),
+    )
+    assert np.all(backend.to_numpy(special.logsumexp(nothing)) == -np.inf)
+    assert tuple(special.logsumexp(none).shape) == (0,)
+    for function in (special.softmax, special.log_softmax):
+        assert tuple(function(nothing).shape) == (3, 0)
+        assert tuple(function(none).shape) == (0, 3)
+
+
+@pytest.mark.parametrize("axis", [2, -3, 0.5, "0", (0, 2), (0, 0), (0, -2), ()])
+@pytest.mark.parametrize("function", ROWS, ids=lambda function: function.__name__)
+def test_axes_of_rows_that_are_none(function, axis):
+    with pytest.raises(ValueError, match=rf"{function.__name__}: x.*axis={re.escape(repr(axis))}"):
+        function(np.zeros((2, 3)), axis=axis)
+
+
+@pytest.mark.parametrize("function", ROWS, ids=lambda function: function.__name__)
+def test_a_number_has_no_rows(function):
+    with pytest.raises(ValueError, match=f"{function.__name__}: x needs an axis"):
+        function(1.0)

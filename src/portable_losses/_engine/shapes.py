@@ -24,6 +24,7 @@ def way_of(
     the option for the axis is given.
     """
     vectors = all(not isinstance(array, NUMBER) and array.ndim == 1 for array in arrays)
+    numbers_only = all(isinstance(array, NUMBER) or array.ndim == 0 for array in arrays)
     rows = any(options[f"{core}_axis"] is not None for core in signature.core)
     fitting = []
     for way, cores in enumerate(signature.ways):
@@ -31,7 +32,7 @@ def way_of(
             sum(number_of_axes(signature, core, options) for core in of_array) for of_array in cores
         ]
         loops = arrays[0].ndim - numbers[0]
-        if signature.core and not any(cores) and (rows or not vectors):
+        if signature.core and not any(cores) and (rows or not (vectors or numbers_only)):
             continue
         if loops >= 0 and all(
             not number if isinstance(array, NUMBER) else shared or array.ndim == number + ahead

@@ -2,6 +2,8 @@
 
 import inspect
 from collections.abc import Callable, Sequence
+from math import prod
+from numbers import Integral
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from .._engine.arrays import read_one, read_together
@@ -94,11 +96,32 @@ class Special(Generic[P]):
             backend, arrays, result = read_together(name, named)
             self._check_shapes(arrays)
 
+        axes = () if self._by_element else self._axes(arrays[0], **parameters)
+
         def each(xp: Namespace, *parts: Array) -> tuple[Array, ...]:
+            if axes:
+                return (_of_rows(xp, formula, parts[0], axes),)
             values = formula(xp, *parts, **parameters)
             return values if isinstance(values, tuple) else (values,)
 
         return backend.elementwise(each, arrays, result, whole=not self._by_element)
+
+    def _axes(self, x: Array, *, axis: Any = -1) -> tuple[int, ...]:
+        """Return the axes of the rows as numbers from 0."""
+        name = f"{self.__name__}: {self._arguments[0]}"
+        if not x.ndim:
+            raise ValueError(f"{name} needs an axis, but it is a number; pass a list of numbers")
+        given = tuple(range(x.ndim)) if axis is None else axis
+        given = given if isinstance(given, tuple) else (given,)
+        if not all(isinstance(a, Integral) and -x.ndim <= a < x.ndim for a in given):
+            raise ValueError(
+                f"{name} has the shape {tuple(x.shape)}, and axis={axis!r} is none of its axes; "
+                "pass an int, a tuple of int, or None for all axes"
+            )
+        axes = tuple(int(a) % x.ndim for a in given)
+        if not axes or len(set(axes)) < len(axes):
+            raise ValueError(f"{name}: axis={axis!r} must name one axis or more, each once")
+        return axes
 
     def _check_shapes(self, arrays: Sequence[Array]) -> None:
         """Refuse arrays that do not broadcast, with one error for all libraries."""
@@ -118,3 +141,18 @@ class Special(Generic[P]):
 
     def __repr__(self) -> str:
         return f"<special function {self.__name__}>"
+
+
+def _of_rows(
+    xp: Namespace, formula: Callable[..., Array], x: Array, axes: tuple[int, ...]
+) -> Array:
+    """Evaluate a function of rows, which lie along some axes, as of rows along the last one."""
+    last = tuple(range(-len(axes), 0))
+    lead, sizes = x.ndim - len(axes), tuple(x.shape[a] for a in axes)
+    moved = x if axes == tuple(range(lead, x.ndim)) else xp.moveaxis(x, axes, last)
+    joined = moved if len(axes) == 1 else xp.reshape(moved, (*moved.shape[:lead], prod(sizes)))
+    result = formula(xp, joined, axis=-1)
+    if result.ndim == lead:
+        return result
+    split = result if len(axes) == 1 else xp.reshape(result, (*result.shape[:lead], *sizes))
+    return split if moved is x else xp.moveaxis(split, last, axes)

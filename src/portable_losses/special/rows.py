@@ -1,5 +1,7 @@
 """Functions of rows: softmax, its logarithm, and the logarithm of a sum of exponentials."""
 
+from math import inf
+
 from ..typing import Array, Namespace
 from ._function import Special
 
@@ -7,15 +9,15 @@ __all__ = ["log_softmax", "logsumexp", "softmax"]
 
 
 @Special
-def softmax(xp: Namespace, x: Array, /, *, axis: int = -1) -> Array:
+def softmax(xp: Namespace, x: Array, /, *, axis: int | tuple[int, ...] | None = -1) -> Array:
     r"""Softmax: exponentials divided by their sum.
 
     Parameters
     ----------
     x : array
         Real numbers; -inf masks an entry.
-    axis : int, default -1
-        The axis that sums to 1.
+    axis : int, tuple of int or None, default -1
+        The axis that sums to 1, or the axes; None for all.
 
     Returns
     -------
@@ -42,19 +44,19 @@ def softmax(xp: Namespace, x: Array, /, *, axis: int = -1) -> Array:
     >>> softmax([1000.0, 1000.0, 0.0])
     array([0.5, 0.5, 0. ])
     """
-    return xp.softmax(x, axis)
+    return x if x.shape[axis] == 0 else xp.softmax(x, axis)
 
 
 @Special
-def log_softmax(xp: Namespace, x: Array, /, *, axis: int = -1) -> Array:
+def log_softmax(xp: Namespace, x: Array, /, *, axis: int | tuple[int, ...] | None = -1) -> Array:
     r"""Logarithm of the softmax.
 
     Parameters
     ----------
     x : array
         Real numbers; -inf masks an entry.
-    axis : int, default -1
-        The axis whose exponentials sum to 1.
+    axis : int, tuple of int or None, default -1
+        The axis whose exponentials sum to 1, or the axes; None for all.
 
     Returns
     -------
@@ -78,19 +80,19 @@ def log_softmax(xp: Namespace, x: Array, /, *, axis: int = -1) -> Array:
     >>> log_softmax([40.0, 0.0])
     array([-4.24835426e-18, -4.00000000e+01])
     """
-    return xp.log_softmax(x, axis)
+    return x if x.shape[axis] == 0 else xp.log_softmax(x, axis)
 
 
 @Special
-def logsumexp(xp: Namespace, x: Array, /, *, axis: int = -1) -> Array:
+def logsumexp(xp: Namespace, x: Array, /, *, axis: int | tuple[int, ...] | None = -1) -> Array:
     r"""Logarithm of a sum of exponentials.
 
     Parameters
     ----------
     x : array
         Real numbers, -inf and inf included.
-    axis : int, default -1
-        The axis to sum over.
+    axis : int, tuple of int or None, default -1
+        The axis to sum over, or the axes; None for all.
 
     Returns
     -------
@@ -108,4 +110,6 @@ def logsumexp(xp: Namespace, x: Array, /, *, axis: int = -1) -> Array:
     >>> float(logsumexp([1000.0, 1000.0]))
     1000.6931471805599
     """
+    if x.shape[axis] == 0:
+        return xp.sum(x, axis=axis) - inf
     return xp.squeeze(xp.logsumexp(x, axis), axis=axis)
