@@ -8,6 +8,8 @@ module          content
 `formulas`      value and derivatives of a loss, and autodiff for missing ones
 `docstrings`    the common options and errors in the docstring of each loss
 `arrays`        one library, one device, real numbers, dtypes
+`names`         what other libraries call options, arguments and losses
+`cures`         the option or expression that was meant where shapes do not agree
 `shapes`        the signature that fits, core axes, shapes that agree
 `plan`          all that follows from libraries, dtypes, ranks and options
 `layout`        a plan with checked shapes
