@@ -355,10 +355,13 @@ def _cases(
     found = cases if backend.thorough else elsewhere
     if backend.name == "jax" and metafunc.definition.get_closest_marker("compiled_too"):
         found = [case for case in found if case.typical]  # the others compiled
-    if backend.name == "torch-compile" and "index" not in metafunc.fixturenames:
-        # It traces the engine and unrolls loops, which takes seconds: where a test is not about
-        # formulas, one loss of each kind shows the same.
-        found = [case for case in found if case.typical and not case.loss.signature.steps]
+    if "index" not in metafunc.fixturenames and (backend.compiled or backend.name == "jax"):
+        # What a test shows of the engine it shows without loops, which take seconds to compile.
+        # torch.compile traces the engine as well, so it has one loss of each kind.
+        traced = backend.name == "torch-compile"
+        found = [
+            case for case in found if not case.loss.signature.steps and (case.typical or not traced)
+        ]
     config = metafunc.config
     names = config.getoption("loss") or config.getoption("keyword").split(" or ")
     if not {case.name for case in cases}.issuperset(names):
