@@ -43,6 +43,9 @@ class Backend:
         """Return whether an array of the library can be evaluated without a conversion."""
         return True
 
+    def check(self, name: str, key: str, array: Array) -> None:
+        """Refuse an array that holds more than numbers, such as a mask, which would be lost."""
+
     def device(self, array: Array) -> Any:
         """Return the device of an array; None if there is only one, or for a tracer."""
         return device_of(array)

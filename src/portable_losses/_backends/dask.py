@@ -62,6 +62,14 @@ class Dask(Backend):
         function.__name__: function for function in (clip, max, stack, take_along_axis)
     }
 
+    def check(self, name: str, key: str, array: Array) -> None:
+        """Refuse chunks that are masked arrays: sums would count what is masked."""
+        if isinstance(array._meta, np.ma.MaskedArray):
+            raise TypeError(
+                f"{name}: {key} holds masked arrays; pass `dask.array.ma.getdata({key})`, and "
+                f"`where=~dask.array.ma.getmaskarray({key})`"
+            )
+
     def compute(
         self,
         call: Any,

@@ -251,6 +251,12 @@ class Jax(Backend):
         "scan": scan,
     }
 
+    def check(self, name: str, key: str, array: Array) -> None:
+        """Refuse sparse arrays, whose functions are others."""
+        if not isinstance(array, jax.Array):
+            kind = type(array).__name__
+            raise TypeError(f"{name}: {key} must be an array, got {kind}; pass `{key}.todense()`")
+
     def evaluate(self, request: Any) -> list[Any]:
         """Evaluate with a compiled function, which the plan keeps; transforms of JAX see one call.
 

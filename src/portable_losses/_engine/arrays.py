@@ -14,6 +14,7 @@ def read(name: str, key: str, value: Any) -> tuple[Backend, Array]:
     backend = backend_of(value)
     if backend is None or not backend.takes(value):
         return default, default.read(name, key, value)
+    backend.check(name, key, value)
     return backend, value
 
 

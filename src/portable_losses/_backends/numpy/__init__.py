@@ -55,6 +55,11 @@ class Numpy(Backend):
             raise TypeError(
                 f"{name}: {key} is a masked array; pass its data, and `where=~{key}.mask`"
             )
+        if unit := _unit(value):
+            raise TypeError(
+                f"{name}: {key} has the unit {unit}, which a loss cannot know; convert all arrays "
+                "to one unit, and pass their numbers"
+            )
         if key == "class_weights" and isinstance(value, (dict, str)):
             cure = "pass a list with the weight of each class, in the order of the classes"
             if value == "balanced":
@@ -196,6 +201,15 @@ class Numpy(Backend):
                     for x, copy in zip(values, own, strict=True)
                 ]
             return _in_blocks(self, formula, arrays, result, shape, size)
+
+
+def _unit(value: Any) -> str:
+    """Return the unit of a quantity, as in astropy, pint and unyt; nothing for plain numbers."""
+    for name in ("unit", "units"):
+        if hasattr(type(value), name) or (isinstance(value, np.ndarray) and hasattr(value, name)):
+            unit = str(getattr(value, name))
+            return "" if unit == "dimensionless" else unit
+    return ""
 
 
 def _in_blocks(

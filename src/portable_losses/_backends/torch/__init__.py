@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import array_api_compat.torch
 import torch
 from torch import Tensor
+from torch.masked import MaskedTensor
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 from torch.utils.checkpoint import checkpoint
 
@@ -107,6 +108,20 @@ class Torch(Backend):
         self, step: loops.Step, *args: Any, remember: bool = True, **options: Any
     ) -> loops.Stepped:
         return loops.scan(self.xp, step if remember else forgetful(step), *args, **options)
+
+    def check(self, name: str, key: str, array: Array) -> None:
+        """Refuse tensors that are more than numbers in rows: their operations are few."""
+        if isinstance(array, MaskedTensor):
+            found = f"a masked tensor; pass `{key}.get_data()`, and `where={key}.get_mask()`"
+        elif array.is_nested:
+            found = "a nested tensor; pass `torch.nested.to_padded_tensor`, and leave out the rest"
+        elif array.layout is not torch.strided:
+            found = f"a sparse tensor; pass `{key}.to_dense()`"
+        elif array.is_quantized:
+            found = f"a quantized tensor; pass `{key}.dequantize()`"
+        else:
+            return
+        raise TypeError(f"{name}: {key} is {found}")
 
     def keeps_plans(self) -> bool:
         """Return whether no compiler traces the call."""
