@@ -176,3 +176,13 @@ def test_class_weights_of_other_kinds():
         pl.cross_entropy(logits, target, class_weights={0: 1.0})
     with pytest.raises(TypeError, match=r"np.bincount\(y, minlength=K\)"):
         pl.cross_entropy(logits, target, class_weights="balanced")
+
+
+def test_a_label_that_marks_what_is_left_out():
+    """As -100 does by default in torch."""
+    logits, target = normal(3, 4), np.asarray([0, -100, 3])
+    with pytest.raises(ValueError, match=r"target\[1\] is -100 .*`ignore_index=-100` leaves out"):
+        pl.cross_entropy(logits, target)
+    assert pl.cross_entropy(logits, target, ignore_index=-100) == pl.cross_entropy(
+        logits[::2], target[::2]
+    )

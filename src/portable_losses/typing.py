@@ -173,7 +173,8 @@ _PROBABILITY = Domain(
 _LABELS = Domain(
     "class labels, integers from 0 to the number of classes - 1",
     labels=True,
-    hint="labels count from 0; rows to be left out are named with `ignore_index` or `where`",
+    hint="labels count from 0; `ignore_index=-100` leaves out rows with the label -100, and "
+    "`where` any rows",
 )
 
 Real = Annotated[Array, Domain("real numbers")]
