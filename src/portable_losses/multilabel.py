@@ -15,7 +15,6 @@ ClassSet = Annotated[
     Array,
     Domain(
         "0 or 1 for each class",
-        safe=0.0,
         interval=Interval(ge=0.0, le=1.0),
         members=(0.0, 1.0),
         hint="compare class labels with the numbers of all classes; convert signs by "

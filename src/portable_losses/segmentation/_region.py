@@ -20,7 +20,6 @@ Membership = Annotated[
 
 _MASK = Domain(
     "0 or 1 for each element of the region",
-    safe=0.0,
     interval=Interval(ge=0.0, le=1.0),
     members=(0.0, 1.0),
     hint="compare labels with the number of each class; convert signs by `(1 + target) / 2`, and "
