@@ -1,5 +1,7 @@
 """Dask stays lazy: building the graph of a loss computes nothing, even with unknown shapes."""
 
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +13,8 @@ from arguments import METHODS, methods, parts
 from cases import example
 from marks import every_loss, one_of_each_kind
 from test_every_loss import close, numpy_of
+
+import portable_losses as pl
 
 pytestmark = pytest.mark.backends("dask")
 
@@ -108,3 +112,31 @@ def test_a_chunk_is_a_task(backend, case):
         losses.compute(optimize_graph=False)
     assert len(tasks) <= 3 * 60
     assert len(cloudpickle.dumps(losses)) < 10**5
+
+
+def test_a_loss_of_a_notebook_is_sent_to_workers(backend):
+    """By its parts, with cloudpickle, to processes that cannot import it."""
+    import cloudpickle
+
+    @pl.loss(predicted=2)
+    def local(xp, left, right, /, *, scale: float = 1.0):
+        return scale * (left - right) ** 2
+
+    @local.derivative
+    def _(xp, left, right, /, *, scale):
+        slope = 2 * scale * (left - right)
+        return slope, -slope
+
+    data = cloudpickle.dumps((local, local.grad))
+    worker = f"""
+import pickle
+loss, grad = pickle.loads({data!r})
+print(loss([3.0], [1.0], scale=2.0), *grad([3.0], [1.0]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", worker], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("8.0 [4.] [-4.]\n", "")
+    ones, zeros = (backend.xp.full((4,), number, chunks=2) for number in (1.0, 0.0))
+    found = local(ones, zeros, reduction="none", scale=3.0)
+    np.testing.assert_array_equal(found.compute(scheduler="processes"), [3.0] * 4)

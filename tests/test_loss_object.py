@@ -7,8 +7,11 @@ import inspect
 import pickle
 import pydoc
 import re
+import subprocess
+import sys
 import weakref
 from functools import partial
+from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import numpy as np
@@ -210,3 +213,40 @@ def test_public_names_are_sorted_and_exist() -> None:
 def test_type_checkers_require_no_option(loss: Loss) -> None:
     (options,) = get_args(get_type_hints(loss.formula)["options"])
     assert not options.__required_keys__
+
+
+SCRIPT = """
+import multiprocessing
+import portable_losses as pl
+
+@pl.loss
+def scaled(xp, pred, target, /, *, scale: float = 2.0):
+    return scale * (pred - target) ** 2
+
+@scaled.derivative
+def _(xp, pred, target, /, *, scale):
+    return 2 * scale * (pred - target)
+
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(pool.apply(scaled, ([1.0], [0.0])), pool.apply(scaled.grad, ([1.0], [0.0])))
+"""
+
+
+def test_a_loss_of_a_script_is_sent_to_processes(tmp_path: Path) -> None:
+    """Which import the script under another name."""
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT, encoding="utf-8")
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("2.0 [4.]\n", "")
+
+
+def test_a_loss_of_a_function_is_itself_but_has_no_name() -> None:
+    @pl.loss
+    def local(xp: Any, pred: Any, target: Any, /) -> Any:
+        return xp.abs(pred - target)
+
+    assert copy.copy(local) is local
+    assert copy.deepcopy([local])[0] is local
+    with pytest.raises((AttributeError, pickle.PicklingError), match="local"):
+        pickle.dumps(local)

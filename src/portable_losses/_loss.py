@@ -1,7 +1,8 @@
 """`Loss` and `@loss`: from a formula to a public function with derivatives and options."""
 
 import inspect
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from ._engine.docstrings import carry_over, with_options
@@ -59,6 +60,8 @@ class Loss(Generic[_Arguments]):
         self.formula = formula
         self.signature: Signature = read(formula, layouts, predicted, steps, temporaries)
         self.formulas = Formulas(self.signature, formula)
+        self.formulas.loss = self
+        self._given = layouts, predicted, steps, temporaries
         carry_over(self, formula)
         self.__doc__ = with_options(formula.__doc__, self.signature)
         self.__signature__ = self.signature.public
@@ -177,8 +180,25 @@ class Loss(Generic[_Arguments]):
         self.formulas.finish = function
         return function
 
-    def __reduce__(self) -> str:
-        return self.__qualname__
+    def __reduce__(self) -> Any:
+        """Pickle by its name what can be imported by its name, and others by their parts.
+
+        So cloudpickle can send a loss that is defined in a notebook or in a function to a worker.
+        """
+        if _is_importable(self):
+            return self.__qualname__
+        registered = vars(self.formulas.registered).items()
+        functions = {key: function for key, function in registered if function is not None}
+        _name_for_pickle(self.formula, f"{self.__qualname__}.formula")
+        for key, function in functions.items():
+            _name_for_pickle(function, f"{self.__qualname__}.formulas.registered.{key}")
+        return _assembled, (self.__qualname__, self.formula, self._given, functions)
+
+    def __copy__(self) -> "Loss[_Arguments]":
+        return self
+
+    def __deepcopy__(self, memo: Any) -> "Loss[_Arguments]":
+        return self
 
     def __repr__(self) -> str:
         plain = [
@@ -186,6 +206,34 @@ class Loss(Generic[_Arguments]):
             for parameter in self.__signature__.parameters.values()
         ]
         return f"<loss {self.__name__}{inspect.Signature(plain)}>"
+
+
+def _is_importable(loss: Loss[...]) -> bool:
+    """Return whether another process finds a loss under its name."""
+    found: Any = sys.modules.get(loss.__module__)
+    for part in loss.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is loss and loss.__module__ != "__main__"
+
+
+def _name_for_pickle(function: Any, name: str) -> None:
+    """Name a function of a script by its place: its own name is that of the loss."""
+    if getattr(function, "__module__", "") == "__main__":
+        function.__qualname__ = name
+
+
+def _assembled(
+    name: str,
+    formula: Callable[..., Array],
+    given: tuple[Any, ...],
+    functions: Mapping[str, Callable[..., Any]],
+) -> Loss[...]:
+    """Put a loss together from its parts."""
+    loss: Loss[...] = Loss(formula, *given)
+    loss.__qualname__ = name
+    for method, function in functions.items():
+        getattr(loss, method)(function)
+    return loss
 
 
 def _one_or_all(gradients: Sequence[Array]) -> Any:

@@ -1,7 +1,8 @@
 """The formulas of a loss: its value, its derivatives, and autodiff for missing ones."""
 
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
+from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any
 
 from .._backends import Backend
@@ -37,6 +38,8 @@ class Formulas:
         """Value, and gradients that are added up over the rows."""
         self.finish: Callable[..., tuple[Array, Array]] | None = None
         """A function of the reduced loss, and its derivative."""
+        self.loss: Any = None
+        """The public function that they belong to."""
         self.plans: dict[Any, Any] = {}
         """The plans of the last calls."""
         self.layouts: dict[Any, Any] = {}
@@ -44,8 +47,19 @@ class Formulas:
         self._signatures: dict[frozenset[str], Signature] = {}
 
     def __reduce__(self) -> Any:
-        """Pickle the formulas as the name of their loss."""
-        return _of_loss, (self.value.__module__, self.value.__qualname__)
+        """Pickle the formulas as those of their loss."""
+        return attrgetter("formulas"), (self.loss,)
+
+    @property
+    def registered(self) -> Any:
+        """The functions that are registered, by the method of the loss that registers them."""
+        return SimpleNamespace(
+            derivative=self.derivatives.get(1),
+            second_derivative=self.derivatives.get(2),
+            value_and_derivative=self.both,
+            value_and_pullback=self.pullback,
+            finish=self.finish,
+        )
 
     def knows(self, order: int) -> bool:
         """Return whether a derivative is registered."""
@@ -188,11 +202,3 @@ class Formulas:
 def as_tuple(derivative: Any) -> tuple[Array, ...]:
     """Return the derivatives with respect to all predictions as a tuple."""
     return derivative if isinstance(derivative, tuple) else (derivative,)
-
-
-def _of_loss(module: str, name: str) -> Any:
-    """Return the formulas of a loss by its name."""
-    found: Any = import_module(module)
-    for part in name.split("."):
-        found = getattr(found, part)
-    return found.formulas
