@@ -264,10 +264,10 @@ class Jax(Backend):
         call would compile every call.
         """
         plan, orders = request.plan, request.orders
-        if orders not in plan.memory:
+        if orders not in plan.compiled:
             few = len(plan.formulas.plans) <= _MOST_COMPILED
-            plan.memory[orders] = jax.jit(_evaluation(request.without_arrays())) if few else None
-        compiled = plan.memory[orders]
+            plan.compiled[orders] = jax.jit(_evaluation(request.without_arrays())) if few else None
+        compiled = plan.compiled[orders]
         if compiled is None:
             return super().evaluate(request)
         results: list[Any] = compiled(list(request.arrays), dict(request.extras))

@@ -97,7 +97,7 @@ class Alone:
                 results=[dtype] * number,
                 dtypes=[None] * len(plan.dtypes),
                 sequences={},
-                memory={},
+                compiled={},
             )
         )
 

@@ -70,8 +70,8 @@ class Plan:
     options: Mapping[str, Any]
     proved: bool = False
     """Whether the formula has been seen not to write to its arrays."""
-    memory: dict[Any, Any] = field(default_factory=dict)
-    """The cache for calls of this plan: layouts by shapes, compiled functions by orders."""
+    compiled: dict[Any, Any] = field(default_factory=dict)
+    """The compiled functions of a library that has a compiler, by the orders that they evaluate."""
     cores: tuple[tuple[str, ...], ...] = ()
     """The core dimensions of each argument."""
     head: tuple[Any, ...] = ()
