@@ -15,6 +15,7 @@ from marks import compiled_too
 from test_special import ELEMENTWISE, FUNCTIONS, close, each_elementwise
 
 from portable_losses import special
+from portable_losses.typing import Array
 
 SEVERAL = [function for function in ELEMENTWISE if len(inspect.signature(function).parameters) > 1]
 
@@ -298,6 +299,7 @@ def test_names(function) -> None:
     assert getattr(special, function.__name__) is function
     assert repr(function) == f"<special function {function.__name__}>"
     assert "xp" not in inspect.signature(function).parameters
+    assert inspect.signature(function).return_annotation is Array
     assert function.__module__.startswith("portable_losses.special.")
     assert pickle.loads(pickle.dumps(function)) is function
     assert copy.deepcopy(function) is function
