@@ -103,7 +103,8 @@ def gaussian_nll_loss(
     """
     variance = xp.maximum(variance, eps)
     residual = mean - target
-    square = residual * xp.safe_divide(residual, variance)
+    divide = xp.divide if eps else xp.safe_divide  # without a floor 0 / 0 is possible
+    square = residual * divide(residual, variance)
     value = 0.5 * (xp.log(variance) + square)
     if eps == 0:  # for a variance of 0 the loss of a wrong mean is inf, not NaN
         value = xp.where(xp.isinf(square), square, value)
@@ -115,7 +116,8 @@ def _(
     xp: Namespace, mean: Real, variance: Variance, target: Real, /, *, full: bool, eps: NonNegative
 ) -> tuple[Array, Array]:
     floored, residual = xp.maximum(variance, eps), mean - target
-    slope = xp.safe_divide(residual, floored)
+    divide = xp.divide if eps else xp.safe_divide
+    slope = divide(residual, floored)
     by_variance = 0.5 * (1 - residual * slope) / floored
     return slope, xp.where(variance < eps, 0.0, by_variance)
 

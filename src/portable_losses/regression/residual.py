@@ -119,7 +119,7 @@ def _(xp: Namespace, pred: Real, target: Real, /) -> Array:
     return xp.zeros_like(pred)
 
 
-@loss(temporaries=8)
+@loss
 def log_cosh_loss(xp: Namespace, pred: Real, target: Real, /, **options: Unpack[Options]) -> Array:
     r"""Logarithm of the hyperbolic cosine of the residual.
 

@@ -159,7 +159,7 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, scale: Positive) -> Array:
     return q * q * (4 * q - 3)
 
 
-@loss(temporaries=8)
+@loss
 def welsch_loss(
     xp: Namespace, pred: Real, target: Real, /, *, scale: Positive = 1.0, **options: Unpack[Options]
 ) -> Array:
