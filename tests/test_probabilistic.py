@@ -134,6 +134,15 @@ def test_gaussian_is_half_the_squared_error():
     close64(pl.laplace_nll_loss(PRED, 0.5, TARGET), 2 * pl.l1_loss(PRED, TARGET))
 
 
+def test_far_from_a_mean_whose_variance_is_below_the_floor(backend, dtype):
+    """Where the square of the residual, divided by the floor, is beyond the dtype."""
+    far = {"float32": 1e17, "float64": 1e153}[dtype]
+    given = (backend.asarray(np.asarray([x], dtype)) for x in (far, 1e-9, 0.0))
+    slopes = pl.gaussian_nll_loss.grad(*given, reduction="sum")
+    found = [float(backend.to_numpy(slope)[0]) for slope in slopes]
+    np.testing.assert_allclose(found, [far / 1e-6, 0.0], rtol=1e-6)
+
+
 def test_the_floor_of_the_variance(backend, dtype):
     """Below it the value is that of the floor; at it the derivative is the upper one."""
     mean, target = backend.asarray([0.0, 1.0, 2.0], dtype), backend.asarray([1.0, 1.0, 1.0], dtype)
