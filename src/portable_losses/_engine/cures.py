@@ -1,7 +1,6 @@
 """The option or the expression that was probably meant where shapes do not agree."""
 
 from collections.abc import Iterator
-from math import prod
 
 from .signature import Signature
 
@@ -10,29 +9,28 @@ Shape = tuple[int, ...]
 
 def cure(signature: Signature, way: int, i: int, first: Shape, other: Shape) -> str:
     """Return what to do if the shape of an argument does not fit that of the first, or nothing."""
-    name = signature.arguments[i]
-    ways = [each[i] for each in signature.ways]
+    name, of_first = signature.arguments[i], signature.ways[way][0]
     if i in signature.common:
-        core = dict(zip(signature.ways[way][0], first[-len(signature.ways[way][0]) :], strict=True))
-        known = [core.get(axis) for axis in ways[way]]
+        sizes = dict(zip(of_first, first[-len(of_first) :], strict=True))
+        known = [sizes.get(axis) for axis in signature.ways[way][i]]
         fits = len(other) == len(known) and all(
             want in (None, size) for want, size in zip(known, other[::-1], strict=True)
         )
         return f"; pass `{name}.T`" if fits else ""
-    if prod(first) == prod(other) and [n for n in first if n != 1] == [n for n in other if n != 1]:
+    if [n for n in first if n != 1] == [n for n in other if n != 1]:
         reshaped = f"pass `{name}.reshape({signature.arguments[0]}.shape)`"
         return f"; broadcasting would pair every element with every other: {reshaped}"
     if len(first) == len(other) == 2 and first == other[::-1]:
         return f"; is {name} transposed?"
-    for cores in dict.fromkeys(ways):
+    ways = dict.fromkeys(each[i] for each in signature.ways)
+    for cores in ways:
         if options := _moved(signature, way, first, cores, other):
             return f"; {_pass(options)}"
-    for cores in dict.fromkeys(ways):
+    levels = any(parameter.sequence for parameter in signature.parameters.values())
+    for cores in (each for each in ways if levels or len(each) < len(of_first)):
         for k, shape in _without_one(other):
-            if len(cores) == len(signature.ways[way][0]) and not _takes_levels(signature):
-                continue
             expression = f"{name}[{_index(k, len(other))}]"
-            if shape in (first[:-1], first[: len(first) - len(signature.ways[way][0])]):
+            if shape in (first[:-1], first[: len(first) - len(of_first)]):
                 return f"; pass `{expression}`"
             if options := _moved(signature, way, first, cores, shape):
                 return f"; {_pass(options, f'`{expression}`')}"
@@ -69,11 +67,6 @@ def _without_one(shape: Shape) -> Iterator[tuple[int, Shape]]:
     for k in reversed(range(len(shape))):
         if shape[k] == 1:
             yield k, (*shape[:k], *shape[k + 1 :])
-
-
-def _takes_levels(signature: Signature) -> bool:
-    """Return whether a parameter may have a number for each entry of the last axis."""
-    return any(parameter.sequence for parameter in signature.parameters.values())
 
 
 def _index(k: int, ndim: int) -> str:

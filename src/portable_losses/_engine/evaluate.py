@@ -150,6 +150,8 @@ def _read(
     for key in _MODIFIERS:
         value = settings.get(key)
         if value is not None and key in formulas.signature.options:
+            if key == "class_weights":
+                weights.check_kind_of_class_weights(formulas.name, value)
             number = isinstance(value, NUMBER)
             extras[key] = value if number else read(formulas.name, key, value)[1]
             del settings[key]
@@ -165,24 +167,23 @@ def _request(
     checked: bool,
 ) -> Request:
     """Return the request of a call, with its plan and layout from those that are kept or new."""
-    own = default.own_types
-    if type(arrays[0]) not in own:
-        plan = _plan(formulas, arrays, extras, settings)
-        return Request(plan, orders, arrays, extras, settings, checked)
-    try:
+    own, key, layout = default.own_types, None, None
+    if type(arrays[0]) in own:
         marks = [(x.dtype, x.shape) if type(x) in own else _mark(x) for x in arrays]
         for name, x in extras.items():
             marks += (name, getattr(x, "shape", ()), _mark(x))
-        key = _key(marks, settings)
-        layout = formulas.layouts.get(key)
-    except TypeError:  # a setting that has no hash
-        plan = _made(formulas, arrays, extras, settings)
-        return Request(plan, orders, arrays, extras, settings, checked)
-    if layout is None:
-        plan = _plan(formulas, arrays, extras, settings)
+        try:
+            key = _key(marks, settings)
+            layout = formulas.layouts.get(key)
+        except TypeError:  # a setting that has no hash
+            key = None
+    if layout is not None:
+        return Request(layout.plan, orders, arrays, extras, settings, checked, layout)
+    plan = _plan(formulas, arrays, extras, settings)
+    if key is not None:
         layout = lay_out(plan, arrays, extras)
         _keep(formulas.layouts, key, layout)
-    return Request(layout.plan, orders, arrays, extras, settings, checked, layout)
+    return Request(plan, orders, arrays, extras, settings, checked, layout)
 
 
 def _plan(

@@ -259,15 +259,20 @@ def spread(xp: Namespace, array: Array, pred: Array, loop: tuple[int, ...]) -> A
     return array + xp.astype(xp.zeros_like(pred), array.dtype)
 
 
+def axes_from_zero(axis: Any, ndim: int) -> tuple[int, ...] | None:
+    """Return an int or a tuple of int as axes counted from 0; None if one of them is no axis."""
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    if not all(isinstance(a, Integral) and -ndim <= int(a) < ndim for a in axes):
+        return None
+    return tuple(int(a) % ndim for a in axes)
+
+
 def loop_axes(name: str, axis: Any, loops: int, cores: tuple[str, ...]) -> tuple[int, ...] | None:
     """Return the loop axes to reduce as numbers from 0, or None for all."""
     if axis is None:
         return None
-    axes = [
-        int(a) if isinstance(a, Integral) else loops
-        for a in (axis if isinstance(axis, tuple) else (axis,))
-    ]
-    if not all(-loops <= a < loops for a in axes):
+    axes = axes_from_zero(axis, loops)
+    if axes is None:
         whole = isinstance(axis, list) and all(isinstance(a, Integral) for a in axis)
         hint = f"; pass the tuple {tuple(axis)}" if whole else ""
         if cores and isinstance(axis, Integral):
@@ -276,7 +281,6 @@ def loop_axes(name: str, axis: Any, loops: int, cores: tuple[str, ...]) -> tuple
             f"{name}: axis={axis!r} must be an int or a tuple of int that names axes of the "
             f"losses, of which there are {loops}{hint}"
         )
-    normal = tuple(a % loops for a in axes)
-    if len(set(normal)) != len(normal):
+    if len(set(axes)) != len(axes):
         raise ValueError(f"{name}: axis={axis!r} names an axis twice")
-    return normal
+    return axes

@@ -1,7 +1,7 @@
 """Weights, masks and labels, with the same rules for a block and for the whole."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from ..typing import Array, Domain
 from .call import Call
@@ -170,3 +170,13 @@ def with_labels_inside(call: Call, arrays: list[Array]) -> tuple[list[Array], Ar
             outside = xp.any(outside, axis=tuple(range(-cores, 0)))
         stray = outside if stray is None else stray | outside
     return inside, stray
+
+
+def check_kind_of_class_weights(name: str, given: Any) -> None:
+    """Refuse weights by name, as scikit-learn and Keras take them."""
+    if not isinstance(given, (dict, str)):
+        return
+    cure = "pass a list with the weight of each class, in the order of the classes"
+    if given == "balanced":
+        cure = "pass `len(y) / (K * np.bincount(y, minlength=K))` for labels y of K classes"
+    raise TypeError(f"{name}: class_weights must be an array, got {given!r}; {cure}")

@@ -3,11 +3,11 @@
 import inspect
 from collections.abc import Callable, Sequence
 from math import prod
-from numbers import Integral
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from .._engine.arrays import read_one, read_together
 from .._engine.docstrings import carry_over
+from .._engine.shapes import Merge, axes_from_zero
 from .._numerics.standard import known
 from ..typing import Array, Namespace
 
@@ -111,14 +111,12 @@ class Special(Generic[P]):
         name = f"{self.__name__}: {self._arguments[0]}"
         if not x.ndim:
             raise ValueError(f"{name} needs an axis, but it is a number; pass a list of numbers")
-        given = tuple(range(x.ndim)) if axis is None else axis
-        given = given if isinstance(given, tuple) else (given,)
-        if not all(isinstance(a, Integral) and -x.ndim <= a < x.ndim for a in given):
+        axes = axes_from_zero(tuple(range(x.ndim)) if axis is None else axis, x.ndim)
+        if axes is None:
             raise ValueError(
                 f"{name} has the shape {tuple(x.shape)}, and axis={axis!r} is none of its axes; "
                 "pass an int, a tuple of int, or None for all axes"
             )
-        axes = tuple(int(a) % x.ndim for a in given)
         if not axes or len(set(axes)) < len(axes):
             raise ValueError(f"{name}: axis={axis!r} must name one axis or more, each once")
         return axes
@@ -149,10 +147,11 @@ def _of_rows(
     """Evaluate a function of rows, which lie along some axes, as of rows along the last one."""
     last = tuple(range(-len(axes), 0))
     lead, sizes = x.ndim - len(axes), tuple(x.shape[a] for a in axes)
-    moved = x if axes == tuple(range(lead, x.ndim)) else xp.moveaxis(x, axes, last)
-    joined = moved if len(axes) == 1 else xp.reshape(moved, (*moved.shape[:lead], prod(sizes)))
-    result = formula(xp, joined, axis=-1)
-    if result.ndim == lead:
+    rows = x if axes == tuple(range(lead, x.ndim)) else xp.moveaxis(x, axes, last)
+    several = len(axes) > 1
+    if several:
+        rows = xp.reshape(rows, (*rows.shape[:lead], prod(sizes)))
+    result = formula(xp, rows, axis=-1)
+    if result.ndim == lead or rows is x:
         return result
-    split = result if len(axes) == 1 else xp.reshape(result, (*result.shape[:lead], *sizes))
-    return split if moved is x else xp.moveaxis(split, last, axes)
+    return Merge(axes, sizes, 1).undone(xp, result) if several else xp.moveaxis(result, last, axes)

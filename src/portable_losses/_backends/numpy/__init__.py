@@ -60,11 +60,6 @@ class Numpy(Backend):
                 f"{name}: {key} has the unit {unit}, which a loss cannot know; convert all arrays "
                 "to one unit, and pass their numbers"
             )
-        if key == "class_weights" and isinstance(value, (dict, str)):
-            cure = "pass a list with the weight of each class, in the order of the classes"
-            if value == "balanced":
-                cure = "pass `len(y) / (K * np.bincount(y, minlength=K))` for labels y of K classes"
-            raise TypeError(f"{name}: class_weights must be an array, got {value!r}; {cure}")
         try:
             array = np.asarray(value)
         except ValueError as error:
