@@ -115,8 +115,11 @@ def _by_chunks(
         np.empty([sizes.get(axis, 0) for axis in own], x.dtype)
         for x, own in zip(arrays, axes, strict=True)
     ]
-    of_chunk(*nothing, *(np.empty(0) for _ in names))
-    given = [*zip(arrays, axes, strict=True), *((x, loop[-1:]) for x in sequences.values())]
+    of_chunk(*nothing, *(np.ones((1,) * x.ndim, x.dtype) for x in sequences.values()))
+    given = [
+        *zip(arrays, axes, strict=True),
+        *((x, loop[len(loop) - x.ndim :]) for x in sequences.values()),
+    ]
     meta = np.empty([0] * len(loop), object)  # of tuples, which blockwise does not inspect
     every = dask.array.blockwise(
         of_chunk, loop, *chain(*given), concatenate=True, dtype=object, meta=meta

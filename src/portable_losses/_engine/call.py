@@ -1,6 +1,7 @@
 """A call: the plan and the arrays that a backend is asked to evaluate."""
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
 from .._backends import NUMBER
@@ -34,6 +35,7 @@ class Call:
         "layout",
         "plan",
         "request",
+        "sequences",
         "weights",
         "where",
     )
@@ -50,8 +52,12 @@ class Call:
         self.weights: Array | None = None
         self.where: Array | None = None
         self.class_weights: Array | None = None
+        self.sequences: dict[str, Array] = {}
         for key, value in extras.items():
-            setattr(self, key, self._array(key, value) if isinstance(value, NUMBER) else value)
+            if key in self.plan.arrays:
+                self.sequences[key] = self._parameter(key, value)
+            else:
+                setattr(self, key, self._array(key, value) if isinstance(value, NUMBER) else value)
 
     def _array(self, key: str, number: Any) -> Array:
         """Make an array from a weight or a mask that is a number."""
@@ -63,6 +69,16 @@ class Call:
         xp = self.backend.xp
         dtype = xp.bool if key == "where" else self.plan.dtype
         return xp.scalar(python_number(number), dtype, self.arrays[0])
+
+    def _parameter(self, key: str, numbers: Array) -> Array:
+        """Return a parameter that is an array as formulas take it: one number has no axes.
+
+        A sequence has float64 where the device has it: 1 - 0.999 would lose digits of float32.
+        """
+        xp, sequence = self.backend.xp, self.plan.signature.parameters[key].sequence
+        if prod(numbers.shape) == 1 and numbers.ndim > sequence:
+            numbers = xp.reshape(numbers, ())
+        return xp.cast(numbers, xp.wide_dtype(numbers) if sequence else self.plan.dtype)
 
     def compute(
         self, orders: Orders, head: Any, arrays: Sequence[Array], sequences: Mapping[str, Array]

@@ -3,7 +3,7 @@
 A loss keeps the plans of its last calls, so that the next similar call checks only its shapes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any, NamedTuple, get_args
@@ -55,8 +55,9 @@ class Plan:
     """How many core dimensions the first argument has."""
     domains: tuple[Domain, ...]
     parameters: Mapping[str, Any]
-    """Without those that are sequences of numbers."""
-    sequences: Mapping[str, tuple[float, ...]]
+    """With the defaults of those that are arrays."""
+    arrays: tuple[str, ...]
+    """The parameters that are arrays."""
     dtype: Any
     """The dtype that the formula is evaluated in."""
     results: list[Any]
@@ -124,7 +125,7 @@ def make_plan(
     """Check everything about a call except shapes; `extras` are the options that are arrays."""
     signature = formulas.signature_of(arguments)
     arrays = [x for x in arguments if x is not None or not signature.optional]
-    parameters, options = read_settings(signature, given)
+    parameters, options = read_settings(signature, given, extras)
     name = signature.name
     found = dict(zip(signature.arguments, arrays, strict=True)) | dict(extras)
     backend = one_library(name, _backends(found))
@@ -134,8 +135,9 @@ def make_plan(
         raise ValueError(
             f"{name}: {signature.arguments[0]} needs the axis {axes}; its shape is {pred.shape}"
         )
-    sequences = {key: value for key, value in parameters.items() if type(value) is tuple}
-    extended = [_lacks_last(signature, arrays, i, sequences) for i in range(len(arrays))]
+    numbers = tuple(key for key in extras if key in signature.arrays)
+    along = any(signature.parameters[key].sequence and extras[key].ndim == 1 for key in numbers)
+    extended = [along and _lacks_last(signature, arrays, i) for i in range(len(arrays))]
     sharing = [_shares(signature, arrays, i) or extended[i] for i in range(len(arrays))]
     seen = [x[..., None] if longer else x for x, longer in zip(arrays, extended, strict=True)]
     way = way_of(signature, seen, sharing, options)
@@ -165,8 +167,8 @@ def make_plan(
         loops=loops,
         core=core,
         domains=domains,
-        parameters={k: v for k, v in parameters.items() if k not in sequences},
-        sequences=sequences,
+        parameters=parameters,
+        arrays=numbers,
         dtype=dtypes[0],
         results=dtypes[1],
         result=dtypes[2],
@@ -253,11 +255,9 @@ def _shares(signature: Signature, arrays: Sequence[Any], i: int) -> bool:
     return signature.domains[0][i].shared and i not in signature.common
 
 
-def _lacks_last(
-    signature: Signature, arrays: Sequence[Any], i: int, sequences: Mapping[str, Any]
-) -> bool:
+def _lacks_last(signature: Signature, arrays: Sequence[Any], i: int) -> bool:
     """Return whether a target lacks the last axis, along which a sequence of parameters lies."""
-    if isinstance(arrays[i], NUMBER) or i in signature.predicted or not sequences:
+    if isinstance(arrays[i], NUMBER) or i in signature.predicted:
         return False
     return bool(arrays[i].ndim == arrays[0].ndim - 1)
 
@@ -276,7 +276,7 @@ def _dtypes(signature: Signature, backend: Backend, arrays: Sequence[Any]) -> An
 
 
 def _check_extras(name: str, backend: Backend, extras: Mapping[str, Any]) -> None:
-    """Check the dtypes of weights and masks."""
+    """Check the dtypes of weights, masks and parameters."""
     for key, given in extras.items():
         if key != "where":
             if not isinstance(given, NUMBER):
@@ -295,9 +295,12 @@ def _check_extras(name: str, backend: Backend, extras: Mapping[str, Any]) -> Non
 
 
 def read_settings(
-    signature: Signature, given: Mapping[str, Any]
+    signature: Signature, given: Mapping[str, Any], extras: Collection[str] = ()
 ) -> tuple[Mapping[str, Any], dict[str, Any]]:
-    """Check the parameters and options of a call; return both, with defaults for the others."""
+    """Check the parameters and options of a call; return both, with defaults for the others.
+
+    `extras` are given as well, as arrays.
+    """
     options = dict(signature.options)
     parameters = signature.defaults
     name = signature.name
@@ -310,7 +313,7 @@ def read_settings(
         else:
             hint = option_meant(signature, key)
             raise TypeError(f"{name} has no option {key!r}: {hint}")
-    missing = signature.parameters.keys() - parameters.keys()
+    missing = signature.parameters.keys() - parameters.keys() - set(extras)
     if missing:
         raise TypeError(f"{name}: the parameter {min(missing)} has no default and must be given")
     reduction = options["reduction"]

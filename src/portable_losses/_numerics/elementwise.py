@@ -7,8 +7,9 @@ infinities. A branch that is not taken computes a finite number.
 from math import inf, isfinite, nan
 from typing import Any
 
-from ..typing import Array, Namespace
+from ..typing import Array, Namespace, Number
 from .namespace import building_block
+from .standard import is_array, is_exactly
 
 
 @building_block
@@ -199,13 +200,24 @@ def _over_argument(xp: Namespace, function: Any, x: Array, slope: float) -> Arra
 
 
 @building_block
-def power(xp: Namespace, x: Array, exponent: float) -> Array:
+def power(xp: Namespace, x: Array, exponent: Number) -> Array:
     """Return x**exponent for x >= 0, whose autodiff at 0 is 0 where it would be inf or NaN."""
-    if exponent in (0.0, 1.0, 2.0):
-        return (xp.ones_like(x), x, x * x)[int(exponent)]
     zero = x == 0
-    at_zero = 0.0 if exponent > 0 else inf
+    if is_array(exponent):
+        at_zero = xp.where(exponent == 0, 1.0, xp.where(exponent < 0, inf, 0.0 * exponent))
+    elif exponent in (0.0, 1.0, 2.0):
+        return (xp.ones_like(x), x, x * x)[int(exponent)]
+    else:
+        at_zero = 0.0 if exponent > 0 else inf
     return xp.where(zero, at_zero, xp.where(zero, 1.0, x) ** exponent)
+
+
+@building_block
+def exp_of_minus(xp: Namespace, rate: Number, x: Array) -> Array:
+    """Return exp(-rate * x) for numbers >= 0: 1 where the rate is 0, also if x is inf."""
+    if is_exactly(rate, 0):
+        return xp.ones_like(x)
+    return xp.exp(-(xp.weighted(rate, x) if is_array(rate) else rate * x))
 
 
 @building_block

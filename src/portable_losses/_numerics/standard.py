@@ -16,6 +16,16 @@ def known(size: Any) -> bool:
     return size is not None and size == size
 
 
+def is_array(parameter: Any) -> bool:
+    """Return whether a parameter is an array, whose values a formula cannot ask for."""
+    return hasattr(parameter, "dtype")
+
+
+def is_exactly(parameter: Any, number: float) -> bool:
+    """Return whether a parameter is a certain number, for which a formula is simpler."""
+    return not is_array(parameter) and parameter == number
+
+
 @building_block
 def default_dtype(xp: Namespace, like: Array, kind: str) -> Any:
     """Return the default dtype of a kind, as the standard names it, on the device of an array."""
@@ -37,5 +47,7 @@ def cast(xp: Namespace, array: Array, dtype: Any) -> Array:
 
 @building_block
 def scalar(xp: Namespace, number: Any, dtype: Any, like: Array) -> Array:
-    """Make a 0-d array of a Python number, on the device of an array."""
+    """Make a 0-d array of a number, on the device of an array; an array is only converted."""
+    if is_array(number):
+        return xp.cast(number, dtype)
     return xp.asarray(number, dtype=dtype, device=device_of(like))

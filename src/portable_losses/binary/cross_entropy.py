@@ -6,7 +6,8 @@ from typing import Annotated, Unpack
 from annotated_types import Ge, Lt
 
 from .._loss import loss
-from ..typing import Array, Logit, Namespace, NonNegative, Options, Probability
+from .._numerics.standard import is_exactly
+from ..typing import Array, Logit, Namespace, NonNegative, Number, Options, Probability
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
 
@@ -120,9 +121,10 @@ def binary_cross_entropy_with_logits(
     target : array or number
         Observations, of the shape of `pred`: 1 for positive, 0 for negative, or probabilities in
         [0, 1].
-    pos_weight : float, default 1.0
+    pos_weight : float or array, default 1.0
         Weight of the positive class, not negative. The number of negatives divided by the number
-        of positives balances the two.
+        of positives balances the two. An array broadcasts to the shape of `pred`: one weight for
+        each of several labels, for example.
 
     Returns
     -------
@@ -171,10 +173,10 @@ def binary_cross_entropy_with_logits(
 
 
 def _weights(
-    xp: Namespace, pred: Array, target: Array, pos_weight: float
+    xp: Namespace, pred: Array, target: Array, pos_weight: Number
 ) -> tuple[Array, Array | float]:
     """Return the slope of the loss for large logits of this sign, and the weight of the tail."""
-    if pos_weight == 1:
+    if is_exactly(pos_weight, 1):
         return xp.cast(pred >= 0, pred.dtype) - target, 1.0
     positive, negative = pos_weight * target, 1 - target
     return xp.where(pred < 0, -positive, negative), positive + negative

@@ -6,11 +6,20 @@ from typing import Annotated, NamedTuple, Unpack
 from annotated_types import Gt, Lt
 
 from .._loss import loss
-from ..typing import Array, Logit, Namespace, NonNegative, Options, Probability, UnitInterval
+from ..typing import (
+    Array,
+    Logit,
+    Namespace,
+    NonNegative,
+    Number,
+    Options,
+    Probability,
+    UnitInterval,
+)
 
 __all__ = ["poly_binary_cross_entropy", "sigmoid_focal_loss"]
 
-Finite = Annotated[float, Gt(-inf), Lt(inf)]
+Finite = Annotated[Number, Gt(-inf), Lt(inf)]
 
 
 class Focal(NamedTuple):
@@ -20,7 +29,7 @@ class Focal(NamedTuple):
     """Minus the logarithm of the probability p of the class."""
     opposite: Array
     """Minus the logarithm of 1 - p."""
-    gamma: float
+    gamma: Number
     weight: Array
     """(1 - p)**gamma"""
 
@@ -40,10 +49,9 @@ class Focal(NamedTuple):
         return self.weight * root * ((2 * gamma + 1) * root * missed + bend)
 
 
-def focal(xp: Namespace, surprise: Array, opposite: Array, gamma: float) -> Focal:
+def focal(xp: Namespace, surprise: Array, opposite: Array, gamma: Number) -> Focal:
     """Return the focal loss of a class; no probability is rounded to 0 before the power."""
-    weight = xp.exp(-gamma * opposite) if gamma else xp.ones_like(opposite)  # not 0 * inf
-    return Focal(surprise, opposite, gamma, weight)
+    return Focal(surprise, opposite, gamma, xp.exp_of_minus(gamma, opposite))
 
 
 def surprises(xp: Namespace, pred: Array) -> tuple[Array, Array]:
@@ -52,13 +60,13 @@ def surprises(xp: Namespace, pred: Array) -> tuple[Array, Array]:
     return xp.where(pred >= 0, 0.0, -pred) + tail, xp.relu(pred) + tail
 
 
-def _both(xp: Namespace, pred: Array, gamma: float) -> tuple[Focal, Focal]:
+def _both(xp: Namespace, pred: Array, gamma: Number) -> tuple[Focal, Focal]:
     """Return the focal losses of the positive and the negative class."""
     positive, negative = surprises(xp, pred)
     return focal(xp, positive, negative, gamma), focal(xp, negative, positive, gamma)
 
 
-def _shares(target: Array, alpha: float | None) -> tuple[Array, Array]:
+def _shares(target: Array, alpha: Number | None) -> tuple[Array, Array]:
     """Return the weights of the two classes."""
     if alpha is None:
         return target, 1 - target

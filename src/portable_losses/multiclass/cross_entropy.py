@@ -4,6 +4,7 @@ from typing import Unpack
 
 from .._loss import loss
 from .._numerics.rows import LabelParts, SoftmaxParts
+from .._numerics.standard import is_exactly
 from ..typing import (
     Array,
     Axis,
@@ -11,6 +12,7 @@ from ..typing import (
     ClassOptions,
     LabelsOrProbability,
     Namespace,
+    Number,
     UnitInterval,
 )
 from ._surprise import parts_of
@@ -104,14 +106,14 @@ def _value(
     axis: Axis,
     parts: LabelParts | SoftmaxParts,
     target: Array,
-    label_smoothing: float,
+    label_smoothing: Number,
 ) -> Array:
     """Return mass * log(sum(exp(z))) - sum(y * z), with logits relative to the largest."""
     mass, gap = 1.0, parts.gap
     if isinstance(parts, SoftmaxParts):
         mass = xp.row_sum(target, axis)
         gap = xp.row_sum(xp.weighted(target, gap), axis)
-    if label_smoothing:
+    if not is_exactly(label_smoothing, 0):
         mean = xp.row_sum(parts.top - parts.entries, axis) / parts.entries.shape[axis]
         gap = (1 - label_smoothing) * gap + label_smoothing * mean
         mass = (1 - label_smoothing) * mass + label_smoothing
@@ -123,14 +125,14 @@ def _derivative(
     axis: Axis,
     parts: LabelParts | SoftmaxParts,
     target: Array,
-    label_smoothing: float,
+    label_smoothing: Number,
 ) -> Array:
     """Return mass * p - y, with 1 - p computed as the probability of the other classes."""
     spread = label_smoothing / parts.entries.shape[axis]
     if isinstance(parts, LabelParts):
         of_label = xp.squeeze(label_smoothing * parts.total - parts.others, axis=axis)
         slope = xp.with_entry(parts.exponential, target, of_label, axis) / parts.total
-        return slope - spread if spread else slope
+        return slope if is_exactly(label_smoothing, 0) else slope - spread
     target = (1 - label_smoothing) * target + spread
     mass = xp.row_sum(target, axis)
     return (parts.exponential * (mass - target) - target * parts.others) / parts.total

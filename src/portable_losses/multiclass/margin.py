@@ -4,7 +4,7 @@ from math import inf
 from typing import Any, Literal, Unpack
 
 from .._loss import loss
-from ..typing import Array, Axis, ClassLogit, ClassOptions, Labels, Namespace, NonNegative
+from ..typing import Array, Axis, ClassLogit, ClassOptions, Labels, Namespace, NonNegative, Number
 
 __all__ = ["crammer_singer_loss", "multi_margin_loss", "multiclass_perceptron_loss"]
 
@@ -91,7 +91,7 @@ def _margin_derivative(xp: Namespace, axis: Axis, target: Array, missing: Array,
     return _against_label(xp, axis, target, slope / missing.shape[axis])
 
 
-def _missing(xp: Namespace, axis: Axis, logits: Array, target: Array, margin: float) -> Array:
+def _missing(xp: Namespace, axis: Axis, logits: Array, target: Array, margin: Number) -> Array:
     """Return how far each class is within the margin: 0 for the label and for masked classes."""
     gap = margin + (logits - xp.pick_kept(logits, target, axis))
     exempt = xp.one_hot(target, logits, axis) | (logits == -inf)

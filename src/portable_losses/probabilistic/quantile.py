@@ -6,12 +6,12 @@ from typing import Annotated, Any, Unpack
 from annotated_types import Gt, Lt
 
 from .._loss import loss
-from ..typing import Array, Namespace, Options, Real
+from ..typing import Array, Namespace, Number, Options, Real
 
 __all__ = ["expectile_loss", "interval_loss", "pinball_loss"]
 
-Level = Annotated[float, Gt(0.0), Lt(1.0)]
-Quantile = Annotated[float | Sequence[float], Gt(0.0), Lt(1.0)]
+Level = Annotated[Number, Gt(0.0), Lt(1.0)]
+Quantile = Annotated[Number | Sequence[float], Gt(0.0), Lt(1.0)]
 
 
 @loss(temporaries=8)
@@ -168,7 +168,7 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, expectile: Level) -> Array:
     return 2 * _tilted(xp, pred - target, expectile)
 
 
-def _tilted(xp: Namespace, residual: Array, expectile: float) -> Array:
+def _tilted(xp: Namespace, residual: Array, expectile: Number) -> Array:
     """Return the residual times its weight."""
     return xp.where(residual > 0, (1 - expectile) * residual, expectile * residual)
 

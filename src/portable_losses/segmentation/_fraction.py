@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ..typing import Array, Namespace
+from ..typing import Array, Namespace, Number
 
 Sides = tuple[Array, Array, Array]
 """One number for predictions above their target, at it, and below: see `xp.by_side`."""
@@ -16,11 +16,11 @@ class Fraction(NamedTuple):
 
     wrong: Array
     right: Array
-    above: float
+    above: Number
     """The rate of `wrong` above the target, where that of `right` is 0."""
-    below: float
+    below: Number
     """The rate at which `wrong` falls below the target."""
-    common: float
+    common: Number
     """The rate of `right` below the target."""
 
     def value(self, xp: Namespace) -> Array:

@@ -3,7 +3,8 @@
 from typing import Unpack
 
 from .._loss import loss
-from ..typing import Array, Axis, Namespace, NonNegative, Positive
+from .._numerics.standard import is_exactly
+from ..typing import Array, Axis, Namespace, NonNegative, Number, Positive
 from ._fraction import Fraction
 from ._region import Membership, Parts, RegionOptions, compared, overlap
 
@@ -100,7 +101,7 @@ def dice_loss(
     return xp.squeeze(_dice(xp, axis, pred, target, smooth).value(xp), axis=axis)
 
 
-def _dice(xp: Namespace, axis: Axis, pred: Array, target: Array, smooth: float) -> Fraction:
+def _dice(xp: Namespace, axis: Axis, pred: Array, target: Array, smooth: Number) -> Fraction:
     wrong, common = overlap(xp, axis, pred, target)
     return Fraction(wrong, 2 * common + smooth, 1.0, 1.0, 2.0)
 
@@ -194,7 +195,7 @@ def jaccard_loss(
     return xp.squeeze(_jaccard(xp, axis, pred, target, smooth).value(xp), axis=axis)
 
 
-def _jaccard(xp: Namespace, axis: Axis, pred: Array, target: Array, smooth: float) -> Fraction:
+def _jaccard(xp: Namespace, axis: Axis, pred: Array, target: Array, smooth: Number) -> Fraction:
     wrong, common = overlap(xp, axis, pred, target)
     return Fraction(wrong, common + smooth, 1.0, 1.0, 1.0)
 
@@ -303,14 +304,14 @@ def tversky_loss(
     return xp.squeeze(xp.power(base, gamma), axis=axis)
 
 
-def _tversky(parts: Parts, alpha: float, beta: float) -> Fraction:
+def _tversky(parts: Parts, alpha: Number, beta: Number) -> Fraction:
     wrong = alpha * parts.excess + beta * parts.lacking
     return Fraction(wrong, parts.common, alpha, beta, 1.0)
 
 
-def _rate_of_power(xp: Namespace, base: Array, gamma: float) -> Array:
+def _rate_of_power(xp: Namespace, base: Array, gamma: Number) -> Array:
     """Return the derivative of base**gamma, 0 where the base is 0 unless `gamma` is 1."""
-    if gamma == 1:
+    if is_exactly(gamma, 1):
         return xp.ones_like(base)
     zero = base == 0
     return xp.where(zero, 0.0, gamma * xp.where(zero, 1.0, base) ** (gamma - 1))

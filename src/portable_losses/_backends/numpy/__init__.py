@@ -16,7 +16,16 @@ from . import blockwise
 from .blocks import block_bytes, flattened, laid_out, per_block
 from .blocks import blocks as cut
 from .namespace import OVERRIDES
-from .values import Look, all_inside, fault, looks, refuse_argument, validating, validation
+from .values import (
+    Look,
+    all_inside,
+    check_parameters,
+    fault,
+    looks,
+    refuse_argument,
+    validating,
+    validation,
+)
 from .workers import set_workers
 
 __all__ = ["NUMBER", "backend", "set_workers", "validation"]
@@ -100,6 +109,8 @@ class Numpy(Backend):
         """Evaluate small arrays at once, others block by block."""
         call = request.bind(validating())
         layout = call.layout
+        if call.checked and call.sequences:
+            check_parameters(call)
         kept = layout.kept
         if kept is None:
             kept = layout.kept = _Kept(per_block(call), looks(call))

@@ -78,7 +78,9 @@ class _Pass:
         """View all arrays for cutting, with all loop axes as one if that needs no copy."""
         call = self.call
         common = call.plan.signature.common
-        given = (call.weights, call.where, slope, *call.layout.sequences.values())
+        self.numbers = {key: x for key, x in call.sequences.items() if not x.ndim}
+        sequences = {key: x for key, x in call.sequences.items() if x.ndim}
+        given = (call.weights, call.where, slope, *sequences.values())
         modifiers = [None if x is None else np.broadcast_to(x, call.layout.loop) for x in given]
         predicted = list(zip(call.plan.signature.predicted, call.layout.shared, strict=True))
         written = [
@@ -100,7 +102,7 @@ class _Pass:
         self.weights: Any = views[number]
         self.where: Any = views[number + 1]
         self.slope: Any = views[number + 2]
-        self.sequences = dict(zip(call.layout.sequences, views[number + 3 :], strict=False))
+        self.sequences = dict(zip(sequences, views[number + 3 :], strict=False))
         rest = iter(views[number + len(given) :])
         self.written = [
             [
@@ -198,7 +200,7 @@ class _Pass:
         raw = [self._part(i, index) for i in range(len(self.raw))]
         weights, where = (None if x is None else x[index] for x in (self.weights, self.where))
         part = request.read_part(call, raw, weights, where)
-        sequences = {key: values[index] for key, values in self.sequences.items()}
+        sequences = self.numbers | {key: x[index] for key, x in self.sequences.items()}
         divisor = self.divisor
         if not isinstance(divisor, int):
             divisor = divisor[reduced_index(index, self.axes)]

@@ -193,6 +193,15 @@ def fault(
     return ""
 
 
+def check_parameters(call: Any) -> None:
+    """Refuse a parameter that is an array with a number outside its range."""
+    for key, numbers in call.sequences.items():
+        domain = call.plan.signature.parameters[key].domain
+        if not all_inside(domain, numbers, None):
+            good = inside(domain, numbers, None)
+            _refuse(call.plan.formulas.name, key, domain, numbers, good)
+
+
 def refuse_argument(
     call: Any, key: str, arrays: Sequence[Array], unseen: Mapping[int, Array]
 ) -> NoReturn:
