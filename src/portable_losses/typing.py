@@ -98,6 +98,9 @@ class Domain:
     shared : bool, optional
         Whether several losses may share a value: the array broadcasts to the first prediction, as
         the scale of a distribution does.
+    sharp : bool, optional
+        Whether the formula is NaN next to a bound outside. Then a value that rounding led there is
+        replaced by the bound on every library, otherwise only where values are checked.
     hint : str, optional
         The likely cause if a value lies outside.
     """
@@ -112,12 +115,21 @@ class Domain:
     counted: str = ""
     until: str = ""
     shared: bool = False
+    sharp: bool = False
     hint: str = ""
 
     @property
     def unbounded(self) -> bool:
         """Whether every value is inside, so that no check is needed."""
         return self.interval is None and not self.integer
+
+    @property
+    def ends(self) -> tuple[float | None, float | None]:
+        """The bounds that are inside, None for others."""
+        fractions = self.interval is not None and not self.whole and not self.members
+        if self.interval is None or not fractions:
+            return None, None
+        return self.interval.ge, self.interval.le  # type: ignore[return-value]
 
     @property
     def integer(self) -> bool:

@@ -75,16 +75,26 @@ class Backend:
     def fault(
         self,
         call: Any,
-        arrays: Sequence[Array],
+        arrays: list[Array],
         weights: Array | None,
         where: Array | None,
         unseen: Mapping[int, Array],
     ) -> str:
         """Return the name of an argument with a value outside its domain, or nothing.
 
-        It is called only for calls that the backend itself marks as `checked`.
+        It is called only for calls that the backend itself marks as `checked`. In the list it
+        replaces arrays as `to_ends` does.
         """
         return ""
+
+    def to_ends(self, call: Any, arrays: Sequence[Array]) -> Sequence[Array]:
+        """Return arrays with the bound in place of what rounding led beyond it, if that matters."""
+        moved = list(arrays)
+        for i, slack in call.plan.slacks.items():
+            domain = call.plan.domains[i]
+            if domain.sharp:
+                moved[i] = self.xp.to_ends(arrays[i], *domain.ends, slack)
+        return moved
 
     def labels_inside(self, call: Any, arrays: Sequence[Array]) -> bool:
         """Return whether all labels and lengths are known to be inside their domains."""

@@ -5,6 +5,7 @@ from math import prod
 from typing import Any
 
 from .._backends import NUMBER
+from .._numerics.elementwise import ROUNDING
 from ..typing import Array
 from .arrays import python_number
 from .formulas import Orders
@@ -61,7 +62,7 @@ class Call:
 
     def _array(self, key: str, number: Any) -> Array:
         """Make an array from a weight or a mask that is a number."""
-        if number < 0:
+        if number < -ROUNDING * float(self.backend.xp.finfo(self.plan.dtype).eps):
             raise ValueError(
                 f"{self.plan.signature.name}: weights must not be negative, "
                 f"but weights is {number!r}"
@@ -80,11 +81,20 @@ class Call:
             numbers = xp.reshape(numbers, ())
         return xp.cast(numbers, xp.wide_dtype(numbers) if sequence else self.plan.dtype)
 
+    def _to_ends(self, arrays: Sequence[Array]) -> Sequence[Array]:
+        """Return arrays without values that only rounding led out of their domains.
+
+        A check of values does the same.
+        """
+        if self.checked or not self.plan.slacks:
+            return arrays
+        return self.backend.to_ends(self, arrays)
+
     def compute(
         self, orders: Orders, head: Any, arrays: Sequence[Array], sequences: Mapping[str, Array]
     ) -> list[Any]:
         """Evaluate the formulas on arrays in the dtype of the evaluation."""
-        plan = self.plan
+        plan, arrays = self.plan, self._to_ends(arrays)
         parameters = {**plan.parameters, **sequences} if sequences else plan.parameters
         if plan.formulas.signature.optional:
             arrays = plan.complete(arrays)
@@ -96,5 +106,5 @@ class Call:
         """Evaluate the losses, and the gradients of their sum, each times its share."""
         plan = self.plan
         parameters = {**plan.parameters, **sequences}
-        complete = plan.complete(arrays)
+        complete = plan.complete(self._to_ends(arrays))
         return plan.formulas.pulled(self.backend, plan.head, share, complete, parameters)

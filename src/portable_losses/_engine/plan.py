@@ -9,6 +9,7 @@ from numbers import Integral
 from typing import Any, NamedTuple, get_args
 
 from .._backends import NUMBER, Backend, backend_of, default
+from .._numerics.elementwise import ROUNDING
 from ..typing import Array, Domain, Reduction
 from .arrays import check_kind, check_number, check_real, floating, is_kind, one_library
 from .formulas import Formulas
@@ -83,6 +84,8 @@ class Plan:
     """Whether any argument is converted."""
     limited: list[int] = field(default_factory=list)
     """The arguments whose values may lie outside their domains."""
+    slacks: dict[int, float] = field(default_factory=dict)
+    """The arguments with bounds that are inside their domains: how far rounding may lead beyond."""
     integers: list[int] = field(default_factory=list)
     """The arguments that hold labels or lengths."""
     ending: list[int] = field(default_factory=list)
@@ -183,9 +186,24 @@ def make_plan(
             _converted_to(backend, x, d, dtypes[0]) for x, d in zip(arrays, domains, strict=True)
         ],
         limited=[i for i, domain in enumerate(domains) if not domain.unbounded],
+        slacks={
+            i: _slack(backend, arrays[i], dtypes[0])
+            for i, domain in enumerate(domains)
+            if domain.ends != (None, None)
+        },
         integers=[i for i, domain in enumerate(domains) if domain.integer],
         ending=[i for i, domain in enumerate(domains) if domain.until],
     )
+
+
+def _slack(backend: Backend, x: Any, dtype: Any) -> float:
+    """Return how far beyond a bound rounding may lead numbers of their dtype.
+
+    Those of 16 bits count as float32.
+    """
+    own = dtype if isinstance(x, NUMBER) else x.dtype
+    wide = is_kind(backend, own, "real floating") and backend.xp.finfo(own).bits >= 32
+    return ROUNDING * float(backend.xp.finfo(own if wide else dtype).eps)
 
 
 def check_kinds(plan: Plan, arguments: Sequence[Any]) -> None:

@@ -103,6 +103,21 @@ def nan_where(xp: Namespace, stray: Array, dtype: Any) -> Array:
     return xp.where(stray, xp.full_like(nothing, nan), nothing)
 
 
+ROUNDING = 64
+"""How many eps a number may be beyond a bound by rounding, as averages of probabilities are."""
+
+
+@building_block
+def to_ends(xp: Namespace, x: Array, low: float | None, high: float | None, slack: float) -> Array:
+    """Return numbers of an interval: the end itself for one outside by at most `slack`.
+
+    Others outside stay outside. There is no selection, which some compilers do not vectorise.
+    """
+    if low is not None:
+        x = x + xp.clip(low - x, 0.0, slack)
+    return x if high is None else x - xp.clip(x - high, 0.0, slack)
+
+
 @building_block
 def xlogy(xp: Namespace, x: Array, y: Array) -> Array:
     """Return x * log(y), which is 0 where x is 0; its autodiff is finite there."""
@@ -222,11 +237,18 @@ def exp_of_minus(xp: Namespace, rate: Number, x: Array) -> Array:
 
 @building_block
 def floored_log(xp: Namespace, x: Array, floor: float) -> Array:
-    """Return max(log(x), floor); autodiff is finite where x is 0."""
+    """Return max(log(x), floor), for a finite floor also below 0; autodiff is finite there."""
     if not isfinite(floor):
         return xp.log(x)
-    zero = x == 0
+    zero = x <= 0
     return xp.where(zero, floor, xp.maximum(xp.log(xp.where(zero, 1.0, x)), floor))
+
+
+@building_block
+def floored_log1m(xp: Namespace, x: Array, floor: float) -> Array:
+    """Return max(log(1 - x), floor), for a finite floor also above 1."""
+    inside = xp.minimum(x, 1.0) if isfinite(floor) else x
+    return xp.maximum(xp.log1p(-inside), floor)
 
 
 # Both are minimax polynomials, fitted with the algorithm of Remez at 60 digits; the highest power

@@ -83,7 +83,7 @@ def binary_cross_entropy(
     """
     floor = log(eps) if eps else -inf
     log_positive = xp.floored_log(pred, floor)
-    log_negative = xp.maximum(xp.log1p(-pred), floor)
+    log_negative = xp.floored_log1m(pred, floor)
     product = xp.multiply if eps else xp.weighted  # without a floor 0 * inf is possible
     return -product(target, log_positive) - product(1 - target, log_negative)
 

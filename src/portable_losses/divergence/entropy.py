@@ -25,6 +25,7 @@ Amount = Annotated[
         "finite numbers that are not negative",
         safe=1.0,
         interval=Interval(ge=0.0, lt=inf),
+        sharp=True,
         hint="logarithms of amounts go through `exp` first",
     ),
 ]

@@ -19,6 +19,7 @@ from .namespace import OVERRIDES
 from .values import (
     Look,
     all_inside,
+    all_to_ends,
     check_parameters,
     fault,
     looks,
@@ -148,6 +149,10 @@ class Numpy(Backend):
     def fault(self, *given: Any) -> str:
         """Return the name of an argument with a value outside its domain, or nothing."""
         return fault(*given)
+
+    def to_ends(self, call: Any, arrays: Sequence[Array]) -> Sequence[Array]:
+        """Return arrays with the bound in place of what rounding led beyond it, if any is."""
+        return all_to_ends(call, arrays)
 
     def labels_inside(self, call: Any, arrays: Sequence[Array]) -> bool:
         """Check them: that is cheaper than to replace labels."""

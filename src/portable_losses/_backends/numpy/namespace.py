@@ -110,6 +110,12 @@ def floored_log(x: Array, floor: float) -> Array:
     return kernels.maximum(np.log(x), floor)
 
 
+def floored_log1m(x: Array, floor: float) -> Array:
+    """Return max(log(1 - x), floor): a value above 1 is replaced before, where it is checked."""
+    log1p = kernels.KERNELS.get("log1p", np.log1p)  # faster than that of NumPy without AVX-512
+    return kernels.maximum(log1p(-x), floor)
+
+
 def xlogy(x: Array, y: Array) -> Array:
     """Return x * log(y), which is 0 where x is 0; a selection is made only if NaN results."""
     product = x * np.log(y)
@@ -354,6 +360,7 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
         row_sum,
         power,
         floored_log,
+        floored_log1m,
         xlogy,
         relative_difference,
         log_quotient,
