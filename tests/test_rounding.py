@@ -37,16 +37,29 @@ def at_and_beyond(
 def test_rounding_leads_to_the_bound(
     backend: Any, dtype: str, loss: Loss, way: int, i: int, bound: float, sign: int, eps: int
 ) -> None:
-    """Values and derivatives are those at the bound; nothing is NaN that is not there."""
+    """Values and derivatives are those at the bound; nothing is NaN that is not there.
+
+    Where values are not checked, and nothing is NaN beside the bound, they may be those beside it.
+    """
     beyond = bound + sign * eps * float(np.finfo(dtype).eps)
     at, outside = at_and_beyond(loss, way, i, bound, beyond, dtype)
+    exact = backend.base == "numpy" or loss.signature.domains[way][i].sharp
     chosen = methods(loss) if backend.thorough else methods(loss)[1:2]
     for method in chosen:
         function = getattr(loss, method)
         right = parts(function(*(backend.asarray(x) for x in at)))
         found = parts(function(*(backend.asarray(x) for x in outside)))
         for x, expected in zip(found, right, strict=True):
-            close(backend.to_numpy(x), backend.to_numpy(expected), dtype)
+            x, expected = backend.to_numpy(x), backend.to_numpy(expected)
+            if exact:
+                close(x, expected, dtype)
+            else:
+                np.testing.assert_allclose(
+                    x,
+                    expected,
+                    rtol=np.finfo(dtype).eps ** 0.6,
+                    atol=1e-3 * eps * np.finfo(dtype).eps ** 0.5,
+                )
 
 
 @pytest.mark.parametrize(("loss", "way", "i", "bound", "sign"), ENDS)

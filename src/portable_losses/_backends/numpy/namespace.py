@@ -1,7 +1,7 @@
 """Functions that NumPy needs in another form, because its own take several times as long."""
 
 from collections.abc import Callable, Iterator
-from math import inf, isnan
+from math import inf, isfinite, isnan
 from typing import Any
 
 import numpy as np
@@ -107,13 +107,7 @@ def power(x: Array, exponent: float) -> Array:
 
 def floored_log(x: Array, floor: float) -> Array:
     """Return max(log(x), floor) without a selection, which only autodiff needs."""
-    return kernels.maximum(np.log(x), floor)
-
-
-def floored_log1m(x: Array, floor: float) -> Array:
-    """Return max(log(1 - x), floor): a value above 1 is replaced before, where it is checked."""
-    log1p = kernels.KERNELS.get("log1p", np.log1p)  # faster than that of NumPy without AVX-512
-    return kernels.maximum(log1p(-x), floor)
+    return kernels.maximum(np.log(kernels.maximum(x, 0.0)), floor) if isfinite(floor) else np.log(x)
 
 
 def xlogy(x: Array, y: Array) -> Array:
@@ -360,7 +354,6 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
         row_sum,
         power,
         floored_log,
-        floored_log1m,
         xlogy,
         relative_difference,
         log_quotient,

@@ -227,10 +227,10 @@ def slack_of(values: Array) -> float:
 
 
 def all_to_ends(call: Any, arrays: Sequence[Array]) -> Sequence[Array]:
-    """Return arrays with the bound in place of what rounding led beyond it."""
+    """Return arrays with the bound in place of what rounding led beyond it, if that matters."""
     moved = list(arrays)
     for look in call.layout.kept.looks:
-        if not look.all_inside(moved[look.argument]):
+        if look.domain.sharp and not look.all_inside(moved[look.argument]):
             moved[look.argument] = to_ends(look.domain, moved[look.argument], look.slack)
     return moved
 
