@@ -121,6 +121,13 @@ class Backend:
         results: list[Any] = call.compute(orders, head, arrays, sequences)
         return results
 
+    def check_count(self, call: Any, count: Any) -> None:
+        """Look at a sum of weights, which may have left the range of its dtype."""
+
+    def rescales(self, weights: Array) -> bool:
+        """Return whether the weights of a mean may need another scale: those with a wide range."""
+        return bool(weights.dtype == self.xp.wide_dtype(weights) != self.xp.float32)
+
     def total(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
         """Add up losses: float32 in float64, where the device has it."""
         wide = self.xp.wide_dtype(x) if x.dtype == self.xp.float32 else None

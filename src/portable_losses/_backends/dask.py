@@ -10,7 +10,7 @@ import dask.array
 import numpy as np
 
 from .._numerics.standard import known
-from ..typing import Array
+from ..typing import Array, Axis
 from .base import Backend
 from .numpy import backend as numpy
 
@@ -22,9 +22,9 @@ def clip(x: Array, low: Any, high: Any, /) -> Array:
     return library.minimum(library.maximum(x, low), high)
 
 
-def max(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> Array:  # noqa: A001
+def max(x: Array, /, *, axis: Axis | None = None, keepdims: bool = False) -> Array:  # noqa: A001
     """Return the maximum, also of an empty batch, which Dask passes to NumPy in a wrong form."""
-    if axis is None or x.shape[axis] == 0 or 0 not in x.shape:
+    if not isinstance(axis, int) or x.shape[axis] == 0 or 0 not in x.shape:
         return library.max(x, axis=axis, keepdims=keepdims)
     return library.sum(x, axis=axis, keepdims=keepdims)  # an empty array of the right shape
 

@@ -26,6 +26,8 @@ class Call:
         The options that are arrays.
     checked : bool
         Whether the values of the arrays are checked.
+    rescaled : bool, default False
+        Whether the weights of a mean are too large or too small for its dtype.
     """
 
     __slots__ = (
@@ -36,19 +38,25 @@ class Call:
         "layout",
         "plan",
         "request",
+        "rescaled",
         "sequences",
         "weights",
         "where",
     )
 
     def __init__(
-        self, layout: Layout, arrays: Sequence[Any], extras: Mapping[str, Any], checked: bool
+        self,
+        layout: Layout,
+        arrays: Sequence[Any],
+        extras: Mapping[str, Any],
+        checked: bool,
+        rescaled: bool = False,
     ) -> None:
         self.layout = layout
         self.plan: Plan = layout.plan
         self.backend = layout.plan.backend
         self.arrays = layout.arrange(arrays)
-        self.checked = checked
+        self.checked, self.rescaled = checked, rescaled
         self.request: Any = None
         self.weights: Array | None = None
         self.where: Array | None = None
@@ -58,7 +66,22 @@ class Call:
             if key in self.plan.arrays:
                 self.sequences[key] = self._parameter(key, value)
             else:
-                setattr(self, key, self._array(key, value) if isinstance(value, NUMBER) else value)
+                given = self._array(key, value) if isinstance(value, NUMBER) else value
+                setattr(self, key, given if key == "where" else self._in_range(key, given))
+
+    def _in_range(self, key: str, weights: Array) -> Array:
+        """Return the weights of a mean in a range where nothing over- or underflows.
+
+        Only their ratios matter, so each mean may divide its weights by the largest.
+        """
+        layout = self.layout
+        if layout.reduction != "mean" or not (self.rescaled or self.backend.rescales(weights)):
+            return weights
+        loops = len(layout.loop)
+        axes = range(loops) if layout.axis is None else layout.axis
+        ahead = loops - weights.ndim
+        own = tuple(a - ahead for a in axes if a >= ahead) if key == "weights" else (0,)
+        return self.backend.xp.rescaled(weights, own)
 
     def _array(self, key: str, number: Any) -> Array:
         """Make an array from a weight or a mask that is a number."""

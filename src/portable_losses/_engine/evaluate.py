@@ -36,10 +36,10 @@ class Request:
     layout: Layout | None = None
     """The checked shapes, if they are known."""
 
-    def bind(self, checked: bool = False) -> Call:
+    def bind(self, checked: bool = False, *, rescaled: bool = False) -> Call:
         """Check the shapes, and the values of the arrays if the backend wants it."""
         layout = self.layout or lay_out(self.plan, self.arrays, self.extras)
-        call = Call(layout, self.arrays, self.extras, checked and self.checked)
+        call = Call(layout, self.arrays, self.extras, checked and self.checked, rescaled)
         call.request = self
         return call
 

@@ -127,7 +127,9 @@ def _count(call: Call, losses: Array, weight: Array | None, keepdims: bool = Fal
     if weight is None or weight.shape != losses.shape:
         ones = call.backend.xp.ones_like(losses)
         weight = ones if weight is None else ones * weight
-    return call.backend.total(weight, call.layout.axis, keepdims)
+    count = call.backend.total(weight, call.layout.axis, keepdims)
+    call.backend.check_count(call, count)
+    return count
 
 
 def _finished(call: Call, gradients: list[Array], slope: Array | None) -> list[Array]:

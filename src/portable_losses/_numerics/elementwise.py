@@ -97,6 +97,16 @@ def mean_of(xp: Namespace, total: Array, count: Array) -> Array:
 
 
 @building_block
+def rescaled(xp: Namespace, weights: Array, axes: tuple[int, ...]) -> Array:
+    """Return weights divided by the largest along axes, unless that is of a usual size."""
+    if 0 in weights.shape:
+        return weights
+    largest = xp.max(weights, axis=axes, keepdims=True) if axes else weights
+    usual = (largest > 1e-15) & (largest < 1e15) | ~(largest > 0) | xp.isinf(largest)
+    return xp.over_square(weights, xp.sqrt(xp.where(usual, 1.0, largest)))
+
+
+@building_block
 def nan_where(xp: Namespace, stray: Array, dtype: Any) -> Array:
     """Return NaN where a mask is True, and 0 elsewhere."""
     nothing = xp.zeros_like(stray, dtype=dtype)

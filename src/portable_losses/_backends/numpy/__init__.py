@@ -41,6 +41,10 @@ _FOLD_DOWN_TO = 8192
 _SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 
 
+class _OutOfRange(Exception):
+    """The sum of some weights has left the range of their dtype, or may be inaccurate."""
+
+
 class _Kept(NamedTuple):
     """What is kept for calls with the same shapes."""
 
@@ -105,10 +109,26 @@ class Numpy(Backend):
         vector = isinstance(value, np.ndarray) and value.ndim == 1
         return isinstance(value, (list, tuple)) or vector
 
-    @np.errstate(all="ignore")
     def evaluate(self, request: Any) -> list[Any]:
         """Evaluate small arrays at once, others block by block."""
-        call = request.bind(validating())
+        try:
+            return self._evaluated(request, request.bind(validating()))
+        except _OutOfRange:
+            return self._evaluated(request, request.bind(validating(), rescaled=True))
+
+    def check_count(self, call: Any, count: Any) -> None:
+        """Ask for a second try with other weights if their sum shows that they need it."""
+        if call.rescaled or (isinstance(count, float) and 1e-25 < count < 1e25):
+            return
+        if not np.all((count > 1e-25) & (count < 1e25)):
+            raise _OutOfRange
+
+    def rescales(self, weights: Array) -> bool:
+        """Return False: to look at the sum of the weights is cheaper than to look at each."""
+        return False
+
+    @np.errstate(all="ignore")
+    def _evaluated(self, request: Any, call: Any) -> list[Any]:
         layout = call.layout
         if call.checked and call.sequences:
             check_parameters(call)

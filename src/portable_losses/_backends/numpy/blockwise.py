@@ -140,6 +140,8 @@ class _Pass:
                 target[where] += part
         total: Any = self.total
         if call.layout.reduction == "mean":
+            if weighted_mean:
+                call.backend.check_count(call, self.weight_total)
             # 0 / 0 is NaN, as it should be
             total = np.divide(total, self.weight_total if weighted_mean else count)
         kept = [
@@ -183,6 +185,7 @@ class _Pass:
 
         for where, part in in_order(of_block, self._blocks()):
             sums[where] += part
+        self.call.backend.check_count(self.call, sums)
         return np.where(sums == 0, 1, sums).astype(self.call.plan.dtype)
 
     def _part(self, i: int, index: Index) -> Array:
