@@ -105,8 +105,8 @@ def _by_chunks(
     # Names of axes, like those of the core dimensions.
     loop = tuple(map(str, range(len(call.layout.loop))))
     common = plan.signature.common
-    axes = [
-        cores if i in common or not x.ndim else (*loop, *cores)
+    axes = [  # a number has none, or those of the weights that may leave it out
+        cores if i in common else (*loop, *cores)[len(loop) + len(cores) - x.ndim :]
         for i, (x, cores) in enumerate(zip(arrays, plan.cores, strict=True))
     ]
     sizes = call.layout.sizes
