@@ -43,6 +43,8 @@ class Loss(Generic[_Arguments]):
         The core dimension along which the formula takes steps; empty by default.
     temporaries : int
         The number of arrays like the predictions that the formula and its derivatives need at once.
+    absent : tuple of float
+        For each array the number that adds nothing to a row; empty if there is none.
 
     See Also
     --------
@@ -56,12 +58,13 @@ class Loss(Generic[_Arguments]):
         predicted: int | tuple[str, ...] = 1,
         steps: str = "",
         temporaries: int = TEMPORARIES,
+        absent: tuple[float, ...] = (),
     ) -> None:
         self.formula = formula
-        self.signature: Signature = read(formula, layouts, predicted, steps, temporaries)
+        self.signature: Signature = read(formula, layouts, predicted, steps, temporaries, absent)
         self.formulas = Formulas(self.signature, formula)
         self.formulas.loss = self
-        self._given = layouts, predicted, steps, temporaries
+        self._given = layouts, predicted, steps, temporaries, absent
         carry_over(self, formula)
         self.__doc__ = with_options(formula.__doc__, self.signature)
         self.__signature__ = self.signature.public
@@ -251,6 +254,7 @@ def loss(
     predicted: int | tuple[str, ...] = 1,
     steps: str = "",
     temporaries: int = TEMPORARIES,
+    absent: tuple[float, ...] = (),
 ) -> Callable[[Callable[Concatenate[Namespace, Axis, P], Array]], Loss[P]]: ...
 @overload
 def loss(
@@ -261,6 +265,7 @@ def loss(
     predicted: int | tuple[str, ...] = 1,
     steps: str = "",
     temporaries: int = TEMPORARIES,
+    absent: tuple[float, ...] = (),
 ) -> Any:
     r"""Turn a formula into a loss.
 
@@ -286,6 +291,10 @@ def loss(
         The largest number of arrays like the predictions that the formula and its derivatives need
         at once. NumPy evaluates larger blocks if it is small: all temporaries of a block together
         have 8 MiB.
+    absent : tuple of float, optional
+        For each array the number that adds nothing to a row where the row has it, as 0 in both of
+        two regions. Then a mask `where` of the shape of the predictions leaves out entries of rows.
+        A formula that counts entries takes the mask instead, as an optional array ``keep=None``.
 
     Returns
     -------
@@ -327,4 +336,4 @@ def loss(
             "loss decorates one formula, or takes gufunc signatures such as '(class),()->()', "
             f"not {given!r}"
         )
-    return lambda formula: Loss(formula, given, predicted, steps, temporaries)
+    return lambda formula: Loss(formula, given, predicted, steps, temporaries, absent)

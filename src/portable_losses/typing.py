@@ -24,6 +24,7 @@ __all__ = [
     "Floor",
     "Gap",
     "Index",
+    "Kept",
     "Labels",
     "LabelsOrProbability",
     "Logit",
@@ -217,6 +218,8 @@ Count = Annotated[
     ),
 ]
 Labels = Annotated[Array, _LABELS]
+Kept = Annotated[Array, Domain("True for each entry to keep", safe=1.0)]
+"""A mask of the entries of rows, 1 or 0, as a formula takes it."""
 LabelsOrProbability = Annotated[Array, _LABELS, _PROBABILITY]
 """One domain per signature of the loss: labels without the class axis, probabilities with it."""
 

@@ -119,7 +119,7 @@ class Call:
         """Evaluate the formulas on arrays in the dtype of the evaluation."""
         plan, arrays = self.plan, self._to_ends(arrays)
         parameters = {**plan.parameters, **sequences} if sequences else plan.parameters
-        if plan.formulas.signature.optional:
+        if plan.formulas.signature.optional or plan.absent:
             arrays = plan.complete(arrays)
         return plan.formulas.compute(self.backend, orders, head, arrays, parameters)
 

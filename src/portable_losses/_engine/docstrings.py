@@ -68,7 +68,14 @@ def _after(title: str, insertion: str, text: str) -> str:
     return text
 
 
+_ENTRIES = """
+    With the axes of the predictions it leaves out entries of rows, such as padding, and the losses
+    of which nothing is left."""
+
+
 def _option(signature: Signature, name: str, default: Any) -> str:
+    if name == "where" and signature.masks_entries:
+        return _OPTIONS[name] + _ENTRIES
     if name in _OPTIONS:
         return _OPTIONS[name]
     dimension = name.removesuffix("_axis")

@@ -9,6 +9,7 @@ from .._numerics.standard import device_of
 from ..typing import Array
 from . import reduction, weights
 from .call import Call
+from .entries import with_mask
 from .formulas import Formulas, Orders
 from .given import by_name, constant_like, read_given
 from .layout import Layout, alone, lay_out
@@ -123,6 +124,8 @@ def evaluate(
         if constant is not None:
             return _of_constant(formulas, orders, [constant, *arguments[1:]], options)
     arrays, extras, settings = read_given(formulas, arguments, options)
+    if "where" in extras and formulas.signature.masks_entries:
+        arrays, extras = with_mask(formulas, arrays, extras, settings)
     request = _request(formulas, orders, arrays, extras, settings, checked)
     if 2 in orders:
         _check_second(formulas)

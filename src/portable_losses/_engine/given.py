@@ -12,7 +12,7 @@ from .arrays import floating, read
 from .formulas import Formulas
 from .parameters import check_parameter
 from .plan import read_settings
-from .signature import Signature
+from .signature import KEEP, Signature
 from .weights import check_kind_of_class_weights
 
 _MODIFIERS = frozenset({"weights", "where", "class_weights"})
@@ -27,7 +27,7 @@ def by_name(
 ) -> tuple[Sequence[Any], Mapping[str, Any]]:
     """Collect the arrays that were given by position or by name."""
     names, optional = formulas.signature.arguments, formulas.signature.optional
-    named = {key: value for key, value in options.items() if key in names}
+    named = {key: value for key, value in options.items() if key in names and key != KEEP}
     given = dict(zip(names, arrays, strict=False))
     if twice := given.keys() & named.keys():
         raise TypeError(f"{formulas.name}: {min(twice)} was given twice, by position and by name")

@@ -16,7 +16,7 @@ from .formulas import Formulas
 from .names import option_meant
 from .parameters import check_parameter
 from .shapes import loop_axes, number_of_axes, places_left, places_of, way_of
-from .signature import Signature
+from .signature import KEEP, Signature
 
 REDUCTIONS = get_args(Reduction)
 
@@ -84,6 +84,8 @@ class Plan:
     """Whether any argument is converted."""
     limited: list[int] = field(default_factory=list)
     """The arguments whose values may lie outside their domains."""
+    absent: dict[int, float] = field(default_factory=dict)
+    """The arrays with entries that a mask may leave out: what replaces these."""
     slacks: dict[int, float] = field(default_factory=dict)
     """The arguments with bounds that are inside their domains: how far rounding may lead beyond."""
     integers: list[int] = field(default_factory=list)
@@ -92,6 +94,12 @@ class Plan:
     """The arguments whose rows end at given lengths."""
     pulls: bool = False
     """Whether rows share predictions, whose gradient is a sum over the rows."""
+
+    @property
+    def mask(self) -> int | None:
+        """The argument that is a mask of the entries of rows, if there is one."""
+        arguments = self.signature.arguments
+        return arguments.index(KEEP) if KEEP in arguments else None
 
     def present(self, arguments: Sequence[Any]) -> Sequence[Any]:
         """Return the arguments that are not missing."""
@@ -102,7 +110,7 @@ class Plan:
     def complete(self, arrays: Sequence[Array]) -> Sequence[Array | None]:
         """Return all arguments of a formula: None for those that are missing."""
         names, every = self.signature.arguments, self.formulas.signature.arguments
-        if len(names) == len(every):
+        if names == every:
             return arrays
         given = dict(zip(names, arrays, strict=True))
         return [given.get(name) for name in every]
@@ -186,6 +194,7 @@ def make_plan(
             _converted_to(backend, x, d, dtypes[0]) for x, d in zip(arrays, domains, strict=True)
         ],
         limited=[i for i, domain in enumerate(domains) if not domain.unbounded],
+        absent=_absent(formulas, signature, way, domains) if KEEP in signature.arguments else {},
         slacks={
             i: _slack(backend, arrays[i], dtypes[0])
             for i, domain in enumerate(domains)
@@ -194,6 +203,22 @@ def make_plan(
         integers=[i for i, domain in enumerate(domains) if domain.integer],
         ending=[i for i, domain in enumerate(domains) if domain.until],
     )
+
+
+def _absent(
+    formulas: Formulas, signature: Signature, way: int, domains: Sequence[Domain]
+) -> dict[int, float]:
+    """Return what replaces an entry that is left out, for each array that has it.
+
+    It adds nothing to the row, or the formula takes the mask as well.
+    """
+    cores, names = signature.ways[way], formulas.signature.arguments
+    own = dict(zip(names, signature.absent, strict=False))
+    return {
+        i: int(domains[i].safe) if domains[i].integer else own[name]
+        for i, name in enumerate(signature.arguments)
+        if cores[i] and set(cores[i]) <= set(cores[0]) and name != KEEP
+    }
 
 
 def _slack(backend: Backend, x: Any, dtype: Any) -> float:

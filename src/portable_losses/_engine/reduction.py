@@ -68,6 +68,7 @@ def _scaled(
     Their core axes are last, like those of the arrays.
     """
     results = []
+    mask = None if call.plan.mask is None else part.arrays[call.plan.mask] != 0
     for i, derivative in zip(call.plan.signature.predicted, derivatives, strict=True):
         cores = len(call.layout.places[i])
         front = cores > 0 and head == (0,)
@@ -75,6 +76,9 @@ def _scaled(
         first = part.arrays[0]
         if i in call.layout.scalars and derivative.shape != first.shape:
             derivative = spread(call.backend.xp, derivative, first, tuple(first.shape))
+        if mask is not None and call.plan.cores[i] == call.plan.cores[0]:
+            keep = call.backend.xp.moveaxis(mask, -1, 0) if front else mask
+            derivative = call.backend.xp.where(keep, derivative, 0.0)
         if part.doubt is not None:
             derivative = derivative + part.doubt[inner]
         if part.weight is not None:

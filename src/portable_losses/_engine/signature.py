@@ -8,7 +8,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeAlias, Union, Unpack, get_args, get_origin, get_type_hints
 
-from ..typing import DependentDomain, Domain, Index, Numbers, Options
+from ..typing import DependentDomain, Domain, Index, Kept, Numbers, Options
 from .parameters import Parameter, check_parameter
 
 DEFAULTS: Mapping[str, Any] = {
@@ -21,6 +21,11 @@ DEFAULTS: Mapping[str, Any] = {
     "ignore_index": None,
 }
 """The options of the engine. The TypedDict of a loss's ``**options`` names those that it has."""
+
+KEEP = "keep"
+"""The array of a formula that is a mask of the entries of rows. Callers pass it as `where`."""
+
+MASK: Domain = get_args(Kept)[1]
 
 TEMPORARIES = 16
 """The default number of arrays like the predictions that a formula needs at once."""
@@ -63,6 +68,8 @@ class Signature:
     """The argument with the labels or probabilities for weights: the last required one."""
     public: inspect.Signature
 
+    absent: tuple[float, ...]
+    """For each array with the core dimensions of the first: what adds nothing to a row."""
     several: frozenset[str]
     """The core dimensions that may have several axes: their option is an int or a tuple."""
     core: tuple[str, ...]
@@ -88,6 +95,22 @@ class Signature:
         """Whether rows share a prediction, whose gradient is a sum over rows."""
         return not self.common.isdisjoint(self.predicted)
 
+    @property
+    def masks_entries(self) -> bool:
+        """Whether a mask may leave out entries of a row."""
+        return bool(self.absent)
+
+    def with_mask(self) -> "Signature":
+        """Return the signature of calls where a mask leaves out entries of rows."""
+        if KEEP in self.arguments:
+            return self
+        return replace(
+            self,
+            arguments=(*self.arguments, KEEP),
+            ways=tuple((*way, way[0]) for way in self.ways),
+            domains=tuple((*domains, MASK) for domains in self.domains),
+        )
+
     def without(self, missing: frozenset[str]) -> "Signature":
         """Return the signature of calls where optional arguments are missing."""
         kept = [i for i, argument in enumerate(self.arguments) if argument not in missing]
@@ -108,6 +131,7 @@ def read(
     predicted: int | tuple[str, ...],
     steps: str,
     temporaries: int,
+    absent: tuple[float, ...] = (),
 ) -> Signature:
     """Read a formula: domains from annotations, core dimensions from `layouts`."""
     name = formula.__qualname__
@@ -157,6 +181,11 @@ def read(
         if i not in common
         for core in cores
     }
+    if absent and (len(absent) != len(arguments) or not all(map(any, ways))):
+        raise ValueError(
+            f"{name}: absent has one number for each array, and goes with core dimensions, "
+            f"got {absent!r}"
+        )
     if taken := own.keys() & options.keys():
         raise TypeError(
             f"{name}: every loss has an option {taken.pop()!r}; "
@@ -197,6 +226,7 @@ def read(
         shared=tuple(ways[0][i] for i in sorted(common)),
         optional=frozenset(p.name for p in optional),
         target=len(required) - 1,
+        absent=absent,
         several=frozenset(
             core
             for way in ways
@@ -208,7 +238,8 @@ def read(
         steps=steps,
         temporaries=temporaries,
         public=inspect.Signature(
-            positional + keywords + shown, return_annotation=hints.get("return", Any)
+            [p for p in positional if p.name != KEEP] + keywords + shown,
+            return_annotation=hints.get("return", Any),
         ),
     )
 

@@ -22,6 +22,8 @@ def read_part(call: Call, raw: Sequence[Array], weights: Array | None, where: Ar
     plan = call.plan
     arrays = converted(call, raw) if plan.converts else list(raw)
     weight = None
+    if plan.absent:
+        arrays = without_entries(call, arrays)
     if call.layout.weighted:
         weight = weigh(call, arrays[call.plan.signature.target], weights, where)
         arrays = without_left_out(call, arrays, weight)
@@ -44,6 +46,8 @@ def read_part(call: Call, raw: Sequence[Array], weights: Array | None, where: Ar
 def _refuse(call: Call, fault: str) -> NoReturn:
     """Let the backend find the value outside its domain in the whole argument."""
     arrays = converted(call, call.arrays)
+    if call.plan.absent:
+        arrays = without_entries(call, arrays)
     weight = weigh(call, arrays[call.plan.signature.target], call.weights, call.where)
     arrays = without_left_out(call, arrays, weight)
     call.backend.refuse(call, fault, arrays, _unseen(call, arrays))
@@ -146,6 +150,22 @@ def without_left_out(call: Call, arrays: list[Array], weight: Array | None) -> l
         safe = int(domain.safe) if domain.integer else domain.safe
         kept.append(xp.where(keep[(..., *(None,) * len(place))], x, xp.full_like(x, safe)))
     return kept
+
+
+def without_entries(call: Call, arrays: list[Array]) -> list[Array]:
+    """Replace the entries of rows that a mask leaves out.
+
+    A label is left out if none of its classes is kept.
+    """
+    plan, xp = call.plan, call.backend.xp
+    assert plan.mask is not None
+    keep, replaced = arrays[plan.mask] != 0, list(arrays)
+    whole = plan.cores[0]
+    for i, number in plan.absent.items():
+        lacking = tuple(k - len(whole) for k, core in enumerate(whole) if core not in plan.cores[i])
+        kept = xp.any(keep, axis=lacking) if lacking else keep
+        replaced[i] = xp.where(kept, arrays[i], xp.full_like(arrays[i], number))
+    return replaced
 
 
 def with_labels_inside(call: Call, arrays: list[Array]) -> tuple[list[Array], Array | None]:

@@ -9,7 +9,7 @@ from ._row import Distribution, RowOptions
 __all__ = ["hellinger_loss", "total_variation_loss", "wasserstein_loss"]
 
 
-@loss("(class),(class)->()", temporaries=8)
+@loss("(class),(class)->()", temporaries=8, absent=(0.0, 0.0))
 def total_variation_loss(
     xp: Namespace,
     axis: Axis,
@@ -75,7 +75,7 @@ def _(xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /) ->
     return xp.zeros_like(pred)
 
 
-@loss("(class),(class)->()")
+@loss("(class),(class)->()", absent=(0.0, 0.0))
 def hellinger_loss(
     xp: Namespace,
     axis: Axis,

@@ -42,7 +42,7 @@ def _target_domain(log_target: bool) -> Domain:
 TargetDistribution = Annotated[Array, DependentDomain(_target_domain)]
 
 
-@loss("(class),(class)->()")
+@loss("(class),(class)->()", absent=(0.0, 0.0))
 def kl_div(
     xp: Namespace,
     axis: Axis,
@@ -154,7 +154,7 @@ def _(
     return xp.zeros_like(log_pred)
 
 
-@loss("(class),(class)->()")
+@loss("(class),(class)->()", absent=(0.0, 0.0))
 def generalized_kl_loss(
     xp: Namespace, axis: Axis, pred: Amount, target: Amount, /, **options: Unpack[RowOptions]
 ) -> Array:
@@ -229,7 +229,7 @@ def _(xp: Namespace, axis: Axis, pred: Amount, target: Amount, /) -> Array:
     return xp.over_square(target, pred)
 
 
-@loss("(class),(class)->()")
+@loss("(class),(class)->()", absent=(0.0, 0.0))
 def js_divergence_loss(
     xp: Namespace,
     axis: Axis,

@@ -1,10 +1,11 @@
 """Continuous ranked probability scores: of a normal distribution, and of an ensemble."""
 
-from math import pi, sqrt
-from typing import Unpack
+from math import inf, pi, sqrt
+from typing import Any, Unpack
 
 from .._loss import loss
-from ..typing import Array, Axis, Namespace, Options, Real
+from .._numerics.standard import is_array
+from ..typing import Array, Axis, Kept, Namespace, Options, Real
 from ._scale import Scale
 
 __all__ = ["crps_ensemble_loss", "crps_gaussian_loss"]
@@ -114,13 +115,14 @@ class MemberOptions(Options, total=False):
     member_axis: int
 
 
-@loss("(member),()->()")
+@loss("(member),(),(member)->()", absent=(inf, 0.0, 1.0))
 def crps_ensemble_loss(
     xp: Namespace,
     axis: Axis,
     members: Real,
     target: Real,
     /,
+    keep: Kept | None = None,
     *,
     fair: bool = False,
     **options: Unpack[MemberOptions],
@@ -191,26 +193,39 @@ def crps_ensemble_loss(
     >>> pl.crps_ensemble_loss.grad([1.0, 4.0, 2.0], 2.0)
     array([-0.11111111,  0.11111111,  0.        ])
     """
-    ordered = xp.sort(members, axis=axis)
-    right, left, total = _slopes(ordered, axis, xp.places(ordered, axis, ordered.dtype), fair)
-    residual = ordered - _along(axis, target)
+    ordered, target = xp.sort(members, axis=axis), _along(axis, target)
+    rank = xp.places(ordered, axis, ordered.dtype)
+    size = _size(xp, axis, members, keep)
+    if keep is not None:  # missing members are inf, and last
+        ordered = xp.where(rank < size, ordered, target)
+    right, left, total = _slopes(xp, size, rank, fair)
+    residual = ordered - target
     pinball = xp.maximum(right * residual, -left * residual)
-    return xp.squeeze(xp.row_sum(pinball, axis), axis=axis) / total
+    return xp.squeeze(xp.row_sum(pinball, axis) / total, axis=axis)
+
+
+def _size(xp: Namespace, axis: Axis, members: Array, keep: Array | None) -> Any:
+    """Return the number of members, one for each row if some are missing."""
+    return members.shape[axis] if keep is None else xp.row_sum(keep, axis)
 
 
 def _along(axis: Axis, target: Array) -> Array:
     return target[None, ...] if axis == 0 else target[..., None]
 
 
-def _slopes(x: Array, axis: Axis, rank: Array, fair: bool) -> tuple[Array, Array, float]:
+def _slopes(xp: Namespace, size: Any, rank: Array, fair: bool) -> tuple[Array, Array, Any]:
     """Return the slopes of the pinball losses of members of these ranks, and their divisor.
 
     The first is that above the observation, the second that below.
     """
-    size = x.shape[axis]
-    if fair and size > 1:
-        return (size - 1) - rank, rank, size * (size - 1) / 2
-    return (2 * size - 1) - 2 * rank, 2 * rank + 1, float(size**2)
+    every = (2 * size - 1) - 2 * rank, 2 * rank + 1, size * size
+    sample = (size - 1) - rank, rank, size * (size - 1) / 2
+    if not fair:
+        return every
+    if not is_array(size):
+        return sample if size > 1 else every
+    right, left, total = (xp.where(size > 1, a, b) for a, b in zip(sample, every, strict=True))
+    return right, left, total
 
 
 def _ranks(xp: Namespace, x: Array, axis: Axis) -> Array:
@@ -229,12 +244,31 @@ def _ranks(xp: Namespace, x: Array, axis: Axis) -> Array:
 
 
 @crps_ensemble_loss.derivative
-def _(xp: Namespace, axis: Axis, members: Real, target: Real, /, *, fair: bool) -> Array:
-    right, left, total = _slopes(members, axis, _ranks(xp, members, axis), fair)
+def _(
+    xp: Namespace,
+    axis: Axis,
+    members: Real,
+    target: Real,
+    /,
+    keep: Kept | None = None,
+    *,
+    fair: bool,
+) -> Array:
+    size = _size(xp, axis, members, keep)
+    right, left, total = _slopes(xp, size, _ranks(xp, members, axis), fair)
     side = xp.sign(members - _along(axis, target))
     return xp.where(side > 0, right, left) * side / total
 
 
 @crps_ensemble_loss.second_derivative
-def _(xp: Namespace, axis: Axis, members: Real, target: Real, /, *, fair: bool) -> Array:
+def _(
+    xp: Namespace,
+    axis: Axis,
+    members: Real,
+    target: Real,
+    /,
+    keep: Kept | None = None,
+    *,
+    fair: bool,
+) -> Array:
     return xp.zeros_like(members)

@@ -1,6 +1,6 @@
 """The option of losses of lists, and the domains of scores and relevances."""
 
-from math import nan
+from math import inf, nan
 from typing import Annotated
 
 from annotated_types import Interval
@@ -17,6 +17,13 @@ Gain = Annotated[
         hint="0 means not relevant; to convert ranks, subtract them from the largest",
     ),
 ]
+
+
+ABSENT = (-inf, 0.0)
+"""The score and the relevance of a place that holds no item."""
+
+LEAST = (-inf, -inf)
+"""The same where only the order of the relevances counts."""
 
 
 class ListOptions(Options, total=False):

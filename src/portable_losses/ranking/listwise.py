@@ -6,12 +6,12 @@ from .._loss import loss
 from .._numerics.rows import SoftmaxParts
 from ..typing import Array, Axis, Namespace
 from ._choices import Choices, choices, curvature, slope
-from ._list import Gain, ListOptions, Relevance, Score, read
+from ._list import ABSENT, LEAST, Gain, ListOptions, Relevance, Score, read
 
 __all__ = ["listmle_loss", "listnet_loss"]
 
 
-@loss("(item),(item)->()")
+@loss("(item),(item)->()", absent=ABSENT)
 def listnet_loss(
     xp: Namespace, axis: Axis, pred: Score, target: Gain, /, **options: Unpack[ListOptions]
 ) -> Array:
@@ -53,7 +53,6 @@ def listnet_loss(
     Ties need no rule: equal scores and equal relevances are treated alike, and the order of the
     list does not matter. A score of -inf costs nothing if its relevance is 0, so that lists of
     different lengths can be padded; otherwise it costs inf. A list without a relevant item costs 0.
-    `weights` and `where` apply to lists, not to items.
 
     optax has this loss as ``ranking_softmax_loss``, rax as ``softmax_loss``; both leave lists
     without an item out of the mean. The paper turns relevances into probabilities by another
@@ -96,7 +95,7 @@ def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /) -> Array:
     return parts.prob * parts.complement * xp.row_sum(target, axis)
 
 
-@loss("(item),(item)->()")
+@loss("(item),(item)->()", absent=LEAST)
 def listmle_loss(
     xp: Namespace, axis: Axis, pred: Score, target: Relevance, /, **options: Unpack[ListOptions]
 ) -> Array:
@@ -146,7 +145,7 @@ def listmle_loss(
 
     A score of -inf at the end of a list costs nothing if its relevance is not above that of any
     item before it, so that lists of different lengths can be padded. Before a finite score it costs
-    inf. `weights` and `where` apply to lists, not to items.
+    inf.
 
     References
     ----------

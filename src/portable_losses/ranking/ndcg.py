@@ -8,14 +8,14 @@ from .._loss import loss
 from .._numerics.loops import against
 from ..typing import Array, Axis, Namespace, Number, Positive
 from ._gain import Gains, discount, gains_of
-from ._list import Gain, ListOptions, Score, read, same_infinity
+from ._list import ABSENT, Gain, ListOptions, Score, read, same_infinity
 
 __all__ = ["approx_ndcg_loss"]
 
 _LOG_TWO = log(2)
 
 
-@loss("(item),(item)->()")
+@loss("(item),(item)->()", absent=ABSENT)
 def approx_ndcg_loss(
     xp: Namespace,
     axis: Axis,
@@ -72,8 +72,7 @@ def approx_ndcg_loss(
 
     Ties: equal scores share the mean of their ranks, and the order of the list does not matter. A
     list without a relevant item costs 0, not -1. A score of -inf with a relevance of 0 changes
-    nothing, so that lists of different lengths can be padded. `weights` and `where` apply to lists,
-    not to items.
+    nothing, so that lists of different lengths can be padded.
 
     rax has the same loss as ``approx_t12n(ndcg_metric)``; TF-Ranking's T is 0.1 by default.
 

@@ -6,12 +6,12 @@ from .._loss import loss
 from ..typing import Array, Axis, Namespace
 from ._contests import Weigh, bend, cost, cost_and_push
 from ._gain import exchanged, gains_of
-from ._list import Gain, ListOptions, Relevance, Score, read
+from ._list import ABSENT, LEAST, Gain, ListOptions, Relevance, Score, read
 
 __all__ = ["lambdarank_loss", "ranknet_loss"]
 
 
-@loss("(item),(item)->()")
+@loss("(item),(item)->()", absent=LEAST)
 def ranknet_loss(
     xp: Namespace, axis: Axis, pred: Score, target: Relevance, /, **options: Unpack[ListOptions]
 ) -> Array:
@@ -57,7 +57,7 @@ def ranknet_loss(
 
     It is a sum over the pairs, not a mean, so that lists can be padded with scores of -inf and the
     lowest relevance. The mean of the reduction is over lists. rax by default takes the mean over
-    the pairs of all lists. `weights` and `where` apply to lists, not to items.
+    the pairs of all lists.
 
     References
     ----------
@@ -85,7 +85,7 @@ def _(xp: Namespace, axis: Axis, pred: Score, target: Relevance, /) -> Array:
     return bend(xp, axis, *read(xp, pred, target))
 
 
-@loss("(item),(item)->()")
+@loss("(item),(item)->()", absent=ABSENT)
 def lambdarank_loss(
     xp: Namespace, axis: Axis, pred: Score, target: Gain, /, **options: Unpack[ListOptions]
 ) -> Array:
@@ -133,7 +133,6 @@ def lambdarank_loss(
     higher rank, as in rax and LightGBM. So learning does not stop where all scores are equal, but
     the loss then depends on the order of the list. A list without a relevant item costs 0. A score
     of -inf with a relevance of 0 changes nothing, so that lists of different lengths can be padded.
-    `weights` and `where` apply to lists, not to items.
 
     It is rax's ``pairwise_logistic_loss`` with ``dcg_lambdaweight(normalize=True)``, added up over
     the pairs, and divided by the number of items, by which rax multiplies its weights. LightGBM

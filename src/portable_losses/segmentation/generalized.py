@@ -11,7 +11,7 @@ from ._region import ClassRegionOptions, Membership, compared
 __all__ = ["generalized_dice_loss"]
 
 
-@loss("(class,region),(class,region)->()")
+@loss("(class,region),(class,region)->()", absent=(0.0, 0.0))
 def generalized_dice_loss(
     xp: Namespace,
     axis: Axis,

@@ -1,15 +1,16 @@
 """The Jaccard index of two sets, extended to real numbers by the Lovász extension."""
 
+from math import inf
 from typing import Literal, NamedTuple, Unpack
 
 from .._loss import loss
-from ..typing import Array, Axis, Logit, Namespace
+from ..typing import Array, Axis, Kept, Logit, Namespace
 from ._region import ClassRegionOptions, Mask, MaskOrLabels, Membership, RegionOptions
 
 __all__ = ["lovasz_hinge_loss", "lovasz_softmax_loss"]
 
 
-@loss("(region),(region)->()")
+@loss("(region),(region)->()", absent=(-inf, 0.0))
 def lovasz_hinge_loss(
     xp: Namespace, axis: Axis, pred: Logit, target: Mask, /, **options: Unpack[RegionOptions]
 ) -> Array:
@@ -131,13 +132,18 @@ def _(xp: Namespace, axis: Axis, pred: Logit, target: Mask, /) -> tuple[Array, A
     return value, xp.where(target == 1, 0 - slope, slope)
 
 
-@loss("(class,region),(class,region)->()", "(class,region),(region)->()")
+@loss(
+    "(class,region),(class,region),(class,region)->()",
+    "(class,region),(region),(class,region)->()",
+    absent=(0.0, 0.0, 1.0),
+)
 def lovasz_softmax_loss(
     xp: Namespace,
     axis: Axis,
     pred: Membership,
     target: MaskOrLabels,
     /,
+    keep: Kept | None = None,
     *,
     classes: Literal["present", "all"] = "present",
     **options: Unpack[ClassRegionOptions],
@@ -182,8 +188,7 @@ def lovasz_softmax_loss(
     probabilities with the rest, if an element of the class is present.
 
     By default the present classes count, as in the authors' own program and in Segmentation Models;
-    in kornia all count. A pixel is ignored if all its probabilities and targets are 0, which is not
-    possible with labels.
+    in kornia all count.
 
     References
     ----------
@@ -204,14 +209,15 @@ def lovasz_softmax_loss(
     array([[-0.125     , -0.125     , -0.16666667,  0.08333333],
            [ 0.        ,  0.        ,  0.25      , -0.25      ]])
     """
-    return _softmax(xp, axis, pred, target, classes)[0]
+    return _softmax(xp, axis, pred, _mask(xp, axis[0], pred, target, keep), classes)[0]
 
 
-def _mask(xp: Namespace, class_axis: Axis, pred: Array, target: Array) -> Array:
+def _mask(xp: Namespace, class_axis: Axis, pred: Array, target: Array, keep: Array | None) -> Array:
     """Return 1 for the class of each element and 0 for the others, also for labels."""
     if target.ndim == pred.ndim:
         return target
-    return xp.astype(target[..., None, :] == xp.places(pred, class_axis, target.dtype), pred.dtype)
+    mask = target[..., None, :] == xp.places(pred, class_axis, target.dtype)
+    return xp.astype(mask, pred.dtype) if keep is None else xp.where(mask, keep, 0.0)
 
 
 def _softmax(
@@ -219,7 +225,6 @@ def _softmax(
 ) -> tuple[Array, Array]:
     """Return the loss, and its derivative with respect to the errors."""
     class_axis, region_axis = axis
-    target = _mask(xp, class_axis, pred, target)
     error = xp.where(target == 1, 1 - pred, pred)
     order = _ordered(xp, region_axis, -error, target)
     counts = xp.max(target, axis=region_axis, keepdims=True)
@@ -240,8 +245,10 @@ def _(
     pred: Membership,
     target: MaskOrLabels,
     /,
+    keep: Kept | None = None,
     *,
     classes: Literal["present", "all"],
 ) -> tuple[Array, Array]:
-    value, slope = _softmax(xp, axis, pred, target, classes)
-    return value, xp.where(_mask(xp, axis[0], pred, target) == 1, 0 - slope, slope)
+    mask = _mask(xp, axis[0], pred, target, keep)
+    value, slope = _softmax(xp, axis, pred, mask, classes)
+    return value, xp.where(mask == 1, 0 - slope, slope)

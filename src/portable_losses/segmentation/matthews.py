@@ -3,19 +3,20 @@
 from typing import NamedTuple, Unpack
 
 from .._loss import loss
-from ..typing import Array, Axis, Namespace
+from ..typing import Array, Axis, Kept, Namespace
 from ._region import Membership, RegionOptions, compared
 
 __all__ = ["matthews_loss"]
 
 
-@loss("(region),(region)->()")
+@loss("(region),(region),(region)->()", absent=(0.0, 0.0, 1.0))
 def matthews_loss(
     xp: Namespace,
     axis: Axis,
     pred: Membership,
     target: Membership,
     /,
+    keep: Kept | None = None,
     **options: Unpack[RegionOptions],
 ) -> Array:
     r"""Loss of Matthews: 1 minus the correlation of two regions. True negatives count too.
@@ -85,7 +86,7 @@ def matthews_loss(
     >>> pl.matthews_loss.grad([0.5, 1.0, 0.0, 0.5], [1.0, 1.0, 0.0, 0.0])
     array([-0.5, -0.5,  0.5,  0.5])
     """
-    return xp.squeeze(_tabulated(xp, axis, pred, target).value(xp), axis=axis)
+    return xp.squeeze(_tabulated(xp, axis, pred, target, keep).value(xp), axis=axis)
 
 
 class Table(NamedTuple):
@@ -159,17 +160,22 @@ class Margins(NamedTuple):
         return (predicted * observed) * (left * other)
 
 
-def _tabulated(xp: Namespace, axis: Axis, pred: Array, target: Array) -> Table:
-    outside = xp.region_sum(xp.smaller(1 - pred, 1 - target), axis)
-    return Table(*compared(xp, axis, pred, target), outside)
+def _tabulated(xp: Namespace, axis: Axis, pred: Array, target: Array, keep: Array | None) -> Table:
+    outside = xp.smaller(1 - pred, 1 - target)
+    outside = outside if keep is None else outside * keep
+    return Table(*compared(xp, axis, pred, target), xp.region_sum(outside, axis))
 
 
 @matthews_loss.value_and_derivative
-def _(xp: Namespace, axis: Axis, pred: Membership, target: Membership, /) -> tuple[Array, Array]:
-    table = _tabulated(xp, axis, pred, target)
+def _(
+    xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, keep: Kept | None = None
+) -> tuple[Array, Array]:
+    table = _tabulated(xp, axis, pred, target, keep)
     return xp.squeeze(table.value(xp), axis=axis), table.slope(xp, pred, target)
 
 
 @matthews_loss.second_derivative
-def _(xp: Namespace, axis: Axis, pred: Membership, target: Membership, /) -> Array:
-    return _tabulated(xp, axis, pred, target).bend(xp, pred, target)
+def _(
+    xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, keep: Kept | None = None
+) -> Array:
+    return _tabulated(xp, axis, pred, target, keep).bend(xp, pred, target)

@@ -11,7 +11,7 @@ from ._region import Membership, Parts, RegionOptions, compared, overlap
 __all__ = ["dice_loss", "jaccard_loss", "tversky_loss"]
 
 
-@loss("(region),(region)->()")
+@loss("(region),(region)->()", absent=(0.0, 0.0))
 def dice_loss(
     xp: Namespace,
     axis: Axis,
@@ -123,7 +123,7 @@ def _(
     return xp.by_side(pred, target, *fraction.bends(xp))
 
 
-@loss("(region),(region)->()")
+@loss("(region),(region)->()", absent=(0.0, 0.0))
 def jaccard_loss(
     xp: Namespace,
     axis: Axis,
@@ -217,7 +217,7 @@ def _(
     return xp.by_side(pred, target, *fraction.bends(xp))
 
 
-@loss("(region),(region)->()")
+@loss("(region),(region)->()", absent=(0.0, 0.0))
 def tversky_loss(
     xp: Namespace,
     axis: Axis,

@@ -1,0 +1,48 @@
+"""Leaving out entries of rows: a mask with the axes of the predictions, not of the losses."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .._backends import NUMBER, backend_of
+from .._numerics.standard import known
+from .arrays import is_kind
+from .formulas import Formulas
+from .shapes import places_of
+from .signature import KEEP
+
+
+def with_mask(
+    formulas: Formulas,
+    arrays: Sequence[Any],
+    extras: Mapping[str, Any],
+    settings: Mapping[str, Any],
+) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    """Make a mask of entries one of the arrays, and one of losses of it.
+
+    A loss is left out if each of its entries is. A mask of losses stays what it is.
+    """
+    signature, mask, first = formulas.signature, extras["where"], arrays[0]
+    options = {**signature.options, **settings}
+    if isinstance(mask, NUMBER) or mask.ndim != first.ndim or mask.ndim == 0:
+        return arrays, extras
+    if all(options[f"{core}_axis"] is None for core in signature.core):
+        return arrays, extras  # each element is a loss
+    backend = backend_of(mask)
+    if backend is None or not is_kind(backend, mask.dtype, "bool"):
+        return arrays, extras  # it is refused with the other options
+    sizes = list(zip(mask.shape, first.shape, strict=True))
+    if any(known(a) and known(b) and a not in (1, b) for a, b in sizes):
+        raise ValueError(
+            f"{formulas.name}: where of shape {tuple(mask.shape)} does not fit "
+            f"{signature.arguments[0]} of shape {tuple(first.shape)}: with as many axes it leaves "
+            "out entries of rows, and has their shape"
+        )
+    xp = backend.xp
+    if any(a != b for a, b in sizes if known(a) and known(b)):
+        mask = xp.broadcast_to(mask, first.shape)
+    places = places_of(signature, signature.core, first, options)
+    extras = {**extras, "where": xp.any(mask, axis=places)}
+    if KEEP not in signature.arguments:
+        return [*arrays, mask], extras
+    place = signature.arguments.index(KEEP)
+    return [*arrays[:place], mask, *arrays[place + 1 :]], extras
