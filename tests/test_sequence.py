@@ -8,6 +8,7 @@ import array_api_strict as strict
 import numpy as np
 import pytest
 from marks import compiled_too
+from test_every_loss import close
 
 import portable_losses as pl
 
@@ -343,3 +344,46 @@ def test_infinite_entries(backend: Any, dtype: str) -> None:
     np.testing.assert_array_equal(
         np.isnan(gradient), np.broadcast_to([[[False]], [[True]], [[True]]], (3, 4, 2))
     )
+
+
+@compiled_too
+def test_padded_series(backend: Any, dtype: str) -> None:
+    """Each pair of series has the loss and the gradient that it has alone; padding may be NaN."""
+    rng = np.random.default_rng(7)
+    series, others = rng.normal(size=(4, 6, 2)), rng.normal(size=(4, 5, 2))
+    lengths, other_lengths = np.asarray([6, 3, 1, 4]), np.asarray([5, 5, 2, 1])
+    pairs = [
+        (series[k, :n], others[k, :m])
+        for k, (n, m) in enumerate(zip(lengths, other_lengths, strict=True))
+    ]
+    alone = [
+        pl.soft_dtw_loss.value_and_grad(*(x.astype(dtype).astype(float) for x in pair), gamma=0.5)
+        for pair in pairs
+    ]
+    for k in range(4):
+        series[k, lengths[k] :] = np.nan
+        others[k, other_lengths[k] :] = np.nan
+    arrays = [backend.asarray(x, dtype) for x in (series, others)]
+    ends = [backend.asarray(x) for x in (lengths, other_lengths)]
+    value, gradient = backend.call(
+        pl.soft_dtw_loss.value_and_grad, *arrays, *ends, gamma=0.5, reduction="none"
+    )
+    close(backend.to_numpy(value), np.asarray([x[0] for x in alone]), dtype, slack=8)
+    gradient = backend.to_numpy(gradient)
+    for k, n in enumerate(lengths):
+        close(gradient[k, :n], alone[k][1], dtype, slack=16)
+        assert not gradient[k, n:].any()
+    only = backend.call(
+        pl.soft_dtw_loss, arrays[0], backend.asarray(others[:, :1], dtype), pred_lengths=ends[0]
+    )
+    assert np.isfinite(float(backend.to_numpy(only)))
+
+
+def test_lengths_of_series_that_are_none() -> None:
+    """There is no alignment with nothing, and none beyond the end."""
+    series, others = np.zeros((2, 3, 1)), np.zeros((2, 4, 1))
+    for bad in (0, 4, -1):
+        with pytest.raises(ValueError, match=rf"pred_lengths\[1\] is {bad}"):
+            pl.soft_dtw_loss(series, others, [3, bad])
+    with pytest.raises(ValueError, match=r"target_lengths\[0\] is 5"):
+        pl.soft_dtw_loss(series, others, target_lengths=[5, 4])

@@ -1,12 +1,12 @@
 """Dynamic time warping with a soft minimum, for time series of different pace."""
 
 from math import inf
-from typing import Unpack
+from typing import Annotated, NamedTuple, Unpack
 
 from .._loss import loss
 from .._numerics.loops import Arrays, Stepped
 from .._numerics.standard import device_of
-from ..typing import Array, Axis, Namespace, Number, Options, Positive, Real
+from ..typing import Array, Axis, Domain, Namespace, Number, Options, Positive, Real
 from ._paths import finite, joined
 
 __all__ = ["soft_dtw_loss"]
@@ -20,13 +20,29 @@ class WarpingOptions(Options, total=False):
     d_axis: int
 
 
-@loss("(time,d),(target_time,d)->()", steps="time", temporaries=32)
+def _lengths(core: str, argument: str) -> Domain:
+    return Domain(
+        f"lengths, integers from 1 to the number of times of {argument}",
+        safe=1.0,
+        counted=core,
+        excluded=0,
+        hint="of the sequences without their padding",
+    )
+
+
+PredLengths = Annotated[Array, _lengths("time", "pred")]
+TargetLengths = Annotated[Array, _lengths("target_time", "target")]
+
+
+@loss("(time,d),(target_time,d),(),()->()", steps="time", temporaries=32)
 def soft_dtw_loss(
     xp: Namespace,
     axis: Axis,
     pred: Real,
     target: Real,
     /,
+    pred_lengths: PredLengths | None = None,
+    target_lengths: TargetLengths | None = None,
     *,
     gamma: Positive = 1.0,
     **options: Unpack[WarpingOptions],
@@ -41,6 +57,11 @@ def soft_dtw_loss(
     target : array
         Observed sequences, of the shape of `pred` except for the number of times, which lie along
         `target_time_axis`.
+    pred_lengths : array, optional
+        How many of the times of `pred` count: integers from 1, one for each sequence. All by
+        default. Entries beyond the length may have any value, even NaN; their gradient is 0.
+    target_lengths : array, optional
+        How many of the times of `target` count.
     gamma : float, default 1
         The softness of the minimum over all alignments, in units of the squared distance: positive.
         Near 0 only the best alignment counts.
@@ -84,7 +105,6 @@ def soft_dtw_loss(
 
     tslearn has the same values and, by its matrix of alignments, the same gradients. Here only
     `pred` has a gradient. The loss is symmetric: exchange the arrays for the other gradient.
-    Sequences of different lengths need one call each.
 
     References
     ----------
@@ -104,15 +124,51 @@ def soft_dtw_loss(
            [ 0.278],
            [ 2.07 ]])
     """
-    return _forward(xp, pred, target, gamma)[0]
+    return _forward(xp, *_ended(xp, pred, target, pred_lengths, target_lengths), gamma)[0]
 
 
 @soft_dtw_loss.value_and_derivative
 def _(
-    xp: Namespace, axis: Axis, pred: Real, target: Real, /, *, gamma: Positive
+    xp: Namespace,
+    axis: Axis,
+    pred: Real,
+    target: Real,
+    /,
+    pred_lengths: PredLengths | None = None,
+    target_lengths: TargetLengths | None = None,
+    *,
+    gamma: Positive,
 ) -> tuple[Array, Array]:
-    value, steps = _forward(xp, pred, target, gamma, parts=True)
-    return value, _backward(xp, pred, target, value, steps)
+    pred, target, end = _ended(xp, pred, target, pred_lengths, target_lengths)
+    value, steps = _forward(xp, pred, target, end, gamma, parts=True)
+    return value, _backward(xp, pred, target, end, value, steps)
+
+
+class _End(NamedTuple):
+    """Where the alignments of padded sequences end, one place for each pair of sequences."""
+
+    row: Array
+    diagonal: Array
+
+
+def _ended(
+    xp: Namespace,
+    pred: Array,
+    target: Array,
+    pred_lengths: Array | None,
+    target_lengths: Array | None,
+) -> tuple[Array, Array, _End | None]:
+    """Replace the padding, and return where the alignments end; None without padding."""
+    if pred_lengths is None and target_lengths is None:
+        return pred, target, None
+    ends = []
+    for x, lengths in ((pred, pred_lengths), (target, target_lengths)):
+        place = xp.places(x[..., 0], -1)
+        ends.append(place[..., -1] if lengths is None else lengths - 1)
+    row, column = ends
+    pred = xp.where(xp.places(pred, -2) <= row[..., None, None], pred, 0.0)
+    target = xp.where(xp.places(target, -2) <= column[..., None, None], target, 0.0)
+    return pred, target, _End(row, row + column)
 
 
 def _diagonals(xp: Namespace, pred: Array, target: Array) -> Arrays:
@@ -129,7 +185,12 @@ def _diagonals(xp: Namespace, pred: Array, target: Array) -> Arrays:
 
 
 def _forward(
-    xp: Namespace, pred: Array, target: Array, gamma: Number, parts: bool = False
+    xp: Namespace,
+    pred: Array,
+    target: Array,
+    end: _End | None,
+    gamma: Number,
+    parts: bool = False,
 ) -> tuple[Array, Arrays]:
     """Return the loss, and for each diagonal the shares of alignments by their previous step.
 
@@ -147,7 +208,8 @@ def _forward(
         here = xp.where(met, every - xp.sum(apart * apart, axis=-1), -inf)
         # A diagonal step skips one diagonal, never two.
         level = finite(xp, xp.max(xp.maximum(here, above), axis=-1, keepdims=True))
-        results = [level[..., 0]]
+        last = here[..., -1] if end is None else xp.pick(here, end.row, -1)
+        results = [level[..., 0], last - level[..., 0]]
         if parts:
             of_both, of_above = xp.sigmoids(gap_of_both)
             of_diagonal, of_left = xp.sigmoids(gap)
@@ -156,25 +218,40 @@ def _forward(
 
     nothing = xp.full_like(pred[..., 0], -inf)
     start = xp.where(xp.places(nothing, -1) == 0, 0.0, nothing)
-    (here, _), (levels, *steps) = xp.scan(step, (nothing, start), _diagonals(xp, pred, target))
-    return 0 - (here[..., -1] + xp.sum(levels, axis=0)), tuple(steps)
+    diagonals = _diagonals(xp, pred, target)
+    _, (levels, lasts, *steps) = xp.scan(step, (nothing, start), diagonals)
+    if end is None:
+        return 0 - (lasts[-1, ...] + xp.sum(levels, axis=0)), tuple(steps)
+    number = xp.places(levels, 0)
+    levels = xp.where(number <= end.diagonal, levels, 0.0)
+    ending = xp.where(number == end.diagonal, lasts, 0.0)
+    return 0 - (xp.sum(ending, axis=0) + xp.sum(levels, axis=0)), tuple(steps)
 
 
-def _backward(xp: Namespace, pred: Array, target: Array, value: Array, steps: Arrays) -> Array:
+def _backward(
+    xp: Namespace, pred: Array, target: Array, end: _End | None, value: Array, steps: Arrays
+) -> Array:
     """Follow the alignments back from the end, and add up the derivatives of their costs."""
 
     def step(carried: Arrays, entries: Arrays) -> Stepped:
         gone, skipped, slope = carried
-        of_diagonal, of_left, of_above, column, met = entries
+        of_diagonal, of_left, of_above, column, met, *number = entries
+        if end is not None:
+            here = (number[0] == end.diagonal)[..., None] & last
+            gone = xp.where(here, whole, gone)
         here = xp.where(met, gone, 0.0)
         slope = slope + here[..., None] * (pred - xp.take(target, column, axis=-2))
         above = xp.neighbours(here * of_above + skipped, -1, 1, 0.0)
         return (here * of_left + above, here * of_diagonal, slope), ()
 
     nothing = xp.zeros_like(pred[..., 0])
-    last = xp.places(nothing, -1) == pred.shape[-2] - 1
+    row = pred.shape[-2] - 1 if end is None else end.row[..., None]
+    last = xp.places(nothing, -1) == row
     # NaN where the loss is not finite
     whole = xp.where(xp.isfinite(value), 1.0, value - value)[..., None]
-    start = (xp.where(last, whole, nothing), nothing, xp.zeros_like(pred))
-    slope = xp.scan(step, start, (*steps, *_diagonals(xp, pred, target)), reverse=True)[0][2]
+    diagonals = _diagonals(xp, pred, target)
+    first = xp.where(last, whole, nothing) if end is None else nothing
+    numbers = () if end is None else (xp.arange(diagonals[0].shape[0], device=device_of(pred)),)
+    entries = (*steps, *diagonals, *numbers)
+    slope = xp.scan(step, (first, nothing, xp.zeros_like(pred)), entries, reverse=True)[0][2]
     return 2 * slope
