@@ -240,6 +240,8 @@ def test_weights_never_enlarge_the_result(
     loss: Loss, way: int, option: str, shape: tuple[int, ...]
 ) -> None:
     """Weights broadcast to the shape of the losses, never the other way round."""
+    if shape == (2, 3, 1) and option == "where" and loss.signature.masks_entries:
+        return  # a mask of entries, the same for each entry of a row
     value = np.ones(shape, bool if option == "where" else float)
     refused(loss, arguments(loss, way), ValueError, option, str(shape), "(2, 3)", **{option: value})
     refused(

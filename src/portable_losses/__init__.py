@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from ._backends import set_workers, validation
+from ._engine.partial import Partial
 from ._loss import Loss, loss
 from ._version import __version__ as __version__
 from .binary import (
@@ -108,6 +109,7 @@ from .vocabulary import linear_cross_entropy
 
 __all__ = [
     "Loss",
+    "Partial",
     "approx_ndcg_loss",
     "arctan_loss",
     "asymmetric_loss",

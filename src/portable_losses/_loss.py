@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar,
 from ._engine.docstrings import carry_over, with_options
 from ._engine.evaluate import evaluate
 from ._engine.formulas import Formulas
+from ._engine.partial import Partial, partial
 from ._engine.signature import TEMPORARIES, Signature, read
 from .typing import Array, Axis, Namespace
 
@@ -112,6 +113,58 @@ class Loss(Generic[_Arguments]):
         """
         gradient, second = evaluate(self.formulas, (1, 2), arrays, options)
         return _one_or_all(gradient), _one_or_all(second)
+
+    def partial(
+        self,
+        *arrays: Any,
+        group: Any = None,
+        groups: int | None = None,
+        **options: Any,
+    ) -> Partial:
+        """Return the sums of a part of the data, which add up to the loss of all of it.
+
+        Both come from one pass over the data. However the data are split, the merged value is that
+        of one call, up to rounding: with weights, masks and labels that are left out, and for a
+        function of the mean, such as the root of the mean squared error.
+
+        Parameters
+        ----------
+        *arrays
+            Those of the loss.
+        group : array of int, optional
+            The number of the group of each loss, from 0: then there is a mean for each group.
+        groups : int, optional
+            How many groups there are; by default up to the largest number.
+        **options
+            Those of the loss, without `reduction`. With `axis` there is a mean for each group of
+            losses along the other axes.
+
+        Returns
+        -------
+        Partial
+            The sums. ``first + second`` and ``sum(parts)`` merge them, and ``value()`` is the loss.
+            It can be pickled, and is a pytree of JAX.
+
+        Raises
+        ------
+        TypeError
+            If `reduction` is given, or `axis` beside `group`.
+        ValueError
+            If `group` does not fit the losses; also what the loss raises.
+
+        Examples
+        --------
+        >>> import portable_losses as pl
+        >>> first = pl.rmse_loss.partial([1.0, 2.0], [0.0, 0.0])
+        >>> second = pl.rmse_loss.partial([3.0], [0.0], weights=[0.5])
+        >>> float((first + second).value())
+        1.949358868961793
+        >>> float(pl.rmse_loss([1.0, 2.0, 3.0], [0.0, 0.0, 0.0], weights=[1.0, 1.0, 0.5]))
+        1.949358868961793
+        >>> pl.l1_loss.partial([1.0, 2.0, 4.0], [0.0, 0.0, 0.0], group=[0, 1, 1]).value()
+        array([1., 3.])
+        """
+        return partial(self.formulas, arrays, options, group, groups)
 
     def derivative(self, function: Formula) -> Formula:
         """Register the derivative, a function of the formula's arguments.

@@ -147,6 +147,12 @@ class Backend:
         """
         return [self.xp.astype(x, result, copy=False) for x in formula(self.xp, *arrays)]
 
+    def register_tree(self, kind: type) -> None:
+        """Let transforms of the library see the arrays in objects of a type.
+
+        The type has the methods `tree_flatten` and `tree_unflatten`.
+        """
+
     # Autodiff, for derivatives that are not registered.
 
     def vjp(self, function: Callable[..., Array], *primals: Array) -> tuple[Array, Pull] | None:

@@ -7,7 +7,7 @@ on the length of rows, and each is the faster one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from math import isfinite
 from typing import Any, ClassVar
 
@@ -232,6 +232,13 @@ def scan(
     return scanned
 
 
+def group_sum(values: Array, labels: Array, number: int) -> Array:
+    """Add up values by their labels, in one pass; JAX drops those that are out of range."""
+    labels = jnp.where(labels < 0, number, labels)  # a negative index would count from the end
+    start = jnp.zeros(number, values.dtype)
+    return start.at[labels.ravel()].add(values.ravel(), mode="drop")
+
+
 class Jax(Backend):
     """JAX."""
 
@@ -248,6 +255,7 @@ class Jax(Backend):
         "label_parts": label_parts,
         "safe_divide": safe_divide,
         "over_square": over_square,
+        "group_sum": group_sum,
         "scan": scan,
     }
 
@@ -289,10 +297,19 @@ class Jax(Backend):
             return super().compute(call, orders, head, arrays, sequences)
         return [_registered(call, head)(list(arrays), dict(sequences))]
 
+    def register_tree(self, kind: type) -> None:
+        """Register the type as a pytree, once."""
+        _registered_tree(kind)
+
     def vjp(self, function: Callable[..., Array], *primals: Array) -> tuple[Array, Pull]:
         """Return the value of a function and its pullback."""
         value, pull = jax.vjp(function, *primals)
         return value, pull
+
+
+@cache
+def _registered_tree(kind: type) -> None:
+    jax.tree_util.register_pytree_node_class(kind)
 
 
 def _evaluation(request: Any) -> Callable[[list[Array], dict[str, Array]], list[Any]]:

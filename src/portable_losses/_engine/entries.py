@@ -30,17 +30,18 @@ def with_mask(
     backend = backend_of(mask)
     if backend is None or not is_kind(backend, mask.dtype, "bool"):
         return arrays, extras  # it is refused with the other options
+    places = places_of(signature, signature.core, first, options)
+    losses = tuple(n for i, n in enumerate(first.shape) if i not in places)
     sizes = list(zip(mask.shape, first.shape, strict=True))
     if any(known(a) and known(b) and a not in (1, b) for a, b in sizes):
         raise ValueError(
-            f"{formulas.name}: where of shape {tuple(mask.shape)} does not fit "
-            f"{signature.arguments[0]} of shape {tuple(first.shape)}: with as many axes it leaves "
-            "out entries of rows, and has their shape"
+            f"{formulas.name}: where of shape {tuple(mask.shape)} fits neither "
+            f"{signature.arguments[0]} of shape {tuple(first.shape)}, of whose rows it would leave "
+            f"out entries, nor the losses of shape {losses}"
         )
     xp = backend.xp
     if any(a != b for a, b in sizes if known(a) and known(b)):
         mask = xp.broadcast_to(mask, first.shape)
-    places = places_of(signature, signature.core, first, options)
     extras = {**extras, "where": xp.any(mask, axis=places)}
     if KEEP not in signature.arguments:
         return [*arrays, mask], extras

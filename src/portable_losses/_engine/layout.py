@@ -9,7 +9,7 @@ from .._backends import NUMBER
 from .._numerics.standard import known
 from ..typing import Array, Domain
 from .arrays import python_number
-from .plan import Plan
+from .plan import PARTS, Plan
 from .shapes import Merge, check_agreement, check_broadcast, check_indices, merged, spread
 
 
@@ -35,6 +35,8 @@ class Layout:
     """The loop axes to reduce, None for all."""
     finish: Callable[..., tuple[Array, Array]] | None = None
     """The registered function of the reduced loss, if there is one."""
+    in_parts: bool = False
+    """Whether the result is two sums, of the weighted losses and of the weights."""
     plain: bool = False
     """Whether a formula can take the arguments unchanged."""
     count: int | None = None
@@ -136,7 +138,8 @@ def lay_out(plan: Plan, arguments: Sequence[Any], extras: Mapping[str, Any]) -> 
         places=places,
         reduction=plan.reduction,
         axis=plan.axis,
-        finish=plan.formulas.finish,
+        finish=None if plan.reduction == PARTS else plan.formulas.finish,
+        in_parts=plan.reduction == PARTS,
         weighted=len(extras) > len(plan.arrays) or plan.ignore_index is not None,
         plain=not any(changed) and not any(merges) and len(arguments) == len(given),
         count=prod(reduced) if all(map(known, reduced)) else None,

@@ -20,6 +20,9 @@ from .signature import KEEP, Signature
 
 REDUCTIONS = get_args(Reduction)
 
+PARTS = "parts of a mean"
+"""The reduction to two sums, those of the weighted losses and of the weights: see `Partial`."""
+
 
 class Slot(NamedTuple):
     """How an argument becomes an array of the loop axes with its core axes last."""
@@ -360,7 +363,7 @@ def read_settings(
     if missing:
         raise TypeError(f"{name}: the parameter {min(missing)} has no default and must be given")
     reduction = options["reduction"]
-    if not isinstance(reduction, str) or reduction not in REDUCTIONS:
+    if not isinstance(reduction, str) or reduction not in (*REDUCTIONS, PARTS):
         hint = "; a mean over the batch is reduction='mean' here, for every loss"
         raise ValueError(
             f"{name}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}"

@@ -25,6 +25,9 @@ def whole(call: Call, orders: Orders) -> list[Any]:
         if order:
             results[place] = _finished(call, results[place], slope)
             continue
+        if layout.in_parts:
+            results[place] = _parts(call, results[place], part.weight)
+            continue
         value = _reduced(call, results[place], part.weight)
         if finish is not None:
             value, slope = finish(call.backend.xp, value)
@@ -122,6 +125,16 @@ def _reduced(call: Call, value: Array, weight: Array | None) -> Array:
     if weight is None and layout.count is not None:
         return total / layout.count if layout.count else total * nan
     return call.backend.xp.mean_of(total, _count(call, value, weight))
+
+
+def _parts(call: Call, value: Array, weight: Array | None) -> tuple[Array, Array]:
+    """Add up the losses, already multiplied by their weights, and the weights."""
+    total = call.backend.total(value, call.layout.axis)
+    count = _count(call, value, weight)
+    xp = call.backend.xp
+    wide = xp.wide_dtype(value)
+    count = xp.full_like(total, count, dtype=wide) if isinstance(count, int) else count
+    return xp.cast(total, wide), xp.cast(count, wide)
 
 
 def _count(call: Call, losses: Array, weight: Array | None, keepdims: bool = False) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..typing import Array, Namespace, Number
 from .namespace import building_block
-from .standard import is_array, is_exactly
+from .standard import device_of, is_array, is_exactly
 
 
 @building_block
@@ -104,6 +104,14 @@ def rescaled(xp: Namespace, weights: Array, axes: tuple[int, ...]) -> Array:
     largest = xp.max(weights, axis=axes, keepdims=True) if axes else weights
     usual = (largest > 1e-15) & (largest < 1e15) | ~(largest > 0) | xp.isinf(largest)
     return xp.over_square(weights, xp.sqrt(xp.where(usual, 1.0, largest)))
+
+
+@building_block
+def group_sum(xp: Namespace, values: Array, labels: Array, number: int) -> Array:
+    """Add up values by their labels, integers from 0 up to a number; others are left out."""
+    values, labels = xp.reshape(values, (-1,)), xp.reshape(labels, (-1,))
+    groups = xp.arange(number, dtype=labels.dtype, device=device_of(labels))
+    return xp.sum(xp.where(labels[:, None] == groups, values[:, None], 0.0), axis=0)
 
 
 @building_block

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .._engine.signature import KEEP
 from .._loss import Loss
 from ..typing import Array, Domain
 
@@ -47,7 +48,7 @@ def calls() -> Iterator[Call]:
 
 
 def _calls_of(name: str, loss: Loss) -> Iterator[Call]:
-    signature = loss.signature
+    signature = loss.signature.without(loss.signature.optional & {KEEP})
     generator = random.Random(name)
     for cores, domains in zip(signature.ways, signature.domains, strict=True):
         sizes: dict[str, int] = {}

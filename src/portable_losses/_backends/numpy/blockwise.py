@@ -139,20 +139,25 @@ class _Pass:
                 target, where, part = sums.pop()
                 target[where] += part
         total: Any = self.total
+        if call.layout.in_parts:
+            weight = self.weight_total if call.layout.weighted else np.full(shape, count, self.wide)
+            return [(total.reshape(self._shape()), weight.reshape(self._shape()))]
         if call.layout.reduction == "mean":
             if weighted_mean:
                 call.backend.check_count(call, self.weight_total)
             # 0 / 0 is NaN, as it should be
             total = np.divide(total, self.weight_total if weighted_mean else count)
-        kept = [
-            n
-            for i, n in enumerate(call.layout.loop)
-            if call.layout.axis is not None and i not in call.layout.axis
-        ]
+        kept = self._shape()
         return [
             self._final(order, x, total, kept)
             for order, x in zip(self.orders, self.outputs, strict=True)
         ]
+
+    def _shape(self) -> list[int]:
+        """Return the shape of the reduced loss."""
+        axis = self.call.layout.axis
+        loop = enumerate(self.call.layout.loop)
+        return [n for i, n in loop if axis is not None and i not in axis]
 
     def _final(self, order: int, outputs: list[Array], total: Array, kept: list[int]) -> Any:
         """Convert results to their dtypes, and gradients to the shapes of the predictions."""
@@ -231,7 +236,7 @@ class _Pass:
             sums = [(self.total, (), call.backend.total(losses))]
         else:
             sums = [(self.total, reduced_index(index, self.axes), self._added(losses, index))]
-        if weight is not None and call.layout.reduction == "mean":
+        if weight is not None and (call.layout.in_parts or call.layout.reduction == "mean"):
             where = () if call.layout.axis is None else reduced_index(index, self.axes)
             added = self._added(weight, index)
             sums.append(

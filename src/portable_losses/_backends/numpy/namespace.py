@@ -110,6 +110,13 @@ def floored_log(x: Array, floor: float) -> Array:
     return kernels.maximum(np.log(kernels.maximum(x, 0.0)), floor) if isfinite(floor) else np.log(x)
 
 
+def group_sum(values: Array, labels: Array, number: int) -> Array:
+    """Add up values by their labels, in one pass."""
+    inside = (labels >= 0) & (labels < number)
+    values = np.where(inside, values, 0.0).ravel()
+    return np.bincount(np.where(inside, labels, 0).ravel(), values, number)[:number]
+
+
 def xlogy(x: Array, y: Array) -> Array:
     """Return x * log(y), which is 0 where x is 0; a selection is made only if NaN results."""
     product = x * np.log(y)
@@ -354,6 +361,7 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
         row_sum,
         power,
         floored_log,
+        group_sum,
         xlogy,
         relative_difference,
         log_quotient,

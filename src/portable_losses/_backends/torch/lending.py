@@ -34,7 +34,7 @@ def evaluate(request: Any) -> list[Any] | None:
     rest = [x for i, x in enumerate(request.arrays) if i not in chosen]
     if orders != (0,) or any(is_differentiated(x) for x in (*rest, *request.extras.values())):
         return None
-    if request.plan.reduction == "none" or request.plan.axis is not None:
+    if request.plan.reduction not in ("mean", "sum") or request.plan.axis is not None:
         return None  # each result needs a gradient of its own
     predictions = [request.arrays[i] for i in chosen]
     # Autograd saves the predictions: it frees them, and detects changes.
@@ -70,8 +70,9 @@ def _by_numpy(request: Any, orders: tuple[int, ...], arrays: Any, extras: Any) -
     ]
 
 
-def _tensor(x: Any) -> torch.Tensor:
-    return torch.from_numpy(np.asarray(x))
+def _tensor(x: Any) -> Any:
+    """View a result of NumPy, or both of two sums, as a tensor."""
+    return tuple(map(_tensor, x)) if isinstance(x, tuple) else torch.from_numpy(np.asarray(x))
 
 
 class _Lent(torch.autograd.Function):  # type: ignore[misc]
