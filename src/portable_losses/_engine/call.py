@@ -5,7 +5,6 @@ from math import prod
 from typing import Any
 
 from .._backends import NUMBER
-from .._numerics.elementwise import ROUNDING
 from ..typing import Array
 from .arrays import python_number
 from .formulas import Orders
@@ -85,7 +84,7 @@ class Call:
 
     def _array(self, key: str, number: Any) -> Array:
         """Make an array from a weight or a mask that is a number."""
-        if number < -ROUNDING * float(self.backend.xp.finfo(self.plan.dtype).eps):
+        if number < -self.backend.xp.slack(self.plan.dtype):
             raise ValueError(
                 f"{self.plan.signature.name}: weights must not be negative, "
                 f"but weights is {number!r}"

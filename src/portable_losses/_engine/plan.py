@@ -9,7 +9,6 @@ from numbers import Integral
 from typing import Any, NamedTuple, get_args
 
 from .._backends import NUMBER, Backend, backend_of, default
-from .._numerics.elementwise import ROUNDING
 from ..typing import Array, Domain, Reduction
 from .arrays import check_kind, check_number, check_real, floating, is_kind, one_library
 from .formulas import Formulas
@@ -99,10 +98,9 @@ class Plan:
     """Whether rows share predictions, whose gradient is a sum over the rows."""
 
     @property
-    def mask(self) -> int | None:
-        """The argument that is a mask of the entries of rows, if there is one."""
-        arguments = self.signature.arguments
-        return arguments.index(KEEP) if KEEP in arguments else None
+    def mask(self) -> int:
+        """The argument that is a mask of the entries of rows; there is one if any is absent."""
+        return self.signature.arguments.index(KEEP)
 
     def present(self, arguments: Sequence[Any]) -> Sequence[Any]:
         """Return the arguments that are not missing."""
@@ -231,7 +229,8 @@ def _slack(backend: Backend, x: Any, dtype: Any) -> float:
     """
     own = dtype if isinstance(x, NUMBER) else x.dtype
     wide = is_kind(backend, own, "real floating") and backend.xp.finfo(own).bits >= 32
-    return ROUNDING * float(backend.xp.finfo(own if wide else dtype).eps)
+    slack: float = backend.xp.slack(own if wide else dtype)
+    return slack
 
 
 def check_kinds(plan: Plan, arguments: Sequence[Any]) -> None:

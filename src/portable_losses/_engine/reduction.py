@@ -71,7 +71,7 @@ def _scaled(
     Their core axes are last, like those of the arrays.
     """
     results = []
-    mask = None if call.plan.mask is None else part.arrays[call.plan.mask] != 0
+    mask = part.arrays[call.plan.mask] != 0 if call.plan.absent else None
     for i, derivative in zip(call.plan.signature.predicted, derivatives, strict=True):
         cores = len(call.layout.places[i])
         front = cores > 0 and head == (0,)

@@ -158,7 +158,6 @@ def without_entries(call: Call, arrays: list[Array]) -> list[Array]:
     A label is left out if none of its classes is kept.
     """
     plan, xp = call.plan, call.backend.xp
-    assert plan.mask is not None
     keep, replaced = arrays[plan.mask] != 0, list(arrays)
     whole = plan.cores[0]
     for i, number in plan.absent.items():

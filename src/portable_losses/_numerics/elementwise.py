@@ -121,8 +121,14 @@ def nan_where(xp: Namespace, stray: Array, dtype: Any) -> Array:
     return xp.where(stray, xp.full_like(nothing, nan), nothing)
 
 
-ROUNDING = 64
+_ROUNDING = 64
 """How many eps a number may be beyond a bound by rounding, as averages of probabilities are."""
+
+
+@building_block
+def slack(xp: Namespace, dtype: Any) -> float:
+    """Return how far beyond a bound rounding may lead numbers of a dtype."""
+    return _ROUNDING * float(xp.finfo(dtype).eps)
 
 
 @building_block

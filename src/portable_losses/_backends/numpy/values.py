@@ -9,7 +9,7 @@ import numpy as np
 from annotated_types import Interval
 
 from ..._numerics.constraints import holds
-from ..._numerics.elementwise import ROUNDING
+from ..._numerics.elementwise import slack
 from ..._numerics.elementwise import to_ends as to_ends_of
 from ...typing import Array, Domain
 from .blocks import as_given
@@ -223,7 +223,7 @@ def to_ends(domain: Domain, values: Array, slack: float) -> Array:
 
 def slack_of(values: Array) -> float:
     """Return how far outside rounding may lead the values of an array."""
-    return ROUNDING * float(np.finfo(values.dtype).eps) if values.dtype.kind == "f" else 0.0
+    return slack(np, values.dtype) if values.dtype.kind == "f" else 0.0
 
 
 def all_to_ends(call: Any, arrays: Sequence[Array]) -> Sequence[Array]:
