@@ -104,11 +104,6 @@ class Numpy(Backend):
         """Return whether a mask is True everywhere: a check is cheaper than a selection."""
         return bool(np.logical_and.reduce(mask, axis=None))
 
-    def is_sequence(self, value: Any) -> bool:
-        """Return whether a value is a sequence of numbers: a list, a tuple or a vector."""
-        vector = isinstance(value, np.ndarray) and value.ndim == 1
-        return isinstance(value, (list, tuple)) or vector
-
     def evaluate(self, request: Any) -> list[Any]:
         """Evaluate small arrays at once, others block by block."""
         try:
