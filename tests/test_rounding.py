@@ -105,3 +105,16 @@ def test_weights() -> None:
     pl.cross_entropy(logits, [0], class_weights=np.asarray([1.0, -1e-17]))
     with pytest.raises(ValueError, match=r"weights\[0\] is -0.001: 0.001 outside is more"):
         pl.mse_loss(losses, 0.0, weights=[-0.001, 1.0])
+
+
+@pytest.mark.backends("torch", "jax")
+def test_the_ends_have_a_derivative(backend: Any) -> None:
+    """It is 1 inside and at the ends, so that autodiff of a derivative is right there."""
+    from test_autodiff import gradient
+
+    from portable_losses._backends import backend_of
+
+    x = backend.asarray([0.0, 0.5, 1.0, -1.0, 2.0])
+    xp: Any = getattr(backend_of(x), "xp", None)
+    (slope,) = gradient(backend, lambda x: xp.sum(xp.to_ends(x, 0.0, 1.0, 1e-6)), x)
+    np.testing.assert_array_equal(backend.to_numpy(slope), 1.0)

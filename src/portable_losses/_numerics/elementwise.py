@@ -135,11 +135,11 @@ def slack(xp: Namespace, dtype: Any) -> float:
 def to_ends(xp: Namespace, x: Array, low: float | None, high: float | None, slack: float) -> Array:
     """Return numbers of an interval: the end itself for one outside by at most `slack`.
 
-    Others outside stay outside. There is no selection, which some compilers do not vectorise.
+    Others stay, and their derivative is 1, at the ends as well.
     """
     if low is not None:
-        x = x + xp.clip(low - x, 0.0, slack)
-    return x if high is None else x - xp.clip(x - high, 0.0, slack)
+        x = xp.where((x < low) & (x >= low - slack), low, x)
+    return x if high is None else xp.where((x > high) & (x <= high + slack), high, x)
 
 
 @building_block
