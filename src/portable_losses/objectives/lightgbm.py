@@ -71,6 +71,9 @@ def lightgbm_objective(
     Weights multiply gradient and curvature, as in LightGBM itself. Nothing is divided by the number
     of rows. Labels of 0 and 1 become signs for losses of signs, such as `squared_hinge_loss`.
 
+    With the curvature 1 of L1 and quantiles a leaf moves by at most the learning rate, in the unit
+    of the target. A smaller number, ``hessian=1 / target.std()``, takes larger steps.
+
     A row of K classes needs ``num_class=K``. So do several quantiles of one target:
     ``quantile=(0.1, 0.5, 0.9)`` with ``num_class=3``.
 

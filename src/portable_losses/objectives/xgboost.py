@@ -79,9 +79,17 @@ def xgboost_objective(
     are those of the ``DMatrix``; its weights are then one for each group. ``XGBRanker`` takes no
     objective; use ``xgboost.train``.
 
-    The model starts from 0 and predicts raw scores: pass
-    ``base_score=optimal_constant(loss, target)``, and apply `special.sigmoid`, `special.softmax` or
-    the exponential to the predictions. Models equal those of the built-in objectives:
+    With an objective of one's own XGBoost starts from a score of 0.5: pass
+    ``base_score=optimal_constant(loss, target)``. It predicts raw scores: apply `special.sigmoid`,
+    `special.softmax` or the exponential. Only ``XGBClassifier`` keeps the link of its built-in
+    objective: its ``base_score`` and its predictions are probabilities, those of logits. Where
+    `num_class` is set, ``disable_default_eval_metric=True`` stops XGBoost from reading targets as
+    labels.
+
+    With the curvature 1 of L1 and quantiles a leaf moves by at most the learning rate, in the unit
+    of the target. A smaller number, ``hessian=1 / target.std()``, takes larger steps.
+
+    Models equal those of the built-in objectives:
 
     ======================  ======================================================================
     built-in objective      loss
