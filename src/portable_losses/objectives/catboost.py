@@ -69,9 +69,10 @@ def catboost_objective(
     Weights multiply gradient and curvature. Nothing is divided by the number of rows. Labels of 0
     and 1 become signs for losses of signs, such as `squared_hinge_loss`.
 
-    A row of K classes needs ``class_names=list(range(K))`` of ``CatBoostClassifier``. Its curvature is a
-    diagonal matrix. With an objective of one's own CatBoost starts from 0; its prediction of type
-    ``RawFormulaVal`` is what the loss takes. Apply `special.sigmoid` or `special.softmax` to it.
+    A row of K classes needs ``class_names=list(range(K))`` of ``CatBoostClassifier``. Its curvature
+    is a diagonal matrix. With an objective of one's own CatBoost starts from 0; its prediction of
+    type ``RawFormulaVal`` is what the loss takes. Apply `special.sigmoid` or `special.softmax` to
+    it.
 
     Models equal those of the built-in RMSE (`mse_loss` with ``factor=0.5``) and Logloss
     (`binary_cross_entropy_with_logits`), with ``boost_from_average=False`` and the same

@@ -110,9 +110,7 @@ def scipy_objective(
     if not (np.isfinite(l2) and l2 >= 0):
         raise ValueError(f"scipy_objective: l2 must be a number from 0, got {l2!r}")
     if bound.parameters.get("reduction") == "none":
-        raise ValueError(
-            "scipy_objective: reduction must be 'mean' or 'sum': the value is a number"
-        )
+        raise ValueError("scipy_objective: reduction must be 'mean' or 'sum', got 'none'")
     if callable(model):
         return ModelObjective(bound, model, target, l2)
     return LinearObjective(bound, np.asarray(model, dtype=np.float64), target, l2, intercept)
