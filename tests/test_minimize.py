@@ -45,7 +45,8 @@ def test_logistic_regression_of_classes():
     features = features / 16
     objective = scipy_objective(pl.cross_entropy, features, target, l2=10.0, reduction="sum")
     assert objective.start.shape == (3 * 65,)
-    found = minimize(objective, objective.start, jac=True, method="BFGS", options={"gtol": 1e-7})
+    options = {"gtol": 1e-7, "ftol": 1e-16, "maxcor": 30}
+    found = minimize(objective, objective.start, jac=True, method="L-BFGS-B", options=options)
     model = LogisticRegression(C=0.1, tol=1e-10, solver="newton-cholesky").fit(features, target)
     coef, constant = objective.split(found.x)
     np.testing.assert_allclose(coef, model.coef_, atol=1e-6)

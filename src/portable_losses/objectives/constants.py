@@ -98,7 +98,8 @@ def optimal_constant(
         )
     if bound.core:
         return row_of(bound, target, weights)
-    found = [_best(*each) for each in _columns(bound, target, weights)]
+    some = bool(target.size) and (weights is None or bool(weights.any()))
+    found = [_best(*each) if some else nan for each in _columns(bound, target, weights)]
     return found[0] if target.ndim == 1 and len(found) == 1 else np.asarray(found)
 
 
@@ -107,7 +108,7 @@ def _columns(
 ) -> Iterator[tuple[Callable[[float], float], Callable[[float], float], Array, Any]]:
     """Find for each constant the loss and its slope, the targets, and the domain."""
     sequences = [x for x in bound.parameters.values() if isinstance(x, (tuple, list))]
-    count = len(sequences[0]) if sequences else target[:1].size
+    count = len(sequences[0]) if sequences else 1 if target.ndim == 1 else target.shape[1]
     for j in range(count):
         own = {
             key: value[j] if isinstance(value, (tuple, list)) else value
@@ -137,17 +138,16 @@ def _best(
 ) -> float:
     """Return the constant of one column."""
     low, high = _ends(domain)
-    if not column.size:
-        return nan
     tried = np.clip([column.mean(), *np.quantile(column, np.linspace(0, 1, 9))], low, high)
     start = float(min(tried, key=value))
     if np.isnan(slope(start)):
         return nan
-    left = _first_zero(slope, start, low, high)
+    left = _first_zero(value, slope, start, low, high)
     if left in (low, -inf) or slope(left) > 0:
         return left
-    right = -_first_zero(lambda x: -slope(-x), -start if start > left else -left, -high, -low)
-    return nan if left == -right == -inf else (left + right) / 2
+    mirrored = (lambda x: value(-x)), (lambda x: -slope(-x))
+    right = -_first_zero(*mirrored, -max(start, left), -high, -low)
+    return (left + right) / 2
 
 
 def _ends(domain: Any) -> tuple[float, float]:
@@ -164,8 +164,22 @@ def _ends(domain: Any) -> tuple[float, float]:
     return low, high
 
 
-def _first_zero(slope: Callable[[float], float], start: float, low: float, high: float) -> float:
+def _first_zero(
+    value: Callable[[float], float],
+    slope_of: Callable[[float], float],
+    start: float,
+    low: float,
+    high: float,
+) -> float:
     """Return about the smallest number from which on a slope is not negative."""
+    limit = value(start)
+    limit += 1e-9 * abs(limit)
+
+    def slope(x: float) -> float:
+        found = slope_of(x)
+        # Behind a hump another minimum begins, of a loss that is not convex.
+        return -inf if found >= 0 and x < start and value(x) > limit else found
+
     a = b = start
     step = max(abs(start), 1.0) / 16
     while slope(a) >= 0:
