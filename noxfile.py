@@ -108,9 +108,17 @@ backend_session("dask", "test-dask", "dask")
 backend_session("cupy", "test-cupy", "cupy")
 
 
+@nox.session(name="tests-objectives", default=False, venv_backend="virtualenv")
+def tests_objectives(session: nox.Session) -> None:
+    """The objectives in the packages that they are for; Keras on PyTorch and on JAX."""
+    install(session, "test-objectives")
+    session.run(*PYTEST, "tests/packages", *session.posargs, env={"KERAS_BACKEND": "torch"})
+    session.run("pytest", "tests/packages/test_keras.py", env={"KERAS_BACKEND": "jax"})
+
+
 @nox.session
 def doctest(session: nox.Session) -> None:
-    """The examples of the docstrings and of the README."""
+    """The examples of the docstrings, of the README and of the page on objectives."""
     install(session, "test")
     optional = ("_backends/dask.py", "_backends/jax.py", "_backends/torch")
     optional += tuple(f"objectives/{name}.py" for name in IMPORT_PACKAGES)
@@ -119,9 +127,11 @@ def doctest(session: nox.Session) -> None:
         "pytest",
         "--doctest-modules",
         "--doctest-glob=README.md",
+        "--doctest-glob=objectives.rst",
         *of_others,
         "src",
         "README.md",
+        "docs/objectives.rst",
         *session.posargs,
     )
 

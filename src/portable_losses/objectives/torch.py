@@ -8,7 +8,7 @@ from ._bound import Bound
 __all__ = ["torch_criterion"]
 
 
-def torch_criterion(loss: Loss[...], /, **parameters: Any) -> Any:
+def torch_criterion(loss: Loss[...], **parameters: Any) -> Any:
     """Return a loss with its parameters as a module of PyTorch.
 
     A loss works as a criterion by itself. The module keeps parameters and options beside it, and
