@@ -59,6 +59,8 @@ PROB = RNG.dirichlet(np.ones(4), 501)
         (pl.tweedie_deviance_loss, {"power": 1.7}, float),
         (pl.tweedie_deviance_loss, {"power": 3.0}, float),
         (pl.poisson_nll_loss, {}, log),
+        (pl.gamma_deviance_loss, {"log_input": True}, log),
+        (pl.tweedie_deviance_loss, {"log_input": True}, log),
         (pl.msle_loss, {}, None),
     ],
 )

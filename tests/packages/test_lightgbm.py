@@ -32,6 +32,18 @@ CASES = {
         lightgbm_objective(pl.poisson_nll_loss),
         float(np.log(150.0)),
     ),
+    "gamma": (
+        diabetes,
+        {},
+        lightgbm_objective(pl.gamma_deviance_loss, log_input=True, factor=0.5),
+        float(np.log(150.0)),
+    ),
+    "tweedie": (
+        diabetes,
+        {"tweedie_variance_power": 1.3},
+        lightgbm_objective(pl.tweedie_deviance_loss, power=1.3, log_input=True, factor=0.5),
+        float(np.log(150.0)),
+    ),
     "binary": (
         breast_cancer,
         {},

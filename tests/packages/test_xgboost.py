@@ -58,6 +58,20 @@ CASES = {
         {"base_score": 0.5, "num_class": 10},
         pl.special.softmax,
     ),
+    "reg:gamma": (
+        diabetes,
+        {"base_score": 150.0},
+        xgboost_objective(pl.gamma_deviance_loss, log_input=True, factor=0.5),
+        {"base_score": np.log(150.0)},
+        np.exp,
+    ),
+    "reg:tweedie": (
+        diabetes,
+        {"base_score": 150.0, "tweedie_variance_power": 1.3},
+        xgboost_objective(pl.tweedie_deviance_loss, power=1.3, log_input=True, factor=0.5),
+        {"base_score": np.log(150.0)},
+        np.exp,
+    ),
     "count:poisson": (
         diabetes,
         {"base_score": 150.0, "max_delta_step": 0.0},
