@@ -16,6 +16,7 @@ from sklearn.linear_model import (
 )
 from sklearn.metrics import (
     d2_absolute_error_score,
+    d2_brier_score,
     d2_log_loss_score,
     d2_pinball_score,
     d2_tweedie_score,
@@ -102,10 +103,8 @@ def test_log_odds(weights):
     share = np.average(target, weights=weights)
     found = optimal_constant(pl.binary_cross_entropy_with_logits, target, weights=weights)
     assert found == pytest.approx(log(share / (1 - share)), rel=1e-13)
-    for loss in (pl.binary_cross_entropy, pl.brier_loss):
-        if loss.signature.core:
-            continue
-        assert optimal_constant(loss, target, weights=weights) == pytest.approx(share, rel=1e-13)
+    found = optimal_constant(pl.binary_cross_entropy, target, weights=weights)
+    assert found == pytest.approx(share, rel=1e-13)
 
 
 def test_labels_that_are_all_the_same():
@@ -127,13 +126,17 @@ def test_a_loss_with_other_minima_has_the_one_of_the_larger_group(name):
     assert optimal_constant(getattr(pl, name), target) == pytest.approx(100.0, abs=0.1)
 
 
-@pytest.mark.parametrize("name", sorted(pl.__all__))
-def test_no_neighbour_is_better(name):
-    loss = getattr(pl, name)
+def is_of_elements(loss):
+    """Return whether it compares each prediction with its target."""
     if not isinstance(loss, pl.Loss) or loss.signature.core or loss.formulas.finish:
-        return
-    if len(loss.signature.arguments) != 2:
-        return
+        return False
+    return len(loss.signature.arguments) == 2
+
+
+@pytest.mark.parametrize(
+    "loss", [x for _, x in sorted(vars(pl).items()) if is_of_elements(x)], ids=lambda x: x.__name__
+)
+def test_no_neighbour_is_better(loss):
     target_domain = loss.signature.domains[0][1]
     target = np.round(AMOUNTS) + 1
     if target_domain.members:
@@ -227,6 +230,15 @@ def test_it_is_the_score_of_log_loss(weights):
 
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
+def test_brier_of_two_classes_and_of_more(weights):
+    target = (LABELS > 1).astype(float)
+    found = d2_score(pl.brier_loss, PROB[:, 0], target, weights=weights)
+    assert found == pytest.approx(d2_brier_score(target, PROB[:, 0], sample_weight=weights))
+    found = d2_score(pl.brier_loss, PROB, LABELS, weights=weights)
+    assert found == pytest.approx(d2_brier_score(LABELS, PROB, sample_weight=weights))
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS])
 def test_a_matrix_has_the_mean_of_its_columns(weights):
     pred = np.stack([PRED, -PRED, PRED**2], axis=1)
     target = np.stack([AMOUNTS, -AMOUNTS, AMOUNTS**2], axis=1)
@@ -280,6 +292,16 @@ def test_binary_classification(binary, names, loss, estimator):
     found = cross_val_score(estimator, features, target, scoring=sklearn_scorer(loss), cv=3)
     expected = cross_val_score(estimator, features, target, scoring="neg_log_loss", cv=3)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_the_brier_score(binary):
+    features, target = binary
+    scorer = sklearn_scorer(pl.brier_loss)
+    found = cross_val_score(LogisticRegression(), features, target, scoring=scorer, cv=3)
+    expected = cross_val_score(
+        LogisticRegression(), features, target, scoring="neg_brier_score", cv=3
+    )
+    np.testing.assert_allclose(found, expected)
 
 
 def test_losses_of_signs(binary):

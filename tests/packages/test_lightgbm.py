@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 import portable_losses as pl
 from packages.data import breast_cancer, diabetes, digits, weights_for
-from portable_losses.objectives import lightgbm_metric, lightgbm_objective
+from portable_losses.objectives import lightgbm_metric, lightgbm_objective, optimal_constant
 
 TREES = {
     "verbose": -1,
@@ -93,6 +93,24 @@ def test_so_does_that_of_the_interface_of_scikit_learn(name, weighted):
     theirs = {key: value for key, value in theirs.items() if key != "num_class"}
     expected = scores({"objective": name, **theirs})
     np.testing.assert_allclose(scores({"objective": objective}), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", ["regression", "poisson", "gamma", "tweedie", "binary"])
+def test_the_built_in_starts_from_the_optimal_constant(name, weighted):
+    data, theirs, objective, _ = CASES[name]
+    features, target = data()
+    weights = weights_for(target) if weighted else None
+    start = optimal_constant(objective.loss, target, weights=weights, **objective.parameters)
+
+    def scores(settings, init_score=None):
+        rows = lightgbm.Dataset(features, target, weight=weights, init_score=init_score)
+        model = lightgbm.train({**TREES, **settings}, rows, ROUNDS)
+        return model.predict(features, raw_score=True)
+
+    expected = scores({"objective": name, "boost_from_average": True, **theirs})
+    found = start + scores({"objective": objective}, np.full(len(target), start))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("weighted", [False, True])

@@ -58,7 +58,7 @@ class Boosted(Bound):
         Boosting libraries keep all targets as real numbers, in one row after another.
         """
         target = np.asarray(target)
-        if self.core and not self.ranks and pred.ndim == 1:
+        if pred.ndim == 1 and not (self.ranks or self.takes_elements):
             raise ValueError(
                 f"{self.wrapper}: {self.name} needs a row of predictions for each target, and "
                 f"has one prediction: set {self.outputs} to the number of classes"
@@ -143,7 +143,7 @@ class Objective(Boosted):
         derivative of a row of classes.
         """
         if not self.ranks:
-            row_factor = row_factor if self.core else 1.0
+            row_factor = row_factor if self.core and pred.ndim > 1 else 1.0
             gradient, curvature = self._of_rows(pred, target, row_factor)
         else:
             gradient, curvature = np.empty_like(pred), np.empty_like(pred)

@@ -70,6 +70,11 @@ class Bound:
         return self.loss.signature.core
 
     @property
+    def takes_elements(self) -> bool:
+        """Whether the loss may compare each prediction with its target, as well or only."""
+        return any(not any(way) for way in self.loss.signature.ways)
+
+    @property
     def takes_labels(self) -> bool:
         """Whether the target may hold class labels, one for a row of predictions."""
         signature = self.loss.signature

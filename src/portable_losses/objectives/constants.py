@@ -83,21 +83,27 @@ def optimal_constant(
     array([0.25, 0.5 , 0.25])
     """
     bound = Bound("optimal_constant", loss, parameters)
-    bound.one_prediction()
-    target = np.asarray(target)
     if weights is not None:
         weights = np.asarray(weights, dtype=np.float64)
-    if bound.core not in ((), ("class",)) or loss.formulas.finish is not None:
+    return constant_of(bound, np.asarray(target), weights, rows=bool(bound.core))
+
+
+def constant_of(
+    bound: Bound, target: Array, weights: Array | None, *, rows: bool, classes: int = 0
+) -> Any:
+    """Return the best constant: a row of at least so many classes, or a number for each column."""
+    bound.one_prediction()
+    if bound.core not in ((), ("class",)) or bound.loss.formulas.finish is not None:
         raise TypeError(
-            f"optimal_constant: {bound.name} is no loss of elements or of rows of classes"
+            f"{bound.wrapper}: {bound.name} is no loss of elements or of rows of classes"
         )
     if target.ndim not in (1, 2) or (weights is not None and weights.shape != target.shape[:1]):
         raise ValueError(
-            "optimal_constant: the targets must have shape (n,) or (n, k) and the weights (n,), "
+            f"{bound.wrapper}: the targets must have shape (n,) or (n, k) and the weights (n,), "
             f"got {target.shape} and {None if weights is None else weights.shape}"
         )
-    if bound.core:
-        return row_of(bound, target, weights)
+    if rows:
+        return _row(bound, target, weights, classes)
     some = bool(target.size) and (weights is None or bool(weights.any()))
     found = [_best(*each) if some else nan for each in _columns(bound, target, weights)]
     return found[0] if target.ndim == 1 and len(found) == 1 else np.asarray(found)
@@ -116,7 +122,8 @@ def _columns(
         }
         column = np.asarray(target if target.ndim == 1 else target[:, j], dtype=np.float64)
         signature = bound.loss.signature
-        domain = signature.domains_for(0, {**signature.defaults, **own})[0]
+        way = next(i for i, cores in enumerate(signature.ways) if not any(cores))
+        domain = signature.domains_for(way, {**signature.defaults, **own})[0]
         options = {"weights": weights, "reduction": "sum", **own}
 
         def value(
@@ -232,7 +239,7 @@ def _share(a: float, fa: float, b: float, fb: float, c: float, fc: float) -> flo
     return float(inverse if newest_is_a else 1 - inverse)
 
 
-def row_of(bound: Bound, target: Array, weights: Array | None = None, classes: int = 0) -> Array:
+def _row(bound: Bound, target: Array, weights: Array | None, classes: int) -> Array:
     """Return the best row of a loss of classes, made of their shares."""
     labels = target.ndim == 1
     if labels:
@@ -257,7 +264,7 @@ def row_of(bound: Bound, target: Array, weights: Array | None = None, classes: i
     size = np.abs(gradient).sum(axis=0)[there] / (shares[there] if logarithms else 1.0)
     if slopes.size and np.ptp(slopes) > 1e-8 * size.max():
         raise NotImplementedError(
-            f"optimal_constant: the best row of {bound.name} with these parameters is not that of "
+            f"{bound.wrapper}: the best row of {bound.name} with these parameters is not that of "
             "the class shares; minimise it with scipy_objective"
         )
     return row

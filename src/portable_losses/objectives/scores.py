@@ -7,7 +7,7 @@ import numpy as np
 from .._loss import Loss
 from ..typing import Array
 from ._bound import Bound
-from .constants import optimal_constant, row_of
+from .constants import constant_of
 
 __all__ = ["d2_score"]
 
@@ -87,13 +87,11 @@ def d2_score(
     """
     pred, target = np.asarray(pred), np.asarray(target)
     bound = Bound("d2_score", loss, parameters)
-    bound.one_prediction()
     if weights is not None:
         weights = np.asarray(weights, dtype=np.float64)
-    if bound.core == ("class",):
-        constant = row_of(bound, target, weights, pred.shape[-1] if pred.ndim > 1 else 0)
-    else:
-        constant = optimal_constant(loss, target, weights=weights, **parameters)
+    rows = bool(bound.core) and pred.ndim > 1
+    classes = pred.shape[-1] if rows else 0
+    constant = constant_of(bound, target, weights, rows=rows, classes=classes)
     base = np.array(np.broadcast_to(constant, pred.shape), dtype=np.float64)
     options = dict(parameters)
     if pred.ndim > 1 and not bound.core:

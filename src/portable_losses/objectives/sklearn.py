@@ -131,10 +131,10 @@ class LossScore(Bound):
         pred, target = np.asarray(pred), np.asarray(target)
         if self.classifies and target.ndim == 1:
             target = self._codes(target, pred)
-            if self.core and pred.ndim == 1:
+            if pred.ndim == 1 and not self.takes_elements:
                 rest = 1 - pred if self.response == "predict_proba" else np.zeros_like(pred)
                 pred = np.stack([rest, pred], axis=1)
-            if not self.takes_labels:
+            if pred.ndim == 1 or not self.takes_labels:
                 target = 2.0 * target - 1 if self.takes_signs else target.astype(np.float64)
         if sample_weight is not None:
             sample_weight = np.asarray(sample_weight, dtype=np.float64)
