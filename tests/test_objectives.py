@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from elements import ELEMENTWISE
 
 import portable_losses as pl
 from portable_losses import objectives
@@ -154,16 +155,7 @@ def test_curvature(make):
         np.testing.assert_array_equal(found[1], expected * WEIGHTS)
 
 
-def is_of_elements(loss):
-    """Return whether it compares each prediction with its target."""
-    if not isinstance(loss, pl.Loss) or loss.signature.core or loss.formulas.finish:
-        return False
-    return len(loss.signature.arguments) == 2
-
-
-@pytest.mark.parametrize(
-    "loss", [x for _, x in sorted(vars(pl).items()) if is_of_elements(x)], ids=lambda x: x.__name__
-)
+@pytest.mark.parametrize("loss", ELEMENTWISE, ids=lambda loss: loss.__name__)
 def test_the_surrogate_is_positive_where_there_is_a_gradient(loss):
     target = np.asarray([1.0, 1.0, 1.0, 1.0])
     gradient, curvature = xgboost_objective(loss)(target, np.asarray([0.1, 0.5, 0.9, 0.99]))

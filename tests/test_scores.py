@@ -6,6 +6,7 @@ from math import inf, log
 import numpy as np
 import pytest
 import sklearn
+from elements import ELEMENTWISE
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import (
@@ -126,16 +127,7 @@ def test_a_loss_with_other_minima_has_the_one_of_the_larger_group(name):
     assert optimal_constant(getattr(pl, name), target) == pytest.approx(100.0, abs=0.1)
 
 
-def is_of_elements(loss):
-    """Return whether it compares each prediction with its target."""
-    if not isinstance(loss, pl.Loss) or loss.signature.core or loss.formulas.finish:
-        return False
-    return len(loss.signature.arguments) == 2
-
-
-@pytest.mark.parametrize(
-    "loss", [x for _, x in sorted(vars(pl).items()) if is_of_elements(x)], ids=lambda x: x.__name__
-)
+@pytest.mark.parametrize("loss", ELEMENTWISE, ids=lambda loss: loss.__name__)
 def test_no_neighbour_is_better(loss):
     target_domain = loss.signature.domains[0][1]
     target = np.round(AMOUNTS) + 1
