@@ -154,9 +154,12 @@ class Objective(Boosted):
                 f"{self.wrapper}: the second derivative of {self.name} is positive nowhere, and "
                 "boosting would learn nothing: pass hessian='surrogate'"
             )
-        share = self.factor if weights is None else self.factor * np.asarray(weights)
-        column = np.reshape(share, (-1, *(1,) * (pred.ndim - 1))).astype(pred.dtype, copy=False)
-        return gradient * column, curvature * column
+        if weights is not None or self.factor != 1:
+            share = np.multiply(self.factor, 1.0 if weights is None else weights, dtype=pred.dtype)
+            column = np.reshape(share, (-1, *(1,) * (pred.ndim - 1)))
+            gradient *= column
+            curvature *= column
+        return gradient, curvature
 
     def _of_rows(self, pred: Array, target: Array, row_factor: float = 1.0) -> tuple[Array, Array]:
         options = {"reduction": "sum", **self.parameters}
@@ -170,9 +173,13 @@ class Objective(Boosted):
             ) from error
         if self.hessian == "exact":
             return gradient, second
-        # A row that is content, with gradient and curvature 0, has no say in either sum of a leaf.
-        stand_in = np.where(gradient == 0, 0.0, 1.0).astype(pred.dtype)
-        return gradient, np.where(second > 0, second * pred.dtype.type(row_factor), stand_in)
+        if row_factor != 1:
+            second *= row_factor
+        unusable = ~(second > 0)
+        if unusable.any():
+            # A row that is content, with gradient and curvature 0, has no say in a leaf.
+            second[unusable] = gradient[unusable] != 0
+        return gradient, second
 
 
 def groups(wrapper: str, sizes: Array | None, pred: Array) -> Iterator[Array]:

@@ -32,7 +32,7 @@ class Bound:
         if not isinstance(loss, Loss):
             raise TypeError(
                 f"{wrapper}: loss must be a loss of portable_losses, or one made by "
-                f"`portable_losses.loss`, got {loss!r}"
+                f"`portable_losses.loss`, with its parameters beside it; got {loss!r}"
             )
         known = inspect.signature(loss).parameters
         for name in parameters:

@@ -70,7 +70,7 @@ def catboost_objective(
     and 1 become signs for losses of signs, such as `squared_hinge_loss`.
 
     A row of K classes needs ``class_names=list(range(K))`` of ``CatBoostClassifier``. Its curvature
-    is a diagonal matrix. With an objective of one's own CatBoost starts from 0; its prediction of
+    is a diagonal matrix. With a custom objective CatBoost starts from 0; its prediction of
     type ``RawFormulaVal`` is what the loss takes. Apply `special.sigmoid` or `special.softmax` to
     it.
 

@@ -77,7 +77,7 @@ def lightgbm_objective(
     A row of K classes needs ``num_class=K``. So do several quantiles of one target:
     ``quantile=(0.1, 0.5, 0.9)`` with ``num_class=3``.
 
-    With an objective of one's own LightGBM starts from 0 and predicts raw scores: give the
+    With a custom objective LightGBM starts from 0 and predicts raw scores: give the
     ``Dataset`` an ``init_score`` of ``optimal_constant(loss, target)``, add it to the predictions,
     and apply `special.sigmoid`, `special.softmax` or the exponential. Models equal those of the
     built-in objectives, with ``boost_from_average=False``:

@@ -95,7 +95,7 @@ def scipy_objective(
     >>> print(coef.round(1), intercept.round(1))
     [2.] 1.0
 
-    A model of one's own, ``exp(a * x)``:
+    Your own model, ``exp(a * x)``:
 
     >>> x = np.array([0.0, 1.0, 2.0])
     >>> def growth(parameters):

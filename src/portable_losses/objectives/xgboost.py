@@ -79,7 +79,7 @@ def xgboost_objective(
     are those of the ``DMatrix``; its weights are then one for each group. ``XGBRanker`` takes no
     objective; use ``xgboost.train``.
 
-    With an objective of one's own XGBoost starts from a score of 0.5: pass
+    With a custom objective XGBoost starts from a score of 0.5: pass
     ``base_score=optimal_constant(loss, target)``. It predicts raw scores: apply `special.sigmoid`,
     `special.softmax` or the exponential. Only ``XGBClassifier`` keeps the link of its built-in
     objective: its ``base_score`` and its predictions are probabilities, those of logits. Where
