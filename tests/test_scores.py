@@ -165,6 +165,26 @@ def test_class_weights_count():
     np.testing.assert_allclose(np.exp(found), shares / shares.sum(), rtol=1e-12)
 
 
+def test_rows_that_are_ignored():
+    target = np.where(LABELS == 3, -100, LABELS)
+    found = optimal_constant(pl.cross_entropy, target, weights=WEIGHTS, ignore_index=-100)
+    kept = target >= 0
+    expected = optimal_constant(pl.cross_entropy, target[kept], weights=WEIGHTS[kept])
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("target", "error", "message"),
+    [
+        ([0, -1], ValueError, r"class labels, .* but target\[1\] is -1"),
+        ([0.0, 1.5], TypeError, "dtype is float64"),
+    ],
+)
+def test_labels_that_are_no_classes(target, error, message):
+    with pytest.raises(error, match=message):
+        optimal_constant(pl.cross_entropy, target)
+
+
 def test_constants_that_there_are_not():
     with pytest.raises(NotImplementedError, match=r"multi_margin_loss.* is not that of the class"):
         optimal_constant(pl.multi_margin_loss, LABELS)

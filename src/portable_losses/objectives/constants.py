@@ -184,8 +184,10 @@ def _first_zero(
 
     def slope(x: float) -> float:
         found = slope_of(x)
-        # Behind a hump another minimum begins, of a loss that is not convex.
-        return -inf if found >= 0 and x < start and value(x) > limit else found
+        if x != start and (found >= 0) == (x < start) and value(x) > limit:
+            # Another minimum, behind a hump: the loss is not convex.
+            return -inf if x < start else inf
+        return found
 
     a = b = start
     step = max(abs(start), 1.0) / 16
@@ -243,7 +245,10 @@ def _row(bound: Bound, target: Array, weights: Array | None, classes: int) -> Ar
     """Return the best row of a loss of classes, made of their shares."""
     labels = target.ndim == 1
     if labels:
-        classes = max(classes, int(target.max(initial=-1)) + 1)
+        kept = target != bound.parameters.get("ignore_index")
+        target, weights = target[kept], None if weights is None else weights[kept]
+        classes = max(classes, int(target.max(initial=0)) + 1)
+        bound.loss(np.zeros((len(target), classes)), target, **bound.parameters)  # checks labels
     per_class = bound.parameters.get("class_weights")
     given = np.ones(len(target)) if weights is None else weights
     one_hot = np.eye(classes)[target.astype(np.int64)] if labels else np.asarray(target, float)
