@@ -12,6 +12,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import (
     LinearRegression,
     LogisticRegression,
+    PoissonRegressor,
     QuantileRegressor,
     RidgeClassifier,
 )
@@ -24,6 +25,7 @@ from sklearn.metrics import (
     hinge_loss,
     log_loss,
     mean_absolute_error,
+    mean_gamma_deviance,
     mean_pinball_loss,
     r2_score,
 )
@@ -370,6 +372,16 @@ def test_numbers():
             for train, test in cv.split(features)
         ]
         np.testing.assert_allclose(found, expected)
+
+
+def test_models_predict_means_and_not_their_logarithms():
+    features, target = load_diabetes(return_X_y=True)
+    model = PoissonRegressor().fit(features, target)
+    expected = pl.poisson_nll_loss(model.predict(features), target, log_input=False)
+    found = sklearn_scorer(pl.poisson_nll_loss)(model, features, target)
+    assert found == pytest.approx(-float(expected))
+    found = sklearn_scorer(pl.gamma_deviance_loss)(model, features, target)
+    assert found == pytest.approx(-mean_gamma_deviance(target, model.predict(features)))
 
 
 def test_several_targets_and_weights():

@@ -64,8 +64,9 @@ def sklearn_scorer(
     Notes
     -----
     In binary classification, probability and decision value are those of the second class, whose
-    label is 1 for the loss. For a loss of rows they become two columns, p and 1 - p, or the
-    decision value and 0.
+    label is 1 for the loss. For a loss of rows they become two columns, 1 - p and p, or 0 and the
+    decision value. Models of counts and amounts predict means, so ``log_input`` is False here where
+    the loss has it.
 
     Examples
     --------
@@ -99,6 +100,8 @@ class LossScore(Bound):
     ) -> None:
         super().__init__("sklearn_scorer", loss, parameters)
         self.one_prediction()
+        if "log_input" in loss.signature.parameters:
+            self.parameters.setdefault("log_input", False)
         self.__name__ = self.name
         self.labels = labels
         self.classifies = False
