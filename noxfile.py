@@ -18,6 +18,8 @@ nox.options.default_venv_backend = "uv|virtualenv"
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTEST = ("pytest", "-n", "auto", "--dist", "worksteal")
 """One process for each core."""
+IMPORT_PACKAGES = ("_catboost_targets", "_keras_class", "_torch_module")
+"""The modules of the objectives that import a package where they begin."""
 AVX512 = """
 from numpy._core._multiarray_umath import __cpu_dispatch__ as features
 print(*(name for name in features if name.startswith("AVX512") or name == "X86_V4"))
@@ -106,19 +108,30 @@ backend_session("dask", "test-dask", "dask")
 backend_session("cupy", "test-cupy", "cupy")
 
 
+@nox.session(name="tests-objectives", default=False, venv_backend="virtualenv")
+def tests_objectives(session: nox.Session) -> None:
+    """The objectives in the packages that they are for; Keras on PyTorch and on JAX."""
+    install(session, "test-objectives")
+    session.run(*PYTEST, "tests/packages", *session.posargs, env={"KERAS_BACKEND": "torch"})
+    session.run("pytest", "tests/packages/test_keras.py", env={"KERAS_BACKEND": "jax"})
+
+
 @nox.session
 def doctest(session: nox.Session) -> None:
-    """The examples of the docstrings and of the README."""
+    """The examples of the docstrings, of the README and of the page on objectives."""
     install(session, "test")
     optional = ("_backends/dask.py", "_backends/jax.py", "_backends/torch")
+    optional += tuple(f"objectives/{name}.py" for name in IMPORT_PACKAGES)
     of_others = [f"--ignore=src/portable_losses/{path}" for path in optional]
     session.run(
         "pytest",
         "--doctest-modules",
         "--doctest-glob=README.md",
+        "--doctest-glob=objectives.rst",
         *of_others,
         "src",
         "README.md",
+        "docs/objectives.rst",
         *session.posargs,
     )
 

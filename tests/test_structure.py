@@ -20,8 +20,8 @@ from portable_losses._numerics.namespace import BLOCKS
 ROOT = Path(pl.__file__).parent
 LIBRARIES = {"numpy", "np", "torch", "jax", "jnp", "jaxlib", "xla", "dask", "cupy", "mlx", "strict"}
 LIBRARIES |= {"array_api_strict", "array_api_compat"}
-SPEAK_OF_LIBRARIES = ("_backends", "_selfcheck", "__main__.py")
-"""The backends, and the self-check, which finds the installed libraries."""
+SPEAK_OF_LIBRARIES = ("_backends", "_selfcheck", "__main__.py", "objectives")
+"""The backends, the self-check, which finds the installed libraries, and the objectives."""
 
 FLOORS = (
     "_version",
@@ -95,7 +95,8 @@ def test_imports_make_no_circle() -> None:
 
 def floor(module: str) -> int:
     first = module.partition(".")[0]
-    if not first or first.startswith("__") or first in ("_selfcheck", "neural_network"):
+    on_top = ("_selfcheck", "neural_network", "objectives")
+    if not first or first.startswith("__") or first in on_top:
         return FLOORS.index("top")
     return FLOORS.index(first) if first in FLOORS else FLOORS.index("families")
 

@@ -208,6 +208,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from . import neural_network as neural_network
+    from . import objectives as objectives
     from . import special as special
     from ._selfcheck import check, self_check
 else:
@@ -218,7 +219,7 @@ else:
 
         if name in ("check", "self_check"):
             return getattr(import_module("._selfcheck", __name__), name)
-        if name in ("neural_network", "special"):
+        if name in ("neural_network", "objectives", "special"):
             return import_module(f".{name}", __name__)
         meant = import_module("._engine.names", __name__).loss_meant(name, __all__)
         hint = f"; did you mean {meant}?" if meant and name[:1] != "_" else ""
