@@ -20,8 +20,8 @@ from portable_losses._numerics.namespace import BLOCKS
 ROOT = Path(pl.__file__).parent
 LIBRARIES = {"numpy", "np", "torch", "jax", "jnp", "jaxlib", "xla", "dask", "cupy", "mlx", "strict"}
 LIBRARIES |= {"array_api_strict", "array_api_compat"}
-SPEAK_OF_LIBRARIES = ("_backends", "_selfcheck", "__main__.py")
-"""The backends, and the self-check, which finds the installed libraries."""
+SPEAK_OF_LIBRARIES = ("_backends", "_plot", "_selfcheck", "__main__.py")
+"""The backends, the pictures, which NumPy computes, and the self-check of all libraries."""
 
 FLOORS = (
     "_version",
@@ -95,7 +95,7 @@ def test_imports_make_no_circle() -> None:
 
 def floor(module: str) -> int:
     first = module.partition(".")[0]
-    if not first or first.startswith("__") or first in ("_selfcheck", "neural_network"):
+    if not first or first.startswith("__") or first in ("_plot", "_selfcheck", "neural_network"):
         return FLOORS.index("top")
     return FLOORS.index(first) if first in FLOORS else FLOORS.index("families")
 

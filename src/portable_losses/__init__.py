@@ -120,6 +120,7 @@ __all__ = [
     "cauchy_loss",
     "check",
     "circle_loss",
+    "compare",
     "contrastive_loss",
     "cosine_distance_loss",
     "cosine_embedding_loss",
@@ -171,6 +172,7 @@ __all__ = [
     "ntxent_loss",
     "perceptron_loss",
     "pinball_loss",
+    "plot",
     "poisson_deviance_loss",
     "poisson_nll_loss",
     "poly_binary_cross_entropy",
@@ -207,15 +209,22 @@ __all__ = [
 if TYPE_CHECKING:
     from . import neural_network as neural_network
     from . import special as special
+    from ._plot import compare, plot
     from ._selfcheck import check, self_check
 else:
+    _ON_DEMAND = {
+        "check": "._selfcheck",
+        "compare": "._plot",
+        "plot": "._plot",
+        "self_check": "._selfcheck",
+    }
 
     def __getattr__(name: str) -> Any:
         """Import modules that losses do not need, on first access."""
         from importlib import import_module
 
-        if name in ("check", "self_check"):
-            return getattr(import_module("._selfcheck", __name__), name)
+        if name in _ON_DEMAND:
+            return getattr(import_module(_ON_DEMAND[name], __name__), name)
         if name in ("neural_network", "special"):
             return import_module(f".{name}", __name__)
         meant = import_module("._engine.names", __name__).loss_meant(name, __all__)
