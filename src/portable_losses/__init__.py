@@ -1,4 +1,28 @@
-"""Loss functions for every array library: values, gradients and second derivatives."""
+"""Loss functions for every array library: values, gradients and second derivatives.
+
+All losses are here, and each is also in the module of its family:
+
+================  ==============================================================
+module            losses of
+================  ==============================================================
+`regression`      residuals, such as `mse_loss`
+`robust`          residuals with outliers, such as `huber_loss`
+`probabilistic`   quantiles and distributions, such as `pinball_loss`
+`deviance`        counts and rates, such as `poisson_nll_loss`
+`binary`          two classes, such as `binary_cross_entropy_with_logits`
+`multiclass`      several classes, such as `cross_entropy`
+`multilabel`      several classes at once, such as `zlpr_loss`
+`ranking`         the order of a list, such as `listnet_loss`
+`divergence`      two distributions, such as `kl_div`
+`segmentation`    regions of an image, such as `dice_loss`
+`sequence`        unaligned sequences, such as `ctc_loss`
+`vocabulary`      a very large number of classes: `linear_cross_entropy`
+`embedding`       distances of vectors, such as `triplet_margin_loss`
+================  ==============================================================
+
+`special` has the functions that losses are made of, `typing` the domains of a loss of your own, and
+`neural_network` the functions of the lesson. `plot` draws a loss.
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -233,4 +257,11 @@ else:
 
     def __dir__() -> list[str]:
         """List the public names, also those that are not imported yet."""
-        return sorted({*globals(), *__all__})
+        from types import ModuleType
+
+        here = {
+            name
+            for name, value in globals().items()
+            if name.startswith("__") or (isinstance(value, ModuleType) and name[0] != "_")
+        }
+        return sorted({*here, *__all__, "neural_network", "special"})
