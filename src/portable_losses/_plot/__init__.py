@@ -170,7 +170,9 @@ def _sections(
         own = {key: value for key, value in given.items() if key in _names(loss)}
         for listed, chosen in _combinations(loss, own):
             name = [loss.__name__] if len(losses) > 1 else []
-            label = ", ".join([*name, *(f"{key} = {value:g}" for key, value in listed.items())])
+            label = ", ".join(
+                [*name, *(f"{key} = {_brief(value)}" for key, value in listed.items())]
+            )
             arrays = {key: chosen.pop(key) for key in loss.signature.arguments if key in chosen}
             found[label] = section(loss, arrays, chosen, vary, span)
     return found
@@ -192,19 +194,31 @@ def _combinations(
         yield listed, {**given, **listed}
 
 
+def _brief(value: Any) -> str:
+    """Return a number as short as it can be, and anything else as it is."""
+    return str(value) if isinstance(value, (bool, str)) else f"{value:g}"
+
+
 def _draw(sections: Mapping[str, Section], ax: Any) -> Any:
     """Draw sections into axes, and return these."""
     orders = max(len(found.curves) for found in sections.values())
     given = _new_axes(orders) if ax is None else ax
-    for order, axes in enumerate(np.ravel(np.asarray(given, dtype=object))[:orders]):
+    flat = np.ravel(np.asarray(given, dtype=object))[:orders]
+    for order, axes in enumerate(flat):
         for label, found in sections.items():
             if order < len(found.curves):
                 axes.plot(found.x, found.curves[order], label=label)
         axes.set_title(_TITLES[order])
         axes.set_xlabel(" or ".join(dict.fromkeys(found.quantity for found in sections.values())))
         axes.margins(x=0)
-        if order == 0 and any(sections):
-            axes.legend()
+    if any(sections):
+        first = flat[0]
+        if ax is None:  # a figure of its own has room beside the curves
+            lines = first.get_lines()
+            columns = min(len(lines), 4)
+            first.figure.legend(handles=lines, loc="outside lower center", ncols=columns)
+        else:
+            first.legend()
     return given
 
 

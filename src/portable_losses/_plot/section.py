@@ -100,7 +100,7 @@ def section(
     return Section(
         f"residual: {signature.arguments[moving]} - target"
         if is_residual
-        else _quantity(signature, domain, moving, target),
+        else _quantity(signature, domain, moving, given),
         x,
         tuple(curve if i == 0 else curve[first] for i, curve in enumerate(curves)),
     )
@@ -206,13 +206,14 @@ def _end(domain: Domain, names: tuple[str, str], default: float) -> float:
     return next((float(end) for end in found if end is not None), default)
 
 
-def _quantity(signature: Signature, domain: Domain, moving: int, target: Array) -> str:
+def _quantity(signature: Signature, domain: Domain, moving: int, given: Mapping[str, Array]) -> str:
     """Return what changes along a section, in the words of the field."""
     name = signature.arguments[moving]
-    if signature.core:
-        word = _WORDS.get(domain, name)
-        return f"{word} of the first class" if "class" in signature.core else f"first of {name}"
     word = _WORDS.get(domain, name)
-    if word == "logit" and signature.domains[0][signature.target] == _domain(Sign) and target == 1:
+    if signature.core:
+        return f"{word} of the first class" if "class" in signature.core else f"first of {name}"
+    if signature.arguments[signature.target] in given:
+        return word
+    if word == "logit" and signature.domains[0][signature.target] == _domain(Sign):
         return "margin: pred * target"
-    return f"{word}, for a target of {float(target):g}"
+    return f"{word}, for a target of 1"

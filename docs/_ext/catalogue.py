@@ -1,0 +1,166 @@
+"""The catalogue: a sheet for each family and a page for each loss, written from the package."""
+
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import sections
+from sphinx.application import Sphinx
+
+import portable_losses as pl
+
+LOSS = """\
+---
+html_theme.sidebar_secondary.remove: true
+---
+
+# {name}
+
+```{{run}}
+:alt: "{alt}"
+:code: below
+:class: wide
+pl.plot(pl.{name}{arguments})
+```
+
+```{{eval-rst}}
+.. autofunction:: portable_losses.{name}
+```
+"""
+
+PICTURE = """
+```{{run}}
+:alt: "{alt}"
+:code: below
+:class: wide
+pl.compare([{losses}]{arguments})
+```
+"""
+
+COMPARED = """
+```{{run}}
+:alt: "{alt}"
+:code: hidden
+import compared
+compared.{function}()
+```
+
+{text}
+"""
+
+
+def families() -> dict[str, list[str]]:
+    """Return the losses of each family, in the order of the site."""
+    found: dict[str, list[str]] = {family: [] for family in sections.SHEETS}
+    for name in pl.__all__:
+        if isinstance(loss := getattr(pl, name), pl.Loss):
+            found[loss.__module__.split(".")[1]].append(name)
+    return found
+
+
+def summary(name: str) -> str:
+    """Return the first line of the documentation of a loss, as Markdown."""
+    return _markdown(inspect.getdoc(getattr(pl, name)).split("\n\n")[0].replace("\n", " "))
+
+
+def _markdown(text: str) -> str:
+    text = re.sub(r":math:`([^`]*)`", r"$\1$", text)
+    return re.sub(r"(?<!`)`(\w+)`(?!`)", r"`\1`", text).replace("``", "`")
+
+
+def page(name: str) -> str:
+    """Return the page of a loss."""
+    arguments = sections.PLOTS.get(name, "")
+    return LOSS.format(
+        name=name,
+        alt=f"{name}: value, derivative and second derivative",
+        arguments=f", {arguments}" if arguments else "",
+    )
+
+
+def sheet(family: str, names: list[str]) -> str:
+    """Return the sheet of a family."""
+    title, pairs = sections.SHEETS[family]
+    module = importlib.import_module(f"portable_losses.{family}")
+    lines = ["---", "html_theme.sidebar_secondary.remove: true", "---", "", f"# {title}", "", _markdown(inspect.getdoc(module).split("\n\n")[0]), ""]
+    if family in sections.COMPARED:
+        function, text = sections.COMPARED[family]
+        lines.append(COMPARED.format(function=function, text=text, alt=text))
+    for losses, arguments in zip(pairs[::2], pairs[1::2], strict=True):
+        lines.append(
+            PICTURE.format(
+                losses=", ".join(f"pl.{name}" for name in losses.split(", ")),
+                arguments=f", {arguments}" if arguments else "",
+                alt=f"{losses}: value, derivative and second derivative",
+            )
+        )
+    lines += ["", "| loss | in short | parameters | second derivative |", "|---|---|---|---|"]
+    for name in names:
+        loss = getattr(pl, name)
+        parameters = ", ".join(f"`{key}`" for key in loss.signature.parameters) or "–"
+        lines.append(f"| [`{name}`]({name}.md) | {summary(name)} | {parameters} | {_second(loss)} |")
+    lines += ["", "```{toctree}", ":hidden:", "", *names, "```"]
+    return "\n".join(lines) + "\n"
+
+
+def _second(loss: pl.Loss) -> str:
+    axes = pl.plot(loss)
+    plt.close(axes[0].figure)
+    return "yes" if len(axes) == 3 else "no"
+
+
+def index(found: dict[str, list[str]]) -> str:
+    """Return the first page of the catalogue: the families, each with its losses."""
+    count = sum(map(len, found.values()))
+    lines = [
+        "---",
+        "html_theme.sidebar_secondary.remove: true",
+        "---",
+        "",
+        "# Catalogue",
+        "",
+        f"{count} losses in {len(found)} families. A page for each loss has its picture, its "
+        "formula, its parameters and an example; a sheet for each family compares its members.",
+        "",
+        "::::{grid} 1 2 2 3",
+        ":gutter: 3",
+        "",
+    ]
+    for family, names in found.items():
+        lines += [
+            f":::{{grid-item-card}} {sections.SHEETS[family][0]}",
+            f":link: {family}",
+            ":link-type: doc",
+            "",
+            ", ".join(f"`{name}`" for name in names),
+            ":::",
+            "",
+        ]
+    lines += ["::::", "", "```{toctree}", ":hidden:", "", *found, "```"]
+    return "\n".join(lines) + "\n"
+
+
+def write(app: Sphinx) -> None:
+    """Write the pages that are new or have changed, and remove others."""
+    found = families()
+    pages = {"index": index(found)}
+    for family, names in found.items():
+        pages[family] = sheet(family, names)
+        pages |= {name: page(name) for name in names}
+    folder = Path(app.srcdir) / "catalogue"
+    folder.mkdir(exist_ok=True)
+    for old in folder.glob("*.md"):
+        if old.stem not in pages:
+            old.unlink()
+    for name, text in pages.items():
+        path = folder / f"{name}.md"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Connect this extension to Sphinx."""
+    app.connect("builder-inited", write)
+    return {"parallel_read_safe": True}
