@@ -25,7 +25,14 @@ extensions = [
     "catalogue",
     "run",
 ]
-exclude_patterns = ["_build", "_ext", "_pictures", "node_modules", "examples", "**/GALLERY_HEADER.rst"]
+exclude_patterns = [
+    "_build",
+    "_ext",
+    "_pictures",
+    "node_modules",
+    "examples",
+    "**/GALLERY_HEADER.rst",
+]
 default_role = "literal"
 extlinks = {"doi": ("https://doi.org/%s", "doi:%s")}
 
@@ -74,6 +81,6 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "min_reported_time": 0,
     "nested_sections": False,
-    "plot_gallery": True,
+    "within_subsection_order": "scraper.Order",
     "abort_on_example_error": True,
 }

@@ -84,7 +84,16 @@ def sheet(family: str, names: list[str]) -> str:
     """Return the sheet of a family."""
     title, pairs = sections.SHEETS[family]
     module = importlib.import_module(f"portable_losses.{family}")
-    lines = ["---", "html_theme.sidebar_secondary.remove: true", "---", "", f"# {title}", "", _markdown(inspect.getdoc(module).split("\n\n")[0]), ""]
+    lines = [
+        "---",
+        "html_theme.sidebar_secondary.remove: true",
+        "---",
+        "",
+        f"# {title}",
+        "",
+        _markdown(inspect.getdoc(module).split("\n\n")[0]),
+        "",
+    ]
     if family in sections.COMPARED:
         function, text = sections.COMPARED[family]
         lines.append(COMPARED.format(function=function, text=text, alt=text))
@@ -100,7 +109,9 @@ def sheet(family: str, names: list[str]) -> str:
     for name in names:
         loss = getattr(pl, name)
         parameters = ", ".join(f"`{key}`" for key in loss.signature.parameters) or "–"
-        lines.append(f"| [`{name}`]({name}.md) | {summary(name)} | {parameters} | {_second(loss)} |")
+        lines.append(
+            f"| [`{name}`]({name}.md) | {summary(name)} | {parameters} | {_second(loss)} |"
+        )
     lines += ["", "```{toctree}", ":hidden:", "", *names, "```"]
     return "\n".join(lines) + "\n"
 
@@ -121,8 +132,8 @@ def index(found: dict[str, list[str]]) -> str:
         "",
         "# Catalogue",
         "",
-        f"{count} losses in {len(found)} families. A page for each loss has its picture, its "
-        "formula, its parameters and an example; a sheet for each family compares its members.",
+        f"{count} losses in {len(found)} families. Each loss has a page with its picture, its formula,",
+        "its parameters and an example. The sheet of a family compares its members.",
         "",
         "::::{grid} 1 2 2 3",
         ":gutter: 3",

@@ -46,7 +46,11 @@ def lists() -> None:
     for place, item in enumerate(best):
         moved = item != place
         ax.plot(
-            [0, 1], [item, place], "-", color=COLOURS[1 if moved else 2], linewidth=1 + relevance[item]
+            [0, 1],
+            [item, place],
+            "-",
+            color=COLOURS[1 if moved else 2],
+            linewidth=1 + relevance[item],
         )
     for item, (score, gain) in enumerate(zip(scores, relevance, strict=True)):
         ax.text(-0.04, item, f"score {score:.1f}", ha="right", va="center")
@@ -57,7 +61,7 @@ def lists() -> None:
         xticks=[0, 1],
         xticklabels=["by score", "by relevance"],
         yticks=[],
-        title=f"1 - NDCG, approximately: {loss:.2f}",
+        title=f"approx_ndcg_loss: {loss:.2f}",
     )
     ax.invert_yaxis()
     ax.grid(False)
@@ -146,13 +150,18 @@ def _path(pred: np.ndarray, target: np.ndarray) -> list[tuple[int, int]]:
 def _reaches(row: int, moment: int, times: int, rows: int) -> bool:
     """Return whether a path through a place starts and ends where it must."""
     return (
-        moment < times and row < rows and row <= 2 * moment + 1 and rows - 1 - row <= 2 * (times - 1 - moment) + 1
+        moment < times
+        and row < rows
+        and row <= 2 * moment + 1
+        and rows - 1 - row <= 2 * (times - 1 - moment) + 1
     )
 
 
 def _may_step(row: int, step: int, labels: list[str]) -> bool:
     """Return whether a path may go down: a blank is passed over only between two labels."""
-    return step < 2 or (labels[row] != "-" and row + 2 < len(labels) and labels[row + 2] != labels[row])
+    return step < 2 or (
+        labels[row] != "-" and row + 2 < len(labels) and labels[row + 2] != labels[row]
+    )
 
 
 def vectors() -> None:
@@ -181,5 +190,5 @@ def vectors() -> None:
         ax.plot(*point, "o", color=COLOURS[colour], markersize=9)
         ax.annotate(name, point, xytext=(8, 6), textcoords="offset points")
     loss = float(pl.triplet_margin_loss(anchor, positive, negative))
-    ax.set(aspect="equal", xlim=(-3.4, 3.4), title=f"triplet_margin_loss: {loss:.2f}")
-    ax.legend(loc="lower right")
+    ax.set(aspect="equal", title=f"triplet_margin_loss: {loss:.2f}")
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2)

@@ -34,7 +34,13 @@ def panel(
         right = [exact(mpmath.mpf(float(number))) for number in x]
     for name, found in ways.items():
         ours = name == "portable_losses"
-        ax.plot(x, relative(found, right), label=name, linewidth=2.6 if ours else 1.4, zorder=3 if ours else 2)
+        ax.plot(
+            x,
+            relative(found, right),
+            label=name,
+            linewidth=2.6 if ours else 1.4,
+            zorder=3 if ours else 2,
+        )
     ax.set_yscale("log")
     ax.set_ylim(TINY / 2, 10)
     ax.axhline(2.0**-23, color="#8a8f98", linewidth=0.8, linestyle="--")

@@ -22,11 +22,13 @@ MODES = {"the processor as it is": "AVX-512", "AVX-512 disabled": "AVX2"}
 @cache
 def benchmark() -> dict[str, Any]:
     """Return the newest results of ``nox -s bench``."""
-    newest = max(
-        (json.loads(path.read_text(encoding="utf-8")) for path in (BENCHMARKS / "results").glob("*.json")),
+    return max(
+        (
+            json.loads(path.read_text(encoding="utf-8"))
+            for path in (BENCHMARKS / "results").glob("*.json")
+        ),
         key=lambda found: found["date"],
     )
-    return newest
 
 
 def machine() -> str:
@@ -82,8 +84,11 @@ def ratios(size: int, rival: str, quantity: str = "value", dtype: str = "float32
     ticks = (0.25, 0.5, 1, 2, 4, 8, 16, 32)
     ax.set_xticks(ticks, [f"{tick:g}×" for tick in ticks])
     ax.minorticks_off()
-    ax.set_xlim(0.2, max(1 / value for members in found.values() for value in members.values()) * 1.2)
-    ax.set_title(f"times as fast as {rival.partition(',')[0]}: {quantity} of {size:,} {dtype} numbers")
+    ax.set_xlim(
+        0.2, max(1 / value for members in found.values() for value in members.values()) * 1.2
+    )
+    ax.set_title(f"{quantity}, {size:,} numbers ({dtype})")
+    ax.set_xlabel(f"times as fast as {rival.replace('textbook, ', 'textbook ')}")
     ax.legend(loc="lower right")
 
 
@@ -118,7 +123,7 @@ def errors() -> list[dict[str, str]]:
 
 
 def accuracy() -> str:
-    """Return the largest error of each function, over its parameters, beside the largest of others."""
+    """Return the largest error of each function, over its parameters, beside those of others."""
     rows = errors()
     peers = dict.fromkeys(
         column.removesuffix(", float32")
@@ -126,19 +131,20 @@ def accuracy() -> str:
         if column.endswith(", float32") and not column.startswith("portable_losses")
     )
     lines = [
-        "| function | of the limit | in ulp | others, in ulp |",
+        "| function | of the limit | value, in ulp | values of others, in ulp |",
         "|---|---|---|---|",
     ]
     for function in dict.fromkeys(row["function"] for row in rows):
-        own = [row for row in rows if row["function"] == function and row["quantity"] != "second derivative"]
+        own = [row for row in rows if row["function"] == function]
+        values = [row for row in own if row["quantity"] == "value"]
         limit = _worst(own, "portable_losses, of what is allowed")
-        ours = _worst(own, "portable_losses")
         others = [
-            f"{peer} {_number(worst)}" for peer in peers if (worst := _worst(own, peer)) is not None
+            f"{peer} {_number(worst)}"
+            for peer in peers
+            if (worst := _worst(values, peer)) is not None
         ]
-        lines.append(
-            f"| `{function}` | {limit:.2f} | {_number(ours)} | {'; '.join(others) or '–'} |"
-        )
+        cells = (f"{limit:.2f}", _number(_worst(values, "portable_losses")), "; ".join(others))
+        lines.append(f"| `{function}` | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -155,3 +161,52 @@ def _number(value: float | None) -> str:
     if value < 1000:
         return f"{value:.2g}" if value < 10 else f"{value:.0f}"
     return f"**{value:.0e}**".replace("e+0", "e").replace("e+", "e")
+
+
+LIBRARIES = {
+    "numpy": "NumPy",
+    "torch": "PyTorch",
+    "jax": "JAX",
+    "dask": "Dask",
+    "strict": "array-api-strict",
+}
+ABILITIES = ("value", "gradient", "compiled", "lazy")
+
+
+@cache
+def support_of() -> dict[str, Any]:
+    """Return what support.json says of each library."""
+    found = json.loads((DOCS / "support.json").read_text(encoding="utf-8"))
+    return {name: found[name] for name in LIBRARIES if name in found}
+
+
+def libraries() -> str:
+    """Return the table of libraries: how many losses each can do, and when that was tested."""
+    lines = [
+        "| library | " + " | ".join(ABILITIES) + " | tested |",
+        "|---" * (len(ABILITIES) + 2) + "|",
+    ]
+    for name, found in support_of().items():
+        counts = [sum(what in able for able in found["losses"].values()) for what in ABILITIES]
+        cells = [str(count) if count else "–" for count in counts]
+        lines.append(
+            f"| {LIBRARIES[name]} {found['version'].partition('+')[0]} | {' | '.join(cells)} | "
+            f"{found['date']} |"
+        )
+    return "\n".join(lines)
+
+
+def support() -> str:
+    """Return the table of losses: what each library can do with each."""
+    found = support_of()
+    lines = [
+        f"| loss | {' | '.join(LIBRARIES[name] for name in found)} |",
+        "|---" * (len(found) + 1) + "|",
+    ]
+    for loss in sorted({loss for library in found.values() for loss in library["losses"]}):
+        cells = [
+            " ".join(what[0] for what in ABILITIES if what in library["losses"].get(loss, ()))
+            for library in found.values()
+        ]
+        lines.append(f"| [`{loss}`](catalogue/{loss}.md) | {' | '.join(cells)} |")
+    return "\n".join(lines)

@@ -13,7 +13,7 @@ import ast
 import contextlib
 import io
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -51,7 +51,7 @@ class Run(SphinxDirective):
     """Run code and show it with its results."""
 
     has_content = True
-    option_spec = {
+    option_spec: ClassVar = {
         "alt": directives.unchanged,
         "class": directives.class_option,
         "results": lambda choice: directives.choice(choice, ("output", "markdown")),
@@ -69,7 +69,9 @@ class Run(SphinxDirective):
         if printed and self.options.get("results") == "markdown":
             results += self.parse_text_to_nodes(printed, allow_section_headings=False)
         elif printed:
-            results.append(nodes.literal_block(printed, printed, language="none", classes=["output"]))
+            results.append(
+                nodes.literal_block(printed, printed, language="none", classes=["output"])
+            )
         for number in plt.get_fignums():
             results += self.picture(plt.figure(number))
         plt.close("all")
@@ -105,8 +107,18 @@ class Value(SphinxRole):
         return [nodes.literal(text, text)], []
 
 
+def trim(app: Sphinx, tree: nodes.document) -> None:
+    """Leave out empty lines at the end of code: a doctest needs one before its fence."""
+    for block in tree.findall(nodes.literal_block):
+        text = block.rawsource.rstrip()
+        block.rawsource = text
+        if len(block.children) == 1 and isinstance(block.children[0], nodes.Text):
+            block.children = [nodes.Text(text)]
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect this extension to Sphinx."""
     app.add_directive("run", Run)
     app.add_role("value", Value())
+    app.connect("doctree-read", trim)
     return {"parallel_read_safe": True}

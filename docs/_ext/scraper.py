@@ -1,4 +1,4 @@
-"""The pictures of the gallery: in the look of the site, for light and dark pages."""
+"""The gallery: the order of its programs, and their pictures for light and dark pages."""
 
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,28 @@ IMAGE = """
    :alt: {alt}
    :class: picture, {kind}
 """
+
+
+ORDER = (
+    "robust_regression",
+    "quantile_bands",
+    "focal_imbalance",
+    "calibration",
+    "boosting",
+    "ctc",
+    "three_libraries",
+    "memmap",
+)
+
+
+class Order:
+    """The key that sorts the programs: their place in the list above."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def __call__(self, name: str) -> int:
+        return ORDER.index(Path(name).stem.removeprefix("plot_"))
 
 
 def reset(gallery: dict[str, Any], name: str) -> None:

@@ -95,9 +95,7 @@ PLOTS = {
     "tversky_loss": f"{_MASK}, beta=[0.3, 0.5, 0.7], span=(0, 1)",
     # sequences
     "ctc_loss": "log_prob=np.full((4, 3), np.log(1 / 3)), labels=[1, 2], span=(-6, 0)",
-    "soft_dtw_loss": (
-        "pred=[[0.0], [1.0], [0.5]], target=[[0.0], [0.0], [1.0]], gamma=[0.1, 1.0]"
-    ),
+    "soft_dtw_loss": ("pred=[[0.0], [1.0], [0.5]], target=[[0.0], [0.0], [1.0]], gamma=[0.1, 1.0]"),
     # vectors
     "circle_loss": f"{_PAIRS}, gamma=[1.0, 10.0]",
     "contrastive_loss": "left=[0.0, 0.0], right=[0.0, 0.5], target=[1, -1], margin=2.0",
@@ -124,8 +122,7 @@ SHEETS = {
         [
             "l1_loss, huber_loss, pseudo_huber_loss, fair_loss, barron_loss",
             "",
-            "mse_loss, cauchy_loss, geman_mcclure_loss, welsch_loss, arctan_loss, "
-            "tukey_biweight_loss",
+            "cauchy_loss, geman_mcclure_loss, welsch_loss, arctan_loss, tukey_biweight_loss",
             "span=(-6, 6)",
         ],
     ),
@@ -200,7 +197,10 @@ COMPARED = {
     "segmentation": ("masks", "Two masks, and the pixels where they agree and differ."),
     "ranking": ("lists", "A list in the order of its scores, beside the best order."),
     "divergence": ("plan", "Two distributions, and the masses that one moves to become the other."),
-    "sequence": ("alignments", "The alignment of two sequences, and the paths of a label sequence."),
+    "sequence": (
+        "alignments",
+        "The alignment of two sequences, and the paths of a label sequence.",
+    ),
     "embedding": ("vectors", "An anchor, a positive and a negative, with the margin."),
 }
 """The families whose losses compare more than numbers: the function of `compared`, and its text."""
