@@ -127,9 +127,7 @@ def build_site(session: nox.Session) -> None:
     install(session, "docs")
     session.run("npm", "ci", "--prefix", "docs", "--silent", external=True)
     shutil.rmtree("docs/_build", ignore_errors=True)
-    session.run(
-        "sphinx-build", "-W", "--keep-going", "-n", "-j", "auto", "docs", "docs/_build/html"
-    )
+    session.run("sphinx-build", "-W", "--keep-going", "-n", "docs", "docs/_build/html")
 
 
 @nox.session(default=False, venv_backend="virtualenv")

@@ -121,4 +121,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("run", Run)
     app.add_role("value", Value())
     app.connect("doctree-read", trim)
-    return {"parallel_read_safe": True}
+    # Libraries with threads do not survive the forks of Sphinx.
+    return {"parallel_read_safe": False}
