@@ -81,6 +81,7 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "min_reported_time": 0,
     "nested_sections": False,
+    "write_computation_times": False,  # that page loads a script from elsewhere
     "within_subsection_order": "scraper.Order",
     "abort_on_example_error": True,
 }

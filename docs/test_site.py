@@ -17,7 +17,11 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 SITE = Path(__file__).parent / "_build" / "html"
-PAGES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html"))
+PAGES = sorted(
+    name
+    for path in SITE.rglob("*.html")
+    if not (name := path.relative_to(SITE).as_posix()).startswith("_static/")
+)
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
 
@@ -135,6 +139,7 @@ def test_page(page: Page, host: str, name: str) -> None:
     written, rendered, wrong = page.evaluate(FORMULAS)
     assert (rendered, wrong) == (written, 0)
     assert page.evaluate(BLANK) == []
+    page.add_style_tag(content="* { transition: none !important }")  # colours change at once
     page.emulate_media(color_scheme="dark")
     page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
     assert page.evaluate(FAINT) == []

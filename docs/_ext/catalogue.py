@@ -17,7 +17,7 @@ html_theme.sidebar_secondary.remove: true
 ---
 
 # {name}
-
+{compared}
 ```{{run}}
 :alt: "{alt}"
 :code: below
@@ -75,9 +75,19 @@ def page(name: str) -> str:
     arguments = sections.PLOTS.get(name, "")
     return LOSS.format(
         name=name,
+        compared=compared(name),
         alt=f"{name}: value, derivative and second derivative",
         arguments=f", {arguments}" if arguments else "",
     )
+
+
+def compared(name: str) -> str:
+    """Return the picture of what a loss, or a family, compares, where there is one."""
+    function = sections.COMPARES.get(name)
+    if not function:
+        return ""
+    text = sections.COMPARED[function]
+    return COMPARED.format(function=function, text=text, alt=text)
 
 
 def sheet(family: str, names: list[str]) -> str:
@@ -94,9 +104,7 @@ def sheet(family: str, names: list[str]) -> str:
         _markdown(inspect.getdoc(module).split("\n\n")[0]),
         "",
     ]
-    if family in sections.COMPARED:
-        function, text = sections.COMPARED[family]
-        lines.append(COMPARED.format(function=function, text=text, alt=text))
+    lines.append(compared(family))
     for losses, arguments in zip(pairs[::2], pairs[1::2], strict=True):
         lines.append(
             PICTURE.format(

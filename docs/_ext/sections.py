@@ -194,13 +194,20 @@ SHEETS = {
 """The families in the order of the site: title, and pairs of losses to compare and arguments."""
 
 COMPARED = {
-    "segmentation": ("masks", "Two masks, and the pixels where they agree and differ."),
-    "ranking": ("lists", "A list in the order of its scores, beside the best order."),
-    "divergence": ("plan", "Two distributions, and the masses that one moves to become the other."),
-    "sequence": (
-        "alignments",
-        "The alignment of two sequences, and the paths of a label sequence.",
-    ),
-    "embedding": ("vectors", "An anchor, a positive and a negative, with the margin."),
+    "masks": "Two masks, and the pixels where they agree and differ.",
+    "lists": "A list in the order of its scores, beside the best order.",
+    "plan": "Two distributions, and the masses that one moves to become the other.",
+    "alignments": "The matched times of two series, and the paths that CTC adds up.",
+    "vectors": "An anchor, a positive and a negative, with the margin.",
 }
-"""The families whose losses compare more than numbers: the function of `compared`, and its text."""
+"""Pictures of what a loss compares, if it is more than numbers: a function of `compared`."""
+
+COMPARES = {
+    **dict.fromkeys(("segmentation", "dice_loss", "jaccard_loss", "tversky_loss"), "masks"),
+    "matthews_loss": "masks",
+    **dict.fromkeys(("ranking", "lambdarank_loss", "approx_ndcg_loss", "listmle_loss"), "lists"),
+    **dict.fromkeys(("divergence", "sinkhorn_loss", "wasserstein_loss"), "plan"),
+    **dict.fromkeys(("sequence", "ctc_loss", "soft_dtw_loss"), "alignments"),
+    **dict.fromkeys(("embedding", "triplet_margin_loss"), "vectors"),
+}
+"""The families and the losses with such a picture."""
