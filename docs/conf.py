@@ -55,6 +55,7 @@ html_static_path = ["_static", "node_modules/mathjax/es5/tex-svg.js"]
 html_css_files = ["site.css"]
 html_favicon = html_logo = "_static/mark.svg"
 html_show_sourcelink = False
+html_domain_indices = False
 html_sidebars = {"index": [], "start": [], "lesson": [], "which": [], "speed": [], "numbers": []}
 html_theme_options = {
     "logo": {"text": f"portable_losses {version}", "alt_text": "portable_losses, first page"},
