@@ -24,6 +24,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "catalogue",
     "run",
+    "tiles",
 ]
 exclude_patterns = [
     "_build",
@@ -56,7 +57,17 @@ html_css_files = ["site.css"]
 html_favicon = html_logo = "_static/mark.svg"
 html_show_sourcelink = False
 html_domain_indices = False
-html_sidebars = {"index": [], "start": [], "lesson": [], "which": [], "speed": [], "numbers": []}
+html_sidebars = {
+    "index": [],
+    "start": [],
+    "lesson": [],
+    "which": [],
+    "speed": [],
+    "numbers": [],
+    "backends": [],
+    "contributing": [],
+    "changelog": [],
+}
 html_theme_options = {
     "logo": {"text": f"portable_losses {version}", "alt_text": "portable_losses, first page"},
     "navbar_align": "left",

@@ -117,9 +117,7 @@ def sheet(family: str, names: list[str]) -> str:
     for name in names:
         loss = getattr(pl, name)
         parameters = ", ".join(f"`{key}`" for key in loss.signature.parameters) or "–"
-        lines.append(
-            f"| [`{name}`]({name}.md) | {summary(name)} | {parameters} | {_second(loss)} |"
-        )
+        lines.append(f"| {{loss}}`{name}` | {summary(name)} | {parameters} | {_second(loss)} |")
     lines += ["", "```{toctree}", ":hidden:", "", *names, "```"]
     return "\n".join(lines) + "\n"
 
@@ -141,23 +139,15 @@ def index(found: dict[str, list[str]]) -> str:
         "# Catalogue",
         "",
         f"{count} losses in {len(found)} families. Each loss has a page with its picture, its",
-        "formula, its parameters and an example. The sheet of a family compares its members.",
-        "",
-        "::::{grid} 1 2 2 3",
-        ":gutter: 3",
+        "formula, its parameters and an example. The sheet of a family compares its members. The",
+        "small pictures show the value, and beside it the derivative.",
         "",
     ]
     for family, names in found.items():
-        lines += [
-            f":::{{grid-item-card}} {sections.SHEETS[family][0]}",
-            f":link: {family}",
-            ":link-type: doc",
-            "",
-            ", ".join(f"`{name}`" for name in names),
-            ":::",
-            "",
-        ]
-    lines += ["::::", "", "```{toctree}", ":hidden:", "", *found, "```"]
+        lines += [f"## [{sections.SHEETS[family][0]}]({family}.md)", ""]
+        lines += [f"{{loss}}`{name}`" for name in names]
+        lines.append("")
+    lines += ["```{toctree}", ":hidden:", "", *found, "```"]
     return "\n".join(lines) + "\n"
 
 
