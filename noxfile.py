@@ -141,7 +141,8 @@ def tests_site(session: nox.Session) -> None:
     """The documentation in a headless browser. It needs npm and Chromium."""
     build_site(session)
     session.install(*nox.project.dependency_groups(PYPROJECT, "site"))
-    session.run("pytest", "docs/test_site.py", "-p", "no:cacheprovider", *session.posargs)
+    # The conftest of the tests needs what they need.
+    session.run("pytest", "--noconftest", "docs/test_site.py", *session.posargs)
 
 
 @nox.session(default=False, venv_backend="virtualenv")
