@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import re
+import textwrap
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -10,6 +11,9 @@ import sections
 from sphinx.application import Sphinx
 
 import portable_losses as pl
+
+WIDTH = 84
+"""Of the code in a page."""
 
 LOSS = """\
 ---
@@ -22,7 +26,7 @@ html_theme.sidebar_secondary.remove: true
 :alt: "{alt}"
 :code: below
 :class: wide
-pl.plot(pl.{name}{arguments})
+{call}
 ```
 
 ```{{eval-rst}}
@@ -35,7 +39,7 @@ PICTURE = """
 :alt: "{alt}"
 :code: below
 :class: wide
-pl.compare([{losses}]{arguments})
+{call}
 ```
 """
 
@@ -77,8 +81,21 @@ def page(name: str) -> str:
         name=name,
         compared=compared(name),
         alt=f"{name}: value, derivative and second derivative",
-        arguments=f", {arguments}" if arguments else "",
+        call=call("pl.plot", f"pl.{name}", arguments),
     )
+
+
+def call(function: str, first: str, arguments: str) -> str:
+    """Return a call as one writes it: on a line, or an argument a line."""
+    given = [first, *re.split(r",\s+(?=\w+=)", arguments)] if arguments else [first]
+    line = f"{function}({', '.join(given)})"
+    if len(line) <= WIDTH:
+        return line
+    indented = (
+        textwrap.fill(text, WIDTH, initial_indent="    ", subsequent_indent="     ")
+        for text in given
+    )
+    return f"{function}(\n" + "".join(f"{text},\n" for text in indented) + ")"
 
 
 def compared(name: str) -> str:
@@ -108,8 +125,11 @@ def sheet(family: str, names: list[str]) -> str:
     for losses, arguments in zip(pairs[::2], pairs[1::2], strict=True):
         lines.append(
             PICTURE.format(
-                losses=", ".join(f"pl.{name}" for name in losses.split(", ")),
-                arguments=f", {arguments}" if arguments else "",
+                call=call(
+                    "pl.compare",
+                    f"[{', '.join(f'pl.{name}' for name in losses.split(', '))}]",
+                    arguments,
+                ),
                 alt=f"{losses}: value, derivative and second derivative",
             )
         )

@@ -49,8 +49,8 @@ PLOTS = {
     "js_divergence_loss": f"{_DISTRIBUTION}, beta=[0.1, 0.5, 0.9]",
     "kl_div": "log_pred=[-0.7, -1.2, -1.6], target=[0.6, 0.3, 0.1]",
     "sinkhorn_loss": (
-        f"{_DISTRIBUTION}, epsilon=[0.1, 1.0, 10.0],\n"
-        "        cost=[[0.0, 1.0, 2.0], [1.0, 0.0, 1.0], [2.0, 1.0, 0.0]]"
+        f"{_DISTRIBUTION}, epsilon=[0.1, 1.0, 10.0], "
+        "cost=[[0.0, 1.0, 2.0], [1.0, 0.0, 1.0], [2.0, 1.0, 0.0]]"
     ),
     "total_variation_loss": f"{_DISTRIBUTION}",
     "wasserstein_loss": f"{_DISTRIBUTION}",
@@ -72,8 +72,8 @@ PLOTS = {
     "softmax_focal_loss": f"{_LOGITS}, gamma=[0.0, 2.0, 5.0]",
     "sparsemax_loss": _LOGITS,
     "linear_cross_entropy": (
-        "hidden=[0.0, 0.5], labels=0, label_smoothing=[0.0, 0.1],\n"
-        "        weight=[[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]"
+        "hidden=[0.0, 0.5], labels=0, label_smoothing=[0.0, 0.1], "
+        "weight=[[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]"
     ),
     # several classes at once
     "multilabel_margin_loss": "pred=[0.0, 1.0, -0.5], target=[1.0, 0.0, 0.0]",
@@ -103,8 +103,8 @@ PLOTS = {
     "cosine_embedding_loss": "left=[0.0, 1.0], right=[1.0, 1.0], target=[1, -1]",
     "hinge_embedding_loss": "target=[1, -1], margin=2.0, span=(0, 4)",
     "info_nce_loss": (
-        "query=[[0.0, 1.0], [1.0, 0.0], [-1.0, 0.0]],\n"
-        "        key=[[0.5, 1.0], [1.0, 0.2], [-1.0, 0.3]], temperature=[0.1, 0.3, 1.0]"
+        "query=[[0.0, 1.0], [1.0, 0.0], [-1.0, 0.0]], "
+        "key=[[0.5, 1.0], [1.0, 0.2], [-1.0, 0.3]], temperature=[0.1, 0.3, 1.0]"
     ),
     "margin_ranking_loss": "right=0.0, margin=[0.0, 1.0, 2.0]",
     "ntxent_loss": f"{_PAIRS}, temperature=[0.1, 0.3, 1.0]",
