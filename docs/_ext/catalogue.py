@@ -8,10 +8,12 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import sections
+from docutils import nodes
 from sphinx.application import Sphinx
 
 import portable_losses as pl
 
+UNIQUE = re.compile(r"\[R[0-9a-f]{12}-(\w+)\]")
 WIDTH = 84
 """Of the code in a page."""
 
@@ -189,7 +191,15 @@ def write(app: Sphinx) -> None:
             path.write_text(text, encoding="utf-8")
 
 
+def shorten(app: Sphinx, tree: nodes.document) -> None:
+    """Write [1] for the unique label of numpydoc, which it leaves in the text of Markdown pages."""
+    for text in list(tree.findall(nodes.Text)):
+        if short := UNIQUE.fullmatch(text):
+            text.parent.replace(text, nodes.Text(f"[{short[1]}]"))
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect this extension to Sphinx."""
     app.connect("builder-inited", write)
+    app.connect("doctree-read", shorten, priority=900)
     return {"parallel_read_safe": True}
