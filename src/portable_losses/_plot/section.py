@@ -66,7 +66,7 @@ def section(
         Arrays of the point that the section goes through, by the names of the arguments. The
         default of a number is 1.
     parameters : mapping of str to object
-        Options of the loss.
+        Parameters of the loss.
     vary : str, optional
         The prediction that changes; the first by default.
     span : tuple of float, optional
