@@ -116,41 +116,55 @@ def tests_objectives(session: nox.Session) -> None:
     session.run("pytest", "tests/packages/test_keras.py", env={"KERAS_BACKEND": "jax"})
 
 
-@nox.session
+@nox.session(venv_backend="virtualenv")
 def doctest(session: nox.Session) -> None:
-    """The examples of the docstrings, of the README and of the page on objectives."""
-    install(session, "test")
-    optional = ("_backends/dask.py", "_backends/jax.py", "_backends/torch")
-    optional += tuple(f"objectives/{name}.py" for name in IMPORT_PACKAGES)
-    of_others = [f"--ignore=src/portable_losses/{path}" for path in optional]
+    """The examples of the docstrings, the README and the guides."""
+    install(session, "doctest")
+    of_packages = (f"--ignore=src/portable_losses/objectives/{x}.py" for x in IMPORT_PACKAGES)
     session.run(
         "pytest",
         "--doctest-modules",
-        "--doctest-glob=README.md",
+        "--doctest-glob=*.md",
         "--doctest-glob=objectives.rst",
-        *of_others,
+        *of_packages,
         "src",
         "README.md",
-        "docs/objectives.rst",
+        "docs/start.md",
+        "docs/guides",
         *session.posargs,
     )
 
 
-@nox.session(default=False)
-def docs(session: nox.Session) -> None:
-    """The documentation, into docs/_build/html; a warning is an error."""
+def build_site(session: nox.Session) -> None:
+    """Build the site into docs/_build/html; a warning is an error."""
     install(session, "docs")
-    session.run(
-        "sphinx-build",
-        "-W",
-        "--keep-going",
-        "-n",
-        "-b",
-        "html",
-        "docs",
-        "docs/_build/html",
-        *session.posargs,
-    )
+    session.run("npm", "ci", "--prefix", "docs", "--silent", external=True)
+    shutil.rmtree("docs/_build", ignore_errors=True)
+    session.run("sphinx-build", "-W", "--keep-going", "-n", "docs", "docs/_build/html")
+
+
+@nox.session(default=False, venv_backend="virtualenv")
+def docs(session: nox.Session) -> None:
+    """The documentation, into docs/_build/html; a warning is an error. It needs npm."""
+    build_site(session)
+
+
+@nox.session(name="tests-site", default=False, venv_backend="virtualenv")
+def tests_site(session: nox.Session) -> None:
+    """The documentation in a headless browser. It needs npm and Chromium."""
+    build_site(session)
+    session.install(*nox.project.dependency_groups(PYPROJECT, "site"))
+    # The conftest of the tests needs what they need.
+    session.run("pytest", "--noconftest", "docs/test_site.py", *session.posargs)
+
+
+@nox.session(default=False, venv_backend="virtualenv")
+def support(session: nox.Session) -> None:
+    """What each library can do with each loss, from a test run, into docs/support.json."""
+    install(session, "accuracy", "test-dask")
+    backends = ("numpy", "strict", "strict-lazy", "dask", "jax-jit", "torch", "torch-compile")
+    options = [f"--backend={backend}" for backend in backends]
+    session.run("python", "tests/support.py", *(session.posargs or options))
 
 
 @nox.session(default=False, venv_backend="virtualenv")
@@ -169,12 +183,27 @@ def accuracy(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def build(session: nox.Session) -> None:
-    """The source distribution and the wheel, in dist/, and their metadata."""
+    """The source distribution and the wheel, in dist/, their metadata and their content."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "build"))
     session.run("validate-pyproject", "pyproject.toml")
     shutil.rmtree("dist", ignore_errors=True)
     session.run("python", "-m", "build")
     session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
+    session.run("check-wheel-contents", "dist")
+
+
+@nox.session(name="tests-wheel", default=False)
+def tests_wheel(session: nox.Session) -> None:
+    """The tests of the source distribution on the wheel, away from this folder."""
+    build(session)
+    (archive,) = Path("dist").glob("*.tar.gz")
+    (wheel,) = Path("dist").glob("*.whl")
+    folder = session.create_tmp()
+    shutil.unpack_archive(archive, folder)
+    session.install(str(wheel), *nox.project.dependency_groups(PYPROJECT, "test"))
+    session.chdir(Path(folder) / archive.name.removesuffix(".tar.gz"))
+    shutil.rmtree("src")
+    session.run(*PYTEST, *session.posargs)
 
 
 @nox.session(default=False)

@@ -1,6 +1,5 @@
 """`Loss` and `@loss`: from a formula to a public function with derivatives and options."""
 
-import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
@@ -256,12 +255,15 @@ class Loss(Generic[_Arguments]):
     def __deepcopy__(self, memo: Any) -> "Loss[_Arguments]":
         return self
 
+    def __get__(self, instance: Any, owner: Any = None) -> "Loss[_Arguments]":
+        """Return the loss itself: it binds no instance of a class that holds it.
+
+        `help` takes it for a function because of this method, and shows its signature.
+        """
+        return self
+
     def __repr__(self) -> str:
-        plain = [
-            parameter.replace(annotation=parameter.empty)
-            for parameter in self.__signature__.parameters.values()
-        ]
-        return f"<loss {self.__name__}{inspect.Signature(plain)}>"
+        return f"<loss {self.__name__}{self.__signature__}>"
 
 
 def _is_importable(loss: Loss[...]) -> bool:

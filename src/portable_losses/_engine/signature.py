@@ -30,9 +30,27 @@ MASK: Domain = get_args(Kept)[1]
 TEMPORARIES = 16
 """The default number of arrays like the predictions that a formula needs at once."""
 
+
 Domains: TypeAlias = tuple[Domain, ...]
 
 _BRACKET = re.compile(r"\(([^()]*)\)")
+
+
+class Shown(inspect.Signature):
+    """A signature that is printed without annotations.
+
+    `help` and notebooks show it beside the docstring, which states the domains in better words.
+    """
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        parameters = self.parameters.values()
+        return str(inspect.Signature([p.replace(annotation=p.empty) for p in parameters]))
+
+    def format(self, **_: Any) -> str:
+        """Return the same text; `help` asks for it in Python 3.13 and later."""
+        return str(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +255,7 @@ def read(
         core=ways[0][0],
         steps=steps,
         temporaries=temporaries,
-        public=inspect.Signature(
+        public=Shown(
             [p for p in positional if p.name != KEEP] + keywords + shown,
             return_annotation=hints.get("return", Any),
         ),
