@@ -145,7 +145,8 @@ def multilabel_margin_loss(
     count, as in torch. The second derivative is 0.
 
     torch takes lists of labels that end with -1. In a row of three classes ``[2, 0, -1]`` is ``[1,
-    0, 1]`` here.
+    0, 1]`` here. There a label that is listed twice counts twice as a positive class; here a class
+    is positive or not.
 
     References
     ----------

@@ -94,8 +94,8 @@ def poisson_nll_loss(
     half the deviance and :math:`\log y! - y \log y + y`. Both are non-negative.
 
     In torch `full` adds Stirling's approximation, which is 0.652 instead of 0.693 for a count of 2,
-    and adds nothing for counts up to 1. Without `log_input` torch adds 1e-8 to the rate. Keras
-    takes rates and adds 1e-7.
+    and adds nothing for counts up to 1. Without `log_input` torch adds 1e-8 to the rate under the
+    logarithm, and only there. Keras takes rates and adds 1e-7 in the same place.
 
     References
     ----------

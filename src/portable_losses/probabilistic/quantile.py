@@ -144,7 +144,8 @@ def expectile_loss(
     The derivative is twice the weight times :math:`r`. The second derivative is twice the weight;
     it jumps at :math:`r = 0`, where it is :math:`2 \tau`.
 
-    There is no factor one half; XGBoost's ``reg:expectileerror`` has none either.
+    There is no factor one half. The gradient of XGBoost's ``reg:expectileerror`` is that of half
+    this loss, and at :math:`r = 0` its second derivative has the weight :math:`1 - \tau`.
 
     References
     ----------

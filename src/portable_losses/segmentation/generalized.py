@@ -63,7 +63,8 @@ def generalized_dice_loss(
     :math:`w_k`, divided by :math:`S`.
 
     MONAI has the same loss, except that it adds 1e-5 to the numerator and the denominator, and has
-    weights in float32. optax weights the Dice losses of the classes, with weights of the whole
+    weights in float32. If no class is present, its weights are all 0: its loss is 0 whatever the
+    prediction, and NaN without the 1e-5. optax weights the Dice losses of the classes, with weights of the whole
     batch: that is another loss.
 
     References

@@ -182,8 +182,9 @@ def lovasz_softmax_loss(
     probabilities with the rest, if an element of the class is present.
 
     By default the present classes count, as in the authors' own program and in Segmentation Models;
-    in kornia all count. A pixel is ignored if all its probabilities and targets are 0, which is not
-    possible with labels.
+    in kornia 0.9 all count. Up to 0.8 kornia sorts the labels in place of the mask of each class,
+    which is a mistake and no other choice. A pixel is ignored if all its probabilities and targets
+    are 0, which is not possible with labels.
 
     References
     ----------
