@@ -7,7 +7,17 @@ from annotated_types import Interval
 
 from ._loss import loss
 from ._numerics.loops import against
-from .typing import Array, Axis, Domain, Logit, Namespace, Options, Probability, Real
+from .typing import (
+    Array,
+    Axis,
+    Domain,
+    Logit,
+    Namespace,
+    Options,
+    Probability,
+    Real,
+    UnitInterval,
+)
 
 __all__ = ["multilabel_margin_loss", "multilabel_soft_margin_loss", "zlpr_loss"]
 
@@ -31,7 +41,14 @@ class RowOptions(Options, total=False):
 
 @loss("(class),(class)->()")
 def multilabel_soft_margin_loss(
-    xp: Namespace, axis: Axis, pred: Logit, target: Probability, /, **options: Unpack[RowOptions]
+    xp: Namespace,
+    axis: Axis,
+    pred: Logit,
+    target: Probability,
+    /,
+    *,
+    label_smoothing: UnitInterval = 0.0,
+    **options: Unpack[RowOptions],
 ) -> Array:
     r"""Mean binary cross-entropy of the classes of a row.
 
@@ -42,6 +59,9 @@ def multilabel_soft_margin_loss(
     target : array
         Observations, of the shape of `pred`: 1 for the classes that are right, 0 for the others, or
         probabilities in [0, 1].
+    label_smoothing : float, default 0.0
+        The share s of each target that is spread evenly over positive and negative, in [0, 1]:
+        targets become (1 - s) * target + s / 2.
 
     Returns
     -------
@@ -84,8 +104,10 @@ def multilabel_soft_margin_loss(
     0.30475556...
     >>> pl.multilabel_soft_margin_loss.grad([0.0, 800.0], [1.0, 0.0])
     array([-0.25,  0.5 ])
+    >>> pl.multilabel_soft_margin_loss.grad([0.0, 800.0], [1.0, 0.0], label_smoothing=0.25)
+    array([-0.1875,  0.4375])
     """
-    slope = xp.cast(pred >= 0, pred.dtype) - target
+    slope = xp.logistic_slope(pred, target, label_smoothing)
     return _mean(xp, xp.weighted(slope, pred) + xp.log1p(xp.decay(pred)), axis)
 
 
@@ -95,15 +117,31 @@ def _mean(xp: Namespace, x: Array, axis: Axis) -> Array:
 
 
 @multilabel_soft_margin_loss.value_and_derivative
-def _(xp: Namespace, axis: Axis, pred: Logit, target: Probability, /) -> tuple[Array, Array]:
-    slope = xp.cast(pred >= 0, pred.dtype) - target
+def _(
+    xp: Namespace,
+    axis: Axis,
+    pred: Logit,
+    target: Probability,
+    /,
+    *,
+    label_smoothing: UnitInterval,
+) -> tuple[Array, Array]:
+    slope = xp.logistic_slope(pred, target, label_smoothing)
     tail, slope_of_tail = xp.logistic_tail(pred)
     value = _mean(xp, xp.weighted(slope, pred) + tail, axis)
     return value, (slope + slope_of_tail) / pred.shape[axis]
 
 
 @multilabel_soft_margin_loss.second_derivative
-def _(xp: Namespace, axis: Axis, pred: Logit, target: Probability, /) -> Array:
+def _(
+    xp: Namespace,
+    axis: Axis,
+    pred: Logit,
+    target: Probability,
+    /,
+    *,
+    label_smoothing: UnitInterval,
+) -> Array:
     return xp.logistic_density(pred) / pred.shape[axis]
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "Index",
     "Labels",
     "LabelsOrProbability",
+    "Levels",
     "Logit",
     "Namespace",
     "NonNegative",
@@ -147,6 +148,15 @@ class Index:
     """
 
     core: str
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """A constraint of a parameter, like those of annotated_types: levels of one target.
+
+    Where the parameter is a sequence, the last axis of the predictions has a number for each level,
+    and the target may lack that axis.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,12 +102,20 @@ CASES = (
             {"alpha": 0.3, "beta": 0.7},
             {"alpha": 0.7, "beta": 0.3, "gamma": 0.75},
             {"alpha": 0.3, "beta": 1.5, "gamma": 2.0},
+            {"alpha": 0.3, "beta": 0.7, "smooth": 1.0},
+            {"gamma": 2.0, "smooth": 1e-3},
         ),
         kinks=KINKS,
         row=True,
     ),
     Case("matthews_loss", _both, kinks=KINKS, row=True),
-    Case("generalized_dice_loss", _labelled, kinks=MORE_CLASS_KINKS, row=True),
+    Case(
+        "generalized_dice_loss",
+        _labelled,
+        ({}, {"smooth": 0.125}),
+        kinks=MORE_CLASS_KINKS,
+        row=True,
+    ),
     Case(
         "lovasz_hinge_loss",
         _scores,
@@ -273,8 +281,9 @@ SWEEPS = (
         _by_region(pl.tversky_loss, regions, alpha=0.7, beta=0.3, gamma=gamma)
         for gamma in (0.75, 4 / 3, 2.0)
     ),
+    _by_region(pl.tversky_loss, regions, alpha=0.3, beta=0.7, smooth=1e-5),
     _by_region(pl.matthews_loss, without_ties),
-    _by_region(pl.generalized_dice_loss, soft_classes),
+    *(_by_region(pl.generalized_dice_loss, soft_classes, smooth=smooth) for smooth in (0.0, 1e-5)),
     _by_region(pl.lovasz_hinge_loss, scores, 2),
     *(
         _by_region(pl.lovasz_softmax_loss, classes, 2, classes=which)

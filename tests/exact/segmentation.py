@@ -70,16 +70,19 @@ def _nothing(pred: Row) -> Rows:
     return mpf(0), [mpf(0)] * len(pred), [mpf(0)] * len(pred)
 
 
-def tversky_loss(pred: Row, target: Row, alpha: Exact, beta: Exact, gamma: Exact) -> Rows:
+def tversky_loss(
+    pred: Row, target: Row, alpha: Exact, beta: Exact, gamma: Exact, smooth: Exact
+) -> Rows:
     with mp.extraprec(EXACT_SUMS):
         common = _intersection(pred, target)
-        whole = common + alpha * (sum(pred) - common) + beta * (sum(target) - common)
+        whole = common + alpha * (sum(pred) - common) + beta * (sum(target) - common) + smooth
         if whole == 0:
             return _nothing(pred)
-        base = 1 - common / whole
+        numerator = common + smooth
+        base = 1 - numerator / whole
 
         def first(rate: Exact) -> Exact:
-            return common * (alpha + (1 - alpha - beta) * rate) / whole**2 - rate / whole
+            return numerator * (alpha + (1 - alpha - beta) * rate) / whole**2 - rate / whole
 
         def second(rate: Exact) -> Exact:
             return -2 * first(rate) * (alpha + (1 - alpha - beta) * rate) / whole
@@ -174,14 +177,16 @@ def matthews_loss(pred: Row, target: Row) -> Rows:
 Classes = Sequence[Row]
 
 
-def generalized_dice_loss(pred: Classes, target: Classes) -> Rows:
+def generalized_dice_loss(pred: Classes, target: Classes, smooth: Exact) -> Rows:
     with mp.extraprec(EXACT_SUMS):
         sizes = [sum(row) for row in target]
         rarest = min((size for size in sizes if size), default=mpf(1))
         weights = [1 / (size or rarest) ** 2 for size in sizes]
         commons = [_intersection(p, y) for p, y in zip(pred, target, strict=True)]
-        numerator = 2 * sum(w * common for w, common in zip(weights, commons, strict=True))
-        whole = sum(w * (sum(p) + size) for w, p, size in zip(weights, pred, sizes, strict=True))
+        numerator = 2 * sum(w * common for w, common in zip(weights, commons, strict=True)) + smooth
+        whole = smooth + sum(
+            w * (sum(p) + size) for w, p, size in zip(weights, pred, sizes, strict=True)
+        )
         if whole == 0:
             nothing = [[mpf(0)] * len(row) for row in pred]
             return mpf(0), nothing, nothing

@@ -5,8 +5,8 @@ from typing import Annotated, NamedTuple, Unpack
 from annotated_types import Ge, Lt
 
 from .._loss import loss
-from ..typing import Array, Logit, Namespace, NonNegative, Options, Probability
-from .focal import Focal, focal, surprises
+from ..typing import Array, Logit, Namespace, NonNegative, Options, Probability, UnitInterval
+from .focal import Focal, focal, shares, surprises
 
 __all__ = ["asymmetric_loss"]
 
@@ -23,6 +23,7 @@ def asymmetric_loss(
     gamma_negative: NonNegative = 4.0,
     gamma_positive: NonNegative = 1.0,
     clip: Clip = 0.05,
+    label_smoothing: UnitInterval = 0.0,
     **options: Unpack[Options],
 ) -> Array:
     r"""Asymmetric loss: focal loss with separate exponents for positives and negatives.
@@ -44,6 +45,9 @@ def asymmetric_loss(
     clip : float, default 0.05
         Subtracted from the probability of the positive class if the target is negative, in [0, 1).
         A negative with a smaller probability costs nothing.
+    label_smoothing : float, default 0.0
+        The share s of each target that is spread evenly over the two classes, in [0, 1]: targets
+        become (1 - s) * target + s / 2.
 
     Returns
     -------
@@ -87,9 +91,12 @@ def asymmetric_loss(
     array([0.01513..., 0.84641..., 0.        ])
     >>> pl.asymmetric_loss.grad([2.0, 2.0, -4.0], [1.0, 0.0, 0.0], reduction="sum")
     array([-0.02753596,  0.72348993,  0.        ])
+    >>> pl.asymmetric_loss([2.0, 2.0], [1.0, 0.0], label_smoothing=0.1, reduction="none")
+    array([0.05669..., 0.80485...])
     """
+    share, other = shares(xp, target, None, label_smoothing)
     positive, negative = _both(xp, pred, gamma_negative, gamma_positive, clip)
-    return xp.weighted(target, positive.value()) + xp.weighted(1 - target, negative.value())
+    return xp.weighted(share, positive.value()) + xp.weighted(other, negative.value())
 
 
 class Clipped(NamedTuple):
@@ -167,10 +174,12 @@ def _(
     gamma_negative: NonNegative,
     gamma_positive: NonNegative,
     clip: Clip,
+    label_smoothing: UnitInterval,
 ) -> tuple[Array, Array]:
+    share, other = shares(xp, target, None, label_smoothing)
     positive, negative = _both(xp, pred, gamma_negative, gamma_positive, clip)
-    value = xp.weighted(target, positive.value()) + xp.weighted(1 - target, negative.value())
-    return value, target * positive.derivative(xp) - (1 - target) * negative.derivative(xp)
+    value = xp.weighted(share, positive.value()) + xp.weighted(other, negative.value())
+    return value, share * positive.derivative(xp) - other * negative.derivative(xp)
 
 
 @asymmetric_loss.second_derivative
@@ -183,7 +192,9 @@ def _(
     gamma_negative: NonNegative,
     gamma_positive: NonNegative,
     clip: Clip,
+    label_smoothing: UnitInterval,
 ) -> Array:
+    share, other = shares(xp, target, None, label_smoothing)
     positive, negative = _both(xp, pred, gamma_negative, gamma_positive, clip)
     by_negative = negative.second_derivative(xp)
-    return target * positive.second_derivative(xp) + (1 - target) * by_negative
+    return share * positive.second_derivative(xp) + other * by_negative

@@ -65,6 +65,7 @@ def softmax_focal_loss(
     /,
     *,
     gamma: NonNegative = 2.0,
+    label_smoothing: UnitInterval = 0.0,
     **options: Unpack[ClassOptions],
 ) -> Array:
     r"""Focal loss of logits with class labels: cross-entropy with less weight for easy examples.
@@ -80,6 +81,9 @@ def softmax_focal_loss(
     gamma : float, default 2.0
         Exponent of the weight, which falls with the probability of the observed class: not
         negative. With 0 the loss is the cross-entropy.
+    label_smoothing : float, default 0.0
+        The share s of each target that is spread evenly over all classes, in [0, 1]: targets become
+        (1 - s) * target + s / K.
 
     Returns
     -------
@@ -128,8 +132,10 @@ def softmax_focal_loss(
     array([1.10927...e-02, 4.00000...e+01])
     >>> pl.softmax_focal_loss.grad([0.0, 0.0], 1, gamma=0.5)
     array([ 0.47...,  -0.47...])
+    >>> pl.softmax_focal_loss(logits, [0, 1], label_smoothing=0.1, reduction="none")
+    array([ 0.14958869, 38.66666667])
     """
-    return value(xp, axis, logits, target, Focal(gamma))
+    return value(xp, axis, logits, target, Focal(gamma), label_smoothing)
 
 
 @softmax_focal_loss.value_and_derivative
@@ -141,8 +147,9 @@ def _(
     /,
     *,
     gamma: NonNegative,
+    label_smoothing: UnitInterval,
 ) -> tuple[Array, Array]:
-    return value_and_gradient(xp, axis, logits, target, Focal(gamma))
+    return value_and_gradient(xp, axis, logits, target, Focal(gamma), label_smoothing)
 
 
 @softmax_focal_loss.second_derivative
@@ -154,8 +161,9 @@ def _(
     /,
     *,
     gamma: NonNegative,
+    label_smoothing: UnitInterval,
 ) -> Array:
-    return diagonal(xp, axis, logits, target, Focal(gamma))
+    return diagonal(xp, axis, logits, target, Focal(gamma), label_smoothing)
 
 
 @dataclass(frozen=True)
@@ -194,6 +202,7 @@ def generalized_cross_entropy(
     /,
     *,
     q: UnitInterval = 0.7,
+    label_smoothing: UnitInterval = 0.0,
     **options: Unpack[ClassOptions],
 ) -> Array:
     r"""Generalised cross-entropy of logits with class labels, some of which may be wrong.
@@ -209,6 +218,9 @@ def generalized_cross_entropy(
     q : float, default 0.7
         From 0, where the loss is the cross-entropy, to 1, where it is ``1 - p``, half the sum of
         the absolute errors.
+    label_smoothing : float, default 0.0
+        The share s of each target that is spread evenly over all classes, in [0, 1]: targets become
+        (1 - s) * target + s / K.
 
     Returns
     -------
@@ -252,8 +264,10 @@ def generalized_cross_entropy(
     array([0.22203..., 1.42857...])
     >>> pl.generalized_cross_entropy.grad([0.0, 0.0], 1, q=1.0)
     array([ 0.25, -0.25])
+    >>> pl.generalized_cross_entropy(logits, [0, 1], label_smoothing=0.1, reduction="none")
+    array([0.28346..., 1.38095...])
     """
-    return value(xp, axis, logits, target, Generalized(q))
+    return value(xp, axis, logits, target, Generalized(q), label_smoothing)
 
 
 @generalized_cross_entropy.value_and_derivative
@@ -265,8 +279,9 @@ def _(
     /,
     *,
     q: UnitInterval,
+    label_smoothing: UnitInterval,
 ) -> tuple[Array, Array]:
-    return value_and_gradient(xp, axis, logits, target, Generalized(q))
+    return value_and_gradient(xp, axis, logits, target, Generalized(q), label_smoothing)
 
 
 @generalized_cross_entropy.second_derivative
@@ -278,5 +293,6 @@ def _(
     /,
     *,
     q: UnitInterval,
+    label_smoothing: UnitInterval,
 ) -> Array:
-    return diagonal(xp, axis, logits, target, Generalized(q))
+    return diagonal(xp, axis, logits, target, Generalized(q), label_smoothing)

@@ -227,6 +227,7 @@ def tversky_loss(
     alpha: NonNegative = 0.5,
     beta: NonNegative = 0.5,
     gamma: Positive = 1.0,
+    smooth: NonNegative = 0.0,
     **options: Unpack[RegionOptions],
 ) -> Array:
     r"""(Focal) Tversky loss: an overlap with weights for false positives and false negatives.
@@ -246,6 +247,8 @@ def tversky_loss(
     gamma : float, default 1
         The power to which the loss is raised: positive. Above 1 regions that are mostly wrong have
         more weight, below 1 those that are nearly right.
+    smooth : float, default 0
+        A number added to the numerator and the denominator: not negative.
 
     Returns
     -------
@@ -263,23 +266,24 @@ def tversky_loss(
     0)` and the false negatives :math:`M = \sum_i \max(y_i - p_i, 0)` the loss of a region and the
     computed form are
 
-    .. math:: \ell = \left( 1 - \frac{I}{I + \alpha F + \beta M} \right)^\gamma
-              = \left( \frac{\alpha F + \beta M}{I + \alpha F + \beta M} \right)^\gamma.
+    .. math:: \ell = \left( 1 - \frac{I + s}{I + \alpha F + \beta M + s} \right)^\gamma
+              = \left( \frac{\alpha F + \beta M}{I + \alpha F + \beta M + s} \right)^\gamma.
 
     No terms cancel in the second form. A perfect prediction has loss 0, also with soft targets. So
     has an empty prediction of an empty region, and a region with errors of weight 0 only. The power
     multiplies the rounding error by `gamma`.
 
-    With :math:`T` for the denominator and :math:`\gamma = 1` the derivative is :math:`\alpha I /
-    T^2` above the target and :math:`-(\beta I + \alpha F + \beta M) / T^2` below it; for its value
-    at the target see `dice_loss`. The second derivative is minus twice the first, times
+    With :math:`T` for the denominator and :math:`\gamma = 1` the derivative is
+    :math:`\alpha (I + s) / T^2` above the target and
+    :math:`-(\beta (I + s) + \alpha F + \beta M) / T^2` below it; for its value at the target see
+    `dice_loss`. The second derivative is minus twice the first, times
     :math:`\alpha` above and :math:`1 - \beta` below, divided by :math:`T`. At a perfect prediction
     the derivative of the power would be 0 or infinite: both derivatives are 0 there if `gamma` is
     not 1.
 
     Segmentation Models has the same power, but raises the mean of the losses to it. In the paper on
-    the focal loss the power is :math:`1 / \gamma`. Keras 3.15 exchanges `alpha` and `beta`;
-    Segmentation Models, MONAI and optax do not.
+    the focal loss the power is :math:`1 / \gamma`. MONAI adds 1e-5 by default. Keras 3.15 exchanges
+    `alpha` and `beta`; Segmentation Models, MONAI and optax do not.
 
     References
     ----------
@@ -298,14 +302,16 @@ def tversky_loss(
     0.25
     >>> pl.tversky_loss.grad([0.5, 1.0, 0.0, 0.5], [1.0, 1.0, 0.0, 0.0], alpha=0.25, beta=0.75)
     array([-0.40625, -0.40625,  0.09375,  0.09375])
+    >>> float(pl.tversky_loss([0.5, 1.0, 0.0, 0.5], [1.0, 1.0, 0.0, 0.0], smooth=0.5))
+    0.2
     """
-    base = _tversky(compared(xp, axis, pred, target), alpha, beta).value(xp)
+    base = _tversky(compared(xp, axis, pred, target), alpha, beta, smooth).value(xp)
     return xp.squeeze(xp.power(base, gamma), axis=axis)
 
 
-def _tversky(parts: Parts, alpha: float, beta: float) -> Fraction:
+def _tversky(parts: Parts, alpha: float, beta: float, smooth: float) -> Fraction:
     wrong = alpha * parts.excess + beta * parts.lacking
-    return Fraction(wrong, parts.common, alpha, beta, 1.0)
+    return Fraction(wrong, parts.common + smooth, alpha, beta, 1.0)
 
 
 def _rate_of_power(xp: Namespace, base: Array, gamma: float) -> Array:
@@ -327,8 +333,9 @@ def _(
     alpha: NonNegative,
     beta: NonNegative,
     gamma: Positive,
+    smooth: NonNegative,
 ) -> tuple[Array, Array]:
-    fraction = _tversky(compared(xp, axis, pred, target), alpha, beta)
+    fraction = _tversky(compared(xp, axis, pred, target), alpha, beta, smooth)
     base = fraction.value(xp)
     rate, value = _rate_of_power(xp, base, gamma), xp.squeeze(xp.power(base, gamma), axis=axis)
     return value, xp.by_side(pred, target, *(rate * slope for slope in fraction.slopes(xp)))
@@ -345,8 +352,9 @@ def _(
     alpha: NonNegative,
     beta: NonNegative,
     gamma: Positive,
+    smooth: NonNegative,
 ) -> Array:
-    fraction = _tversky(compared(xp, axis, pred, target), alpha, beta)
+    fraction = _tversky(compared(xp, axis, pred, target), alpha, beta, smooth)
     base = fraction.value(xp)
     rate, nonzero = _rate_of_power(xp, base, gamma), xp.where(base == 0, 1.0, base)
     bends = (
