@@ -55,7 +55,7 @@ def logistic_tail(xp: Namespace, x: Array) -> tuple[Array, Array]:
 
 
 @building_block
-def logistic_slope(xp: Namespace, x: Array, target: Array, label_smoothing: float = 0.0) -> Array:
+def logistic_slope(xp: Namespace, x: Array, target: Array, label_smoothing: Any = 0.0) -> Array:
     """Return the derivative of the logistic loss far from 0: 1 - target above, -target below."""
     above = xp.cast(x >= 0, x.dtype)
     slope = above - target
@@ -95,7 +95,7 @@ def weighted(xp: Namespace, weight: Array, value: Array) -> Array:
 
 
 @building_block
-def smoothed(xp: Namespace, target: Array, share: float, classes: int = 2) -> Array:
+def smoothed(xp: Namespace, target: Array, share: Any, classes: int = 2) -> Array:
     """Return the probability of a class, with a share of all spread evenly over the classes."""
     if isinstance(share, float) and share == 0:
         return target

@@ -4,7 +4,7 @@ The surprise of a class has the derivative p - 1 with respect to its own logit, 
 to that of another class. The rest follows by the chain rule.
 """
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from .._numerics.rows import LabelParts, SoftmaxParts
 from ..typing import Array, Axis, Namespace
@@ -53,9 +53,7 @@ def surprise(xp: Namespace, parts: LabelParts | SoftmaxParts) -> Surprise:
     return Surprise(xp, xp.log1p(parts.rest) + parts.gap, parts.prob, parts.complement)
 
 
-def spread(
-    xp: Namespace, axis: Axis, logits: Array, target: Array, label_smoothing: float
-) -> Array:
+def spread(xp: Namespace, axis: Axis, logits: Array, target: Array, label_smoothing: Any) -> Array:
     """Return the target of each class if a share is spread over them, else the target as it is."""
     if isinstance(label_smoothing, float) and label_smoothing == 0:
         return target
