@@ -96,7 +96,9 @@ def cross_entropy(
     Labels and the same labels as rows of 0 and 1 have the same loss, also with class weights: the
     mean divides by the sum of the weights of the rows. If targets are probabilities, torch divides
     by the number of rows and applies class weights inside the sum over classes. The result differs
-    for targets other than 0 and 1, and with label smoothing.
+    for targets other than 0 and 1, and with label smoothing. In torch rows with the label -100 are
+    left out by default; here say ``ignore_index=-100``. Otherwise such a label is an error on
+    NumPy, and makes the loss NaN elsewhere.
 
     References
     ----------
