@@ -29,6 +29,7 @@ __all__ = [
     "Logit",
     "Namespace",
     "NonNegative",
+    "OneOfSeveral",
     "Options",
     "Positive",
     "Probability",
@@ -148,6 +149,25 @@ class Index:
     """
 
     core: str
+
+
+@dataclass(frozen=True, slots=True)
+class OneOfSeveral:
+    """A mark of the scores of classes of which one is right, beside their `Domain`.
+
+    The targets of a single row sum to 1: otherwise they are those of a batch. That is checked where
+    values are.
+
+    Parameters
+    ----------
+    binary : str
+        The loss that takes one score for each row.
+    constant : bool, default True
+        Whether the loss would be constant for a single class, so that there are at least two.
+    """
+
+    binary: str
+    constant: bool = True
 
 
 @dataclass(frozen=True, slots=True)

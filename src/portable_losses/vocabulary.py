@@ -1,7 +1,7 @@
 """Cross-entropy over a large vocabulary, without all logits in memory."""
 
 from math import inf, prod
-from typing import NamedTuple, Unpack
+from typing import Annotated, NamedTuple, Unpack
 
 from ._loss import loss
 from ._numerics.logits import LogitScale
@@ -13,6 +13,7 @@ from .typing import (
     Labels,
     Namespace,
     NonNegative,
+    OneOfSeveral,
     Options,
     Positive,
     Real,
@@ -45,7 +46,7 @@ def linear_cross_entropy(
     xp: Namespace,
     axis: Axis,
     hidden: Real,
-    weight: SharedReal,
+    weight: Annotated[SharedReal, OneOfSeveral("binary_cross_entropy_with_logits")],
     labels: Labels,
     /,
     bias: SharedReal | None = None,

@@ -199,6 +199,16 @@ def check_agreement(
         expected = (*ahead, *(sizes.setdefault(core, size) for core, size in own))
         if shape != expected and (len(shape) != len(expected) or _differ(shape, expected)):
             _refuse(signature, way, i, given)
+    choice = signature.choice
+    if choice is not None and choice.constant and sizes.get("class") == 1:
+        i = next(i for i, of_array in enumerate(cores) if "class" in of_array)
+        named = "class_axis" in signature.options
+        hint = "; if another axis holds the classes, pass class_axis" if named else ""
+        raise ValueError(
+            f"{signature.name}: {signature.arguments[i]} of shape {tuple(given[i].shape)} "
+            "has one class, for which the loss is constant; one score for each row belongs to "
+            f"{choice.binary}{hint}"
+        )
     return loop, sizes
 
 

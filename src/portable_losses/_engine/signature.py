@@ -8,7 +8,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeAlias, Union, Unpack, get_args, get_origin, get_type_hints
 
-from ..typing import DependentDomain, Domain, Index, Options
+from ..typing import DependentDomain, Domain, Index, OneOfSeveral, Options
 from .parameters import Parameter, check_parameter
 
 DEFAULTS: Mapping[str, Any] = {
@@ -69,6 +69,8 @@ class Signature:
     """The core dimension along which the formula takes steps, if there is one."""
     temporaries: int
     """The number of arrays like the predictions that the formulas need at once."""
+    choice: OneOfSeveral | None
+    """Given if one of several classes is right."""
 
     def domains_for(self, way: int, parameters: Mapping[str, Any]) -> Domains:
         """Return the domains of a way to call the loss with parameters."""
@@ -204,10 +206,17 @@ def read(
         core=ways[0][0],
         steps=steps,
         temporaries=temporaries,
+        choice=_choice(hints, arguments),
         public=inspect.Signature(
             positional + keywords + shown, return_annotation=hints.get("return", Any)
         ),
     )
+
+
+def _choice(hints: Mapping[str, Any], arguments: Sequence[str]) -> OneOfSeveral | None:
+    """Return the mark of the scores of classes, if there is one."""
+    data = (getattr(hints.get(key), "__metadata__", ()) for key in arguments)
+    return next((x for each in data for x in each if isinstance(x, OneOfSeveral)), None)
 
 
 def _predicted(

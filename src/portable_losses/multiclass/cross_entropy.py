@@ -1,6 +1,6 @@
 """Cross-entropy: minus the logarithm of the softmax of the observed class."""
 
-from typing import Unpack
+from typing import Annotated, Unpack
 
 from .._loss import loss
 from .._numerics.logits import LogitScale
@@ -13,6 +13,7 @@ from ..typing import (
     LabelsOrProbability,
     Namespace,
     NonNegative,
+    OneOfSeveral,
     Positive,
     UnitInterval,
 )
@@ -25,7 +26,7 @@ __all__ = ["cross_entropy"]
 def cross_entropy(
     xp: Namespace,
     axis: Axis,
-    logits: ClassLogit,
+    logits: Annotated[ClassLogit, OneOfSeveral("binary_cross_entropy_with_logits")],
     target: LabelsOrProbability,
     /,
     *,

@@ -1,10 +1,19 @@
 """Margin losses of several classes: the largest score decides."""
 
 from math import inf
-from typing import Any, Literal, Unpack
+from typing import Annotated, Any, Literal, Unpack
 
 from .._loss import loss
-from ..typing import Array, Axis, ClassLogit, ClassOptions, Labels, Namespace, NonNegative
+from ..typing import (
+    Array,
+    Axis,
+    ClassLogit,
+    ClassOptions,
+    Labels,
+    Namespace,
+    NonNegative,
+    OneOfSeveral,
+)
 
 __all__ = ["crammer_singer_loss", "multi_margin_loss", "multiclass_perceptron_loss"]
 
@@ -13,7 +22,7 @@ __all__ = ["crammer_singer_loss", "multi_margin_loss", "multiclass_perceptron_lo
 def multi_margin_loss(
     xp: Namespace,
     axis: Axis,
-    logits: ClassLogit,
+    logits: Annotated[ClassLogit, OneOfSeveral("hinge_loss")],
     target: Labels,
     /,
     *,
@@ -153,7 +162,7 @@ def _(
 def crammer_singer_loss(
     xp: Namespace,
     axis: Axis,
-    logits: ClassLogit,
+    logits: Annotated[ClassLogit, OneOfSeveral("hinge_loss")],
     target: Labels,
     /,
     **options: Unpack[ClassOptions],
@@ -245,7 +254,7 @@ def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> Array
 def multiclass_perceptron_loss(
     xp: Namespace,
     axis: Axis,
-    logits: ClassLogit,
+    logits: Annotated[ClassLogit, OneOfSeveral("perceptron_loss")],
     target: Labels,
     /,
     **options: Unpack[ClassOptions],

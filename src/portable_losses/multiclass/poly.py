@@ -14,6 +14,7 @@ from ..typing import (
     ClassOptions,
     LabelsOrProbability,
     Namespace,
+    OneOfSeveral,
     UnitInterval,
 )
 from ._surprise import Surprise, diagonal, value, value_and_gradient
@@ -59,7 +60,7 @@ class Poly:
 def poly_cross_entropy(
     xp: Namespace,
     axis: Axis,
-    logits: ClassLogit,
+    logits: Annotated[ClassLogit, OneOfSeveral("poly_binary_cross_entropy")],
     target: LabelsOrProbability,
     /,
     *,

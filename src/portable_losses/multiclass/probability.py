@@ -13,6 +13,7 @@ from ..typing import (
     Domain,
     LabelsOrProbability,
     Namespace,
+    OneOfSeveral,
     Probability,
     UnitInterval,
 )
@@ -30,13 +31,14 @@ LogProbability = Annotated[
     ),
 ]
 Floor = Annotated[float, Ge(0.0), Lt(1.0)]
+BINARY = OneOfSeveral("binary_cross_entropy", constant=False)
 
 
 @loss("(class),()->()", "(class),(class)->()", temporaries=8)
 def nll_loss(
     xp: Namespace,
     axis: Axis,
-    log_prob: LogProbability,
+    log_prob: Annotated[LogProbability, BINARY],
     target: LabelsOrProbability,
     /,
     *,
@@ -134,7 +136,7 @@ def _(
 def categorical_cross_entropy(
     xp: Namespace,
     axis: Axis,
-    prob: Probability,
+    prob: Annotated[Probability, BINARY],
     target: LabelsOrProbability,
     /,
     *,

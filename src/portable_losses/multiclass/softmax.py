@@ -1,7 +1,7 @@
 """Losses of logits with less weight for easy examples, or for examples with a wrong label."""
 
 from dataclasses import dataclass
-from typing import Unpack
+from typing import Annotated, Unpack
 
 from .._loss import loss
 from ..typing import (
@@ -12,6 +12,7 @@ from ..typing import (
     LabelsOrProbability,
     Namespace,
     NonNegative,
+    OneOfSeveral,
     UnitInterval,
 )
 from ._surprise import Surprise, diagonal, value, value_and_gradient
@@ -60,7 +61,7 @@ def _ratio(seen: Surprise) -> Array:
 def softmax_focal_loss(
     xp: Namespace,
     axis: Axis,
-    logits: ClassLogit,
+    logits: Annotated[ClassLogit, OneOfSeveral("sigmoid_focal_loss")],
     target: LabelsOrProbability,
     /,
     *,
@@ -197,7 +198,7 @@ class Generalized:
 def generalized_cross_entropy(
     xp: Namespace,
     axis: Axis,
-    logits: ClassLogit,
+    logits: Annotated[ClassLogit, OneOfSeveral("binary_cross_entropy_with_logits")],
     target: LabelsOrProbability,
     /,
     *,

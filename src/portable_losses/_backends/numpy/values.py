@@ -181,6 +181,8 @@ def fault(
             return "weights"
     if call.class_weights is not None and not all_inside(_WEIGHTS, call.class_weights, None):
         return "class_weights"
+    if call.plan.signature.choice and not call.layout.loop and not call.layout.weighted:
+        _check_row(call, arrays)
     for i, domain, limit, bits in call.layout.kept.looks:
         values = arrays[i]
         if bits is not None and bits.all_inside(values):
@@ -191,6 +193,24 @@ def fault(
             name: str = call.plan.signature.arguments[i]
             return name
     return ""
+
+
+def _check_row(call: Any, arrays: Sequence[Array]) -> None:
+    """Refuse a single row of targets that do not sum to 1: it is a batch of binary targets."""
+    plan = call.plan
+    i = plan.signature.target
+    if plan.domains[i].labels or abs((total := arrays[i].sum()) - 1) <= _ROW_ROUNDING:
+        return
+    name, pred = plan.signature.name, plan.signature.arguments[0]
+    raise ValueError(
+        f"{name}: {pred} and {plan.signature.arguments[i]} are one row of {arrays[i].size} "
+        f"classes, but the targets of a row sum to 1, and these sum to {total:g}; a batch of "
+        f"binary targets, one for each score, belongs to {plan.signature.choice.binary}"
+    )
+
+
+_ROW_ROUNDING = 0.01
+"""How far the sum of a row of rounded probabilities may be off: 16-bit numbers have 3 digits."""
 
 
 def refuse_argument(
