@@ -6,7 +6,7 @@ from annotated_types import Ge, Lt
 
 from .._loss import loss
 from ..typing import Array, Logit, Namespace, NonNegative, Options, Probability, UnitInterval
-from .focal import Focal, focal, shares, surprises
+from .focal import Focal, focal, surprises
 
 __all__ = ["asymmetric_loss"]
 
@@ -94,9 +94,11 @@ def asymmetric_loss(
     >>> pl.asymmetric_loss([2.0, 2.0], [1.0, 0.0], label_smoothing=0.1, reduction="none")
     array([0.05669..., 0.80485...])
     """
-    share, other = shares(xp, target, None, label_smoothing)
     positive, negative = _both(xp, pred, gamma_negative, gamma_positive, clip)
-    return xp.weighted(share, positive.value()) + xp.weighted(other, negative.value())
+    share = xp.smoothed(target, label_smoothing)
+    return xp.weighted(share, positive.value()) + xp.weighted(
+        xp.smoothed(1 - target, label_smoothing), negative.value()
+    )
 
 
 class Clipped(NamedTuple):
@@ -176,10 +178,14 @@ def _(
     clip: Clip,
     label_smoothing: UnitInterval,
 ) -> tuple[Array, Array]:
-    share, other = shares(xp, target, None, label_smoothing)
     positive, negative = _both(xp, pred, gamma_negative, gamma_positive, clip)
-    value = xp.weighted(share, positive.value()) + xp.weighted(other, negative.value())
-    return value, share * positive.derivative(xp) - other * negative.derivative(xp)
+    share = xp.smoothed(target, label_smoothing)
+    value = xp.weighted(share, positive.value()) + xp.weighted(
+        xp.smoothed(1 - target, label_smoothing), negative.value()
+    )
+    return value, share * positive.derivative(xp) - xp.smoothed(
+        1 - target, label_smoothing
+    ) * negative.derivative(xp)
 
 
 @asymmetric_loss.second_derivative
@@ -194,7 +200,10 @@ def _(
     clip: Clip,
     label_smoothing: UnitInterval,
 ) -> Array:
-    share, other = shares(xp, target, None, label_smoothing)
     positive, negative = _both(xp, pred, gamma_negative, gamma_positive, clip)
+    share = xp.smoothed(target, label_smoothing)
     by_negative = negative.second_derivative(xp)
-    return share * positive.second_derivative(xp) + other * by_negative
+    return (
+        share * positive.second_derivative(xp)
+        + xp.smoothed(1 - target, label_smoothing) * by_negative
+    )

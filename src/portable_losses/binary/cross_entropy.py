@@ -90,8 +90,8 @@ def binary_cross_entropy(
     log_positive = xp.floored_log(pred, floor)
     log_negative = xp.maximum(xp.log1p(-pred), floor)
     product = xp.multiply if eps else xp.weighted  # without a floor 0 * inf is possible
-    positive, negative = (xp.smoothed(x, label_smoothing) for x in (target, 1 - target))
-    return -product(positive, log_positive) - product(negative, log_negative)
+    of_positive = -product(xp.smoothed(target, label_smoothing), log_positive)
+    return of_positive - product(xp.smoothed(1 - target, label_smoothing), log_negative)
 
 
 @binary_cross_entropy.derivative
@@ -121,8 +121,8 @@ def _(
     eps: Floor,
     label_smoothing: UnitInterval,
 ) -> Array:
-    share, other = (xp.smoothed(x, label_smoothing) for x in (target, 1 - target))
     positive, negative = xp.maximum(pred, eps), xp.maximum(1 - pred, eps)
+    share, other = (xp.smoothed(x, label_smoothing) for x in (target, 1 - target))
     return xp.over_square(share, positive) + xp.over_square(other, negative)
 
 

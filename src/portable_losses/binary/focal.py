@@ -268,12 +268,12 @@ def poly_binary_cross_entropy(
     >>> pl.poly_binary_cross_entropy([0.0, 4.0], [1.0, 1.0], label_smoothing=0.1, reduction="none")
     array([1.19314..., 0.28433...])
     """
-    share, other = shares(xp, target, None, label_smoothing)
     positive, negative = xp.sigmoids(pred)
     less = xp.minimum(positive, negative)
     missed = xp.relu(-pred) + (less + epsilon * negative)
     false_alarm = xp.relu(pred) + (less + epsilon * positive)
     common = -xp.log1pmx(-less)
+    share, other = shares(xp, target, None, label_smoothing)
     return common + (xp.weighted(share, missed) + xp.weighted(other, false_alarm))
 
 
@@ -287,9 +287,9 @@ def _(
     epsilon: Finite,
     label_smoothing: UnitInterval,
 ) -> Array:
-    share, other = shares(xp, target, None, label_smoothing)
     p, q = xp.sigmoids(pred)
     missed, false_alarm = q * (q + (1 + epsilon) * p), p * (p + (1 + epsilon) * q)
+    share, other = shares(xp, target, None, label_smoothing)
     return other * false_alarm - share * missed
 
 
@@ -303,8 +303,8 @@ def _(
     epsilon: Finite,
     label_smoothing: UnitInterval,
 ) -> Array:
-    share, other = shares(xp, target, None, label_smoothing)
     p, q = xp.sigmoids(pred)
     missed = (1 + epsilon) * p + (1 - epsilon) * q
     false_alarm = (1 + epsilon) * q + (1 - epsilon) * p
+    share, other = shares(xp, target, None, label_smoothing)
     return p * q * (share * missed + other * false_alarm)
