@@ -33,6 +33,11 @@ ignore_index : int, optional
     Rows with this label are left out, as by `where`. It needs integer labels.""",
 }
 
+_LABELLED = """\
+class_axis : int, optional
+    The axis of the classes, for a target of class labels: each class is one region, of the
+    elements with its label."""
+
 _RAISES = """\
 Raises
 ------
@@ -72,6 +77,8 @@ def _option(signature: Signature, name: str, default: Any) -> str:
     if name in _OPTIONS:
         return _OPTIONS[name]
     dimension = name.removesuffix("_axis")
+    if signature.masked and dimension == "class":
+        return _LABELLED
     if default is None:
         return (
             f"{name} : int, optional\n"

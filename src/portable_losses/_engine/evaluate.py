@@ -12,6 +12,7 @@ from .arrays import read
 from .call import Call
 from .formulas import Formulas, Orders
 from .layout import Layout, alone, lay_out
+from .masks import with_masks
 from .plan import Plan, check_kinds, make_plan, read_settings
 
 _MOST = 64
@@ -123,6 +124,8 @@ def evaluate(
     if formulas.signature.optional or len(arguments) < len(names):
         arguments, options = _by_name(formulas, arguments, options)
     arrays, extras, settings = _read(formulas, arguments, options)
+    if formulas.signature.masked and "class_axis" in settings:
+        arrays, settings = with_masks(formulas.signature, arrays, settings)
     request = _request(formulas, orders, arrays, extras, settings, checked)
     if 2 in orders:
         _check_second(formulas)

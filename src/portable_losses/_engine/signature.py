@@ -16,7 +16,7 @@ DEFAULTS: Mapping[str, Any] = {
     "weights": None,
     "where": None,
     "axis": None,
-    "class_axis": -1,
+    "class_axis": None,
     "class_weights": None,
     "ignore_index": None,
 }
@@ -69,6 +69,8 @@ class Signature:
     """The core dimension along which the formula takes steps, if there is one."""
     temporaries: int
     """The number of arrays like the predictions that the formulas need at once."""
+    masked: bool
+    """Whether the target may hold class labels, though the loss compares one class at a time."""
     choice: OneOfSeveral | None
     """Given if one of several classes is right."""
 
@@ -206,6 +208,7 @@ def read(
         core=ways[0][0],
         steps=steps,
         temporaries=temporaries,
+        masked="class_axis" in options and not any("class" in c for way in ways for c in way),
         choice=_choice(hints, arguments),
         public=inspect.Signature(
             positional + keywords + shown, return_annotation=hints.get("return", Any)

@@ -6,20 +6,30 @@ from typing import Unpack
 from .._loss import loss
 from ..typing import Array, Axis, Namespace, NonNegative
 from ._fraction import Fraction
-from ._region import ClassRegionOptions, Membership, compared
+from ._region import (
+    ClassRegionOptions,
+    Member,
+    MembershipOrLabels,
+    Prediction,
+    compared,
+    mask,
+    of_classes,
+    through_softmax,
+)
 
 __all__ = ["generalized_dice_loss"]
 
 
-@loss("(class,region),(class,region)->()")
+@loss("(class,region),(class,region)->()", "(class,region),(region)->()")
 def generalized_dice_loss(
     xp: Namespace,
     axis: Axis,
-    pred: Membership,
-    target: Membership,
+    pred: Prediction,
+    target: MembershipOrLabels,
     /,
     *,
     smooth: NonNegative = 0.0,
+    from_logits: bool = False,
     **options: Unpack[ClassRegionOptions],
 ) -> Array:
     r"""Generalized Dice loss, which weights classes by one over the square of their size.
@@ -28,14 +38,18 @@ def generalized_dice_loss(
     ----------
     pred : array
         Predicted probabilities that the elements along `region_axis` belong to the classes along
-        `class_axis`: in [0, 1].
+        `class_axis`: in [0, 1]. Logits, -inf included, if `from_logits` is set.
     target : array
-        The observed classes, of the shape of `pred`: 1 for the class of each element, 0 for the
-        others, or probabilities in [0, 1].
+        The observed classes: the label of each element, of the shape of `pred` without the class
+        axis: integers of any dtype from 0 to K - 1. Or, of the shape of `pred`, 1 for the class of
+        each element, 0 for the others, or probabilities in [0, 1]. The number of axes decides
+        between the two.
     smooth : float, default 0
         A number added to the numerator and the denominator: not negative. The sums beside it are
         divided by the squares of the sizes, so 1 is a lot: it is all that a perfect prediction of a
         class adds, times its size.
+    from_logits : bool, default False
+        Whether `pred` holds logits, of which the softmax over the classes is the probability.
 
     Returns
     -------
@@ -98,7 +112,15 @@ def generalized_dice_loss(
     >>> pl.generalized_dice_loss(images, images, **axes, reduction="none").shape
     (10,)
     """
-    return xp.squeeze(_generalized(xp, axis, pred, target, smooth)[0].value(xp), axis=axis)
+    predicted, target = _read(xp, axis, pred, target, from_logits)
+    return xp.squeeze(_generalized(xp, axis, predicted, target, smooth)[0].value(xp), axis=axis)
+
+
+def _read(
+    xp: Namespace, axis: Axis, pred: Array, target: Array, from_logits: bool
+) -> tuple[Member, Array]:
+    """Return the predicted probabilities, and the observed ones of all classes."""
+    return of_classes(xp, pred, axis[0], from_logits), mask(xp, axis[0], pred, target)
 
 
 def _weights(xp: Namespace, axis: Axis, target: Array) -> tuple[Array, Array]:
@@ -115,11 +137,12 @@ def _weights(xp: Namespace, axis: Axis, target: Array) -> tuple[Array, Array]:
 
 
 def _generalized(
-    xp: Namespace, axis: Axis, pred: Array, target: Array, smooth: float
+    xp: Namespace, axis: Axis, predicted: Member, target: Array, smooth: float
 ) -> tuple[Fraction, Array]:
     """Return the fraction of all classes, and their weights."""
     class_axis, region_axis = axis
-    parts, (weight, rarest) = compared(xp, region_axis, pred, target), _weights(xp, axis, target)
+    parts = compared(xp, region_axis, predicted, target)
+    weight, rarest = _weights(xp, axis, target)
     wrong = xp.row_sum(weight * (parts.excess + parts.lacking), class_axis)
     right = 2 * xp.row_sum(weight * parts.common, class_axis)
     if smooth:
@@ -131,27 +154,44 @@ def _generalized(
 def _(
     xp: Namespace,
     axis: Axis,
-    pred: Membership,
-    target: Membership,
+    pred: Prediction,
+    target: MembershipOrLabels,
     /,
     *,
     smooth: NonNegative,
+    from_logits: bool,
 ) -> tuple[Array, Array]:
-    fraction, weight = _generalized(xp, axis, pred, target, smooth)
+    predicted, target = _read(xp, axis, pred, target, from_logits)
+    fraction, weight = _generalized(xp, axis, predicted, target, smooth)
     slopes = (weight * slope for slope in fraction.slopes(xp))
-    return xp.squeeze(fraction.value(xp), axis=axis), xp.by_side(pred, target, *slopes)
+    slope = xp.by_side(predicted.prob, target, *slopes)
+    if from_logits:
+        slope = through_softmax(xp, axis[0], predicted, slope)
+    return xp.squeeze(fraction.value(xp), axis=axis), slope
 
 
 @generalized_dice_loss.second_derivative
 def _(
     xp: Namespace,
     axis: Axis,
-    pred: Membership,
-    target: Membership,
+    pred: Prediction,
+    target: MembershipOrLabels,
     /,
     *,
     smooth: NonNegative,
+    from_logits: bool,
 ) -> Array:
-    fraction, weight = _generalized(xp, axis, pred, target, smooth)
-    bends = (weight * weight * bend for bend in fraction.bends(xp))
-    return xp.by_side(pred, target, *bends)
+    predicted, target = _read(xp, axis, pred, target, from_logits)
+    fraction, weight = _generalized(xp, axis, predicted, target, smooth)
+    if not from_logits:
+        bends = (weight * weight * bend for bend in fraction.bends(xp))
+        return xp.by_side(predicted.prob, target, *bends)
+    # Both the loss and its denominator move with all classes of an element.
+    slope, rate = (
+        through_softmax(
+            xp, axis[0], predicted, xp.by_side(predicted.prob, target, *(weight * x for x in sides))
+        )
+        for sides in (fraction.slopes(xp), fraction.rates())
+    )
+    whole = fraction.wrong + fraction.right
+    return slope * (predicted.rest - predicted.prob) - 2 * xp.safe_divide(slope * rate, whole)

@@ -4,7 +4,17 @@ from typing import Literal, NamedTuple, Unpack
 
 from .._loss import loss
 from ..typing import Array, Axis, Logit, Namespace
-from ._region import ClassRegionOptions, Mask, MaskOrLabels, Membership, RegionOptions
+from ._region import (
+    ClassRegionOptions,
+    Mask,
+    MaskOrLabels,
+    Member,
+    Prediction,
+    RegionOptions,
+    mask,
+    of_classes,
+    through_softmax,
+)
 
 __all__ = ["lovasz_hinge_loss", "lovasz_softmax_loss"]
 
@@ -135,11 +145,12 @@ def _(xp: Namespace, axis: Axis, pred: Logit, target: Mask, /) -> tuple[Array, A
 def lovasz_softmax_loss(
     xp: Namespace,
     axis: Axis,
-    pred: Membership,
+    pred: Prediction,
     target: MaskOrLabels,
     /,
     *,
     classes: Literal["present", "all"] = "present",
+    from_logits: bool = False,
     **options: Unpack[ClassRegionOptions],
 ) -> Array:
     r"""Lovász-softmax loss: the mean over classes of the Jaccard loss of the probability errors.
@@ -148,13 +159,16 @@ def lovasz_softmax_loss(
     ----------
     pred : array
         Predicted probabilities, such as the result of a softmax, that the elements along
-        `region_axis` belong to the classes along `class_axis`: in [0, 1].
+        `region_axis` belong to the classes along `class_axis`: in [0, 1]. Logits, -inf included, if
+        `from_logits` is set.
     target : array
         The observed classes: the label of each element, of the shape of `pred` without the class
         axis: integers of any dtype from 0 to K - 1. Or, of the shape of `pred`, 1 for the class of
         each element and 0 for the others. The number of axes decides between the two.
     classes : {"present", "all"}, default "present"
         The classes that count: those with an element in the region, or all.
+    from_logits : bool, default False
+        Whether `pred` holds logits, of which the softmax over the classes is the probability.
 
     Returns
     -------
@@ -205,23 +219,16 @@ def lovasz_softmax_loss(
     array([[-0.125     , -0.125     , -0.16666667,  0.08333333],
            [ 0.        ,  0.        ,  0.25      , -0.25      ]])
     """
-    return _softmax(xp, axis, pred, target, classes)[0]
-
-
-def _mask(xp: Namespace, class_axis: Axis, pred: Array, target: Array) -> Array:
-    """Return 1 for the class of each element and 0 for the others, also for labels."""
-    if target.ndim == pred.ndim:
-        return target
-    return xp.astype(target[..., None, :] == xp.places(pred, class_axis, target.dtype), pred.dtype)
+    predicted = of_classes(xp, pred, axis[0], from_logits)
+    return _softmax(xp, axis, predicted, mask(xp, axis[0], pred, target), classes)[0]
 
 
 def _softmax(
-    xp: Namespace, axis: Axis, pred: Array, target: Array, classes: str
+    xp: Namespace, axis: Axis, predicted: Member, target: Array, classes: str
 ) -> tuple[Array, Array]:
     """Return the loss, and its derivative with respect to the errors."""
     class_axis, region_axis = axis
-    target = _mask(xp, class_axis, pred, target)
-    error = xp.where(target == 1, 1 - pred, pred)
+    error = xp.where(target == 1, predicted.other(), predicted.prob)
     order = _ordered(xp, region_axis, -error, target)
     counts = xp.max(target, axis=region_axis, keepdims=True)
     if classes == "all":
@@ -238,11 +245,14 @@ def _softmax(
 def _(
     xp: Namespace,
     axis: Axis,
-    pred: Membership,
+    pred: Prediction,
     target: MaskOrLabels,
     /,
     *,
     classes: Literal["present", "all"],
+    from_logits: bool,
 ) -> tuple[Array, Array]:
-    value, slope = _softmax(xp, axis, pred, target, classes)
-    return value, xp.where(_mask(xp, axis[0], pred, target) == 1, 0 - slope, slope)
+    predicted, target = of_classes(xp, pred, axis[0], from_logits), mask(xp, axis[0], pred, target)
+    value, slope = _softmax(xp, axis, predicted, target, classes)
+    slope = xp.where(target == 1, 0 - slope, slope)
+    return value, through_softmax(xp, axis[0], predicted, slope) if from_logits else slope

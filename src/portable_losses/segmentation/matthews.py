@@ -4,7 +4,7 @@ from typing import NamedTuple, Unpack
 
 from .._loss import loss
 from ..typing import Array, Axis, Namespace
-from ._region import Membership, RegionOptions, compared
+from ._region import LabelRegionOptions, Member, Membership, Prediction, compared, member
 
 __all__ = ["matthews_loss"]
 
@@ -13,10 +13,12 @@ __all__ = ["matthews_loss"]
 def matthews_loss(
     xp: Namespace,
     axis: Axis,
-    pred: Membership,
+    pred: Prediction,
     target: Membership,
     /,
-    **options: Unpack[RegionOptions],
+    *,
+    from_logits: bool = False,
+    **options: Unpack[LabelRegionOptions],
 ) -> Array:
     r"""Loss of Matthews: 1 minus the correlation of two regions. True negatives count too.
 
@@ -24,10 +26,13 @@ def matthews_loss(
     ----------
     pred : array
         Predicted probabilities that the elements along `region_axis` belong to the region: in [0,
-        1].
+        1]. Logits, -inf and inf included, if `from_logits` is set.
     target : array
         The observed region, of the shape of `pred`: 1 for the elements of the region, 0 for the
-        others, or probabilities in [0, 1].
+        others, or probabilities in [0, 1]. Or class labels, if `class_axis` is given, of that shape
+        without the class axis: integers of any dtype from 0 to K - 1.
+    from_logits : bool, default False
+        Whether `pred` holds logits, of which the sigmoid is the probability.
 
     Returns
     -------
@@ -85,7 +90,8 @@ def matthews_loss(
     >>> pl.matthews_loss.grad([0.5, 1.0, 0.0, 0.5], [1.0, 1.0, 0.0, 0.0])
     array([-0.5, -0.5,  0.5,  0.5])
     """
-    return xp.squeeze(_tabulated(xp, axis, pred, target).value(xp), axis=axis)
+    table = _tabulated(xp, axis, member(xp, pred, from_logits), target)
+    return xp.squeeze(table.value(xp), axis=axis)
 
 
 class Table(NamedTuple):
@@ -159,17 +165,39 @@ class Margins(NamedTuple):
         return (predicted * observed) * (left * other)
 
 
-def _tabulated(xp: Namespace, axis: Axis, pred: Array, target: Array) -> Table:
-    outside = xp.region_sum(xp.smaller(1 - pred, 1 - target), axis)
-    return Table(*compared(xp, axis, pred, target), outside)
+def _tabulated(xp: Namespace, axis: Axis, predicted: Member, target: Array) -> Table:
+    outside = xp.region_sum(xp.smaller(predicted.other(), 1 - target), axis)
+    return Table(*compared(xp, axis, predicted, target), outside)
 
 
 @matthews_loss.value_and_derivative
-def _(xp: Namespace, axis: Axis, pred: Membership, target: Membership, /) -> tuple[Array, Array]:
-    table = _tabulated(xp, axis, pred, target)
-    return xp.squeeze(table.value(xp), axis=axis), table.slope(xp, pred, target)
+def _(
+    xp: Namespace,
+    axis: Axis,
+    pred: Prediction,
+    target: Membership,
+    /,
+    *,
+    from_logits: bool,
+) -> tuple[Array, Array]:
+    predicted = member(xp, pred, from_logits)
+    table = _tabulated(xp, axis, predicted, target)
+    slope = predicted.slope(table.slope(xp, predicted.prob, target))
+    return xp.squeeze(table.value(xp), axis=axis), slope
 
 
 @matthews_loss.second_derivative
-def _(xp: Namespace, axis: Axis, pred: Membership, target: Membership, /) -> Array:
-    return _tabulated(xp, axis, pred, target).bend(xp, pred, target)
+def _(
+    xp: Namespace,
+    axis: Axis,
+    pred: Prediction,
+    target: Membership,
+    /,
+    *,
+    from_logits: bool,
+) -> Array:
+    predicted = member(xp, pred, from_logits)
+    table = _tabulated(xp, axis, predicted, target)
+    return predicted.bend(
+        table.bend(xp, predicted.prob, target), lambda: table.slope(xp, predicted.prob, target)
+    )

@@ -10,13 +10,22 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from ...typing import Array
+from ...typing import Array, Domain
 from ..base import Backend
 from . import blockwise
 from .blocks import block_bytes, flattened, laid_out, per_block
 from .blocks import blocks as cut
 from .namespace import OVERRIDES
-from .values import Look, all_inside, fault, looks, refuse_argument, validating, validation
+from .values import (
+    Look,
+    all_inside,
+    check_labels,
+    fault,
+    looks,
+    refuse_argument,
+    validating,
+    validation,
+)
 from .workers import set_workers
 
 __all__ = ["NUMBER", "backend", "set_workers", "validation"]
@@ -133,6 +142,15 @@ class Numpy(Backend):
         if plan.proved:
             return head, arrays
         return head, [_read_only(x) for x in arrays]
+
+    def masks(
+        self, name: str, key: str, labels: Array, like: Array, axis: int, domain: Domain
+    ) -> Array:
+        """Return them as booleans once the labels are checked."""
+        if not validating():
+            return super().masks(name, key, labels, like, axis, domain)
+        check_labels(name, key, labels, like.shape[axis], domain)
+        return np.expand_dims(labels, axis) == self.xp.places(like, axis)
 
     def fault(self, *given: Any) -> str:
         """Return the name of an argument with a value outside its domain, or nothing."""

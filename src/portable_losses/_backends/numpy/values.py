@@ -195,6 +195,12 @@ def fault(
     return ""
 
 
+def check_labels(name: str, key: str, labels: Array, classes: int, domain: Domain) -> None:
+    """Refuse labels out of range."""
+    if not all_inside(domain, labels, classes):
+        _refuse(name, key, domain, labels, inside(domain, labels, classes))
+
+
 def _check_row(call: Any, arrays: Sequence[Array]) -> None:
     """Refuse a single row of targets that do not sum to 1: it is a batch of binary targets."""
     plan = call.plan
