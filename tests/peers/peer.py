@@ -13,6 +13,7 @@ OF_TORCH = ("torch", "MONAI", "pytorch-metric-learning")
 """The packages that compute with tensors."""
 
 NEUTRAL = {
+    "from_logits": False,
     "label_smoothing": 0.0,
     "smooth": 0.0,
     "softcap": None,

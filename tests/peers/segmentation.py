@@ -31,17 +31,31 @@ def _monai(name: str, pred: Any, target: Any, **parameters: Any) -> Any:
     return loss(pred[:, None, :], target[:, None, :]).reshape(-1)
 
 
-def _monai_overlap(pred: Any, target: Any, smooth: float, *, jaccard: bool) -> Any:
+def _monai_overlap(
+    pred: Any, target: Any, smooth: float, from_logits: bool, *, jaccard: bool
+) -> Any:
     # for Jaccard's loss it doubles numerator and denominator, and adds what it was given
     smooth *= 1 + jaccard
-    return _monai("DiceLoss", pred, target, smooth_nr=smooth, smooth_dr=smooth, jaccard=jaccard)
+    return _monai(
+        "DiceLoss",
+        pred,
+        target,
+        smooth_nr=smooth,
+        smooth_dr=smooth,
+        jaccard=jaccard,
+        sigmoid=from_logits,
+    )
 
 
-def _monai_generalized(pred: Any, target: Any, smooth: float) -> Any:
+def _monai_generalized(pred: Any, target: Any, smooth: float, from_logits: bool) -> Any:
     from monai.losses import GeneralizedDiceLoss
 
     loss = GeneralizedDiceLoss(
-        reduction="none", soft_label=True, smooth_nr=smooth, smooth_dr=smooth
+        reduction="none",
+        soft_label=True,
+        smooth_nr=smooth,
+        smooth_dr=smooth,
+        softmax=from_logits,
     )
     return loss(pred, target).reshape(-1)
 
@@ -87,7 +101,7 @@ PEERS: dict[str, tuple[Peer, ...]] = {
         ),
         Peer(
             "MONAI",
-            lambda pred, target, alpha, beta, gamma, smooth: (
+            lambda pred, target, alpha, beta, gamma, smooth, from_logits: (
                 _monai(
                     "TverskyLoss",
                     pred,
@@ -96,6 +110,7 @@ PEERS: dict[str, tuple[Peer, ...]] = {
                     beta=beta,
                     smooth_nr=smooth,
                     smooth_dr=smooth,
+                    sigmoid=from_logits,
                 )
                 ** gamma
             ),

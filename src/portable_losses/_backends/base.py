@@ -105,7 +105,7 @@ class Backend:
         """
         xp = self.xp
         labels = xp.astype(labels, xp.default_dtype(labels, "indexing"), copy=False)
-        of_element = labels[(*(slice(None),) * axis, None)]
+        of_element = labels[(*(slice(None),) * axis, None, ...)]
         found = of_element == xp.places(like, axis, of_element.dtype)
         real = xp.isdtype(like.dtype, "real floating")
         masks = xp.astype(found, like.dtype if real else xp.default_dtype(like, "real floating"))

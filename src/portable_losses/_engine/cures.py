@@ -38,6 +38,14 @@ def cure(signature: Signature, way: int, i: int, first: Shape, other: Shape) -> 
     return ""
 
 
+def axis_of_labels(first: Shape, other: Shape) -> str:
+    """Return the option for class labels that lack one axis of the predictions, or nothing."""
+    for k in range(len(first)):
+        if len(first) > 1 and (*first[:k], *first[k + 1 :]) == other:
+            return f"; for class labels pass `class_axis={k}`"
+    return ""
+
+
 def _moved(
     signature: Signature, way: int, first: Shape, cores: tuple[str, ...], other: Shape
 ) -> dict[str, int]:

@@ -4,12 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._backends import NUMBER, backend_of
-from ..typing import Labels
+from .._numerics.standard import known
+from ..typing import Domain
 from .arrays import check_kind
+from .cures import axis_of_labels
 from .shapes import axes_from_zero
 from .signature import Signature
 
-_LABELS = Labels.__metadata__[0]
+_LABELS = Domain(
+    "class labels, integers from 0 to the number of classes - 1",
+    labels=True,
+    hint="labels count from 0",
+)
 
 
 def with_masks(
@@ -33,12 +39,12 @@ def with_masks(
     (place,) = places
     wanted = (*pred.shape[:place], *pred.shape[place + 1 :])
     if target.ndim != len(wanted) or any(
-        a == a and b == b and a != b for a, b in zip(target.shape, wanted, strict=True)
+        known(a) and known(b) and a != b for a, b in zip(target.shape, wanted, strict=True)
     ):
         raise ValueError(
             f"{name}: {signature.arguments[0]} has shape {tuple(pred.shape)} and {key} has shape "
             f"{tuple(target.shape)}: labels have the shape without the class axis, {wanted}, and "
-            "masks have the whole shape"
+            f"masks have the whole shape{axis_of_labels(tuple(pred.shape), tuple(target.shape))}"
         )
     backend = backend_of(pred)
     if backend is None or backend_of(target) is not backend:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, NoReturn
 from .._backends import NUMBER
 from .._numerics.standard import known
 from ..typing import Array, Namespace
-from .cures import cure, weights_along
+from .cures import axis_of_labels, cure, weights_along
 from .signature import Signature
 
 
@@ -56,9 +56,12 @@ def way_of(
         )
         for cores in signature.ways
     )
+    target = arrays[signature.target]
+    masked = signature.masked and not isinstance(target, NUMBER)
+    hint = axis_of_labels(tuple(arrays[0].shape), tuple(target.shape)) if masked else ""
     raise ValueError(
         f"{signature.name}: the shapes do not fit: {shapes}; it takes {wanted}, "
-        "where ... are the same axes for all"
+        f"where ... are the same axes for all{hint}"
     )
 
 

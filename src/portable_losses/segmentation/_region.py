@@ -117,15 +117,15 @@ def of_classes(xp: Namespace, pred: Array, class_axis: Axis, from_logits: bool) 
     """Return the predicted probabilities of classes that exclude each other."""
     if not from_logits:
         return Member(pred)
-    parts = xp.softmax_parts(pred, class_axis)
-    return Member(parts.prob, parts.complement)
+    parts = xp.softmax_parts(xp.moveaxis(pred, class_axis, -1), -1)
+    return Member(*(xp.moveaxis(x, -1, class_axis) for x in (parts.prob, parts.complement)))
 
 
 def through_softmax(xp: Namespace, class_axis: Axis, member: Member, slope: Array) -> Array:
     """Return the derivative with respect to logits from that with respect to their softmax."""
-    share = member.prob * slope
-    others = (xp.sum_of_others(xp.relu(x), class_axis) for x in (share, -share))
-    more, less = others
+    share = xp.moveaxis(member.prob * slope, class_axis, -1)
+    others = (xp.sum_of_others(xp.relu(x), -1) for x in (share, -share))
+    more, less = (xp.moveaxis(x, -1, class_axis) for x in others)
     return member.prob * (slope * member.rest - (more - less))
 
 

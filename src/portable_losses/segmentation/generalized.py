@@ -34,6 +34,10 @@ def generalized_dice_loss(
 ) -> Array:
     r"""Generalized Dice loss, which weights classes by one over the square of their size.
 
+    The last two axes are classes and elements by default: images of shape (N, C, H, W) need
+    ``class_axis=1, region_axis=(2, 3)``. Predictions are probabilities, unless
+    ``from_logits=True``.
+
     Parameters
     ----------
     pred : array
@@ -81,7 +85,10 @@ def generalized_dice_loss(
     With :math:`S` for the denominator the derivative is :math:`w_k (1 - \ell) / S` above the target
     and :math:`-w_k (1 + \ell) / S` below it; for its value at the target see `dice_loss`. The
     weights do not depend on the prediction. The second derivative is minus twice the first, times
-    :math:`w_k`, divided by :math:`S`.
+    :math:`w_k`, divided by :math:`S`. From logits, with the softmax :math:`p`, the derivative is
+    :math:`g_k = p_k (f_k - \sum_j p_j f_j)`, where :math:`f` is that with respect to :math:`p`. The
+    second derivative is :math:`(1 - 2 p_k) g_k - 2 g_k h_k / S`, where :math:`h` is the derivative
+    of :math:`S`.
 
     MONAI has the same loss, except that it adds 1e-5 to the numerator and the denominator, and has
     weights in float32. If no class is present, its weights are all 0: its loss is 0 whatever the
@@ -103,6 +110,8 @@ def generalized_dice_loss(
     >>> pred = [[0.75, 0.75, 0.5, 0.5], [0.25, 0.25, 0.5, 0.5]]
     >>> target = [[1.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
     >>> float(pl.generalized_dice_loss(pred, target))
+    0.53571428...
+    >>> float(pl.generalized_dice_loss(pred, [0, 0, 0, 1]))
     0.53571428...
     >>> float(pl.generalized_dice_loss(pred, target, smooth=0.5))
     0.4...

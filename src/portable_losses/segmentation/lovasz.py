@@ -25,6 +25,8 @@ def lovasz_hinge_loss(
 ) -> Array:
     r"""Lovász hinge of a region: the Jaccard loss of the hinge losses of its elements.
 
+    The last axis is one region by default: images of shape (N, H, W) need ``region_axis=(1, 2)``.
+
     Parameters
     ----------
     pred : array
@@ -154,6 +156,10 @@ def lovasz_softmax_loss(
     **options: Unpack[ClassRegionOptions],
 ) -> Array:
     r"""Lovász-softmax loss: the mean over classes of the Jaccard loss of the probability errors.
+
+    The last two axes are classes and elements by default: images of shape (N, C, H, W) need
+    ``class_axis=1, region_axis=(2, 3)``. Predictions are probabilities, unless
+    ``from_logits=True``.
 
     Parameters
     ----------

@@ -22,6 +22,9 @@ def matthews_loss(
 ) -> Array:
     r"""Loss of Matthews: 1 minus the correlation of two regions. True negatives count too.
 
+    The last axis is one region by default: images of shape (N, C, H, W) need ``region_axis=(2,
+    3)``. Predictions are probabilities, unless ``from_logits=True``.
+
     Parameters
     ----------
     pred : array

@@ -24,6 +24,9 @@ def dice_loss(
 ) -> Array:
     r"""Dice loss: 1 minus the F1 score of a region.
 
+    The last axis is one region by default: images of shape (N, C, H, W) need ``region_axis=(2,
+    3)``. Predictions are probabilities, unless ``from_logits=True``.
+
     Parameters
     ----------
     pred : array
@@ -70,6 +73,11 @@ def dice_loss(
     target it is the mean of the two sides. The second derivative is minus twice the first, divided
     by :math:`S`.
 
+    From logits both :math:`p` and :math:`1 - p` are computed without cancellation, so a certain and
+    right prediction has a small loss and not 0. The derivatives follow from those above by the
+    chain rule of the sigmoid. For a softmax of classes that exclude each other, apply
+    `special.softmax` first; `generalized_dice_loss` takes their logits.
+
     If `region_axis` names the axes of the pixels, there is one loss for each image and class. If it
     names the axis of the batch as well, there is one loss for each class.
 
@@ -100,6 +108,9 @@ def dice_loss(
     >>> images = np.zeros((10, 3, 64, 64))
     >>> pl.dice_loss(images, images, region_axis=(2, 3), reduction="none").shape
     (10, 3)
+    >>> logits, labels = [[2.0, 2.0, -1.0], [-2.0, 0.0, 1.0]], [0, 0, 1]
+    >>> pl.dice_loss(logits, labels, from_logits=True, class_axis=0, reduction="none")
+    array([0.12587..., 0.37789...])
     """
     fraction = _dice(xp, axis, member(xp, pred, from_logits), target, smooth)
     return xp.squeeze(fraction.value(xp), axis=axis)
@@ -159,6 +170,9 @@ def jaccard_loss(
     **options: Unpack[LabelRegionOptions],
 ) -> Array:
     r"""Jaccard loss: 1 minus the intersection over the union of two regions.
+
+    The last axis is one region by default: images of shape (N, C, H, W) need ``region_axis=(2,
+    3)``. Predictions are probabilities, unless ``from_logits=True``.
 
     Parameters
     ----------

@@ -27,6 +27,9 @@ def tversky_loss(
 ) -> Array:
     r"""(Focal) Tversky loss: an overlap with weights for false positives and false negatives.
 
+    The last axis is one region by default: images of shape (N, C, H, W) need ``region_axis=(2,
+    3)``. Predictions are probabilities, unless ``from_logits=True``.
+
     Parameters
     ----------
     pred : array
