@@ -1,6 +1,5 @@
 """The common part of two regions and the rest of each; the options of losses of regions."""
 
-from collections.abc import Callable
 from typing import Annotated, NamedTuple
 
 from annotated_types import Interval
@@ -77,56 +76,45 @@ class Parts(NamedTuple):
     """The sum of the part of the target that was not predicted."""
 
 
-class Member(NamedTuple):
-    """The predicted probability p of each element, from itself or from a logit.
-
-    The methods return derivatives with respect to what was given.
-    """
-
-    prob: Array
-    rest: Array | None = None
-    """1 - p without cancellation, if logits were given."""
-
-    def gap(self, xp: Namespace, target: Array) -> Array:
-        """Return p - target, from 1 - p where that does not cancel."""
-        gap = self.prob - target
-        return gap if self.rest is None else xp.where(target > 0.5, (1 - target) - self.rest, gap)
-
-    def other(self) -> Array:
-        """Return 1 - p."""
-        return 1 - self.prob if self.rest is None else self.rest
-
-    def slope(self, slope: Array) -> Array:
-        """Return the derivative from that with respect to p."""
-        return slope if self.rest is None else slope * self.prob * self.rest
-
-    def bend(self, bend: Array, slope: Callable[[], Array]) -> Array:
-        """Return the second derivative from both with respect to p."""
-        if self.rest is None:
-            return bend
-        turn = slope() * (self.rest - self.prob)
-        return (bend * self.prob * self.rest + turn) * self.prob * self.rest
+Chances = tuple[Array, Array | None]
+"""The predicted probabilities p; 1 - p without cancellation, if p comes from logits, else None."""
 
 
-def member(xp: Namespace, pred: Array, from_logits: bool) -> Member:
-    """Return the predicted probabilities."""
-    return Member(*xp.sigmoids(pred)) if from_logits else Member(pred)
+def sigmoids(xp: Namespace, pred: Array, from_logits: bool) -> Chances:
+    """Return the predicted probabilities of one region."""
+    return xp.sigmoids(pred) if from_logits else (pred, None)
 
 
-def of_classes(xp: Namespace, pred: Array, class_axis: Axis, from_logits: bool) -> Member:
+def slope_of_logit(chances: Chances, slope: Array) -> Array:
+    """Return the derivative with respect to what was given, from that with respect to p."""
+    prob, rest = chances
+    return slope if rest is None else slope * prob * rest
+
+
+def bend_of_logit(chances: Chances, slope: Array, bend: Array) -> Array:
+    """Return the second derivative with respect to logits, from both with respect to p."""
+    prob, rest = chances
+    return (bend * prob * rest + slope * (rest - prob)) * prob * rest
+
+
+def softmaxes(xp: Namespace, pred: Array, class_axis: Axis, from_logits: bool) -> Chances:
     """Return the predicted probabilities of classes that exclude each other."""
     if not from_logits:
-        return Member(pred)
+        return pred, None
     parts = xp.softmax_parts(xp.moveaxis(pred, class_axis, -1), -1)
-    return Member(*(xp.moveaxis(x, -1, class_axis) for x in (parts.prob, parts.complement)))
+    prob, rest = (xp.moveaxis(x, -1, class_axis) for x in (parts.prob, parts.complement))
+    return prob, rest
 
 
-def through_softmax(xp: Namespace, class_axis: Axis, member: Member, slope: Array) -> Array:
-    """Return the derivative with respect to logits from that with respect to their softmax."""
-    share = xp.moveaxis(member.prob * slope, class_axis, -1)
+def slope_of_logits(xp: Namespace, class_axis: Axis, chances: Chances, slope: Array) -> Array:
+    """Return the derivative with respect to what was given, from that with respect to p."""
+    prob, rest = chances
+    if rest is None:
+        return slope
+    share = xp.moveaxis(prob * slope, class_axis, -1)
     others = (xp.sum_of_others(xp.relu(x), -1) for x in (share, -share))
     more, less = (xp.moveaxis(x, -1, class_axis) for x in others)
-    return member.prob * (slope * member.rest - (more - less))
+    return prob * (slope * rest - (more - less))
 
 
 def mask(xp: Namespace, class_axis: Axis, pred: Array, target: Array) -> Array:
@@ -136,18 +124,25 @@ def mask(xp: Namespace, class_axis: Axis, pred: Array, target: Array) -> Array:
     return xp.astype(target[..., None, :] == xp.places(pred, class_axis, target.dtype), pred.dtype)
 
 
-def compared(xp: Namespace, axis: Axis, member: Member, target: Array) -> Parts:
+def compared(xp: Namespace, axis: Axis, chances: Chances, target: Array) -> Parts:
     """Compare two regions."""
-    common = xp.smaller(member.prob, target)
-    if member.rest is None:
-        excess, lacking = member.prob - common, target - common
+    prob, rest = chances
+    common = xp.smaller(prob, target)
+    if rest is None:
+        excess, lacking = prob - common, target - common
     else:
-        gap = member.gap(xp, target)
+        gap = _gap(xp, prob, rest, target)
         excess, lacking = xp.relu(gap), xp.relu(-gap)
     return Parts(*(xp.region_sum(x, axis) for x in (common, excess, lacking)))
 
 
-def overlap(xp: Namespace, axis: Axis, member: Member, target: Array) -> tuple[Array, Array]:
+def overlap(xp: Namespace, axis: Axis, chances: Chances, target: Array) -> tuple[Array, Array]:
     """Return the sum of all differences of two regions, and that of the smaller numbers."""
-    differences = xp.region_sum(xp.abs(member.gap(xp, target)), axis)
-    return differences, xp.region_sum(xp.smaller(member.prob, target), axis)
+    prob, rest = chances
+    gap = prob - target if rest is None else _gap(xp, prob, rest, target)
+    return xp.region_sum(xp.abs(gap), axis), xp.region_sum(xp.smaller(prob, target), axis)
+
+
+def _gap(xp: Namespace, prob: Array, rest: Array, target: Array) -> Array:
+    """Return p - target, from 1 - p where that does not cancel."""
+    return xp.where(target > 0.5, (1 - target) - rest, prob - target)

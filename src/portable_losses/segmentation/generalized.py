@@ -7,14 +7,14 @@ from .._loss import loss
 from ..typing import Array, Axis, Namespace, NonNegative
 from ._fraction import Fraction
 from ._region import (
+    Chances,
     ClassRegionOptions,
-    Member,
     MembershipOrLabels,
     Prediction,
     compared,
     mask,
-    of_classes,
-    through_softmax,
+    slope_of_logits,
+    softmaxes,
 )
 
 __all__ = ["generalized_dice_loss"]
@@ -121,15 +121,15 @@ def generalized_dice_loss(
     >>> pl.generalized_dice_loss(images, images, **axes, reduction="none").shape
     (10,)
     """
-    predicted, target = _read(xp, axis, pred, target, from_logits)
-    return xp.squeeze(_generalized(xp, axis, predicted, target, smooth)[0].value(xp), axis=axis)
+    chances, target = _read(xp, axis, pred, target, from_logits)
+    return xp.squeeze(_generalized(xp, axis, chances, target, smooth)[0].value(xp), axis=axis)
 
 
 def _read(
     xp: Namespace, axis: Axis, pred: Array, target: Array, from_logits: bool
-) -> tuple[Member, Array]:
+) -> tuple[Chances, Array]:
     """Return the predicted probabilities, and the observed ones of all classes."""
-    return of_classes(xp, pred, axis[0], from_logits), mask(xp, axis[0], pred, target)
+    return softmaxes(xp, pred, axis[0], from_logits), mask(xp, axis[0], pred, target)
 
 
 def _weights(xp: Namespace, axis: Axis, target: Array) -> tuple[Array, Array]:
@@ -146,11 +146,11 @@ def _weights(xp: Namespace, axis: Axis, target: Array) -> tuple[Array, Array]:
 
 
 def _generalized(
-    xp: Namespace, axis: Axis, predicted: Member, target: Array, smooth: float
+    xp: Namespace, axis: Axis, chances: Chances, target: Array, smooth: float
 ) -> tuple[Fraction, Array]:
     """Return the fraction of all classes, and their weights."""
     class_axis, region_axis = axis
-    parts = compared(xp, region_axis, predicted, target)
+    parts = compared(xp, region_axis, chances, target)
     weight, rarest = _weights(xp, axis, target)
     wrong = xp.row_sum(weight * (parts.excess + parts.lacking), class_axis)
     right = 2 * xp.row_sum(weight * parts.common, class_axis)
@@ -170,13 +170,12 @@ def _(
     smooth: NonNegative,
     from_logits: bool,
 ) -> tuple[Array, Array]:
-    predicted, target = _read(xp, axis, pred, target, from_logits)
-    fraction, weight = _generalized(xp, axis, predicted, target, smooth)
+    chances, target = _read(xp, axis, pred, target, from_logits)
+    fraction, weight = _generalized(xp, axis, chances, target, smooth)
     slopes = (weight * slope for slope in fraction.slopes(xp))
-    slope = xp.by_side(predicted.prob, target, *slopes)
-    if from_logits:
-        slope = through_softmax(xp, axis[0], predicted, slope)
-    return xp.squeeze(fraction.value(xp), axis=axis), slope
+    slope = xp.by_side(chances[0], target, *slopes)
+    value = xp.squeeze(fraction.value(xp), axis=axis)
+    return value, slope_of_logits(xp, axis[0], chances, slope)
 
 
 @generalized_dice_loss.second_derivative
@@ -190,17 +189,17 @@ def _(
     smooth: NonNegative,
     from_logits: bool,
 ) -> Array:
-    predicted, target = _read(xp, axis, pred, target, from_logits)
-    fraction, weight = _generalized(xp, axis, predicted, target, smooth)
-    if not from_logits:
+    chances, target = _read(xp, axis, pred, target, from_logits)
+    fraction, weight = _generalized(xp, axis, chances, target, smooth)
+    prob, rest = chances
+    if rest is None:
         bends = (weight * weight * bend for bend in fraction.bends(xp))
-        return xp.by_side(predicted.prob, target, *bends)
+        return xp.by_side(prob, target, *bends)
     # Both the loss and its denominator move with all classes of an element.
+    sides = fraction.slopes(xp), fraction.rates()
     slope, rate = (
-        through_softmax(
-            xp, axis[0], predicted, xp.by_side(predicted.prob, target, *(weight * x for x in sides))
-        )
-        for sides in (fraction.slopes(xp), fraction.rates())
+        slope_of_logits(xp, axis[0], chances, xp.by_side(prob, target, *(weight * x for x in each)))
+        for each in sides
     )
     whole = fraction.wrong + fraction.right
-    return slope * (predicted.rest - predicted.prob) - 2 * xp.safe_divide(slope * rate, whole)
+    return slope * (rest - prob) - 2 * xp.safe_divide(slope * rate, whole)

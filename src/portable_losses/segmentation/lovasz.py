@@ -5,15 +5,15 @@ from typing import Literal, NamedTuple, Unpack
 from .._loss import loss
 from ..typing import Array, Axis, Logit, Namespace
 from ._region import (
+    Chances,
     ClassRegionOptions,
     Mask,
     MaskOrLabels,
-    Member,
     Prediction,
     RegionOptions,
     mask,
-    of_classes,
-    through_softmax,
+    slope_of_logits,
+    softmaxes,
 )
 
 __all__ = ["lovasz_hinge_loss", "lovasz_softmax_loss"]
@@ -225,16 +225,17 @@ def lovasz_softmax_loss(
     array([[-0.125     , -0.125     , -0.16666667,  0.08333333],
            [ 0.        ,  0.        ,  0.25      , -0.25      ]])
     """
-    predicted = of_classes(xp, pred, axis[0], from_logits)
-    return _softmax(xp, axis, predicted, mask(xp, axis[0], pred, target), classes)[0]
+    chances = softmaxes(xp, pred, axis[0], from_logits)
+    return _softmax(xp, axis, chances, mask(xp, axis[0], pred, target), classes)[0]
 
 
 def _softmax(
-    xp: Namespace, axis: Axis, predicted: Member, target: Array, classes: str
+    xp: Namespace, axis: Axis, chances: Chances, target: Array, classes: str
 ) -> tuple[Array, Array]:
     """Return the loss, and its derivative with respect to the errors."""
     class_axis, region_axis = axis
-    error = xp.where(target == 1, predicted.other(), predicted.prob)
+    prob, rest = chances
+    error = xp.where(target == 1, 1 - prob if rest is None else rest, prob)
     order = _ordered(xp, region_axis, -error, target)
     counts = xp.max(target, axis=region_axis, keepdims=True)
     if classes == "all":
@@ -258,7 +259,7 @@ def _(
     classes: Literal["present", "all"],
     from_logits: bool,
 ) -> tuple[Array, Array]:
-    predicted, target = of_classes(xp, pred, axis[0], from_logits), mask(xp, axis[0], pred, target)
-    value, slope = _softmax(xp, axis, predicted, target, classes)
+    chances, target = softmaxes(xp, pred, axis[0], from_logits), mask(xp, axis[0], pred, target)
+    value, slope = _softmax(xp, axis, chances, target, classes)
     slope = xp.where(target == 1, 0 - slope, slope)
-    return value, through_softmax(xp, axis[0], predicted, slope) if from_logits else slope
+    return value, slope_of_logits(xp, axis[0], chances, slope)

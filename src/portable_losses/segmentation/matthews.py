@@ -4,7 +4,16 @@ from typing import NamedTuple, Unpack
 
 from .._loss import loss
 from ..typing import Array, Axis, Namespace
-from ._region import LabelRegionOptions, Member, Membership, Prediction, compared, member
+from ._region import (
+    Chances,
+    LabelRegionOptions,
+    Membership,
+    Prediction,
+    bend_of_logit,
+    compared,
+    sigmoids,
+    slope_of_logit,
+)
 
 __all__ = ["matthews_loss"]
 
@@ -93,7 +102,7 @@ def matthews_loss(
     >>> pl.matthews_loss.grad([0.5, 1.0, 0.0, 0.5], [1.0, 1.0, 0.0, 0.0])
     array([-0.5, -0.5,  0.5,  0.5])
     """
-    table = _tabulated(xp, axis, member(xp, pred, from_logits), target)
+    table = _tabulated(xp, axis, sigmoids(xp, pred, from_logits), target)
     return xp.squeeze(table.value(xp), axis=axis)
 
 
@@ -168,9 +177,10 @@ class Margins(NamedTuple):
         return (predicted * observed) * (left * other)
 
 
-def _tabulated(xp: Namespace, axis: Axis, predicted: Member, target: Array) -> Table:
-    outside = xp.region_sum(xp.smaller(predicted.other(), 1 - target), axis)
-    return Table(*compared(xp, axis, predicted, target), outside)
+def _tabulated(xp: Namespace, axis: Axis, chances: Chances, target: Array) -> Table:
+    prob, rest = chances
+    outside = xp.region_sum(xp.smaller(1 - prob if rest is None else rest, 1 - target), axis)
+    return Table(*compared(xp, axis, chances, target), outside)
 
 
 @matthews_loss.value_and_derivative
@@ -183,9 +193,9 @@ def _(
     *,
     from_logits: bool,
 ) -> tuple[Array, Array]:
-    predicted = member(xp, pred, from_logits)
-    table = _tabulated(xp, axis, predicted, target)
-    slope = predicted.slope(table.slope(xp, predicted.prob, target))
+    chances = sigmoids(xp, pred, from_logits)
+    table = _tabulated(xp, axis, chances, target)
+    slope = slope_of_logit(chances, table.slope(xp, chances[0], target))
     return xp.squeeze(table.value(xp), axis=axis), slope
 
 
@@ -199,8 +209,9 @@ def _(
     *,
     from_logits: bool,
 ) -> Array:
-    predicted = member(xp, pred, from_logits)
-    table = _tabulated(xp, axis, predicted, target)
-    return predicted.bend(
-        table.bend(xp, predicted.prob, target), lambda: table.slope(xp, predicted.prob, target)
-    )
+    chances = sigmoids(xp, pred, from_logits)
+    table = _tabulated(xp, axis, chances, target)
+    bend = table.bend(xp, chances[0], target)
+    if not from_logits:
+        return bend
+    return bend_of_logit(chances, table.slope(xp, chances[0], target), bend)

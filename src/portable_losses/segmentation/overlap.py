@@ -5,7 +5,16 @@ from typing import Unpack
 from .._loss import loss
 from ..typing import Array, Axis, Namespace, NonNegative
 from ._fraction import Fraction
-from ._region import LabelRegionOptions, Member, Membership, Prediction, member, overlap
+from ._region import (
+    Chances,
+    LabelRegionOptions,
+    Membership,
+    Prediction,
+    bend_of_logit,
+    overlap,
+    sigmoids,
+    slope_of_logit,
+)
 
 __all__ = ["dice_loss", "jaccard_loss"]
 
@@ -112,12 +121,12 @@ def dice_loss(
     >>> pl.dice_loss(logits, labels, from_logits=True, class_axis=0, reduction="none")
     array([0.12587..., 0.37789...])
     """
-    fraction = _dice(xp, axis, member(xp, pred, from_logits), target, smooth)
+    fraction = _dice(xp, axis, sigmoids(xp, pred, from_logits), target, smooth)
     return xp.squeeze(fraction.value(xp), axis=axis)
 
 
-def _dice(xp: Namespace, axis: Axis, predicted: Member, target: Array, smooth: float) -> Fraction:
-    wrong, common = overlap(xp, axis, predicted, target)
+def _dice(xp: Namespace, axis: Axis, chances: Chances, target: Array, smooth: float) -> Fraction:
+    wrong, common = overlap(xp, axis, chances, target)
     return Fraction(wrong, 2 * common + smooth, 1.0, 1.0, 2.0)
 
 
@@ -132,10 +141,11 @@ def _(
     smooth: NonNegative,
     from_logits: bool,
 ) -> tuple[Array, Array]:
-    predicted = member(xp, pred, from_logits)
-    fraction = _dice(xp, axis, predicted, target, smooth)
+    chances = sigmoids(xp, pred, from_logits)
+    fraction = _dice(xp, axis, chances, target, smooth)
     value = xp.squeeze(fraction.value(xp), axis=axis)
-    return value, predicted.slope(xp.by_side(predicted.prob, target, *fraction.slopes(xp)))
+    slope = xp.by_side(chances[0], target, *fraction.slopes(xp))
+    return value, slope_of_logit(chances, slope)
 
 
 @dice_loss.second_derivative
@@ -149,12 +159,12 @@ def _(
     smooth: NonNegative,
     from_logits: bool,
 ) -> Array:
-    predicted = member(xp, pred, from_logits)
-    fraction = _dice(xp, axis, predicted, target, smooth)
-    return predicted.bend(
-        xp.by_side(predicted.prob, target, *fraction.bends(xp)),
-        lambda: xp.by_side(predicted.prob, target, *fraction.slopes(xp)),
-    )
+    chances = sigmoids(xp, pred, from_logits)
+    fraction = _dice(xp, axis, chances, target, smooth)
+    bend = xp.by_side(chances[0], target, *fraction.bends(xp))
+    if not from_logits:
+        return bend
+    return bend_of_logit(chances, xp.by_side(chances[0], target, *fraction.slopes(xp)), bend)
 
 
 @loss("(region),(region)->()")
@@ -233,14 +243,12 @@ def jaccard_loss(
     >>> pl.jaccard_loss.grad([0.5, 1.0, 0.0, 0.5], [1.0, 1.0, 0.0, 0.0])
     array([-0.4 , -0.4 ,  0.24,  0.24])
     """
-    fraction = _jaccard(xp, axis, member(xp, pred, from_logits), target, smooth)
+    fraction = _jaccard(xp, axis, sigmoids(xp, pred, from_logits), target, smooth)
     return xp.squeeze(fraction.value(xp), axis=axis)
 
 
-def _jaccard(
-    xp: Namespace, axis: Axis, predicted: Member, target: Array, smooth: float
-) -> Fraction:
-    wrong, common = overlap(xp, axis, predicted, target)
+def _jaccard(xp: Namespace, axis: Axis, chances: Chances, target: Array, smooth: float) -> Fraction:
+    wrong, common = overlap(xp, axis, chances, target)
     return Fraction(wrong, common + smooth, 1.0, 1.0, 1.0)
 
 
@@ -255,10 +263,11 @@ def _(
     smooth: NonNegative,
     from_logits: bool,
 ) -> tuple[Array, Array]:
-    predicted = member(xp, pred, from_logits)
-    fraction = _jaccard(xp, axis, predicted, target, smooth)
+    chances = sigmoids(xp, pred, from_logits)
+    fraction = _jaccard(xp, axis, chances, target, smooth)
     value = xp.squeeze(fraction.value(xp), axis=axis)
-    return value, predicted.slope(xp.by_side(predicted.prob, target, *fraction.slopes(xp)))
+    slope = xp.by_side(chances[0], target, *fraction.slopes(xp))
+    return value, slope_of_logit(chances, slope)
 
 
 @jaccard_loss.second_derivative
@@ -272,9 +281,9 @@ def _(
     smooth: NonNegative,
     from_logits: bool,
 ) -> Array:
-    predicted = member(xp, pred, from_logits)
-    fraction = _jaccard(xp, axis, predicted, target, smooth)
-    return predicted.bend(
-        xp.by_side(predicted.prob, target, *fraction.bends(xp)),
-        lambda: xp.by_side(predicted.prob, target, *fraction.slopes(xp)),
-    )
+    chances = sigmoids(xp, pred, from_logits)
+    fraction = _jaccard(xp, axis, chances, target, smooth)
+    bend = xp.by_side(chances[0], target, *fraction.bends(xp))
+    if not from_logits:
+        return bend
+    return bend_of_logit(chances, xp.by_side(chances[0], target, *fraction.slopes(xp)), bend)

@@ -5,7 +5,16 @@ from typing import Unpack
 from .._loss import loss
 from ..typing import Array, Axis, Namespace, NonNegative, Positive
 from ._fraction import Fraction
-from ._region import LabelRegionOptions, Membership, Parts, Prediction, compared, member
+from ._region import (
+    LabelRegionOptions,
+    Membership,
+    Parts,
+    Prediction,
+    bend_of_logit,
+    compared,
+    sigmoids,
+    slope_of_logit,
+)
 
 __all__ = ["tversky_loss"]
 
@@ -106,7 +115,7 @@ def tversky_loss(
     >>> float(pl.tversky_loss([0.5, 1.0, 0.0, 0.5], [1.0, 1.0, 0.0, 0.0], smooth=0.5))
     0.2
     """
-    parts = compared(xp, axis, member(xp, pred, from_logits), target)
+    parts = compared(xp, axis, sigmoids(xp, pred, from_logits), target)
     base = _tversky(parts, alpha, beta, smooth).value(xp)
     return xp.squeeze(xp.power(base, gamma), axis=axis)
 
@@ -138,12 +147,12 @@ def _(
     smooth: NonNegative,
     from_logits: bool,
 ) -> tuple[Array, Array]:
-    predicted = member(xp, pred, from_logits)
-    fraction = _tversky(compared(xp, axis, predicted, target), alpha, beta, smooth)
+    chances = sigmoids(xp, pred, from_logits)
+    fraction = _tversky(compared(xp, axis, chances, target), alpha, beta, smooth)
     base = fraction.value(xp)
     rate, value = _rate_of_power(xp, base, gamma), xp.squeeze(xp.power(base, gamma), axis=axis)
     slopes = (rate * slope for slope in fraction.slopes(xp))
-    return value, predicted.slope(xp.by_side(predicted.prob, target, *slopes))
+    return value, slope_of_logit(chances, xp.by_side(chances[0], target, *slopes))
 
 
 @tversky_loss.second_derivative
@@ -160,15 +169,16 @@ def _(
     smooth: NonNegative,
     from_logits: bool,
 ) -> Array:
-    predicted = member(xp, pred, from_logits)
-    fraction = _tversky(compared(xp, axis, predicted, target), alpha, beta, smooth)
+    chances = sigmoids(xp, pred, from_logits)
+    fraction = _tversky(compared(xp, axis, chances, target), alpha, beta, smooth)
     base = fraction.value(xp)
     rate, nonzero = _rate_of_power(xp, base, gamma), xp.where(base == 0, 1.0, base)
     bends = (
         rate * (bend + (gamma - 1) * slope * slope / nonzero)
         for slope, bend in zip(fraction.slopes(xp), fraction.bends(xp), strict=True)
     )
-    return predicted.bend(
-        xp.by_side(predicted.prob, target, *bends),
-        lambda: rate * xp.by_side(predicted.prob, target, *fraction.slopes(xp)),
-    )
+    bend = xp.by_side(chances[0], target, *bends)
+    if not from_logits:
+        return bend
+    slope = rate * xp.by_side(chances[0], target, *fraction.slopes(xp))
+    return bend_of_logit(chances, slope, bend)
