@@ -38,6 +38,11 @@ class_axis : int, optional
     The axis of the classes, for a target of class labels: each class is one region, of the
     elements with its label."""
 
+_SUMMED = """\
+class_axis : int or None, default -1
+    The axis of the class dimension. With None each class of each row has a loss, its term of the
+    sum."""
+
 _RAISES = """\
 Raises
 ------
@@ -79,6 +84,8 @@ def _option(signature: Signature, name: str, default: Any) -> str:
     dimension = name.removesuffix("_axis")
     if signature.masked and dimension == "class":
         return _LABELLED
+    if signature.axisless and dimension == "class":
+        return _SUMMED
     if default is None:
         return (
             f"{name} : int, optional\n"

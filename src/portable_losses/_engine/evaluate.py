@@ -10,6 +10,7 @@ from ..typing import Array
 from . import reduction, weights
 from .arrays import read
 from .call import Call
+from .elements import as_rows, from_rows
 from .formulas import Formulas, Orders
 from .layout import Layout, alone, lay_out
 from .masks import with_masks
@@ -124,12 +125,17 @@ def evaluate(
     if formulas.signature.optional or len(arguments) < len(names):
         arguments, options = _by_name(formulas, arguments, options)
     arrays, extras, settings = _read(formulas, arguments, options)
-    if formulas.signature.masked and "class_axis" in settings:
-        arrays, settings = with_masks(formulas.signature, arrays, settings)
+    single = False
+    if formulas.signature.axisless and "class_axis" in settings:
+        if formulas.signature.masked:
+            arrays, settings = with_masks(formulas.signature, arrays, settings)
+        elif single := settings["class_axis"] is None:
+            arrays, settings = as_rows(formulas.signature, arrays, settings)
     request = _request(formulas, orders, arrays, extras, settings, checked)
     if 2 in orders:
         _check_second(formulas)
-    return request.plan.backend.evaluate(request)
+    results = request.plan.backend.evaluate(request)
+    return from_rows(results) if single else results
 
 
 def _read(

@@ -69,6 +69,8 @@ class Signature:
     """The core dimension along which the formula takes steps, if there is one."""
     temporaries: int
     """The number of arrays like the predictions that the formulas need at once."""
+    axisless: bool
+    """Whether there may be no class axis: ``class_axis=None`` has a meaning."""
     masked: bool
     """Whether the target may hold class labels, though the loss compares one class at a time."""
     choice: OneOfSeveral | None
@@ -208,6 +210,7 @@ def read(
         core=ways[0][0],
         steps=steps,
         temporaries=temporaries,
+        axisless=NoneType in _alternatives(kinds.get("class_axis")),
         masked="class_axis" in options and not any("class" in c for way in ways for c in way),
         choice=_choice(hints, arguments),
         public=inspect.Signature(
