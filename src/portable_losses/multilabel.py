@@ -12,6 +12,7 @@ from .typing import (
     Axis,
     Domain,
     Logit,
+    MeanOfClasses,
     Namespace,
     Options,
     Probability,
@@ -39,16 +40,22 @@ class RowOptions(Options, total=False):
     class_axis: int
 
 
+class MeanOptions(RowOptions, total=False):
+    """Those of the losses that are means over the classes."""
+
+    class_weights: Array
+
+
 @loss("(class),(class)->()")
 def multilabel_soft_margin_loss(
     xp: Namespace,
     axis: Axis,
-    pred: Logit,
+    pred: Annotated[Logit, MeanOfClasses()],
     target: Probability,
     /,
     *,
     label_smoothing: UnitInterval = 0.0,
-    **options: Unpack[RowOptions],
+    **options: Unpack[MeanOptions],
 ) -> Array:
     r"""Mean binary cross-entropy of the classes of a row.
 
@@ -89,8 +96,9 @@ def multilabel_soft_margin_loss(
     exact: 0 where the target agrees, inf where it does not. The derivative is :math:`((1 - y)
     \sigma(z) - y \sigma(-z)) / K`, the second :math:`\sigma(z) \sigma(-z) / K`.
 
-    torch has the same loss, always along the last axis. Its `weight` is per class; here `weights`
-    are per row.
+    torch has the same loss, always along the last axis. Its `weight` is `class_weights`: "none" and
+    "sum" are those of torch. The mean is divided by the mean weight as well, as every mean here;
+    it is that of `binary_cross_entropy_with_logits` with these weights.
 
     References
     ----------
@@ -106,6 +114,9 @@ def multilabel_soft_margin_loss(
     array([-0.25,  0.5 ])
     >>> pl.multilabel_soft_margin_loss.grad([0.0, 800.0], [1.0, 0.0], label_smoothing=0.25)
     array([-0.1875,  0.4375])
+    >>> logits, target = [[2.0, -1.0], [0.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]]
+    >>> pl.multilabel_soft_margin_loss(logits, target, class_weights=[3.0, 1.0], reduction="none")
+    array([0.34702..., 1.19635...])
     """
     slope = xp.logistic_slope(pred, target, label_smoothing)
     return _mean(xp, xp.weighted(slope, pred) + xp.log1p(xp.decay(pred)), axis)

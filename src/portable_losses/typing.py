@@ -27,6 +27,7 @@ __all__ = [
     "LabelsOrProbability",
     "Levels",
     "Logit",
+    "MeanOfClasses",
     "Namespace",
     "NonNegative",
     "OneOfSeveral",
@@ -149,6 +150,14 @@ class Index:
     """
 
     core: str
+
+
+@dataclass(frozen=True, slots=True)
+class MeanOfClasses:
+    """A mark of rows whose loss is the mean of losses of their classes, beside their `Domain`.
+
+    The option `class_weights` weights these, inside each row.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,11 @@ class_axis : int, optional
     The axis of the classes, for a target of class labels: each class is one region, of the
     elements with its label."""
 
+_WEIGHTED = """\
+class_weights : array of shape (K,), optional
+    One weight for each class, multiplied with `weights`: the loss of a row is the sum of weight *
+    loss over the classes, divided by K. The mean divides by the mean weight too."""
+
 _SUMMED = """\
 class_axis : int or None, default -1
     The axis of the class dimension. With None each class of each row has a loss, its term of the
@@ -79,6 +84,8 @@ def _after(title: str, insertion: str, text: str) -> str:
 
 
 def _option(signature: Signature, name: str, default: Any) -> str:
+    if signature.averaged and name == "class_weights":
+        return _WEIGHTED
     if name in _OPTIONS:
         return _OPTIONS[name]
     dimension = name.removesuffix("_axis")

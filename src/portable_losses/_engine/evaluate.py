@@ -10,10 +10,9 @@ from ..typing import Array
 from . import reduction, weights
 from .arrays import read
 from .call import Call
-from .elements import as_rows, from_rows
+from .classes import rearranged, restored
 from .formulas import Formulas, Orders
 from .layout import Layout, alone, lay_out
-from .masks import with_masks
 from .plan import Plan, check_kinds, make_plan, read_settings
 
 _MOST = 64
@@ -125,17 +124,14 @@ def evaluate(
     if formulas.signature.optional or len(arguments) < len(names):
         arguments, options = _by_name(formulas, arguments, options)
     arrays, extras, settings = _read(formulas, arguments, options)
-    single = False
-    if formulas.signature.axisless and "class_axis" in settings:
-        if formulas.signature.masked:
-            arrays, settings = with_masks(formulas.signature, arrays, settings)
-        elif single := settings["class_axis"] is None:
-            arrays, settings = as_rows(formulas.signature, arrays, settings)
+    place = None
+    if options and (formulas.signature.axisless or formulas.signature.averaged):
+        arrays, extras, settings, place = rearranged(formulas.signature, arrays, extras, settings)
     request = _request(formulas, orders, arrays, extras, settings, checked)
     if 2 in orders:
         _check_second(formulas)
     results = request.plan.backend.evaluate(request)
-    return from_rows(results) if single else results
+    return results if place is None else restored(request.plan.backend.xp, results, place)
 
 
 def _read(

@@ -8,7 +8,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeAlias, Union, Unpack, get_args, get_origin, get_type_hints
 
-from ..typing import DependentDomain, Domain, Index, OneOfSeveral, Options
+from ..typing import DependentDomain, Domain, Index, MeanOfClasses, OneOfSeveral, Options
 from .parameters import Parameter, check_parameter
 
 DEFAULTS: Mapping[str, Any] = {
@@ -73,6 +73,8 @@ class Signature:
     """Whether there may be no class axis: ``class_axis=None`` has a meaning."""
     masked: bool
     """Whether the target may hold class labels, though the loss compares one class at a time."""
+    averaged: bool
+    """Whether the loss of a row is the mean of losses of its classes."""
     choice: OneOfSeveral | None
     """Given if one of several classes is right."""
 
@@ -212,6 +214,7 @@ def read(
         temporaries=temporaries,
         axisless=NoneType in _alternatives(kinds.get("class_axis")),
         masked="class_axis" in options and not any("class" in c for way in ways for c in way),
+        averaged=MeanOfClasses() in getattr(hints.get(arguments[0]), "__metadata__", ()),
         choice=_choice(hints, arguments),
         public=inspect.Signature(
             positional + keywords + shown, return_annotation=hints.get("return", Any)
