@@ -43,18 +43,14 @@ def test_arrays_of_two_libraries(loss: Loss, way: int) -> None:
 
 
 @pytest.mark.parametrize(("loss", "way"), WAYS)
-def test_a_list_beside_an_array_of_another_library(loss: Loss, way: int) -> None:
-    """NumPy reads a list, so it cannot be combined with an array of another library."""
+def test_a_list_of_arrays_of_another_library(loss: Loss, way: int) -> None:
+    """The message says how to make one array of it."""
     arrays = arguments(loss, way)
-    first, *_ = on_strict(arrays)
-    refused(
-        loss,
-        [first, *(array.tolist() for array in arrays[1:])],
-        TypeError,
-        loss.signature.arguments[1],
-        "array_api_strict",
-        "NumPy",
-    )
+    for i, name in enumerate(required(loss).arguments):
+        if arrays[i].ndim:
+            given = on_strict(arrays)
+            given[i] = [strict.asarray(x) for x in arrays[i]]
+            refused(loss, given, TypeError, name, f"`array_api_strict.stack({name})`")
 
 
 @pytest.mark.parametrize(("loss", "way", "option"), OPTIONS)

@@ -213,7 +213,7 @@ def test_nan_is_no_offence(loss: Loss, way: int) -> None:
 
 
 @pytest.mark.parametrize(("loss", "way"), WAYS)
-@pytest.mark.parametrize("bad", [-1.0, -1e-300, -inf])
+@pytest.mark.parametrize("bad", [-1.0, -1e-6, -inf])
 def test_a_negative_weight(loss: Loss, way: int, bad: float) -> None:
     """The message has its index in the weights, as they were given."""
     weights = np.ones((2, 3))

@@ -427,3 +427,44 @@ def test_a_truth_value_for_a_mask(loss: Loss, way: int) -> None:
         assert float(loss(*arrays, where=True)) == float(loss(*arrays))
         assert float(loss(*arrays, where=False, reduction="sum")) == 0
         assert np.isnan(float(loss(*arrays, where=np.False_)))
+
+
+@pytest.mark.parametrize(("loss", "way"), WAYS)
+def test_what_belongs_to_no_library_joins_the_others(loss: Loss, way: int) -> None:
+    """A list beside arrays is read in their library, as predictions in its default dtype."""
+    arrays = arguments(loss, way)
+    given = [strict.asarray(x) for x in arrays]
+    weights = np.asarray([1.0, 0.0, 2.0])
+    right, gradient = loss.value_and_grad(*given, weights=strict.asarray(weights))
+    for i in range(len(arrays)):
+        mixed = [x.tolist() if k == i else given[k] for k, x in enumerate(arrays)]
+        value, found = loss.value_and_grad(*mixed, weights=weights.tolist())
+        assert type(value) is type(right)
+        assert float(value) == float(right)
+        for x, expected in zip(parts(found), parts(gradient), strict=True):
+            np.testing.assert_array_equal(np.asarray(x), np.asarray(expected))
+    every = [x.tolist() for x in arrays]
+    assert isinstance(loss(*every, weights=strict.asarray(weights)), type(right))
+
+
+def test_a_list_joins_a_device() -> None:
+    """Nothing has to be said about the device, or about float64 where there is none."""
+    for device in ("device1", "no_x64"):
+        dtype = strict.float32
+        pred = strict.asarray([1.0, 2.0], device=strict.Device(device), dtype=dtype)
+        value = pl.huber_loss(pred, [0.0, 0.0], weights=[1.0, 3.0], where=[True, False])
+        assert str(value.device) == str(pred.device)
+        assert float(value.to_device(strict.Device("CPU_DEVICE"))) == 0.5
+
+
+@pytest.mark.parametrize("target", [[0.0, 1.0, 3.0], np.asarray([0.0, 1.0, 3.0], np.float32)])
+def test_a_number_against_an_array_is_a_constant(target: Any) -> None:
+    """Its derivatives are those of the sum over all targets."""
+    value, gradient = pl.mse_loss.value_and_grad(1.0, target)
+    np.testing.assert_allclose([value, gradient], [5 / 3, -2 / 3], rtol=1e-6)
+    gradient, second = pl.mse_loss.grad_and_hess(1, target, reduction="sum")
+    assert (float(gradient), float(second)) == (-2.0, 6.0)
+    assert value.dtype == np.asarray(target).dtype
+    np.testing.assert_array_equal(pl.l1_loss(1.0, target, reduction="none"), [1.0, 0.0, 2.0])
+    of_strict = pl.gaussian_nll_loss.grad(1.0, 2.0, strict.asarray([0.0, 2.0]))
+    assert [float(x) for x in of_strict] == [0.0, 0.125]

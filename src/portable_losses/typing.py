@@ -9,7 +9,7 @@ other tools understand as well.
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
-from typing import Annotated, Any, Literal, TypeAlias, TypedDict
+from typing import Annotated, Any, Literal, Protocol, TypeAlias, TypedDict
 
 from annotated_types import Ge, Gt, Interval, Le, Lt
 
@@ -21,6 +21,7 @@ __all__ = [
     "Count",
     "DependentDomain",
     "Domain",
+    "Floor",
     "Gap",
     "Index",
     "Labels",
@@ -30,6 +31,7 @@ __all__ = [
     "MeanOfClasses",
     "Namespace",
     "NonNegative",
+    "Number",
     "OneOfSeveral",
     "Options",
     "Positive",
@@ -99,6 +101,9 @@ class Domain:
     shared : bool, optional
         Whether several losses may share a value: the array broadcasts to the first prediction, as
         the scale of a distribution does.
+    sharp : bool, optional
+        Whether the formula is NaN next to a bound outside. Then a value that rounding led there is
+        replaced by the bound on every library, otherwise only where values are checked.
     hint : str, optional
         The likely cause if a value lies outside.
     """
@@ -113,12 +118,21 @@ class Domain:
     counted: str = ""
     until: str = ""
     shared: bool = False
+    sharp: bool = False
     hint: str = ""
 
     @property
     def unbounded(self) -> bool:
         """Whether every value is inside, so that no check is needed."""
         return self.interval is None and not self.integer
+
+    @property
+    def ends(self) -> tuple[float | None, float | None]:
+        """The bounds that are inside, None for others."""
+        fractions = self.interval is not None and not self.whole and not self.members
+        if self.interval is None or not fractions:
+            return None, None
+        return self.interval.ge, self.interval.le  # type: ignore[return-value]
 
     @property
     def integer(self) -> bool:
@@ -245,6 +259,44 @@ Labels = Annotated[Array, _LABELS]
 LabelsOrProbability = Annotated[Array, _LABELS, _PROBABILITY]
 """One domain per signature of the loss: labels without the class axis, probabilities with it."""
 
-Positive = Annotated[float, Gt(0.0), Lt(inf)]
-NonNegative = Annotated[float, Ge(0.0), Lt(inf)]
-UnitInterval = Annotated[float, Ge(0.0), Le(1.0)]
+
+class Numbers(Protocol):
+    """A parameter that is an array: what formulas compute with it.
+
+    Only a plain number can choose a formula: a parameter that does is a ``float``, others are of
+    the type `Number`.
+    """
+
+    @property
+    def shape(self) -> Any:
+        """One number, or numbers that broadcast to the losses."""
+
+    @property
+    def dtype(self) -> Any:
+        """A real dtype."""
+
+    def __neg__(self) -> Any: ...
+    def __add__(self, other: Any, /) -> Any: ...
+    def __radd__(self, other: Any, /) -> Any: ...
+    def __sub__(self, other: Any, /) -> Any: ...
+    def __rsub__(self, other: Any, /) -> Any: ...
+    def __mul__(self, other: Any, /) -> Any: ...
+    def __rmul__(self, other: Any, /) -> Any: ...
+    def __truediv__(self, other: Any, /) -> Any: ...
+    def __rtruediv__(self, other: Any, /) -> Any: ...
+    def __pow__(self, other: Any, /) -> Any: ...
+    def __rpow__(self, other: Any, /) -> Any: ...
+    def __lt__(self, other: Any, /) -> Any: ...
+    def __le__(self, other: Any, /) -> Any: ...
+    def __gt__(self, other: Any, /) -> Any: ...
+    def __ge__(self, other: Any, /) -> Any: ...
+
+
+Number: TypeAlias = float | Numbers
+"""A parameter that is a number, or an array of numbers."""
+
+Positive = Annotated[Number, Gt(0.0), Lt(inf)]
+NonNegative = Annotated[Number, Ge(0.0), Lt(inf)]
+UnitInterval = Annotated[Number, Ge(0.0), Le(1.0)]
+Floor = Annotated[float, Ge(0.0), Lt(inf)]
+"""The floor of a divisor, a plain number."""

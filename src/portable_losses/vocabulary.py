@@ -6,13 +6,14 @@ from typing import Annotated, NamedTuple, Unpack
 from ._loss import loss
 from ._numerics.logits import LogitScale
 from ._numerics.loops import Arrays, Stepped
-from ._numerics.standard import device_of, known
+from ._numerics.standard import device_of, is_exactly, known
 from .typing import (
     Array,
     Axis,
     Labels,
     Namespace,
     NonNegative,
+    Number,
     OneOfSeveral,
     Options,
     Positive,
@@ -135,7 +136,9 @@ def linear_cross_entropy(
     (3, 2)
     """
     rows = _Rows(xp, hidden, weight, bias, labels, LogitScale(softcap, temperature))
-    return _value(xp, rows.seen(bool(label_smoothing)), weight.shape[0], label_smoothing, z_loss)
+    return _value(
+        xp, rows.seen(not is_exactly(label_smoothing, 0)), weight.shape[0], label_smoothing, z_loss
+    )
 
 
 @linear_cross_entropy.value_and_pullback
@@ -155,7 +158,7 @@ def _(
     z_loss: NonNegative,
 ) -> tuple[Array, tuple[Array, Array, Array | None]]:
     rows = _Rows(xp, hidden, weight, bias, labels, LogitScale(softcap, temperature))
-    seen, classes = rows.seen(bool(label_smoothing)), weight.shape[0]
+    seen, classes = rows.seen(not is_exactly(label_smoothing, 0)), weight.shape[0]
     slopes = _Slopes(rows, seen, label_smoothing, z_loss)
     loops, counted = tuple(range(share.ndim)), xp.cast(share / seen.mass, hidden.dtype)[..., None]
     factors = (hidden * counted,) if bias is None else (hidden * counted, counted)
@@ -203,12 +206,12 @@ class _Seen(NamedTuple):
 
 
 def _value(
-    xp: Namespace, seen: _Seen, classes: int, label_smoothing: float, z_loss: float
+    xp: Namespace, seen: _Seen, classes: int, label_smoothing: Number, z_loss: Number
 ) -> Array:
     value = seen.surprise(xp)
-    if label_smoothing:
+    if not is_exactly(label_smoothing, 0):
         value = value + label_smoothing * (seen.label - seen.total / classes)
-    if z_loss:
+    if not is_exactly(z_loss, 0):
         value = value + z_loss * seen.log_total(xp) ** 2
     return value
 
@@ -297,11 +300,12 @@ class _Slopes:
     dominates. The smoothing adds its share.
     """
 
-    def __init__(self, rows: _Rows, seen: _Seen, label_smoothing: float, z_loss: float) -> None:
+    def __init__(self, rows: _Rows, seen: _Seen, label_smoothing: Number, z_loss: Number) -> None:
         mass, drift = seen.mass, 2 * z_loss * seen.log_total(rows.xp)
         spread = label_smoothing / rows.weight.shape[0]
         of_label = drift * seen.of_label - seen.of_others + (label_smoothing - spread) * mass
-        self.rows, self.smoothed, self.drifts = rows, bool(label_smoothing), bool(z_loss)
+        self.rows, self.smoothed = rows, not is_exactly(label_smoothing, 0)
+        self.drifts = not is_exactly(z_loss, 0)
         self.of_label, self.top, self.of_all, self.of_each = (
             rows.xp.cast(x, rows.hidden.dtype)
             for x in (of_label, seen.top, 1 + drift, spread * mass)

@@ -75,16 +75,26 @@ class Backend:
     def fault(
         self,
         call: Any,
-        arrays: Sequence[Array],
+        arrays: list[Array],
         weights: Array | None,
         where: Array | None,
         unseen: Mapping[int, Array],
     ) -> str:
         """Return the name of an argument with a value outside its domain, or nothing.
 
-        It is called only for calls that the backend itself marks as `checked`.
+        It is called only for calls that the backend itself marks as `checked`. In the list it
+        replaces arrays as `to_ends` does.
         """
         return ""
+
+    def to_ends(self, call: Any, arrays: Sequence[Array]) -> Sequence[Array]:
+        """Return arrays with the bound in place of what rounding led beyond it, if that matters."""
+        moved = list(arrays)
+        for i, slack in call.plan.slacks.items():
+            domain = call.plan.domains[i]
+            if domain.sharp:
+                moved[i] = self.xp.to_ends(arrays[i], *domain.ends, slack)
+        return moved
 
     def labels_inside(self, call: Any, arrays: Sequence[Array]) -> bool:
         """Return whether all labels and lengths are known to be inside their domains."""
@@ -126,6 +136,13 @@ class Backend:
         """
         results: list[Any] = call.compute(orders, head, arrays, sequences)
         return results
+
+    def check_count(self, call: Any, count: Any) -> None:
+        """Look at a sum of weights, which may have left the range of its dtype."""
+
+    def rescales(self, weights: Array) -> bool:
+        """Return whether the weights of a mean may need another scale: those with a wide range."""
+        return bool(weights.dtype == self.xp.wide_dtype(weights) != self.xp.float32)
 
     def total(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
         """Add up losses: float32 in float64, where the device has it."""

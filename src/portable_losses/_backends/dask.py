@@ -10,7 +10,7 @@ import dask.array
 import numpy as np
 
 from .._numerics.standard import known
-from ..typing import Array
+from ..typing import Array, Axis
 from .base import Backend
 from .numpy import backend as numpy
 
@@ -22,9 +22,9 @@ def clip(x: Array, low: Any, high: Any, /) -> Array:
     return library.minimum(library.maximum(x, low), high)
 
 
-def max(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> Array:  # noqa: A001
+def max(x: Array, /, *, axis: Axis | None = None, keepdims: bool = False) -> Array:  # noqa: A001
     """Return the maximum, also of an empty batch, which Dask passes to NumPy in a wrong form."""
-    if axis is None or x.shape[axis] == 0 or 0 not in x.shape:
+    if not isinstance(axis, int) or x.shape[axis] == 0 or 0 not in x.shape:
         return library.max(x, axis=axis, keepdims=keepdims)
     return library.sum(x, axis=axis, keepdims=keepdims)  # an empty array of the right shape
 
@@ -105,8 +105,8 @@ def _by_chunks(
     # Names of axes, like those of the core dimensions.
     loop = tuple(map(str, range(len(call.layout.loop))))
     common = plan.signature.common
-    axes = [
-        cores if i in common or not x.ndim else (*loop, *cores)
+    axes = [  # a number has none, or those of the weights that may leave it out
+        cores if i in common else (*loop, *cores)[len(loop) + len(cores) - x.ndim :]
         for i, (x, cores) in enumerate(zip(arrays, plan.cores, strict=True))
     ]
     sizes = call.layout.sizes
@@ -115,8 +115,11 @@ def _by_chunks(
         np.empty([sizes.get(axis, 0) for axis in own], x.dtype)
         for x, own in zip(arrays, axes, strict=True)
     ]
-    of_chunk(*nothing, *(np.empty(0) for _ in names))
-    given = [*zip(arrays, axes, strict=True), *((x, loop[-1:]) for x in sequences.values())]
+    of_chunk(*nothing, *(np.ones((1,) * x.ndim, x.dtype) for x in sequences.values()))
+    given = [
+        *zip(arrays, axes, strict=True),
+        *((x, loop[len(loop) - x.ndim :]) for x in sequences.values()),
+    ]
     meta = np.empty([0] * len(loop), object)  # of tuples, which blockwise does not inspect
     every = dask.array.blockwise(
         of_chunk, loop, *chain(*given), concatenate=True, dtype=object, meta=meta

@@ -117,7 +117,7 @@ def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
 def floored_log(x: Array, floor: float) -> Array:
     """Return max(log(x), floor), without a selection."""
-    return jnp.maximum(jnp.log(x), floor)
+    return jnp.maximum(jnp.log(jnp.maximum(x, 0.0) if isfinite(floor) else x), floor)
 
 
 @floored_log.defjvp  # type: ignore[untyped-decorator]

@@ -12,10 +12,25 @@ from .signature import Signature
 def read(name: str, key: str, value: Any) -> tuple[Backend, Array]:
     """Return an array and its backend; the default backend reads objects of no array library."""
     backend = backend_of(value)
+    if backend is None:
+        _refuse_arrays_in_a_list(name, key, value)
     if backend is None or not backend.takes(value):
         return default, default.read(name, key, value)
     backend.check(name, key, value)
     return backend, value
+
+
+def _refuse_arrays_in_a_list(name: str, key: str, value: Any) -> None:
+    """Refuse a list of arrays of another library than the default one: it stacks them itself."""
+    first = value
+    while isinstance(first, (list, tuple)) and first:
+        first = first[0]
+    backend = None if first is value else backend_of(first)
+    if backend not in (None, default):
+        assert backend is not None
+        raise TypeError(
+            f"{name}: {key} is a list of arrays; pass one array, `{backend.name}.stack({key})`"
+        )
 
 
 def read_one(name: str, x: Any, key: str = "x") -> tuple[Backend, Array, Any]:

@@ -1,9 +1,11 @@
 """A call: the plan and the arrays that a backend is asked to evaluate."""
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
 from .._backends import NUMBER
+from .._numerics.elementwise import ROUNDING
 from ..typing import Array
 from .arrays import python_number
 from .formulas import Orders
@@ -24,6 +26,8 @@ class Call:
         The options that are arrays.
     checked : bool
         Whether the values of the arrays are checked.
+    rescaled : bool, default False
+        Whether the weights of a mean are too large or too small for its dtype.
     """
 
     __slots__ = (
@@ -34,28 +38,54 @@ class Call:
         "layout",
         "plan",
         "request",
+        "rescaled",
+        "sequences",
         "weights",
         "where",
     )
 
     def __init__(
-        self, layout: Layout, arrays: Sequence[Any], extras: Mapping[str, Any], checked: bool
+        self,
+        layout: Layout,
+        arrays: Sequence[Any],
+        extras: Mapping[str, Any],
+        checked: bool,
+        rescaled: bool = False,
     ) -> None:
         self.layout = layout
         self.plan: Plan = layout.plan
         self.backend = layout.plan.backend
         self.arrays = layout.arrange(arrays)
-        self.checked = checked
+        self.checked, self.rescaled = checked, rescaled
         self.request: Any = None
         self.weights: Array | None = None
         self.where: Array | None = None
         self.class_weights: Array | None = None
+        self.sequences: dict[str, Array] = {}
         for key, value in extras.items():
-            setattr(self, key, self._array(key, value) if isinstance(value, NUMBER) else value)
+            if key in self.plan.arrays:
+                self.sequences[key] = self._parameter(key, value)
+            else:
+                given = self._array(key, value) if isinstance(value, NUMBER) else value
+                setattr(self, key, given if key == "where" else self._in_range(key, given))
+
+    def _in_range(self, key: str, weights: Array) -> Array:
+        """Return the weights of a mean in a range where nothing over- or underflows.
+
+        Only their ratios matter, so each mean may divide its weights by the largest.
+        """
+        layout = self.layout
+        if layout.reduction != "mean" or not (self.rescaled or self.backend.rescales(weights)):
+            return weights
+        loops = len(layout.loop)
+        axes = range(loops) if layout.axis is None else layout.axis
+        ahead = loops - weights.ndim
+        own = tuple(a - ahead for a in axes if a >= ahead) if key == "weights" else (0,)
+        return self.backend.xp.rescaled(weights, own)
 
     def _array(self, key: str, number: Any) -> Array:
         """Make an array from a weight or a mask that is a number."""
-        if number < 0:
+        if number < -ROUNDING * float(self.backend.xp.finfo(self.plan.dtype).eps):
             raise ValueError(
                 f"{self.plan.signature.name}: weights must not be negative, "
                 f"but weights is {number!r}"
@@ -64,11 +94,30 @@ class Call:
         dtype = xp.bool if key == "where" else self.plan.dtype
         return xp.scalar(python_number(number), dtype, self.arrays[0])
 
+    def _parameter(self, key: str, numbers: Array) -> Array:
+        """Return a parameter that is an array as formulas take it: one number has no axes.
+
+        A sequence has float64 where the device has it: 1 - 0.999 would lose digits of float32.
+        """
+        xp, sequence = self.backend.xp, self.plan.signature.parameters[key].sequence
+        if prod(numbers.shape) == 1 and numbers.ndim > sequence:
+            numbers = xp.reshape(numbers, ())
+        return xp.cast(numbers, xp.wide_dtype(numbers) if sequence else self.plan.dtype)
+
+    def _to_ends(self, arrays: Sequence[Array]) -> Sequence[Array]:
+        """Return arrays without values that only rounding led out of their domains.
+
+        A check of values does the same.
+        """
+        if self.checked or not self.plan.slacks:
+            return arrays
+        return self.backend.to_ends(self, arrays)
+
     def compute(
         self, orders: Orders, head: Any, arrays: Sequence[Array], sequences: Mapping[str, Array]
     ) -> list[Any]:
         """Evaluate the formulas on arrays in the dtype of the evaluation."""
-        plan = self.plan
+        plan, arrays = self.plan, self._to_ends(arrays)
         parameters = {**plan.parameters, **sequences} if sequences else plan.parameters
         if plan.formulas.signature.optional:
             arrays = plan.complete(arrays)
@@ -80,5 +129,5 @@ class Call:
         """Evaluate the losses, and the gradients of their sum, each times its share."""
         plan = self.plan
         parameters = {**plan.parameters, **sequences}
-        complete = plan.complete(arrays)
+        complete = plan.complete(self._to_ends(arrays))
         return plan.formulas.pulled(self.backend, plan.head, share, complete, parameters)

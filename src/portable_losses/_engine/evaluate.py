@@ -2,25 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import Any
 
 from .._backends import NUMBER, Backend, backend_of, default
 from .._numerics.standard import device_of
 from ..typing import Array
 from . import reduction, weights
-from .arrays import read
 from .call import Call
 from .classes import rearranged, restored
 from .formulas import Formulas, Orders
+from .given import by_name, constant_like, read_given
 from .layout import Layout, alone, lay_out
-from .plan import Plan, check_kinds, make_plan, read_settings
+from .plan import Plan, check_kinds, make_plan
 
 _MOST = 64
 """The number of plans, and of layouts, that a loss keeps. It limits the memory if parameters or
 shapes change with every call."""
-
-_MODIFIERS = ("weights", "where", "class_weights")
-"""The options that are arrays."""
 
 
 @dataclass(slots=True)
@@ -40,10 +37,10 @@ class Request:
     layout: Layout | None = None
     """The checked shapes, if they are known."""
 
-    def bind(self, checked: bool = False) -> Call:
+    def bind(self, checked: bool = False, *, rescaled: bool = False) -> Call:
         """Check the shapes, and the values of the arrays if the backend wants it."""
         layout = self.layout or lay_out(self.plan, self.arrays, self.extras)
-        call = Call(layout, self.arrays, self.extras, checked and self.checked)
+        call = Call(layout, self.arrays, self.extras, checked and self.checked, rescaled)
         call.request = self
         return call
 
@@ -97,7 +94,6 @@ class Alone:
                 result=dtype,
                 results=[dtype] * number,
                 dtypes=[None] * len(plan.dtypes),
-                sequences={},
                 compiled={},
             )
         )
@@ -106,8 +102,8 @@ class Alone:
         self, orders: Orders, arrays: list[Array], sequences: Mapping[str, Array]
     ) -> list[Any]:
         """Evaluate it: for each order the losses, or a list of derivatives."""
-        layout = alone(self.plan, arrays, sequences)
-        request = Request(self.plan, orders, arrays, {}, {}, checked=False, layout=layout)
+        layout = alone(self.plan, arrays)
+        request = Request(self.plan, orders, arrays, sequences, {}, checked=False, layout=layout)
         return self.plan.backend.evaluate(request)
 
 
@@ -122,8 +118,12 @@ def evaluate(
     """Evaluate a loss: for each order the reduced value, or a list of gradients."""
     names = formulas.signature.arguments
     if formulas.signature.optional or len(arguments) < len(names):
-        arguments, options = _by_name(formulas, arguments, options)
-    arrays, extras, settings = _read(formulas, arguments, options)
+        arguments, options = by_name(formulas, arguments, options)
+    if type(arguments[0] if arguments else None) not in default.own_types:
+        constant = constant_like(formulas, arguments)
+        if constant is not None:
+            return _of_constant(formulas, orders, [constant, *arguments[1:]], options)
+    arrays, extras, settings = read_given(formulas, arguments, options)
     place = None
     if options and (formulas.signature.axisless or formulas.signature.averaged):
         arrays, extras, settings, place = rearranged(formulas.signature, arrays, extras, settings)
@@ -134,33 +134,16 @@ def evaluate(
     return results if place is None else restored(request.plan.backend.xp, results, place)
 
 
-def _read(
-    formulas: Formulas, arguments: Sequence[Any], options: Mapping[str, Any]
-) -> tuple[Sequence[Any], Mapping[str, Any], Mapping[str, Any]]:
-    """Read arrays that belong to no array library; separate the options that are arrays."""
-    names, arrays = formulas.signature.arguments, arguments
-    if len(arguments) != len(names):
-        _refuse_count(formulas, arguments, options)
-    for i, x in enumerate(arguments):
-        if type(x) in default.own_types or (i and isinstance(x, NUMBER)):
-            continue
-        if x is not None or names[i] not in formulas.signature.optional:
-            found = read(formulas.name, names[i], x)[1]
-            if found is not x:
-                arrays = [*arrays[:i], found, *arrays[i + 1 :]]
-    if not options:
-        return arrays, options, options
-    settings = dict(options)
-    extras = {}
-    for key in _MODIFIERS:
-        value = settings.get(key)
-        if value is not None and key in formulas.signature.options:
-            if key == "class_weights":
-                weights.check_kind_of_class_weights(formulas.name, value)
-            number = isinstance(value, NUMBER)
-            extras[key] = value if number else read(formulas.name, key, value)[1]
-            del settings[key]
-    return arrays, extras, settings
+def _of_constant(
+    formulas: Formulas, orders: Orders, arguments: Sequence[Any], options: Mapping[str, Any]
+) -> list[Any]:
+    """Evaluate a loss of a constant prediction: its derivatives are sums over all losses."""
+    results = evaluate(formulas, orders, arguments, options)
+    for order, result in zip(orders, results, strict=True):
+        if order:
+            xp = backend_of(result[0]).xp  # type: ignore[union-attr]
+            result[0] = xp.sum(result[0])
+    return results
 
 
 def _request(
@@ -248,42 +231,6 @@ def _mark(x: Any) -> Any:
     if x is None or isinstance(x, NUMBER):
         return type(x)
     return type(x), x.dtype, x.ndim, device_of(x)
-
-
-def _by_name(
-    formulas: Formulas, arrays: Sequence[Any], options: Mapping[str, Any]
-) -> tuple[Sequence[Any], Mapping[str, Any]]:
-    """Collect the arrays that were given by position or by name."""
-    names, optional = formulas.signature.arguments, formulas.signature.optional
-    named = {key: value for key, value in options.items() if key in names}
-    given = dict(zip(names, arrays, strict=False))
-    if twice := given.keys() & named.keys():
-        raise TypeError(f"{formulas.name}: {min(twice)} was given twice, by position and by name")
-    rest = {key: value for key, value in options.items() if key not in named}
-    given |= named
-    if len(arrays) > len(names) or not optional.issuperset(set(names).difference(given)):
-        return arrays, rest  # the count is refused later
-    return [given.get(name) for name in names], rest
-
-
-def _refuse_count(
-    formulas: Formulas, arguments: Sequence[Any], options: Mapping[str, Any]
-) -> NoReturn:
-    """Raise the error of too few or too many arrays, or of an option that explains it."""
-    read_settings(formulas.signature, options)
-    signature = formulas.signature_of(arguments)
-    names = ", ".join(signature.arguments)
-    if missing := sorted(signature.optional.difference(signature.arguments)):
-        names += f"; optionally {', '.join(missing)}"
-    more = arguments[len(formulas.signature.arguments) :]
-    named = zip(signature.parameters, more, strict=False)
-    cure = ", ".join(
-        f"{key}={value!r}" for key, value in named if isinstance(value, (*NUMBER, str))
-    )
-    raise TypeError(
-        f"{formulas.name} takes {len(signature.arguments)} arrays ({names}), got {len(arguments)}; "
-        f"everything else is passed by keyword{': ' if cure else ''}{cure}"
-    )
 
 
 def _check_second(formulas: Formulas) -> None:

@@ -1,12 +1,12 @@
 """The layout of a call: its plan and its checked shapes, without its arrays."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from .._backends import NUMBER, Backend
-from .._numerics.standard import device_of, known
+from .._backends import NUMBER
+from .._numerics.standard import known
 from ..typing import Array, Domain
 from .arrays import python_number
 from .plan import Plan
@@ -28,8 +28,6 @@ class Layout:
     """How the axes of each argument became one for each core dimension, if there were more."""
     places: list[tuple[int, ...]]
     """Where the core axes of each argument were, once each dimension had one."""
-    sequences: Mapping[str, Array] = field(default_factory=dict)
-    """The parameters that are arrays, with a number for each entry of the last loop axis."""
     weighted: bool = False
     """Whether losses have weights, or some are left out."""
     reduction: str = "none"
@@ -76,7 +74,7 @@ class Layout:
         return arrays
 
 
-def alone(plan: Plan, arrays: Sequence[Array], sequences: Mapping[str, Array]) -> Layout:
+def alone(plan: Plan, arrays: Sequence[Array]) -> Layout:
     """Return the layout of the formula alone, for a part of the arrays of another call."""
     sizes = {
         core: size
@@ -92,7 +90,6 @@ def alone(plan: Plan, arrays: Sequence[Array], sequences: Mapping[str, Array]) -
         shared=[None] * len(plan.results),
         merges=[None] * len(arrays),
         places=[tuple(range(-len(cores), 0)) for cores in plan.cores],
-        sequences=sequences,
         plain=True,
         scalars=frozenset(i for i, x in enumerate(arrays) if loop and not x.ndim),
         entries=_entries(plan, sizes),
@@ -121,6 +118,8 @@ def lay_out(plan: Plan, arguments: Sequence[Any], extras: Mapping[str, Any]) -> 
     for key, value in extras.items():
         if key == "class_weights":
             _check_class_weights(plan, value, sizes.get("class"))
+        elif key in plan.arrays:
+            _check_parameter(plan, key, value, loop)
         elif not isinstance(value, NUMBER):
             check_broadcast(signature.name, key, value, loop)
     reduced = loop if plan.axis is None else [loop[i] for i in plan.axis]
@@ -135,28 +134,26 @@ def lay_out(plan: Plan, arguments: Sequence[Any], extras: Mapping[str, Any]) -> 
         shared=shared,
         merges=merges,
         places=places,
-        sequences={
-            key: _along_last(signature.name, key, value, plan.backend, arrays[0])
-            for key, value in plan.sequences.items()
-        },
         reduction=plan.reduction,
         axis=plan.axis,
         finish=plan.formulas.finish,
-        weighted=bool(extras) or plan.ignore_index is not None,
+        weighted=len(extras) > len(plan.arrays) or plan.ignore_index is not None,
         plain=not any(changed) and not any(merges) and len(arguments) == len(given),
         count=prod(reduced) if all(map(known, reduced)) else None,
-        scalars=_scalars(plan, arrays, loop),
+        scalars=_scalars(plan, arrays, loop, extras),
         losses=prod(loop) if all(map(known, loop)) else 0,
         entries=_entries(plan, sizes),
     )
 
 
-def _scalars(plan: Plan, arrays: Sequence[Any], loop: tuple[int, ...]) -> frozenset[int]:
+def _scalars(
+    plan: Plan, arrays: Sequence[Any], loop: tuple[int, ...], extras: Mapping[str, Any]
+) -> frozenset[int]:
     """Return the arguments that are one number, and stay one: its logarithm is computed once.
 
     A shared array of one number is one of them. Formulas of rows count axes.
     """
-    if plan.core or plan.sequences:
+    if plan.core or any(extras[key].ndim for key in plan.arrays):
         return frozenset()
     return frozenset(
         i
@@ -214,20 +211,24 @@ def _filled(plan: Plan, i: int, number: Any, pred: Array, loop: tuple[int, ...])
     return xp.full_like(pred[(..., *(0,) * plan.core)], number, dtype=dtype)
 
 
-def _along_last(
-    name: str, key: str, numbers: tuple[float, ...], backend: Backend, pred: Array
-) -> Array:
-    """Make an array from a sequence of parameters, one for each entry of the last axis.
-
-    It has float64 where the device has it: 1 - 0.999 would lose three digits of float32.
-    """
-    if pred.ndim == 0 or (known(pred.shape[-1]) and pred.shape[-1] != len(numbers)):
+def _check_parameter(plan: Plan, key: str, numbers: Array, loop: tuple[int, ...]) -> None:
+    """Refuse a parameter that is an array where its numbers do not belong to losses."""
+    name, shape = plan.signature.name, tuple(numbers.shape)
+    along = len(shape) == 1 and plan.signature.parameters[key].sequence
+    if prod(shape) == 1 and not along:
+        return
+    if plan.core:
         raise ValueError(
-            f"{name}: {key} holds {len(numbers)} numbers, one for each entry of the last axis of "
-            f"the predictions, whose shape is {tuple(pred.shape)}"
+            f"{name}: {key} must be one number, which all rows share; its shape is {shape}"
         )
-    xp = backend.xp
-    return xp.asarray(numbers, dtype=xp.wide_dtype(pred), device=device_of(pred))
+    if along:
+        if not loop or (known(loop[-1]) and loop[-1] != shape[0]):
+            raise ValueError(
+                f"{name}: {key} holds {shape[0]} numbers, one for each entry of the last axis of "
+                f"the predictions, whose shape is {loop}"
+            )
+        return
+    check_broadcast(name, key, numbers, loop)
 
 
 def _check_class_weights(plan: Plan, given: Any, classes: int | None) -> None:

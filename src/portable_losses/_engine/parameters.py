@@ -1,12 +1,16 @@
 """The Python parameters of a loss: their types and ranges."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
+from itertools import chain
 from numbers import Integral, Real
 from typing import Any, Literal, get_args, get_origin
 
+from annotated_types import Interval
+
 from .._backends import default
 from .._numerics.constraints import holds, range_of
+from ..typing import Domain
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,21 +25,21 @@ class Parameter:
     """Whether it may be None."""
     sequence: bool = False
     """Whether it may be a sequence of numbers, one for each entry of the last axis."""
+    array: bool = False
+    """Whether it may be an array: one number, or, for losses of elements, one for each of them."""
+
+    @property
+    def domain(self) -> Domain:
+        """The domain of the numbers of an array."""
+        named = (asdict(each).items() for each in self.constraints)
+        bounds = {key: bound for key, bound in chain.from_iterable(named) if bound is not None}
+        return Domain(f"numbers in {range_of(self.constraints)}", interval=Interval(**bounds))
 
 
 def check_parameter(loss: str, parameter: Parameter, value: Any) -> Any:
-    """Return a parameter as a Python value, a sequence as a tuple; refuse a wrong type or range."""
+    """Return a parameter as a Python value; refuse a wrong type or range."""
     if value is None and parameter.optional:
         return None
-    if parameter.sequence and default.is_sequence(value):
-        return tuple(
-            _checked(loss, replace(parameter, name=f"{parameter.name}[{i}]"), number)
-            for i, number in enumerate(value)
-        )
-    return _checked(loss, parameter, value)
-
-
-def _checked(loss: str, parameter: Parameter, value: Any) -> Any:
     kind = parameter.kind
     if get_origin(kind) is Literal:
         if not isinstance(value, Hashable) or value not in get_args(kind):
@@ -49,10 +53,11 @@ def _checked(loss: str, parameter: Parameter, value: Any) -> Any:
         wanted, word = (Integral, "a whole number") if kind is int else (Real, "a number")
         if not isinstance(value, wanted):
             others = " or a sequence of numbers" if parameter.sequence else ""
+            others += " or an array" if parameter.array else ""
             others += " or None" if parameter.optional else ""
             raise TypeError(
-                f"{loss}: {parameter.name} must be {word}{others}, got {_brief(value)}: "
-                "a single number, not an array"
+                f"{loss}: {parameter.name} must be {word}{others}, got {_brief(value)}"
+                f"{'' if parameter.array else ': one number, known before the call, not an array'}"
             )
         if not all(holds(constraint, value) for constraint in parameter.constraints):
             bounds = range_of(parameter.constraints)

@@ -3,12 +3,13 @@
 A loss keeps the plans of its last calls, so that the next similar call checks only its shapes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any, NamedTuple, get_args
 
 from .._backends import NUMBER, Backend, backend_of, default
+from .._numerics.elementwise import ROUNDING
 from ..typing import Array, Domain, Levels, Reduction
 from .arrays import check_kind, check_number, check_real, floating, is_kind, one_library
 from .formulas import Formulas
@@ -55,8 +56,9 @@ class Plan:
     """How many core dimensions the first argument has."""
     domains: tuple[Domain, ...]
     parameters: Mapping[str, Any]
-    """Without those that are sequences of numbers."""
-    sequences: Mapping[str, tuple[float, ...]]
+    """With the defaults of those that are arrays."""
+    arrays: tuple[str, ...]
+    """The parameters that are arrays."""
     dtype: Any
     """The dtype that the formula is evaluated in."""
     results: list[Any]
@@ -82,6 +84,8 @@ class Plan:
     """Whether any argument is converted."""
     limited: list[int] = field(default_factory=list)
     """The arguments whose values may lie outside their domains."""
+    slacks: dict[int, float] = field(default_factory=dict)
+    """The arguments with bounds that are inside their domains: how far rounding may lead beyond."""
     integers: list[int] = field(default_factory=list)
     """The arguments that hold labels or lengths."""
     ending: list[int] = field(default_factory=list)
@@ -124,7 +128,7 @@ def make_plan(
     """Check everything about a call except shapes; `extras` are the options that are arrays."""
     signature = formulas.signature_of(arguments)
     arrays = [x for x in arguments if x is not None or not signature.optional]
-    parameters, options = read_settings(signature, given)
+    parameters, options = read_settings(signature, given, extras)
     name = signature.name
     found = dict(zip(signature.arguments, arrays, strict=True)) | dict(extras)
     backend = one_library(name, _backends(found))
@@ -134,8 +138,12 @@ def make_plan(
         raise ValueError(
             f"{name}: {signature.arguments[0]} needs the axis {axes}; its shape is {pred.shape}"
         )
-    sequences = {key: value for key, value in parameters.items() if type(value) is tuple}
-    extended = [_lacks_last(signature, arrays, i, sequences) for i in range(len(arrays))]
+    numbers = tuple(key for key in extras if key in signature.arrays)
+    along = any(
+        Levels() in signature.parameters[key].constraints and extras[key].ndim == 1
+        for key in numbers
+    )
+    extended = [along and _lacks_last(signature, arrays, i) for i in range(len(arrays))]
     sharing = [_shares(signature, arrays, i) or extended[i] for i in range(len(arrays))]
     seen = [x[..., None] if longer else x for x, longer in zip(arrays, extended, strict=True)]
     way = way_of(signature, seen, sharing, options)
@@ -165,8 +173,8 @@ def make_plan(
         loops=loops,
         core=core,
         domains=domains,
-        parameters={k: v for k, v in parameters.items() if k not in sequences},
-        sequences=sequences,
+        parameters=parameters,
+        arrays=numbers,
         dtype=dtypes[0],
         results=dtypes[1],
         result=dtypes[2],
@@ -181,9 +189,24 @@ def make_plan(
             _converted_to(backend, x, d, dtypes[0]) for x, d in zip(arrays, domains, strict=True)
         ],
         limited=[i for i, domain in enumerate(domains) if not domain.unbounded],
+        slacks={
+            i: _slack(backend, arrays[i], dtypes[0])
+            for i, domain in enumerate(domains)
+            if domain.ends != (None, None)
+        },
         integers=[i for i, domain in enumerate(domains) if domain.integer],
         ending=[i for i, domain in enumerate(domains) if domain.until],
     )
+
+
+def _slack(backend: Backend, x: Any, dtype: Any) -> float:
+    """Return how far beyond a bound rounding may lead numbers of their dtype.
+
+    Those of 16 bits count as float32.
+    """
+    own = dtype if isinstance(x, NUMBER) else x.dtype
+    wide = is_kind(backend, own, "real floating") and backend.xp.finfo(own).bits >= 32
+    return ROUNDING * float(backend.xp.finfo(own if wide else dtype).eps)
 
 
 def check_kinds(plan: Plan, arguments: Sequence[Any]) -> None:
@@ -253,14 +276,11 @@ def _shares(signature: Signature, arrays: Sequence[Any], i: int) -> bool:
     return signature.domains[0][i].shared and i not in signature.common
 
 
-def _lacks_last(
-    signature: Signature, arrays: Sequence[Any], i: int, sequences: Mapping[str, Any]
-) -> bool:
+def _lacks_last(signature: Signature, arrays: Sequence[Any], i: int) -> bool:
     """Return whether a target lacks the last axis, along which a sequence of levels lies."""
     if isinstance(arrays[i], NUMBER) or i in signature.predicted:
         return False
-    levels = any(Levels() in signature.parameters[key].constraints for key in sequences)
-    return bool(levels and arrays[i].ndim == arrays[0].ndim - 1)
+    return bool(arrays[i].ndim == arrays[0].ndim - 1)
 
 
 def _dtypes(signature: Signature, backend: Backend, arrays: Sequence[Any]) -> Any:
@@ -277,7 +297,7 @@ def _dtypes(signature: Signature, backend: Backend, arrays: Sequence[Any]) -> An
 
 
 def _check_extras(name: str, backend: Backend, extras: Mapping[str, Any]) -> None:
-    """Check the dtypes of weights and masks."""
+    """Check the dtypes of weights, masks and parameters."""
     for key, given in extras.items():
         if key != "where":
             if not isinstance(given, NUMBER):
@@ -296,9 +316,12 @@ def _check_extras(name: str, backend: Backend, extras: Mapping[str, Any]) -> Non
 
 
 def read_settings(
-    signature: Signature, given: Mapping[str, Any]
+    signature: Signature, given: Mapping[str, Any], extras: Collection[str] = ()
 ) -> tuple[Mapping[str, Any], dict[str, Any]]:
-    """Check the parameters and options of a call; return both, with defaults for the others."""
+    """Check the parameters and options of a call; return both, with defaults for the others.
+
+    `extras` are given as well, as arrays.
+    """
     options = dict(signature.options)
     parameters = signature.defaults
     name = signature.name
@@ -311,7 +334,7 @@ def read_settings(
         else:
             hint = option_meant(signature, key)
             raise TypeError(f"{name} has no option {key!r}: {hint}")
-    missing = signature.parameters.keys() - parameters.keys()
+    missing = signature.parameters.keys() - parameters.keys() - set(extras)
     if missing:
         raise TypeError(f"{name}: the parameter {min(missing)} has no default and must be given")
     reduction = options["reduction"]

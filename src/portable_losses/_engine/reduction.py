@@ -19,7 +19,7 @@ def whole(call: Call, orders: Orders) -> list[Any]:
     wanted = orders if finish is None or 0 in orders else (0, *orders)
     part = read_part(call, call.arrays, call.weights, call.where)
     divisor = 1 if orders == (0,) else _share_of_each(call, part)
-    results = losses_and_gradients(call, wanted, part, layout.sequences, divisor)
+    results = losses_and_gradients(call, wanted, part, call.sequences, divisor)
     slope = None
     for place, order in enumerate(wanted):
         if order:
@@ -127,7 +127,9 @@ def _count(call: Call, losses: Array, weight: Array | None, keepdims: bool = Fal
     if weight is None or weight.shape != losses.shape:
         ones = call.backend.xp.ones_like(losses)
         weight = ones if weight is None else ones * weight
-    return call.backend.total(weight, call.layout.axis, keepdims)
+    count = call.backend.total(weight, call.layout.axis, keepdims)
+    call.backend.check_count(call, count)
+    return count
 
 
 def _finished(call: Call, gradients: list[Array], slope: Array | None) -> list[Array]:

@@ -8,7 +8,15 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeAlias, Union, Unpack, get_args, get_origin, get_type_hints
 
-from ..typing import DependentDomain, Domain, Index, MeanOfClasses, OneOfSeveral, Options
+from ..typing import (
+    DependentDomain,
+    Domain,
+    Index,
+    MeanOfClasses,
+    Numbers,
+    OneOfSeveral,
+    Options,
+)
 from .parameters import Parameter, check_parameter
 
 DEFAULTS: Mapping[str, Any] = {
@@ -43,6 +51,8 @@ class Signature:
     dependent: Mapping[int, DependentDomain]
     """The arguments whose domains depend on the parameters."""
     parameters: Mapping[str, Parameter]
+    arrays: frozenset[str]
+    """The parameters that may be arrays."""
     defaults: Mapping[str, Any]
     """The defaults of the parameters."""
     indices: Mapping[str, str]
@@ -189,6 +199,7 @@ def read(
             i: domain for i, domain in enumerate(found[0]) if isinstance(domain, DependentDomain)
         },
         parameters=own,
+        arrays=frozenset(key for key, one in own.items() if one.array),
         defaults=defaults,
         indices={
             key: part.core
@@ -297,14 +308,17 @@ def _parameter(loss: str, parameter: inspect.Parameter, annotation: Any) -> Para
         (annotation,) = (kind for kind in kinds if kind is not NoneType)
     constraints = getattr(annotation, "__metadata__", ())
     kind = annotation.__origin__ if constraints else annotation
-    sequence = Sequence[float] in _alternatives(kind)
+    forms = _alternatives(kind)
+    sequence = Sequence[float] in forms
+    array = sequence or Numbers in forms
     made = Parameter(
         parameter.name,
         parameter.default,
-        float if sequence else kind,
+        float if array else kind,
         constraints,
         optional,
         sequence,
+        array,
     )
     if made.default is inspect.Parameter.empty:
         return made

@@ -7,9 +7,9 @@ infinities. A branch that is not taken computes a finite number.
 from math import inf, isfinite, nan
 from typing import Any
 
-from ..typing import Array, Namespace
+from ..typing import Array, Namespace, Number
 from .namespace import building_block
-from .standard import is_exactly
+from .standard import is_array, is_exactly
 
 
 @building_block
@@ -115,10 +115,35 @@ def mean_of(xp: Namespace, total: Array, count: Array) -> Array:
 
 
 @building_block
+def rescaled(xp: Namespace, weights: Array, axes: tuple[int, ...]) -> Array:
+    """Return weights divided by the largest along axes, unless that is of a usual size."""
+    if 0 in weights.shape:
+        return weights
+    largest = xp.max(weights, axis=axes, keepdims=True) if axes else weights
+    usual = (largest > 1e-15) & (largest < 1e15) | ~(largest > 0) | xp.isinf(largest)
+    return xp.over_square(weights, xp.sqrt(xp.where(usual, 1.0, largest)))
+
+
+@building_block
 def nan_where(xp: Namespace, stray: Array, dtype: Any) -> Array:
     """Return NaN where a mask is True, and 0 elsewhere."""
     nothing = xp.zeros_like(stray, dtype=dtype)
     return xp.where(stray, xp.full_like(nothing, nan), nothing)
+
+
+ROUNDING = 64
+"""How many eps a number may be beyond a bound by rounding, as averages of probabilities are."""
+
+
+@building_block
+def to_ends(xp: Namespace, x: Array, low: float | None, high: float | None, slack: float) -> Array:
+    """Return numbers of an interval: the end itself for one outside by at most `slack`.
+
+    Others outside stay outside. There is no selection, which some compilers do not vectorise.
+    """
+    if low is not None:
+        x = x + xp.clip(low - x, 0.0, slack)
+    return x if high is None else x - xp.clip(x - high, 0.0, slack)
 
 
 @building_block
@@ -218,22 +243,40 @@ def _over_argument(xp: Namespace, function: Any, x: Array, slope: float) -> Arra
 
 
 @building_block
-def power(xp: Namespace, x: Array, exponent: float) -> Array:
+def power(xp: Namespace, x: Array, exponent: Number) -> Array:
     """Return x**exponent for x >= 0, whose autodiff at 0 is 0 where it would be inf or NaN."""
-    if exponent in (0.0, 1.0, 2.0):
-        return (xp.ones_like(x), x, x * x)[int(exponent)]
     zero = x == 0
-    at_zero = 0.0 if exponent > 0 else inf
+    if is_array(exponent):
+        at_zero = xp.where(exponent == 0, 1.0, xp.where(exponent < 0, inf, 0.0 * exponent))
+    elif exponent in (0.0, 1.0, 2.0):
+        return (xp.ones_like(x), x, x * x)[int(exponent)]
+    else:
+        at_zero = 0.0 if exponent > 0 else inf
     return xp.where(zero, at_zero, xp.where(zero, 1.0, x) ** exponent)
 
 
 @building_block
+def exp_of_minus(xp: Namespace, rate: Number, x: Array) -> Array:
+    """Return exp(-rate * x) for numbers >= 0: 1 where the rate is 0, also if x is inf."""
+    if is_exactly(rate, 0):
+        return xp.ones_like(x)
+    return xp.exp(-(xp.weighted(rate, x) if is_array(rate) else rate * x))
+
+
+@building_block
 def floored_log(xp: Namespace, x: Array, floor: float) -> Array:
-    """Return max(log(x), floor); autodiff is finite where x is 0."""
+    """Return max(log(x), floor), for a finite floor also below 0; autodiff is finite there."""
     if not isfinite(floor):
         return xp.log(x)
-    zero = x == 0
+    zero = x <= 0
     return xp.where(zero, floor, xp.maximum(xp.log(xp.where(zero, 1.0, x)), floor))
+
+
+@building_block
+def floored_log1m(xp: Namespace, x: Array, floor: float) -> Array:
+    """Return max(log(1 - x), floor), for a finite floor also above 1."""
+    inside = xp.minimum(x, 1.0) if isfinite(floor) else x
+    return xp.maximum(xp.log1p(-inside), floor)
 
 
 # Both are minimax polynomials, fitted with the algorithm of Remez at 60 digits; the highest power

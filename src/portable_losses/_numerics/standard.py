@@ -47,5 +47,7 @@ def cast(xp: Namespace, array: Array, dtype: Any) -> Array:
 
 @building_block
 def scalar(xp: Namespace, number: Any, dtype: Any, like: Array) -> Array:
-    """Make a 0-d array of a Python number, on the device of an array."""
+    """Make a 0-d array of a number, on the device of an array; an array is only converted."""
+    if is_array(number):
+        return xp.cast(number, dtype)
     return xp.asarray(number, dtype=dtype, device=device_of(like))

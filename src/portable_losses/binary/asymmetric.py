@@ -5,12 +5,22 @@ from typing import Annotated, NamedTuple, Unpack
 from annotated_types import Ge, Lt
 
 from .._loss import loss
-from ..typing import Array, Logit, Namespace, NonNegative, Options, Probability, UnitInterval
+from .._numerics.standard import is_exactly
+from ..typing import (
+    Array,
+    Logit,
+    Namespace,
+    NonNegative,
+    Number,
+    Options,
+    Probability,
+    UnitInterval,
+)
 from .focal import Focal, focal, surprises
 
 __all__ = ["asymmetric_loss"]
 
-Clip = Annotated[float, Ge(0.0), Lt(1.0)]
+Clip = Annotated[Number, Ge(0.0), Lt(1.0)]
 
 
 @loss
@@ -117,7 +127,7 @@ class Clipped(NamedTuple):
     """The clipped p, max(p - clip, 0); 1 where that is 0."""
     right: Array
     """1 minus the clipped p."""
-    gamma: float
+    gamma: Number
     weight: Array
     """The clipped p to the power of gamma; 0 where the clipped p is 0."""
     surprise: Array
@@ -146,7 +156,7 @@ class Clipped(NamedTuple):
         return self.weight * root * bend * root
 
 
-def _clipped(xp: Namespace, pred: Array, gamma: float, clip: float) -> Clipped:
+def _clipped(xp: Namespace, pred: Array, gamma: Number, clip: Number) -> Clipped:
     prob, missed = xp.sigmoids(pred)
     nothing, right = prob <= clip, missed + clip
     rest = xp.where(nothing, 1.0, prob - clip)
@@ -155,14 +165,14 @@ def _clipped(xp: Namespace, pred: Array, gamma: float, clip: float) -> Clipped:
 
 
 def _both(
-    xp: Namespace, pred: Array, gamma_negative: float, gamma_positive: float, clip: float
+    xp: Namespace, pred: Array, gamma_negative: Number, gamma_positive: Number, clip: Number
 ) -> tuple[Focal, Focal | Clipped]:
     """Return the losses of the positive and the negative class."""
     positive, negative = surprises(xp, pred)
     return focal(xp, positive, negative, gamma_positive), (
-        _clipped(xp, pred, gamma_negative, clip)
-        if clip
-        else focal(xp, negative, positive, gamma_negative)
+        focal(xp, negative, positive, gamma_negative)
+        if is_exactly(clip, 0)
+        else _clipped(xp, pred, gamma_negative, clip)
     )
 
 

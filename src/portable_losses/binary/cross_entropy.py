@@ -6,7 +6,17 @@ from typing import Annotated, Unpack
 from annotated_types import Ge, Lt
 
 from .._loss import loss
-from ..typing import Array, Logit, Namespace, NonNegative, Options, Probability, UnitInterval
+from .._numerics.standard import is_exactly
+from ..typing import (
+    Array,
+    Logit,
+    Namespace,
+    NonNegative,
+    Number,
+    Options,
+    Probability,
+    UnitInterval,
+)
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
 
@@ -88,7 +98,7 @@ def binary_cross_entropy(
     """
     floor = log(eps) if eps else -inf
     log_positive = xp.floored_log(pred, floor)
-    log_negative = xp.maximum(xp.log1p(-pred), floor)
+    log_negative = xp.floored_log1m(pred, floor)
     product = xp.multiply if eps else xp.weighted  # without a floor 0 * inf is possible
     of_positive = -product(xp.smoothed(target, label_smoothing), log_positive)
     return of_positive - product(xp.smoothed(1 - target, label_smoothing), log_negative)
@@ -147,9 +157,10 @@ def binary_cross_entropy_with_logits(
     target : array or number
         Observations, of the shape of `pred`: 1 for positive, 0 for negative, or probabilities in
         [0, 1].
-    pos_weight : float, default 1.0
+    pos_weight : float or array, default 1.0
         Weight of the positive class, not negative. The number of negatives divided by the number
-        of positives balances the two.
+        of positives balances the two. An array broadcasts to the shape of `pred`: one weight for
+        each of several labels, for example.
     label_smoothing : float, default 0.0
         The share s of each target that is spread evenly over the two classes, in [0, 1]: targets
         become (1 - s) * target + s / 2, before `pos_weight` counts.
@@ -203,10 +214,10 @@ def binary_cross_entropy_with_logits(
 
 
 def _weights(
-    xp: Namespace, pred: Array, target: Array, pos_weight: float, label_smoothing: float
+    xp: Namespace, pred: Array, target: Array, pos_weight: Number, label_smoothing: Number
 ) -> tuple[Array, Array | float]:
     """Return the slope of the loss for large logits of this sign, and the weight of the tail."""
-    if pos_weight == 1:
+    if is_exactly(pos_weight, 1):
         return xp.logistic_slope(pred, target, label_smoothing), 1.0
     share, negative = (xp.smoothed(x, label_smoothing) for x in (target, 1 - target))
     positive = pos_weight * share

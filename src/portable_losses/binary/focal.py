@@ -8,12 +8,21 @@ from annotated_types import Ge, Gt, Le, Lt
 
 from .._loss import loss
 from .._numerics.standard import is_array
-from ..typing import Array, Logit, Namespace, NonNegative, Options, Probability, UnitInterval
+from ..typing import (
+    Array,
+    Logit,
+    Namespace,
+    NonNegative,
+    Number,
+    Options,
+    Probability,
+    UnitInterval,
+)
 
 __all__ = ["poly_binary_cross_entropy", "sigmoid_focal_loss"]
 
-Finite = Annotated[float, Gt(-inf), Lt(inf)]
-Balance = Annotated[float | Sequence[float], Ge(0.0), Le(1.0)]
+Finite = Annotated[Number, Gt(-inf), Lt(inf)]
+Balance = Annotated[Number | Sequence[float], Ge(0.0), Le(1.0)]
 
 
 class Focal(NamedTuple):
@@ -23,7 +32,7 @@ class Focal(NamedTuple):
     """Minus the logarithm of the probability p of the class."""
     opposite: Array
     """Minus the logarithm of 1 - p."""
-    gamma: float
+    gamma: Number
     weight: Array
     """(1 - p)**gamma"""
 
@@ -43,10 +52,9 @@ class Focal(NamedTuple):
         return self.weight * root * ((2 * gamma + 1) * root * missed + bend)
 
 
-def focal(xp: Namespace, surprise: Array, opposite: Array, gamma: float) -> Focal:
+def focal(xp: Namespace, surprise: Array, opposite: Array, gamma: Number) -> Focal:
     """Return the focal loss of a class; no probability is rounded to 0 before the power."""
-    weight = xp.exp(-gamma * opposite) if gamma else xp.ones_like(opposite)  # not 0 * inf
-    return Focal(surprise, opposite, gamma, weight)
+    return Focal(surprise, opposite, gamma, xp.exp_of_minus(gamma, opposite))
 
 
 def surprises(xp: Namespace, pred: Array) -> tuple[Array, Array]:
@@ -55,13 +63,15 @@ def surprises(xp: Namespace, pred: Array) -> tuple[Array, Array]:
     return xp.where(pred >= 0, 0.0, -pred) + tail, xp.relu(pred) + tail
 
 
-def _both(xp: Namespace, pred: Array, gamma: float) -> tuple[Focal, Focal]:
+def _both(xp: Namespace, pred: Array, gamma: Number) -> tuple[Focal, Focal]:
     """Return the focal losses of the positive and the negative class."""
     positive, negative = surprises(xp, pred)
     return focal(xp, positive, negative, gamma), focal(xp, negative, positive, gamma)
 
 
-def shares(xp: Namespace, target: Array, alpha: Any, label_smoothing: float) -> tuple[Array, Array]:
+def shares(
+    xp: Namespace, target: Array, alpha: Any, label_smoothing: Number
+) -> tuple[Array, Array]:
     """Return the weights of the two classes; `alpha` is a number, an array or None."""
     positive, negative = (xp.smoothed(x, label_smoothing) for x in (target, 1 - target))
     if alpha is None:

@@ -14,6 +14,7 @@ _RATE = Domain(
     "rates, numbers from 0",
     safe=1.0,
     interval=Interval(ge=0.0),
+    sharp=True,
     hint="logarithms of rates (any real numbers) go to `poisson_nll_loss` with `log_input=True`",
 )
 _LOG_RATE = Domain("logarithms of rates, real numbers, -inf and inf included")
@@ -28,6 +29,7 @@ Amount = Annotated[
         "amounts, numbers from 0",
         safe=1.0,
         interval=Interval(ge=0.0),
+        sharp=True,
         hint="counts and amounts are not negative",
     ),
 ]

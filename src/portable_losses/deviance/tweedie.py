@@ -23,6 +23,7 @@ _NOT_NEGATIVE = Domain(
     "amounts, numbers from 0",
     safe=1.0,
     interval=Interval(ge=0.0),
+    sharp=True,
     hint="amounts that may be negative go with a power of 0 or below",
 )
 _REAL = Domain("real numbers", safe=1.0)

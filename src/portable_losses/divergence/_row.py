@@ -10,6 +10,7 @@ PROBABILITIES = Domain(
     "probabilities in [0, 1]",
     safe=0.5,
     interval=Interval(ge=0.0, le=1.0),
+    sharp=True,
     hint="logits go through `special.softmax` first, log-probabilities through `exp`; "
     "counts are divided by their sum",
 )

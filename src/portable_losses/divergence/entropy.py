@@ -6,7 +6,7 @@ from typing import Annotated, Unpack
 from annotated_types import Gt, Interval, Lt
 
 from .._loss import loss
-from ..typing import Array, Axis, DependentDomain, Domain, Namespace
+from ..typing import Array, Axis, DependentDomain, Domain, Namespace, Number
 from ._row import (
     LOG_PROBABILITIES,
     PROBABILITIES,
@@ -17,7 +17,7 @@ from ._row import (
 
 __all__ = ["generalized_kl_loss", "js_divergence_loss", "kl_div"]
 
-Share = Annotated[float, Gt(0.0), Lt(1.0)]
+Share = Annotated[Number, Gt(0.0), Lt(1.0)]
 
 Amount = Annotated[
     Array,
@@ -25,6 +25,7 @@ Amount = Annotated[
         "finite numbers that are not negative",
         safe=1.0,
         interval=Interval(ge=0.0, lt=inf),
+        sharp=True,
         hint="logarithms of amounts go through `exp` first",
     ),
 ]

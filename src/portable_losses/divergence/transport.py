@@ -8,7 +8,7 @@ from annotated_types import Ge, Interval
 from .._loss import loss
 from .._numerics.loops import Arrays, Stepped
 from .._numerics.standard import device_of
-from ..typing import Array, Axis, Domain, Namespace, Positive, SharedReal
+from ..typing import Array, Axis, Domain, Namespace, Number, Positive, SharedReal
 from ._row import RowOptions
 
 __all__ = ["sinkhorn_loss"]
@@ -157,7 +157,7 @@ def _potentials(
     pred: Array,
     target: Array,
     cost: Array | None,
-    epsilon: float,
+    epsilon: Number,
     iterations: int,
 ) -> _Solution:
     pred, target = (xp.moveaxis(x, axis, -1) for x in (pred, target))

@@ -6,13 +6,13 @@ from annotated_types import Ge, Le
 
 from .._loss import loss
 from .._numerics.rows import SoftmaxParts
-from ..typing import Array, Axis, Labels, Namespace, Positive, Real
+from ..typing import Array, Axis, Labels, Namespace, Number, Positive, Real
 from ._labels import Pairs, count, labelled_pairs, softmax_of
 from ._pairs import SetOptions
 
 __all__ = ["circle_loss"]
 
-Margin = Annotated[float, Ge(-1), Le(1)]
+Margin = Annotated[Number, Ge(-1), Le(1)]
 
 
 @loss("(sample,feature),(sample)->()")
@@ -134,7 +134,7 @@ class Circles(NamedTuple):
 
 
 def _exponent(
-    xp: Namespace, cosine: Array, some: Array, margin: float, gamma: float, sign: float
+    xp: Namespace, cosine: Array, some: Array, margin: Number, gamma: Number, sign: float
 ) -> Exponent:
     """Return gamma * h(x), where x is the cosine or, with the sign -1, 1 - cosine."""
     x = cosine if sign > 0 else 1 - cosine
@@ -146,7 +146,7 @@ def _exponent(
 
 
 def _circles(
-    xp: Namespace, embedding: Array, labels: Array, margin: float, gamma: float
+    xp: Namespace, embedding: Array, labels: Array, margin: Number, gamma: Number
 ) -> Circles:
     pairs = labelled_pairs(xp, embedding, labels)
     positive = _exponent(xp, pairs.rows.cosine, pairs.same, margin, gamma, -1.0)

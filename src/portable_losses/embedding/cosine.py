@@ -5,7 +5,7 @@ from typing import Annotated, Unpack
 from annotated_types import Ge, Le
 
 from .._loss import loss
-from ..typing import Array, Axis, Namespace, Real, Sign
+from ..typing import Array, Axis, Namespace, Number, Real, Sign
 from ._vectors import Angle, FeatureOptions, along, angle, by_sign
 
 __all__ = ["cosine_distance_loss", "cosine_embedding_loss"]
@@ -92,7 +92,7 @@ def cosine_embedding_loss(
     target: Sign,
     /,
     *,
-    margin: Annotated[float, Ge(-1.0), Le(1.0)] = 0.0,
+    margin: Annotated[Number, Ge(-1.0), Le(1.0)] = 0.0,
     **options: Unpack[FeatureOptions],
 ) -> Array:
     r"""Cosine distance of pairs that belong together, cosine similarity of the others.
@@ -150,13 +150,13 @@ def cosine_embedding_loss(
     return _value(xp, axis, angle(xp, axis, left, right), target, margin)
 
 
-def _value(xp: Namespace, axis: Axis, found: Angle, target: Array, margin: float) -> Array:
+def _value(xp: Namespace, axis: Axis, found: Angle, target: Array, margin: Number) -> Array:
     above = xp.where(found.cosine <= margin, 0.0, found.cosine - margin)
     return xp.squeeze(by_sign(xp, along(axis, target), found.gap, above), axis=axis)
 
 
 def _signed(
-    xp: Namespace, axis: Axis, found: Angle, target: Array, margin: float, x: Array
+    xp: Namespace, axis: Axis, found: Angle, target: Array, margin: Number, x: Array
 ) -> Array:
     """Return the factor from the derivatives of the cosine to those of the loss."""
     return by_sign(xp, along(axis, target), -x, xp.where(found.cosine <= margin, 0.0, x))
@@ -164,7 +164,7 @@ def _signed(
 
 @cosine_embedding_loss.value_and_derivative
 def _(
-    xp: Namespace, axis: Axis, left: Real, right: Real, target: Sign, /, *, margin: float
+    xp: Namespace, axis: Axis, left: Real, right: Real, target: Sign, /, *, margin: Number
 ) -> tuple[Array, tuple[Array, ...]]:
     found = angle(xp, axis, left, right)
     slopes = tuple(_signed(xp, axis, found, target, margin, x) for x in found.slopes(xp))
@@ -173,7 +173,7 @@ def _(
 
 @cosine_embedding_loss.second_derivative
 def _(
-    xp: Namespace, axis: Axis, left: Real, right: Real, target: Sign, /, *, margin: float
+    xp: Namespace, axis: Axis, left: Real, right: Real, target: Sign, /, *, margin: Number
 ) -> tuple[Array, ...]:
     found = angle(xp, axis, left, right)
     return tuple(_signed(xp, axis, found, target, margin, x) for x in found.bends(xp))

@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple, Unpack
 from annotated_types import Ge, Lt
 
 from .._loss import loss
-from ..typing import Array, Axis, Namespace, NonNegative, Positive, Real, Sign
+from ..typing import Array, Axis, Namespace, NonNegative, Number, Positive, Real, Sign
 from ._vectors import FeatureOptions, along, by_sign, inverse
 
 __all__ = ["contrastive_loss", "triplet_margin_loss"]
@@ -86,7 +86,7 @@ def contrastive_loss(
     return _contrast(xp, axis, xp.norm(left - right, axis), target, margin)
 
 
-def _contrast(xp: Namespace, axis: Axis, distance: Array, target: Array, margin: float) -> Array:
+def _contrast(xp: Namespace, axis: Axis, distance: Array, target: Array, margin: Number) -> Array:
     lacking = xp.relu(margin - distance)
     squares = by_sign(xp, along(axis, target), distance * distance, lacking * lacking)
     return 0.5 * xp.squeeze(squares, axis=axis)
@@ -226,14 +226,14 @@ class Distances(NamedTuple):
     between: Distance | None
     """The distance of the negative from the positive, if it may replace the far one."""
 
-    def lacking(self, xp: Namespace, margin: float) -> Array:
+    def lacking(self, xp: Namespace, margin: Number) -> Array:
         """Return the missing part of the margin; negative if nothing is missing."""
         far = self.far.value
         if self.between is not None:
             far = xp.where(self.between.value < far, self.between.value, far)
         return self.near.value - far + margin
 
-    def shares(self, xp: Namespace, margin: float) -> tuple[Array, Array, Array]:
+    def shares(self, xp: Namespace, margin: Number) -> tuple[Array, Array, Array]:
         """Return for each distance whether the loss changes with it: 1 or 0."""
         lacking = self.lacking(xp, margin)
         active = xp.where(lacking <= 0, 0.0, xp.ones_like(lacking))
@@ -263,7 +263,7 @@ def _distance(xp: Namespace, axis: Axis, residual: Array, p: float) -> Distance:
     return Distance(residual, scale * xp.power(total, 1 / p))
 
 
-def _hinge(xp: Namespace, axis: Axis, found: Distances, margin: float) -> Array:
+def _hinge(xp: Namespace, axis: Axis, found: Distances, margin: Number) -> Array:
     lacking = found.lacking(xp, margin)
     return xp.squeeze(xp.where(lacking <= 0, 0.0, lacking), axis=axis)
 

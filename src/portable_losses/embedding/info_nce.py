@@ -4,7 +4,7 @@ from typing import NamedTuple, Unpack
 
 from .._loss import loss
 from .._numerics.rows import SoftmaxParts
-from ..typing import Array, Axis, Namespace, Positive, Real
+from ..typing import Array, Axis, Namespace, Number, Positive, Real
 from ._pairs import Rows, SetOptions, diagonal, rows
 
 __all__ = ["info_nce_loss"]
@@ -97,7 +97,7 @@ class Parts(NamedTuple):
         return xp.where(self.own, -complement, share)
 
 
-def _parts(xp: Namespace, query: Array, key: Array, temperature: float) -> Parts:
+def _parts(xp: Namespace, query: Array, key: Array, temperature: Number) -> Parts:
     found = rows(xp, query, key)
     # Cosines are subtracted before the division: the difference of similar ones is exact.
     below = found.cosine - xp.max(found.cosine, axis=-1, keepdims=True)

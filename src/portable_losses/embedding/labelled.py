@@ -4,7 +4,7 @@ from typing import NamedTuple, Unpack
 
 from .._loss import loss
 from .._numerics.rows import SoftmaxParts
-from ..typing import Array, Axis, Labels, Namespace, Positive, Real
+from ..typing import Array, Axis, Labels, Namespace, Number, Positive, Real
 from ._labels import Pairs, count, labelled_pairs, softmax_of
 from ._pairs import SetOptions
 
@@ -97,7 +97,7 @@ class Negatives(NamedTuple):
         lost, kept = xp.sigmoids(self.ahead)
         return self.pairs.same * lost, self.pairs.same * kept
 
-    def weight(self, xp: Namespace, temperature: float) -> Array:
+    def weight(self, xp: Namespace, temperature: Number) -> Array:
         """Return the derivative with respect to the cosines."""
         lost, _ = self.shares(xp)
         return (xp.row_sum(lost, -1) * self.softmax.prob - lost) / (
@@ -106,7 +106,7 @@ class Negatives(NamedTuple):
 
 
 def _against_negatives(
-    xp: Namespace, embedding: Array, labels: Array, temperature: float
+    xp: Namespace, embedding: Array, labels: Array, temperature: Number
 ) -> Negatives:
     pairs = labelled_pairs(xp, embedding, labels)
     exponent = pairs.rows.cosine / temperature
@@ -228,7 +228,7 @@ class Others(NamedTuple):
     importance: Array
     """The weight of a vector: 0 if it has no positives."""
 
-    def weight(self, xp: Namespace, temperature: float) -> Array:
+    def weight(self, xp: Namespace, temperature: Number) -> Array:
         """Return the derivative with respect to the cosines."""
         softmax, positives = self.softmax, self.positives
         lacking = ((positives - 1) * softmax.exponential - softmax.others) / (
@@ -241,7 +241,7 @@ class Others(NamedTuple):
         )
 
 
-def _against_others(xp: Namespace, embedding: Array, labels: Array, temperature: float) -> Others:
+def _against_others(xp: Namespace, embedding: Array, labels: Array, temperature: Number) -> Others:
     pairs = labelled_pairs(xp, embedding, labels)
     positives = xp.row_sum(pairs.same, -1)
     some = xp.astype(positives > 0, positives.dtype)

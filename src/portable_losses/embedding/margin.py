@@ -3,7 +3,7 @@
 from typing import Unpack
 
 from .._loss import loss
-from ..typing import Array, Namespace, NonNegative, Options, Positive, Real, Sign
+from ..typing import Array, Namespace, NonNegative, Number, Options, Positive, Real, Sign
 from ._vectors import by_sign
 
 __all__ = ["hinge_embedding_loss", "margin_ranking_loss"]
@@ -148,7 +148,7 @@ def margin_ranking_loss(
     return xp.where(lacking <= 0, 0.0, lacking)
 
 
-def _lacking(xp: Namespace, left: Array, right: Array, target: Array, margin: float) -> Array:
+def _lacking(xp: Namespace, left: Array, right: Array, target: Array, margin: Number) -> Array:
     gap = left - right
     return by_sign(xp, target, margin - gap, margin + gap)
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple, Unpack
 
 from .._loss import loss
-from ..typing import Array, Axis, Namespace, NonNegative, Real
+from ..typing import Array, Axis, Namespace, NonNegative, Number, Real
 from ._pairs import SetOptions, diagonal
 from ._vectors import Direction, direction, gap_between
 
@@ -104,17 +104,17 @@ class Correlations(NamedTuple):
         """Exchange the two views."""
         return Correlations(self.right, self.left, xp.matrix_transpose(self.matrix), self.gap)
 
-    def pull(self, xp: Namespace, redundancy: float) -> Array:
+    def pull(self, xp: Namespace, redundancy: Number) -> Array:
         """Return the derivative with respect to the directions of the first view."""
         weight = xp.where(diagonal(xp, self.matrix), -2 * self.gap, 2 * redundancy * self.matrix)
         return xp.matmul(self.right.unit, xp.matrix_transpose(weight))
 
-    def slope(self, xp: Namespace, redundancy: float) -> Array:
+    def slope(self, xp: Namespace, redundancy: Number) -> Array:
         """Return the derivative with respect to the first view."""
         pull, unit = self.pull(xp, redundancy), self.left.unit
         return self.left.per_length * (pull - unit * xp.row_sum(unit * pull, -2))
 
-    def bend(self, xp: Namespace, redundancy: float) -> Array:
+    def bend(self, xp: Namespace, redundancy: Number) -> Array:
         """Return the diagonal of the second derivative."""
         pull, unit, right = self.pull(xp, redundancy), self.left.unit, self.right.unit
         along = xp.row_sum(unit * pull, -2)
@@ -139,7 +139,7 @@ def _correlations(xp: Namespace, left: Array, right: Array) -> Correlations:
     )
 
 
-def _barlow(xp: Namespace, found: Correlations, redundancy: float) -> Array:
+def _barlow(xp: Namespace, found: Correlations, redundancy: Number) -> Array:
     others = xp.where(diagonal(xp, found.matrix), 0.0, found.matrix)
     return xp.sum(found.gap * found.gap, axis=(-2, -1)) + redundancy * xp.sum(
         others * others, axis=(-2, -1)
@@ -250,19 +250,19 @@ class View(NamedTuple):
     divisor: int
     """The divisor of variances and covariances."""
 
-    def cost(self, xp: Namespace, variance: float, covariance: float) -> Array:
+    def cost(self, xp: Namespace, variance: Number, covariance: Number) -> Array:
         """Return the view's part of the loss, times the number of features."""
         lacking = xp.where(self.deviation >= 1, 0.0, 1 - self.deviation)
         return variance * xp.sum(lacking, axis=(-2, -1)) + covariance * xp.sum(
             self.covariance**2, axis=(-2, -1)
         )
 
-    def slope(self, xp: Namespace, variance: float, covariance: float) -> Array:
+    def slope(self, xp: Namespace, variance: Number, covariance: Number) -> Array:
         """Return the derivative of the cost."""
         apart = xp.matmul(self.centred, self.covariance) * (4 * covariance / self.divisor)
         return apart - self.centred * (self._pressure(xp) * (variance / self.divisor))
 
-    def bend(self, xp: Namespace, variance: float, covariance: float) -> Array:
+    def bend(self, xp: Namespace, variance: Number, covariance: Number) -> Array:
         """Return the diagonal of the second derivative."""
         share = self.centred / self.divisor
         squares = share * share
@@ -281,7 +281,7 @@ class View(NamedTuple):
         )
 
 
-def _view(xp: Namespace, x: Array, eps: float) -> View:
+def _view(xp: Namespace, x: Array, eps: Number) -> View:
     centred = _centred(xp, x)
     divisor = max(x.shape[-2] - 1, 1)
     variance = xp.row_sum(centred * centred, -2) / divisor + eps
@@ -298,9 +298,9 @@ def _vicreg(
     left: Array,
     right: Array,
     views: list[View],
-    invariance: float,
-    variance: float,
-    covariance: float,
+    invariance: Number,
+    variance: Number,
+    covariance: Number,
 ) -> Array:
     apart = left - right
     spread = sum(view.cost(xp, variance, covariance) for view in views) / left.shape[-1]

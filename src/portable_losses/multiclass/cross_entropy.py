@@ -1,6 +1,6 @@
 """Cross-entropy: minus the logarithm of the softmax of the observed class."""
 
-from typing import Annotated, Any, Unpack
+from typing import Annotated, Unpack
 
 from .._loss import loss
 from .._numerics.logits import LogitScale
@@ -14,6 +14,7 @@ from ..typing import (
     LabelsOrProbability,
     Namespace,
     NonNegative,
+    Number,
     OneOfSeveral,
     Positive,
     UnitInterval,
@@ -138,8 +139,8 @@ def _value(
     axis: Axis,
     parts: LabelParts | SoftmaxParts,
     target: Array,
-    label_smoothing: Any,
-    z_loss: Any,
+    label_smoothing: Number,
+    z_loss: Number,
 ) -> Array:
     """Return mass * log(sum(exp(z))) - sum(y * z), with logits relative to the largest."""
     mass, gap = 1.0, parts.gap
@@ -166,8 +167,8 @@ def _derivative(
     axis: Axis,
     parts: LabelParts | SoftmaxParts,
     target: Array,
-    label_smoothing: Any,
-    z_loss: Any,
+    label_smoothing: Number,
+    z_loss: Number,
 ) -> Array:
     """Return mass * p - y, with 1 - p computed as the probability of the other classes.
 

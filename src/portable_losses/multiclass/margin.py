@@ -12,6 +12,7 @@ from ..typing import (
     Labels,
     Namespace,
     NonNegative,
+    Number,
     OneOfSeveral,
 )
 
@@ -100,7 +101,7 @@ def _margin_derivative(xp: Namespace, axis: Axis, target: Array, missing: Array,
     return _against_label(xp, axis, target, slope / missing.shape[axis])
 
 
-def _missing(xp: Namespace, axis: Axis, logits: Array, target: Array, margin: float) -> Array:
+def _missing(xp: Namespace, axis: Axis, logits: Array, target: Array, margin: Number) -> Array:
     """Return how far each class is within the margin: 0 for the label and for masked classes."""
     gap = margin + (logits - xp.pick_kept(logits, target, axis))
     exempt = xp.one_hot(target, logits, axis) | (logits == -inf)

@@ -7,6 +7,7 @@ from typing import Annotated, Unpack
 from annotated_types import Gt, Lt
 
 from .._loss import loss
+from .._numerics.standard import is_array
 from ..typing import (
     Array,
     Axis,
@@ -14,6 +15,7 @@ from ..typing import (
     ClassOptions,
     LabelsOrProbability,
     Namespace,
+    Number,
     OneOfSeveral,
     UnitInterval,
 )
@@ -21,19 +23,24 @@ from ._surprise import Surprise, diagonal, value, value_and_gradient
 
 __all__ = ["poly_cross_entropy"]
 
-Finite = Annotated[float, Gt(-inf), Lt(inf)]
+Finite = Annotated[Number, Gt(-inf), Lt(inf)]
 
 
 @dataclass(frozen=True)
 class Poly:
     """s + epsilon * (1 - p)."""
 
-    epsilon: float
+    epsilon: Number
+
+    @property
+    def adds(self) -> bool:
+        """Whether nothing is subtracted, so that nothing cancels."""
+        return not is_array(self.epsilon) and self.epsilon >= 0
 
     def value(self, seen: Surprise) -> Array:
         """Return f, for negative epsilon as (1 + epsilon) * (1 - p) + (s - (1 - p))."""
         nats, complement = seen.nats, seen.complement
-        if self.epsilon >= 0:
+        if self.adds:
             return nats + self.epsilon * complement
         likely = complement < 0.5
         series = -seen.xp.log1pmx(seen.xp.where(likely, -complement, 0.0))
@@ -41,7 +48,7 @@ class Poly:
 
     def slope(self, seen: Surprise) -> Array:
         """Return 1 + epsilon * p."""
-        if self.epsilon >= 0:
+        if self.adds:
             return 1 + self.epsilon * seen.prob
         return (1 + self.epsilon) - self.epsilon * seen.complement
 
@@ -51,7 +58,7 @@ class Poly:
 
     def own(self, seen: Surprise) -> Array:
         """Return p * (1 + epsilon * (p - (1 - p)))."""
-        if self.epsilon >= 0:
+        if self.adds:
             return seen.prob * ((1 - self.epsilon) + 2 * self.epsilon * seen.prob)
         return seen.prob * ((1 + self.epsilon) - 2 * self.epsilon * seen.complement)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Unpack
 
 from .._loss import loss
+from .._numerics.standard import is_array, is_exactly
 from ..typing import (
     Array,
     Axis,
@@ -12,6 +13,7 @@ from ..typing import (
     LabelsOrProbability,
     Namespace,
     NonNegative,
+    Number,
     OneOfSeveral,
     UnitInterval,
 )
@@ -24,7 +26,7 @@ __all__ = ["generalized_cross_entropy", "softmax_focal_loss"]
 class Focal:
     """(1 - p)**gamma * s; its derivatives have the ratio r = p * s / (1 - p)."""
 
-    gamma: float
+    gamma: Number
 
     def weight(self, seen: Surprise) -> Array:
         """Return (1 - p)**gamma."""
@@ -171,15 +173,25 @@ def _(
 class Generalized:
     """(1 - p**q) / q, which is s if q is 0."""
 
-    q: float
+    q: Number
 
     def power(self, seen: Surprise) -> Array:
         """Return p**q, also where p is too small for the dtype."""
-        return seen.xp.exp(-self.q * seen.nats) if self.q else seen.xp.ones_like(seen.nats)
+        power: Array = seen.xp.exp_of_minus(self.q, seen.nats)
+        return power
 
     def value(self, seen: Surprise) -> Array:
         """Return f."""
-        return -seen.xp.expm1(-self.q * seen.nats) / self.q if self.q else seen.nats
+        xp, q, nats = seen.xp, self.q, seen.nats
+        if is_exactly(q, 0):
+            return nats
+        if not is_array(q):
+            return -xp.expm1(-q * nats) / q
+        never = xp.isinf(nats)
+        nats = xp.where(never, 0.0, nats)
+        return xp.where(
+            never, 1 / xp.where(never, q, 1.0), nats * xp.exprel(-q * nats)
+        )  # also next to a q of 0
 
     def slope(self, seen: Surprise) -> Array:
         """Return p**q."""

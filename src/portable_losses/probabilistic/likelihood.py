@@ -1,12 +1,13 @@
 """Negative log-likelihoods with a predicted location and a predicted scale."""
 
-from math import log, log1p, sqrt
-from typing import Annotated, Unpack
+import math
+from typing import Annotated, Any, Unpack
 
 from annotated_types import Interval
 
 from .._loss import loss
-from ..typing import Array, Domain, Namespace, NonNegative, Options, Positive, Real
+from .._numerics.standard import is_array
+from ..typing import Array, Domain, Floor, Namespace, Number, Options, Positive, Real
 from ._scale import Scale
 
 __all__ = ["gaussian_nll_loss", "laplace_nll_loss", "student_t_nll_loss"]
@@ -34,7 +35,7 @@ def gaussian_nll_loss(
     /,
     *,
     full: bool = False,
-    eps: NonNegative = 1e-6,
+    eps: Floor = 1e-6,
     **options: Unpack[Options],
 ) -> Array:
     r"""Negative log-likelihood of a normal distribution.
@@ -113,7 +114,7 @@ def gaussian_nll_loss(
 
 @gaussian_nll_loss.derivative
 def _(
-    xp: Namespace, mean: Real, variance: Variance, target: Real, /, *, full: bool, eps: NonNegative
+    xp: Namespace, mean: Real, variance: Variance, target: Real, /, *, full: bool, eps: Floor
 ) -> tuple[Array, Array]:
     floored, residual = xp.maximum(variance, eps), mean - target
     divide = xp.divide if eps else xp.safe_divide
@@ -124,7 +125,7 @@ def _(
 
 @gaussian_nll_loss.second_derivative
 def _(
-    xp: Namespace, mean: Real, variance: Variance, target: Real, /, *, full: bool, eps: NonNegative
+    xp: Namespace, mean: Real, variance: Variance, target: Real, /, *, full: bool, eps: Floor
 ) -> tuple[Array, Array]:
     floored, residual = xp.maximum(variance, eps), mean - target
     square = residual * xp.safe_divide(residual, floored)
@@ -275,26 +276,27 @@ def student_t_nll_loss(
     """
     sine, cosine = _angle(xp, loc, scale, target, df)
     kernel = 0.5 * xp.log1p((sine * cosine) ** 2) - xp.log(xp.abs(cosine))
-    return xp.log(scale) + (df + 1) * kernel + _log_normalizer(df)
+    return xp.log(scale) + (df + 1) * kernel + _log_normalizer(xp if is_array(df) else math, df)
 
 
 def _angle(
-    xp: Namespace, loc: Array, scale: Array, target: Array, df: float
+    xp: Namespace, loc: Array, scale: Array, target: Array, df: Number
 ) -> tuple[Array, Array]:
     """Return sine and cosine of the angle with tangent x, both divided by the larger one."""
-    tangent = (loc - target) / scale / sqrt(df)
+    tangent = (loc - target) / scale / df**0.5
     steep = xp.abs(tangent) > 1
     return xp.where(steep, 1.0, tangent), 1 / xp.where(steep, tangent, 1.0)
 
 
-def _log_normalizer(df: float) -> float:
+def _log_normalizer(functions: Any, df: Any) -> Any:
     """Return lgamma(df / 2) - lgamma((df + 1) / 2) + log(df * pi) / 2.
 
     With x = df / 2 the difference is -log(x) / 2 plus a series in 1 / x. The recurrence of the
     gamma function leads from any x to one that is large enough for the series.
     """
     x, steps = 0.5 * df, 10
-    rest = sum(log1p(0.5 / (x + k)) for k in range(steps)) + 0.5 * log(x / (x + steps))
+    rest = sum(functions.log1p(0.5 / (x + k)) for k in range(steps))
+    rest = rest + 0.5 * functions.log(x / (x + steps))
     inverse, series = 1 / (x + steps), 0.0
     for coefficient in reversed(_SERIES):
         series = coefficient + inverse * inverse * series
@@ -312,7 +314,7 @@ def _(
 ) -> tuple[Array, Array]:
     sine, cosine = _angle(xp, loc, scale, target, df)
     norm = (sine * sine + cosine * cosine) * scale
-    by_loc = (df + 1) / sqrt(df) * sine * cosine / norm
+    by_loc = (df + 1) / df**0.5 * sine * cosine / norm
     return by_loc, (cosine * cosine - df * sine * sine) / norm
 
 

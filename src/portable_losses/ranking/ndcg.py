@@ -6,7 +6,7 @@ from typing import NamedTuple, Unpack
 
 from .._loss import loss
 from .._numerics.loops import against
-from ..typing import Array, Axis, Namespace, Positive
+from ..typing import Array, Axis, Namespace, Number, Positive
 from ._gain import Gains, discount, gains_of
 from ._list import Gain, ListOptions, Score, read, same_infinity
 
@@ -101,7 +101,7 @@ def _value(xp: Namespace, axis: Axis, gains: Gains, rank: Array) -> Array:
     return xp.squeeze(-xp.row_sum(gains.gain * discount(xp, rank), axis), axis=axis)
 
 
-def _ranks(xp: Namespace, axis: Axis, pred: Array, temperature: float) -> Array:
+def _ranks(xp: Namespace, axis: Axis, pred: Array, temperature: Number) -> Array:
     """Return the smooth ranks; each item counts itself as an equal, with 1/2."""
     rank = xp.where(pred == pred, 0.5, pred)
     for piece in xp.pieces(pred, axis):
@@ -109,7 +109,7 @@ def _ranks(xp: Namespace, axis: Axis, pred: Array, temperature: float) -> Array:
     return rank
 
 
-def _apart(xp: Namespace, axis: Axis, pred: Array, piece: slice, temperature: float) -> Array:
+def _apart(xp: Namespace, axis: Axis, pred: Array, piece: slice, temperature: Number) -> Array:
     """Return the lead of all items over those of a piece, in temperatures."""
     here, there = against(pred, piece, axis)
     return xp.where(same_infinity(xp, here, there), 0.0, there - here) / temperature
@@ -127,7 +127,7 @@ class Steps(NamedTuple):
     """This distance: the lead of the second item."""
 
 
-def _steps(xp: Namespace, axis: Axis, pred: Array, temperature: float) -> Iterator[Steps]:
+def _steps(xp: Namespace, axis: Axis, pred: Array, temperature: Number) -> Iterator[Steps]:
     place = xp.places(pred, axis)
     for piece in xp.pieces(pred, axis):
         here, there = against(place, piece, axis)
@@ -142,7 +142,7 @@ def _slope_of_discount(xp: Namespace, rank: Array) -> Array:
 
 
 def _slope(
-    xp: Namespace, axis: Axis, pred: Array, gains: Gains, rank: Array, temperature: float
+    xp: Namespace, axis: Axis, pred: Array, gains: Gains, rank: Array, temperature: Number
 ) -> Array:
     loss_per_rank = gains.gain * _slope_of_discount(xp, rank)
     total = xp.where(pred == pred, 0.0, pred)

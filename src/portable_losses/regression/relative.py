@@ -5,7 +5,7 @@ from typing import Annotated, Unpack
 from annotated_types import Interval
 
 from .._loss import loss
-from ..typing import Array, Domain, Namespace, NonNegative, Options, Real
+from ..typing import Array, Domain, Floor, Namespace, Options, Real
 
 __all__ = ["mape_loss", "msle_loss", "smape_loss"]
 
@@ -27,7 +27,7 @@ def mape_loss(
     target: Real,
     /,
     *,
-    eps: NonNegative = 0.0,
+    eps: Floor = 0.0,
     **options: Unpack[Options],
 ) -> Array:
     r"""Absolute error relative to the target.
@@ -87,12 +87,12 @@ def mape_loss(
 
 
 @mape_loss.derivative
-def _(xp: Namespace, pred: Real, target: Real, /, *, eps: NonNegative) -> Array:
+def _(xp: Namespace, pred: Real, target: Real, /, *, eps: Floor) -> Array:
     return xp.safe_divide(xp.sign(pred - target), xp.maximum(xp.abs(target), eps))
 
 
 @mape_loss.second_derivative
-def _(xp: Namespace, pred: Real, target: Real, /, *, eps: NonNegative) -> Array:
+def _(xp: Namespace, pred: Real, target: Real, /, *, eps: Floor) -> Array:
     return xp.zeros_like(pred)
 
 
@@ -103,7 +103,7 @@ def smape_loss(
     target: Real,
     /,
     *,
-    eps: NonNegative = 0.0,
+    eps: Floor = 0.0,
     **options: Unpack[Options],
 ) -> Array:
     r"""Absolute error relative to the mean size of prediction and target: symmetric MAPE.
@@ -164,14 +164,16 @@ def smape_loss(
 
 
 @smape_loss.derivative
-def _(xp: Namespace, pred: Real, target: Real, /, *, eps: NonNegative) -> Array:
+def _(xp: Namespace, pred: Real, target: Real, /, *, eps: Floor) -> Array:
     total = xp.abs(pred) + xp.abs(target)
     slope = _symmetric_slope(xp, pred, target, total)
-    return xp.where(total > eps, slope, 2 / eps * xp.sign(pred - target)) if eps else slope
+    if eps == 0:
+        return slope
+    return xp.where(total > eps, slope, 2 / eps * xp.sign(pred - target))
 
 
 @smape_loss.second_derivative
-def _(xp: Namespace, pred: Real, target: Real, /, *, eps: NonNegative) -> Array:
+def _(xp: Namespace, pred: Real, target: Real, /, *, eps: Floor) -> Array:
     total = xp.abs(pred) + xp.abs(target)
     slope = _symmetric_slope(xp, pred, target, total)
     return xp.where(total > eps, xp.safe_divide(-2 * xp.sign(pred) * slope, total), 0.0)

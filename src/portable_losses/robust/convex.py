@@ -1,8 +1,9 @@
 """Robust losses that are convex: linear where the residual is large."""
 
-from typing import Unpack
+from typing import Any, Unpack
 
 from .._loss import loss
+from .._numerics.standard import is_array, is_exactly
 from ..typing import Array, Namespace, NonNegative, Options, Positive, Real
 from ._far import within_far
 
@@ -147,23 +148,32 @@ def smooth_l1_loss(
     array([ 0.25,  1.  , -1.  ])
     """
     size = xp.abs(pred - target)
-    if beta == 0:
+    if is_exactly(beta, 0):
         return size
-    quadratic = xp.minimum(size, beta)
-    return quadratic / beta * (size - 0.5 * quadratic)
+    width = _width(xp, beta)
+    quadratic = xp.minimum(size, width)
+    return quadratic / width * (size - 0.5 * quadratic)
+
+
+def _width(xp: Namespace, beta: Any) -> Any:
+    """Return `beta`, in an array the smallest number instead of 0."""
+    return xp.maximum(beta, float(xp.finfo(beta.dtype).smallest_normal)) if is_array(beta) else beta
 
 
 @smooth_l1_loss.derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, beta: NonNegative) -> Array:
     residual = pred - target
-    return xp.clip(residual / beta, -1.0, 1.0) if beta else xp.sign(residual)
+    if is_exactly(beta, 0):
+        return xp.sign(residual)
+    return xp.clip(residual / _width(xp, beta), -1.0, 1.0)
 
 
 @smooth_l1_loss.second_derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, beta: NonNegative) -> Array:
-    if beta == 0:
+    if is_exactly(beta, 0):
         return xp.zeros_like(pred)
-    return xp.astype(xp.abs(pred - target) <= beta, pred.dtype) / beta
+    inside = xp.astype((xp.abs(pred - target) <= beta) & (beta > 0), pred.dtype)
+    return inside / _width(xp, beta)
 
 
 @loss(temporaries=8)

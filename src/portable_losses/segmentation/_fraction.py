@@ -1,8 +1,8 @@
 """The wrong part of a region, as a fraction of the whole."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ..typing import Array, Namespace
+from ..typing import Array, Namespace, Number
 
 Sides = tuple[Array, Array, Array]
 """One number for predictions above their target, at it, and below: see `xp.by_side`."""
@@ -16,11 +16,11 @@ class Fraction(NamedTuple):
 
     wrong: Array
     right: Array
-    above: float
+    above: Number
     """The rate of `wrong` above the target, where that of `right` is 0."""
-    below: float
+    below: Number
     """The rate at which `wrong` falls below the target."""
-    common: float
+    common: Number
     """The rate of `right` below the target."""
 
     def value(self, xp: Namespace) -> Array:
@@ -46,7 +46,7 @@ class Fraction(NamedTuple):
             for rate, slope in zip(self.rates(), self.slopes(xp), strict=True)
         )
 
-    def rates(self) -> tuple[float, float, float]:
+    def rates(self) -> tuple[Any, Any, Any]:
         """Return the derivatives of the whole."""
         rising, falling = self.above, self.common - self.below
         return rising, 0.5 * (rising + falling), falling

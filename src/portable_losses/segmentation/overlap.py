@@ -3,7 +3,7 @@
 from typing import Unpack
 
 from .._loss import loss
-from ..typing import Array, Axis, Namespace, NonNegative
+from ..typing import Array, Axis, Namespace, NonNegative, Number
 from ._fraction import Fraction
 from ._region import (
     Chances,
@@ -125,7 +125,7 @@ def dice_loss(
     return xp.squeeze(fraction.value(xp), axis=axis)
 
 
-def _dice(xp: Namespace, axis: Axis, chances: Chances, target: Array, smooth: float) -> Fraction:
+def _dice(xp: Namespace, axis: Axis, chances: Chances, target: Array, smooth: Number) -> Fraction:
     wrong, common = overlap(xp, axis, chances, target)
     return Fraction(wrong, 2 * common + smooth, 1.0, 1.0, 2.0)
 
@@ -247,7 +247,9 @@ def jaccard_loss(
     return xp.squeeze(fraction.value(xp), axis=axis)
 
 
-def _jaccard(xp: Namespace, axis: Axis, chances: Chances, target: Array, smooth: float) -> Fraction:
+def _jaccard(
+    xp: Namespace, axis: Axis, chances: Chances, target: Array, smooth: Number
+) -> Fraction:
     wrong, common = overlap(xp, axis, chances, target)
     return Fraction(wrong, common + smooth, 1.0, 1.0, 1.0)
 

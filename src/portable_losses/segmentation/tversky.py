@@ -3,7 +3,8 @@
 from typing import Unpack
 
 from .._loss import loss
-from ..typing import Array, Axis, Namespace, NonNegative, Positive
+from .._numerics.standard import is_exactly
+from ..typing import Array, Axis, Namespace, NonNegative, Number, Positive
 from ._fraction import Fraction
 from ._region import (
     LabelRegionOptions,
@@ -120,14 +121,14 @@ def tversky_loss(
     return xp.squeeze(xp.power(base, gamma), axis=axis)
 
 
-def _tversky(parts: Parts, alpha: float, beta: float, smooth: float) -> Fraction:
+def _tversky(parts: Parts, alpha: Number, beta: Number, smooth: Number) -> Fraction:
     wrong = alpha * parts.excess + beta * parts.lacking
     return Fraction(wrong, parts.common + smooth, alpha, beta, 1.0)
 
 
-def _rate_of_power(xp: Namespace, base: Array, gamma: float) -> Array:
+def _rate_of_power(xp: Namespace, base: Array, gamma: Number) -> Array:
     """Return the derivative of base**gamma, 0 where the base is 0 unless `gamma` is 1."""
-    if gamma == 1:
+    if is_exactly(gamma, 1):
         return xp.ones_like(base)
     zero = base == 0
     return xp.where(zero, 0.0, gamma * xp.where(zero, 1.0, base) ** (gamma - 1))

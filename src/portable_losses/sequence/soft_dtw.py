@@ -6,7 +6,7 @@ from typing import Unpack
 from .._loss import loss
 from .._numerics.loops import Arrays, Stepped
 from .._numerics.standard import device_of
-from ..typing import Array, Axis, Namespace, Options, Positive, Real
+from ..typing import Array, Axis, Namespace, Number, Options, Positive, Real
 from ._paths import finite, joined
 
 __all__ = ["soft_dtw_loss"]
@@ -129,7 +129,7 @@ def _diagonals(xp: Namespace, pred: Array, target: Array) -> Arrays:
 
 
 def _forward(
-    xp: Namespace, pred: Array, target: Array, gamma: float, parts: bool = False
+    xp: Namespace, pred: Array, target: Array, gamma: Number, parts: bool = False
 ) -> tuple[Array, Arrays]:
     """Return the loss, and for each diagonal the shares of alignments by their previous step.
 

@@ -19,7 +19,9 @@ from .namespace import OVERRIDES
 from .values import (
     Look,
     all_inside,
+    all_to_ends,
     check_labels,
+    check_parameters,
     fault,
     looks,
     refuse_argument,
@@ -38,6 +40,10 @@ _FEW = 32
 
 _FOLD_DOWN_TO = 8192
 _SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
+
+
+class _OutOfRange(Exception):
+    """The sum of some weights has left the range of their dtype, or may be inaccurate."""
 
 
 class _Kept(NamedTuple):
@@ -104,11 +110,29 @@ class Numpy(Backend):
         vector = isinstance(value, np.ndarray) and value.ndim == 1
         return isinstance(value, (list, tuple)) or vector
 
-    @np.errstate(all="ignore")
     def evaluate(self, request: Any) -> list[Any]:
         """Evaluate small arrays at once, others block by block."""
-        call = request.bind(validating())
+        try:
+            return self._evaluated(request, request.bind(validating()))
+        except _OutOfRange:
+            return self._evaluated(request, request.bind(validating(), rescaled=True))
+
+    def check_count(self, call: Any, count: Any) -> None:
+        """Ask for a second try with other weights if their sum shows that they need it."""
+        if call.rescaled or (isinstance(count, float) and 1e-25 < count < 1e25):
+            return
+        if not np.all((count > 1e-25) & (count < 1e25)):
+            raise _OutOfRange
+
+    def rescales(self, weights: Array) -> bool:
+        """Return False: to look at the sum of the weights is cheaper than to look at each."""
+        return False
+
+    @np.errstate(all="ignore")
+    def _evaluated(self, request: Any, call: Any) -> list[Any]:
         layout = call.layout
+        if call.checked and call.sequences:
+            check_parameters(call)
         kept = layout.kept
         if kept is None:
             kept = layout.kept = _Kept(per_block(call), looks(call))
@@ -155,6 +179,10 @@ class Numpy(Backend):
     def fault(self, *given: Any) -> str:
         """Return the name of an argument with a value outside its domain, or nothing."""
         return fault(*given)
+
+    def to_ends(self, call: Any, arrays: Sequence[Array]) -> Sequence[Array]:
+        """Return arrays with the bound in place of what rounding led beyond it, if any is."""
+        return all_to_ends(call, arrays)
 
     def labels_inside(self, call: Any, arrays: Sequence[Array]) -> bool:
         """Check them: that is cheaper than to replace labels."""

@@ -78,7 +78,9 @@ class _Pass:
         """View all arrays for cutting, with all loop axes as one if that needs no copy."""
         call = self.call
         common = call.plan.signature.common
-        given = (call.weights, call.where, slope, *call.layout.sequences.values())
+        self.numbers = {key: x for key, x in call.sequences.items() if not x.ndim}
+        sequences = {key: x for key, x in call.sequences.items() if x.ndim}
+        given = (call.weights, call.where, slope, *sequences.values())
         modifiers = [None if x is None else np.broadcast_to(x, call.layout.loop) for x in given]
         predicted = list(zip(call.plan.signature.predicted, call.layout.shared, strict=True))
         written = [
@@ -100,7 +102,7 @@ class _Pass:
         self.weights: Any = views[number]
         self.where: Any = views[number + 1]
         self.slope: Any = views[number + 2]
-        self.sequences = dict(zip(call.layout.sequences, views[number + 3 :], strict=False))
+        self.sequences = dict(zip(sequences, views[number + 3 :], strict=False))
         rest = iter(views[number + len(given) :])
         self.written = [
             [
@@ -138,6 +140,8 @@ class _Pass:
                 target[where] += part
         total: Any = self.total
         if call.layout.reduction == "mean":
+            if weighted_mean:
+                call.backend.check_count(call, self.weight_total)
             # 0 / 0 is NaN, as it should be
             total = np.divide(total, self.weight_total if weighted_mean else count)
         kept = [
@@ -181,6 +185,7 @@ class _Pass:
 
         for where, part in in_order(of_block, self._blocks()):
             sums[where] += part
+        self.call.backend.check_count(self.call, sums)
         return np.where(sums == 0, 1, sums).astype(self.call.plan.dtype)
 
     def _part(self, i: int, index: Index) -> Array:
@@ -198,7 +203,7 @@ class _Pass:
         raw = [self._part(i, index) for i in range(len(self.raw))]
         weights, where = (None if x is None else x[index] for x in (self.weights, self.where))
         part = request.read_part(call, raw, weights, where)
-        sequences = {key: values[index] for key, values in self.sequences.items()}
+        sequences = self.numbers | {key: x[index] for key, x in self.sequences.items()}
         divisor = self.divisor
         if not isinstance(divisor, int):
             divisor = divisor[reduced_index(index, self.axes)]

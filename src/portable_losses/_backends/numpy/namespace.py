@@ -1,7 +1,7 @@
 """Functions that NumPy needs in another form, because its own take several times as long."""
 
 from collections.abc import Callable, Iterator
-from math import inf, isnan
+from math import inf, isfinite, isnan
 from typing import Any
 
 import numpy as np
@@ -107,7 +107,7 @@ def power(x: Array, exponent: float) -> Array:
 
 def floored_log(x: Array, floor: float) -> Array:
     """Return max(log(x), floor) without a selection, which only autodiff needs."""
-    return kernels.maximum(np.log(x), floor)
+    return kernels.maximum(np.log(kernels.maximum(x, 0.0)), floor) if isfinite(floor) else np.log(x)
 
 
 def xlogy(x: Array, y: Array) -> Array:

@@ -9,6 +9,8 @@ import numpy as np
 from annotated_types import Interval
 
 from ..._numerics.constraints import holds
+from ..._numerics.elementwise import ROUNDING
+from ..._numerics.elementwise import to_ends as to_ends_of
 from ...typing import Array, Domain
 from .blocks import as_given
 from .settings import Change, Setting
@@ -146,8 +148,16 @@ class Look(NamedTuple):
     domain: Domain
     limit: int | None
     """How many integers a domain of labels or lengths has."""
+    slack: float
+    """How far outside rounding may lead a value."""
     bits: Bits | None
     """A fast check, which may fail for a valid array."""
+
+    def all_inside(self, values: Array) -> bool:
+        """Return whether all values are inside the domain."""
+        if self.bits is not None and self.bits.all_inside(values):
+            return True
+        return all_inside(self.domain, values, self.limit)
 
 
 def looks(call: Any) -> list[Look]:
@@ -156,7 +166,8 @@ def looks(call: Any) -> list[Look]:
     for i in call.plan.limited:
         domain = call.plan.domains[i]
         limit = call.layout.limit(domain) if domain.integer else None
-        found.append(Look(i, domain, limit, _bits(domain, call.plan.dtype, limit)))
+        slack = call.plan.slacks.get(i, 0.0)
+        found.append(Look(i, domain, limit, slack, _bits(domain, call.plan.dtype, limit)))
     return found
 
 
@@ -167,29 +178,41 @@ _WEIGHTS = Domain(
 )
 
 
+def _inside_but_for_rounding(values: Array) -> Array:
+    """Return which weights are not negative, or 0 but for rounding."""
+    return inside(_WEIGHTS, to_ends(_WEIGHTS, values, slack_of(values)), None)
+
+
+def _are_weights(values: Array) -> bool:
+    return all_inside(_WEIGHTS, values, None) or bool(np.all(_inside_but_for_rounding(values)))
+
+
 def fault(
     call: Any,
-    arrays: Sequence[Array],
+    arrays: list[Array],
     weights: Array | None,
     where: Array | None,
     unseen: Mapping[int, Array],
 ) -> str:
-    """Return the name of an argument with a value outside its domain, or nothing."""
+    """Return the name of an argument with a value outside its domain, or nothing.
+
+    In the list, the bound replaces what rounding led beyond it.
+    """
     if weights is not None:
         kept = weights if where is None else np.where(where, weights, 0)
-        if not all_inside(_WEIGHTS, kept, None):
+        if not _are_weights(kept):
             return "weights"
-    if call.class_weights is not None and not all_inside(_WEIGHTS, call.class_weights, None):
+    if call.class_weights is not None and not _are_weights(call.class_weights):
         return "class_weights"
     if call.plan.signature.choice and not call.layout.loop and not call.layout.weighted:
         _check_row(call, arrays)
-    for i, domain, limit, bits in call.layout.kept.looks:
-        values = arrays[i]
-        if bits is not None and bits.all_inside(values):
+    for look in call.layout.kept.looks:
+        i = look.argument
+        if look.all_inside(arrays[i]):
             continue
-        if all_inside(domain, values, limit):
-            continue
-        if i not in unseen or not np.all(inside(domain, values, limit) | unseen[i]):
+        arrays[i] = moved = to_ends(look.domain, arrays[i], look.slack)
+        good = inside(look.domain, moved, look.limit)
+        if not np.all(good | unseen[i] if i in unseen else good):
             name: str = call.plan.signature.arguments[i]
             return name
     return ""
@@ -219,6 +242,34 @@ _ROW_ROUNDING = 0.01
 """How far the sum of a row of rounded probabilities may be off: 16-bit numbers have 3 digits."""
 
 
+def to_ends(domain: Domain, values: Array, slack: float) -> Array:
+    """Return values with the bound in place of what is outside by at most `slack`."""
+    return to_ends_of(np, values, *domain.ends, slack)
+
+
+def slack_of(values: Array) -> float:
+    """Return how far outside rounding may lead the values of an array."""
+    return ROUNDING * float(np.finfo(values.dtype).eps) if values.dtype.kind == "f" else 0.0
+
+
+def all_to_ends(call: Any, arrays: Sequence[Array]) -> Sequence[Array]:
+    """Return arrays with the bound in place of what rounding led beyond it, if that matters."""
+    moved = list(arrays)
+    for look in call.layout.kept.looks:
+        if look.domain.sharp and not look.all_inside(moved[look.argument]):
+            moved[look.argument] = to_ends(look.domain, moved[look.argument], look.slack)
+    return moved
+
+
+def check_parameters(call: Any) -> None:
+    """Refuse a parameter that is an array with a number outside its range."""
+    for key, numbers in call.sequences.items():
+        domain = call.plan.signature.parameters[key].domain
+        if not all_inside(domain, numbers, None):
+            good = inside(domain, numbers, None)
+            _refuse(call.plan.formulas.name, key, domain, numbers, good)
+
+
 def refuse_argument(
     call: Any, key: str, arrays: Sequence[Array], unseen: Mapping[int, Array]
 ) -> NoReturn:
@@ -228,15 +279,17 @@ def refuse_argument(
     """
     name = call.plan.formulas.name
     if key == "class_weights":
-        _refuse(name, key, _WEIGHTS, call.class_weights, inside(_WEIGHTS, call.class_weights, None))
+        values = call.class_weights
+        _refuse(name, key, _WEIGHTS, values, _inside_but_for_rounding(values))
     if key == "weights":
         values = np.broadcast_to(call.weights, call.layout.loop)
-        good = inside(_WEIGHTS, values, None)
+        good = _inside_but_for_rounding(values)
         good = good if call.where is None else good | ~call.where
         _refuse_shared(name, key, _WEIGHTS, values, good, call.weights.shape)
     i = call.plan.signature.arguments.index(key)
     domain, values = call.plan.domains[i], call.arrays[i]
-    good = inside(domain, arrays[i], call.layout.limit(domain) if domain.integer else None)
+    look = next(look for look in call.layout.kept.looks if look.argument == i)
+    good = inside(domain, to_ends(domain, arrays[i], look.slack), look.limit)
     good = good | unseen[i] if i in unseen else good
     own = dict(zip(call.plan.signature.predicted, call.layout.shared, strict=True)).get(i)
     if own is not None:
@@ -266,7 +319,19 @@ def _refuse(loss: str, argument: str, domain: Domain, values: Array, good: Array
     index = tuple(int(i) for i in np.argwhere(~good)[0])
     bad = values[index].item()
     where = f"{argument}[{', '.join(map(str, index))}]" if index else argument
+    near = f": {_outside(domain, bad):.2g} outside is more than rounding"
     hint = f" ({domain.hint})" if domain.hint else ""
     raise ValueError(
-        f"{loss}: {argument} must hold {domain.description}, but {where} is {bad!r}{hint}"
+        f"{loss}: {argument} must hold {domain.description}, but {where} is {bad!r}"
+        f"{near if 0 < _outside(domain, bad) < _NEAR else ''}{hint}"
     )
+
+
+_NEAR = 0.01
+"""A value that is outside by less may look like one that is rounded."""
+
+
+def _outside(domain: Domain, value: float) -> float:
+    """Return how far a value is beyond a bound that belongs to a domain, 0 if it is not."""
+    low, high = domain.ends
+    return max(0.0 if low is None else low - value, 0.0 if high is None else value - high, 0.0)

@@ -1,0 +1,172 @@
+"""Reading what a call was given: arrays, options that are arrays, and the other settings."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from types import NoneType
+from typing import Any, NoReturn
+
+from .._backends import NUMBER, backend_of, default
+from .._numerics.standard import device_of
+from ..typing import Array
+from .arrays import floating, read
+from .formulas import Formulas
+from .parameters import check_parameter
+from .plan import read_settings
+from .signature import Signature
+from .weights import check_kind_of_class_weights
+
+_MODIFIERS = frozenset({"weights", "where", "class_weights"})
+"""The options that are arrays."""
+
+_PLAIN = frozenset({int, float, bool, str, NoneType})
+"""The types of most other options."""
+
+
+def by_name(
+    formulas: Formulas, arrays: Sequence[Any], options: Mapping[str, Any]
+) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    """Collect the arrays that were given by position or by name."""
+    names, optional = formulas.signature.arguments, formulas.signature.optional
+    named = {key: value for key, value in options.items() if key in names}
+    given = dict(zip(names, arrays, strict=False))
+    if twice := given.keys() & named.keys():
+        raise TypeError(f"{formulas.name}: {min(twice)} was given twice, by position and by name")
+    rest = {key: value for key, value in options.items() if key not in named}
+    given |= named
+    if len(arrays) > len(names) or not optional.issuperset(set(names).difference(given)):
+        return arrays, rest  # the count is refused later
+    return [given.get(name) for name in names], rest
+
+
+def read_given(
+    formulas: Formulas, arguments: Sequence[Any], options: Mapping[str, Any]
+) -> tuple[Sequence[Any], Mapping[str, Any], Mapping[str, Any]]:
+    """Return the arrays of a call, the options that are arrays, and the other settings.
+
+    NumPy reads what belongs to no array library, such as a list.
+    """
+    signature = formulas.signature
+    names, arrays = signature.arguments, arguments
+    if len(arguments) != len(names):
+        _refuse_count(formulas, arguments, options)
+    homeless = []
+    for i, x in enumerate(arguments):
+        if type(x) in default.own_types or (i and isinstance(x, NUMBER)):
+            continue
+        if x is not None or names[i] not in signature.optional:
+            found = read(formulas.name, names[i], x)[1]
+            if found is not x:
+                arrays = [*arrays[:i], found, *arrays[i + 1 :]]
+                homeless += [names[i]] if backend_of(x) is None else []
+    settings, extras = options, {}
+    if options:
+        settings = {}
+        for key, value in options.items():
+            if key not in _MODIFIERS and type(value) in _PLAIN:
+                settings[key] = value
+                continue
+            found = _array(formulas, key, value)
+            if found is None:
+                settings[key] = value
+            elif key in signature.arrays and backend_of(found) is default and not found.ndim:
+                settings[key] = found.item()
+            else:
+                extras[key] = found
+                joins = key in signature.arrays and backend_of(found) is default
+                homeless += [key] if joins or backend_of(value) is None else []
+    if homeless:
+        arrays, extras = _joined(signature, homeless, arrays, extras)
+    return arrays, extras, settings
+
+
+def _array(formulas: Formulas, key: str, value: Any) -> Any:
+    """Return an option that is an array, or a number for the weight of all; None for others."""
+    signature = formulas.signature
+    if key in _MODIFIERS:
+        if value is None or key not in signature.options:
+            return None
+        if key == "class_weights":
+            check_kind_of_class_weights(formulas.name, value)
+    elif key not in signature.arrays or not _holds_numbers(signature, key, value):
+        return None
+    if isinstance(value, NUMBER):
+        return value
+    if key in signature.arrays and isinstance(value, (list, tuple)):
+        one = signature.parameters[key]
+        value = [
+            check_parameter(formulas.name, replace(one, name=f"{key}[{i}]"), x)
+            for i, x in enumerate(value)
+        ]
+    return read(formulas.name, key, value)[1]
+
+
+def _holds_numbers(signature: Signature, key: str, value: Any) -> bool:
+    """Return whether a parameter is an array, or a sequence of numbers where it may be one."""
+    if isinstance(value, (list, tuple)):
+        return signature.parameters[key].sequence
+    return not isinstance(value, NUMBER) and backend_of(value) is not None
+
+
+def _joined(
+    signature: Signature,
+    homeless: Collection[str],
+    arrays: Sequence[Any],
+    extras: dict[str, Any],
+) -> tuple[Sequence[Any], dict[str, Any]]:
+    """Convert what belongs to no library to the library and the device of the other arrays.
+
+    A list of predictions gets the library's default dtype.
+    """
+    found = dict(zip(signature.arguments, arrays, strict=True)) | extras
+    others = (x for key, x in found.items() if key not in homeless and not isinstance(x, NUMBER))
+    pairs = ((backend_of(x), x) for x in others)
+    home, like = next((pair for pair in pairs if pair[0] not in (None, default)), (None, None))
+    if home is None:
+        return arrays, extras
+    predicted = {signature.arguments[i] for i in signature.predicted}
+    for key in homeless:
+        x = found[key]
+        if not isinstance(x, NUMBER):
+            xp, dtype = home.xp, None
+            if x.dtype.kind == "f":
+                usual = key in predicted
+                dtype = xp.default_dtype(like, "real floating") if usual else xp.wide_dtype(like)
+            found[key] = xp.asarray(x.copy(), dtype=dtype, device=device_of(like))
+    return [found[key] for key in signature.arguments], {key: found[key] for key in extras}
+
+
+def constant_like(formulas: Formulas, arguments: Sequence[Any]) -> Array | None:
+    """Return the predictions for one number against an array of targets: a constant.
+
+    The result is None if the first argument is none, or belongs to rows.
+    """
+    signature = formulas.signature
+    target = signature.target
+    if len(arguments) <= target or not isinstance(arguments[0], NUMBER):
+        return None
+    if all(way[0] for way in signature.ways) or isinstance(arguments[target], (*NUMBER, NoneType)):
+        return None
+    key = signature.arguments[target]
+    backend, like = read(formulas.name, key, arguments[target])
+    dtype = floating(formulas.name, key, backend, like)[1]
+    return backend.xp.full_like(like, arguments[0], dtype=dtype)
+
+
+def _refuse_count(
+    formulas: Formulas, arguments: Sequence[Any], options: Mapping[str, Any]
+) -> NoReturn:
+    """Raise the error of too few or too many arrays, or of an option that explains it."""
+    read_settings(formulas.signature, options)
+    signature = formulas.signature_of(arguments)
+    names = ", ".join(signature.arguments)
+    if missing := sorted(signature.optional.difference(signature.arguments)):
+        names += f"; optionally {', '.join(missing)}"
+    more = arguments[len(formulas.signature.arguments) :]
+    named = zip(signature.parameters, more, strict=False)
+    cure = ", ".join(
+        f"{key}={value!r}" for key, value in named if isinstance(value, (*NUMBER, str))
+    )
+    raise TypeError(
+        f"{formulas.name} takes {len(signature.arguments)} arrays ({names}), got {len(arguments)}; "
+        f"everything else is passed by keyword{': ' if cure else ''}{cure}"
+    )

@@ -1,0 +1,200 @@
+"""Parameters that are arrays: one number, one for each loss, and their gradients by autodiff."""
+
+from typing import Any
+
+import array_api_strict as strict
+import numpy as np
+import pytest
+from cases import CASES, Case, as_exact, as_tuple, example
+from marks import compiled_too, losses
+from mpmath import mp, mpf
+from test_every_loss import close
+
+import portable_losses as pl
+
+ROWS = 3
+OTHERWISE = {"alpha": 0.25, "softcap": 3.0}
+"""Numbers for parameters that are missing by default."""
+
+
+def first_of_each(cases: Any) -> list[Case]:
+    """Return the first case of each loss with such a parameter."""
+    found = {case.name: case for case in reversed(cases) if signature(case).arrays}
+    return list(found.values())
+
+
+def signature(case: Case) -> Any:
+    """Return the signature of the whole loss, shared arrays included."""
+    return getattr(pl, case.name).signature
+
+
+VARIED = first_of_each(CASES)
+ELEMENTS = [case for case in VARIED if not case.row and not case.core]
+LEARNED = [case for case in VARIED if not signature(case).steps and case.outer is None]
+
+
+def settings(case: Case) -> dict[str, Any]:
+    """Return the parameters that may be arrays, with a number that is no special one."""
+    chosen = next((x for x in case.parameters if any(type(v) is float for v in x.values())), {})
+    numbers = {}
+    for key in sorted(signature(case).arrays):
+        number = chosen.get(key, signature(case).defaults.get(key))
+        numbers[key] = number if type(number) is float else OTHERWISE.get(key, 0.5)
+    rest = {key: value for key, value in chosen.items() if key not in numbers}
+    return {"numbers": numbers, "rest": rest}
+
+
+def same(backend: Any, found: Any, right: Any, dtype: str) -> None:
+    """Compare two arrays of a library."""
+    close(backend.to_numpy(found), backend.to_numpy(right), dtype)
+
+
+@losses(VARIED)
+def test_an_array_of_one_number(backend: Any, case: Case) -> None:
+    """It is that number, with axes or without, for the value and the gradient."""
+    arrays = [backend.asarray(x) for x in case.draw(np.random.default_rng(1), (ROWS,))]
+    found = settings(case)
+    dtype = backend.dtypes[-1]
+    for key, number in found["numbers"].items():
+        others = {**found["rest"], **{k: v for k, v in found["numbers"].items() if k != key}}
+        right = case.loss.value_and_grad(*arrays, **others, **{key: number})
+        sequence = signature(case).parameters[key].sequence
+        for given in (number, [number]) if not sequence else (number,):
+            array = backend.asarray(np.asarray(given))
+            value, gradient = case.loss.value_and_grad(*arrays, **others, **{key: array})
+            same(backend, value, right[0], dtype)
+            for x, expected in zip(as_tuple(gradient), as_tuple(right[1]), strict=True):
+                same(backend, x, expected, dtype)
+                assert x.dtype == expected.dtype
+
+
+@losses(ELEMENTS)
+def test_one_number_for_each_column(backend: Any, case: Case) -> None:
+    """Each column is as with its own number; so are a whole array, and many blocks of NumPy."""
+    shape = (ROWS, 2)
+    drawn = case.draw(np.random.default_rng(2), shape)
+    found = settings(case)
+    dtype = backend.dtypes[-1]
+    for key, number in found["numbers"].items():
+        others = {**found["rest"], **{k: v for k, v in found["numbers"].items() if k != key}}
+        pair = np.asarray([number, 0.75 * number])
+        arrays = [backend.asarray(x) for x in drawn]
+        for given in (pair, np.broadcast_to(pair, shape).copy()):
+            value, gradient = case.loss.value_and_grad(
+                *arrays, **others, **{key: backend.asarray(given)}, reduction="none"
+            )
+            for column in range(2):
+                own = [backend.asarray(x[:, column]) for x in drawn]
+                right = case.loss.value_and_grad(
+                    *own, **others, **{key: float(pair[column])}, reduction="none"
+                )
+                same(backend, value[:, column], right[0], dtype)
+                for x, expected in zip(as_tuple(gradient), as_tuple(right[1]), strict=True):
+                    same(backend, x[:, column], expected, dtype)
+
+
+@compiled_too
+@pytest.mark.backends("torch", "jax")
+@losses(LEARNED)
+def test_the_gradient_of_a_parameter(backend: Any, case: Case) -> None:
+    """It is that of the exact loss, by the autodiff of the library."""
+    from test_autodiff import gradient
+
+    if backend.name == "torch-compile" and not case.typical:
+        return
+    drawn = example(case, 0, "float64", (ROWS,)).arrays
+    arrays = [backend.asarray(x) for x in drawn]
+    found = settings(case)
+    for key, number in found["numbers"].items():
+        others = {**found["rest"], **{k: v for k, v in found["numbers"].items() if k != key}}
+
+        def loss(t: Any, *given: Any, key: str = key, others: Any = others) -> Any:
+            return case.loss(*given, **others, **{key: t})
+
+        def exact(t: Any, key: str = key, others: Any = others) -> Any:
+            reference = case.reference({**others, key: 0.0})
+            rows = zip(*drawn, strict=True)
+            values = (reference(*map(as_exact, row), **{key: t})[0] for row in rows)
+            return sum(getattr(value, "exact", value) for value in values) / ROWS
+
+        with mp.workdps(40):
+            right = float(mp.diff(exact, mpf(number)))
+        (slope,) = gradient(backend, loss, backend.asarray(np.asarray(number)), *arrays)
+        assert slope.shape == ()
+        tolerance = 1e-4 if backend.dtypes == ("float32",) else 1e-9
+        assert abs(float(slope) - right) <= tolerance * (abs(right) + 1e-3), (key, slope, right)
+
+
+@pytest.mark.backends("jax")
+def test_a_schedule_in_a_scan(backend: Any) -> None:
+    """A traced parameter compiles once."""
+    import jax
+
+    logits, labels = backend.asarray([[2.0, 1.0], [0.5, 1.5]]), backend.asarray([0, 1])
+    rates = backend.asarray([0.0, 0.1, 0.5])
+
+    @jax.jit
+    def losses(rates: Any) -> Any:
+        return jax.lax.scan(
+            lambda _, s: (0, pl.cross_entropy(logits, labels, label_smoothing=s)), 0, rates
+        )[1]
+
+    right = [float(pl.cross_entropy(logits, labels, label_smoothing=s)) for s in (0.0, 0.1, 0.5)]
+    np.testing.assert_allclose(losses(rates), right, rtol=1e-6)
+
+
+def test_several_blocks_of_numpy() -> None:
+    """The numbers are cut like the predictions."""
+    rng = np.random.default_rng(3)
+    pred, delta = rng.normal(size=(400_000, 3)), rng.uniform(0.5, 2.0, (400_000, 3))
+    value, gradient = pl.huber_loss.value_and_grad(pred, np.zeros_like(pred), delta=delta)
+    size = np.minimum(np.abs(pred), delta)
+    np.testing.assert_allclose(value, np.mean(size * (np.abs(pred) - 0.5 * size)), rtol=1e-12)
+    np.testing.assert_allclose(gradient, np.sign(pred) * size / pred.size, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("loss", "arrays", "parameters", "parts"),
+    [
+        (
+            pl.huber_loss,
+            ([1.0, 2.0], [0.0, 0.0]),
+            {"delta": np.asarray([1.0, -1.0])},
+            ("delta[1]",),
+        ),
+        (
+            pl.huber_loss,
+            ([1.0, 2.0], [0.0, 0.0]),
+            {"delta": np.ones(3)},
+            ("delta of shape (3,)", "losses of shape (2,)"),
+        ),
+        (
+            pl.cross_entropy,
+            ([[1.0, 2.0]], [0]),
+            {"label_smoothing": np.ones(2)},
+            ("label_smoothing must be one number", "(2,)"),
+        ),
+        (
+            pl.binary_cross_entropy_with_logits,
+            ([1.0], [0.0]),
+            {"pos_weight": np.asarray([-1.0, 1.0])[:1]},
+            ("pos_weight must hold numbers in [0, inf)", "-1.0"),
+        ),
+        (pl.pinball_loss, ([1.0], [0.0]), {"quantile": np.asarray(1.5)}, ("(0, 1)", "1.5")),
+    ],
+)
+def test_numbers_that_do_not_fit(loss: Any, arrays: Any, parameters: Any, parts: Any) -> None:
+    """The message has the parameter, its range and what came."""
+    with pytest.raises(ValueError) as error:  # noqa: PT011 # the parts follow
+        loss(*arrays, **parameters)
+    for part in (loss.__name__, *parts):
+        assert part in str(error.value)
+
+
+def test_an_array_of_another_library() -> None:
+    """It belongs to the library of the predictions, except for NumPy's, which joins them."""
+    pred = strict.asarray([1.0, 2.0])
+    found = pl.huber_loss(pred, 0.0, delta=np.asarray([0.5, 1.0]))
+    assert float(found) == (0.5 * 0.75 + 1.0 * 1.5) / 2
+    with pytest.raises(TypeError, match=r"delta is an array of array_api_strict"):
+        pl.huber_loss(np.asarray([1.0, 2.0]), 0.0, delta=strict.asarray([1.0, 2.0]))
