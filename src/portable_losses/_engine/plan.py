@@ -9,7 +9,7 @@ from numbers import Integral
 from typing import Any, NamedTuple, get_args
 
 from .._backends import NUMBER, Backend, backend_of, default
-from ..typing import Array, Domain, Levels, Reduction
+from ..typing import Array, Domain, PerLabel, Reduction
 from .arrays import check_kind, check_number, check_real, floating, is_kind, one_library
 from .formulas import Formulas
 from .names import option_meant
@@ -256,11 +256,11 @@ def _shares(signature: Signature, arrays: Sequence[Any], i: int) -> bool:
 def _lacks_last(
     signature: Signature, arrays: Sequence[Any], i: int, sequences: Mapping[str, Any]
 ) -> bool:
-    """Return whether a target lacks the last axis, along which a sequence of levels lies."""
+    """Return whether a target lacks the last axis, along which a sequence of parameters lies."""
     if isinstance(arrays[i], NUMBER) or i in signature.predicted:
         return False
-    levels = any(Levels() in signature.parameters[key].constraints for key in sequences)
-    return bool(levels and arrays[i].ndim == arrays[0].ndim - 1)
+    several = any(PerLabel() not in signature.parameters[key].constraints for key in sequences)
+    return bool(several and arrays[i].ndim == arrays[0].ndim - 1)
 
 
 def _dtypes(signature: Signature, backend: Backend, arrays: Sequence[Any]) -> Any:

@@ -7,12 +7,21 @@ from typing import Annotated, Any, NamedTuple, Unpack
 from annotated_types import Ge, Gt, Le, Lt
 
 from .._loss import loss
-from ..typing import Array, Logit, Namespace, NonNegative, Options, Probability, UnitInterval
+from ..typing import (
+    Array,
+    Logit,
+    Namespace,
+    NonNegative,
+    Options,
+    PerLabel,
+    Probability,
+    UnitInterval,
+)
 
 __all__ = ["poly_binary_cross_entropy", "sigmoid_focal_loss"]
 
 Finite = Annotated[float, Gt(-inf), Lt(inf)]
-Balance = Annotated[float | Sequence[float], Ge(0.0), Le(1.0)]
+Balance = Annotated[float | Sequence[float], Ge(0.0), Le(1.0), PerLabel()]
 
 
 class Focal(NamedTuple):

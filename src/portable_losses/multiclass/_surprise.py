@@ -66,7 +66,7 @@ def value(
     logits: Array,
     target: Array,
     curve: Curve,
-    label_smoothing: float,
+    label_smoothing: Any,
 ) -> Array:
     """Return f at the label, or the sum of f at all classes, weighted by the target."""
     target = spread(xp, axis, logits, target, label_smoothing)
@@ -88,7 +88,7 @@ def value_and_gradient(
     logits: Array,
     target: Array,
     curve: Curve,
-    label_smoothing: float,
+    label_smoothing: Any,
 ) -> tuple[Array, Array]:
     """Return the value, and the derivative p_j * sum(y_k * f'_k) - y_j * f'_j."""
     target = spread(xp, axis, logits, target, label_smoothing)
@@ -110,7 +110,7 @@ def diagonal(
     logits: Array,
     target: Array,
     curve: Curve,
-    label_smoothing: float,
+    label_smoothing: Any,
 ) -> Array:
     """Return the diagonal of the second derivative.
 

@@ -6,11 +6,11 @@ from typing import Annotated, Any, Unpack
 from annotated_types import Gt, Lt
 
 from .._loss import loss
-from ..typing import Array, Levels, Namespace, Options, Real
+from ..typing import Array, Namespace, Options, Real
 
 __all__ = ["expectile_loss", "interval_loss", "pinball_loss"]
 
-Level = Annotated[float | Sequence[float], Gt(0.0), Lt(1.0), Levels()]
+Level = Annotated[float | Sequence[float], Gt(0.0), Lt(1.0)]
 
 
 @loss(temporaries=8)

@@ -1,6 +1,6 @@
 """The wrong part of a region, as a fraction of the whole."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..typing import Array, Namespace
 
@@ -46,7 +46,7 @@ class Fraction(NamedTuple):
             for rate, slope in zip(self.rates(), self.slopes(xp), strict=True)
         )
 
-    def rates(self) -> tuple[float, float, float]:
+    def rates(self) -> tuple[Any, Any, Any]:
         """Return the derivatives of the whole."""
         rising, falling = self.above, self.common - self.below
         return rising, 0.5 * (rising + falling), falling

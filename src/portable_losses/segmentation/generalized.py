@@ -1,7 +1,7 @@
 """The overlap of several classes at once."""
 
 from math import inf
-from typing import Unpack
+from typing import Any, Unpack
 
 from .._loss import loss
 from ..typing import Array, Axis, Namespace, NonNegative
@@ -146,7 +146,7 @@ def _weights(xp: Namespace, axis: Axis, target: Array) -> tuple[Array, Array]:
 
 
 def _generalized(
-    xp: Namespace, axis: Axis, chances: Chances, target: Array, smooth: float
+    xp: Namespace, axis: Axis, chances: Chances, target: Array, smooth: Any
 ) -> tuple[Fraction, Array]:
     """Return the fraction of all classes, and their weights."""
     class_axis, region_axis = axis
