@@ -9,6 +9,7 @@ from typing import Any
 
 from ..typing import Array, Namespace
 from .namespace import building_block
+from .standard import is_exactly
 
 
 @building_block
@@ -59,7 +60,7 @@ def logistic_slope(xp: Namespace, x: Array, target: Array, label_smoothing: Any 
     """Return the derivative of the logistic loss far from 0: 1 - target above, -target below."""
     above = xp.cast(x >= 0, x.dtype)
     slope = above - target
-    if isinstance(label_smoothing, float) and label_smoothing == 0:
+    if is_exactly(label_smoothing, 0):
         return slope
     return (1 - label_smoothing) * slope + label_smoothing * (above - 0.5)
 
@@ -97,7 +98,7 @@ def weighted(xp: Namespace, weight: Array, value: Array) -> Array:
 @building_block
 def smoothed(xp: Namespace, target: Array, share: Any, classes: int = 2) -> Array:
     """Return the probability of a class, with a share of all spread evenly over the classes."""
-    if isinstance(share, float) and share == 0:
+    if is_exactly(share, 0):
         return target
     return (1 - share) * target + share / classes
 
@@ -146,8 +147,8 @@ def smaller(xp: Namespace, pred: Array, target: Array) -> Array:
 
     The whole domain is below a target of 1 and above a target of 0: see `by_side`.
     """
-    above_zero = xp.where(target == 0, target, xp.minimum(pred, target))
-    return xp.where(target == 1, pred, above_zero)
+    above_zero = xp.where((target == 0) & (pred >= 0), target, xp.minimum(pred, target))
+    return xp.where((target == 1) & (pred <= 1), pred, above_zero)
 
 
 @building_block

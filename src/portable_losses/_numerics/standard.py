@@ -16,6 +16,16 @@ def known(size: Any) -> bool:
     return size is not None and size == size
 
 
+def is_array(parameter: Any) -> bool:
+    """Return whether a parameter is an array, whose values a formula cannot ask for."""
+    return hasattr(parameter, "dtype")
+
+
+def is_exactly(parameter: Any, number: float) -> bool:
+    """Return whether a parameter is a certain number, for which a formula is simpler."""
+    return not is_array(parameter) and parameter == number
+
+
 @building_block
 def default_dtype(xp: Namespace, like: Array, kind: str) -> Any:
     """Return the default dtype of a kind, as the standard names it, on the device of an array."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, NamedTuple, Unpack
 from annotated_types import Ge, Gt, Le, Lt
 
 from .._loss import loss
+from .._numerics.standard import is_array
 from ..typing import (
     Array,
     Logit,
@@ -75,7 +76,7 @@ def shares(xp: Namespace, target: Array, alpha: Any, label_smoothing: float) -> 
     if alpha is None:
         return positive, negative
     rest = 1 - alpha
-    if not isinstance(alpha, float):
+    if is_array(alpha):
         alpha, rest = (xp.astype(x, target.dtype) for x in (alpha, rest))
     return alpha * positive, rest * negative
 

@@ -7,6 +7,7 @@ to that of another class. The rest follows by the chain rule.
 from typing import Any, NamedTuple, Protocol
 
 from .._numerics.rows import LabelParts, SoftmaxParts
+from .._numerics.standard import is_exactly
 from ..typing import Array, Axis, Namespace
 
 
@@ -55,7 +56,7 @@ def surprise(xp: Namespace, parts: LabelParts | SoftmaxParts) -> Surprise:
 
 def spread(xp: Namespace, axis: Axis, logits: Array, target: Array, label_smoothing: Any) -> Array:
     """Return the target of each class if a share is spread over them, else the target as it is."""
-    if isinstance(label_smoothing, float) and label_smoothing == 0:
+    if is_exactly(label_smoothing, 0):
         return target
     return xp.class_shares(target, logits, axis, label_smoothing)
 

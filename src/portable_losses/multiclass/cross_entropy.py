@@ -1,10 +1,11 @@
 """Cross-entropy: minus the logarithm of the softmax of the observed class."""
 
-from typing import Annotated, Unpack
+from typing import Annotated, Any, Unpack
 
 from .._loss import loss
 from .._numerics.logits import LogitScale
 from .._numerics.rows import LabelParts, SoftmaxParts
+from .._numerics.standard import is_exactly
 from ..typing import (
     Array,
     Axis,
@@ -137,20 +138,20 @@ def _value(
     axis: Axis,
     parts: LabelParts | SoftmaxParts,
     target: Array,
-    label_smoothing: float,
-    z_loss: float,
+    label_smoothing: Any,
+    z_loss: Any,
 ) -> Array:
     """Return mass * log(sum(exp(z))) - sum(y * z), with logits relative to the largest."""
     mass, gap = 1.0, parts.gap
     if isinstance(parts, SoftmaxParts):
         mass = xp.row_sum(target, axis)
         gap = xp.row_sum(xp.weighted(target, gap), axis)
-    if label_smoothing:
+    if not is_exactly(label_smoothing, 0):
         mean = xp.row_sum(parts.top - parts.entries, axis) / parts.entries.shape[axis]
         gap = (1 - label_smoothing) * gap + label_smoothing * mean
         mass = (1 - label_smoothing) * mass + label_smoothing
     value = mass * xp.log1p(parts.rest) + gap
-    if z_loss:
+    if not is_exactly(z_loss, 0):
         value = value + z_loss * _log_total(xp, parts) ** 2
     return xp.squeeze(value, axis=axis)
 
@@ -165,23 +166,24 @@ def _derivative(
     axis: Axis,
     parts: LabelParts | SoftmaxParts,
     target: Array,
-    label_smoothing: float,
-    z_loss: float,
+    label_smoothing: Any,
+    z_loss: Any,
 ) -> Array:
     """Return mass * p - y, with 1 - p computed as the probability of the other classes.
 
     The penalty is a mass without a target.
     """
     spread = label_smoothing / parts.entries.shape[axis]
-    drift = 2 * z_loss * _log_total(xp, parts) if z_loss else 0.0
+    penalised = not is_exactly(z_loss, 0)
+    drift = 2 * z_loss * _log_total(xp, parts) if penalised else 0.0
     if isinstance(parts, LabelParts):
         of_label = label_smoothing * parts.total - parts.others
         exponential = parts.exponential
-        if z_loss:
+        if penalised:
             of_label, exponential = of_label + drift * parts.own, exponential * (1 + drift)
         of_label = xp.squeeze(of_label, axis=axis)
         slope = xp.with_entry(exponential, target, of_label, axis) / parts.total
-        return slope - spread if spread else slope
+        return slope if is_exactly(label_smoothing, 0) else slope - spread
     target = (1 - label_smoothing) * target + spread
     mass = xp.row_sum(target, axis) + drift
     return (parts.exponential * (mass - target) - target * parts.others) / parts.total
@@ -226,7 +228,7 @@ def _(
     bend = parts.prob * parts.complement
     if target.ndim == logits.ndim:
         bend = bend * ((1 - label_smoothing) * xp.row_sum(target, axis) + label_smoothing)
-    if z_loss:
+    if not is_exactly(z_loss, 0):
         drift = 2 * z_loss * _log_total(xp, parts)
         bend = bend + parts.prob * (drift * parts.complement + 2 * z_loss * parts.prob)
     slope = bend  # which only a bound needs

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Unpack
 from annotated_types import Gt, Lt
 
 from .._loss import loss
+from .._numerics.standard import is_array
 from ..typing import Array, Namespace, Options, Real
 
 __all__ = ["expectile_loss", "interval_loss", "pinball_loss"]
@@ -86,7 +87,7 @@ def pinball_loss(
 
 def _weights(xp: Namespace, pred: Array, level: Any) -> tuple[Any, Any]:
     """Return the weights of too high and too low predictions; arrays for several levels."""
-    if isinstance(level, float):
+    if not is_array(level):
         return 1 - level, level
     return xp.astype(1 - level, pred.dtype), xp.astype(level, pred.dtype)
 
@@ -273,7 +274,7 @@ def _(
 def _penalties(xp: Namespace, lower: Array, alpha: Any) -> tuple[Any, Any]:
     """Return the penalty of a miss by 1, and that penalty minus 1; arrays for several levels."""
     penalty = 2 / alpha
-    if isinstance(penalty, float):
+    if not is_array(penalty):
         return penalty, penalty - 1
     return xp.astype(penalty, lower.dtype), xp.astype(penalty - 1, lower.dtype)
 

@@ -4,6 +4,7 @@ from math import inf
 from typing import Any, Unpack
 
 from .._loss import loss
+from .._numerics.standard import is_exactly
 from ..typing import Array, Axis, Namespace, NonNegative
 from ._fraction import Fraction
 from ._region import (
@@ -154,7 +155,7 @@ def _generalized(
     weight, rarest = _weights(xp, axis, target)
     wrong = xp.row_sum(weight * (parts.excess + parts.lacking), class_axis)
     right = 2 * xp.row_sum(weight * parts.common, class_axis)
-    if smooth:
+    if not is_exactly(smooth, 0):
         right = right + smooth * xp.where(rarest == inf, 1.0, rarest * rarest)
     return Fraction(wrong, right, 1.0, 1.0, 2.0), weight
 
