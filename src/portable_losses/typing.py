@@ -26,7 +26,6 @@ __all__ = [
     "Index",
     "Labels",
     "LabelsOrProbability",
-    "Levels",
     "Logit",
     "MeanOfClasses",
     "Namespace",
@@ -34,6 +33,7 @@ __all__ = [
     "Number",
     "OneOfSeveral",
     "Options",
+    "PerLabel",
     "Positive",
     "Probability",
     "Real",
@@ -178,15 +178,15 @@ class MeanOfClasses:
 class OneOfSeveral:
     """A mark of the scores of classes of which one is right, beside their `Domain`.
 
-    The targets of a single row sum to 1: otherwise they are those of a batch. That is checked where
-    values are.
+    If the targets of a single row are 0 and 1, one is 1: otherwise they are those of a batch. That
+    is checked where values are.
 
     Parameters
     ----------
     binary : str
         The loss that takes one score for each row.
     constant : bool, default True
-        Whether the loss would be constant for a single class, so that there are at least two.
+        Whether the loss would be constant for a single class, so that rows have at least two.
     """
 
     binary: str
@@ -194,11 +194,11 @@ class OneOfSeveral:
 
 
 @dataclass(frozen=True, slots=True)
-class Levels:
-    """A constraint of a parameter, like those of annotated_types: levels of one target.
+class PerLabel:
+    """A constraint of a parameter, like those of annotated_types: a number for each label.
 
-    Where the parameter is a sequence, the last axis of the predictions has a number for each level,
-    and the target may lack that axis.
+    Where the parameter is a sequence, the target has the last axis as well, along which the labels
+    lie. Otherwise it may lack that axis, along which several predictions of one target lie.
     """
 
 

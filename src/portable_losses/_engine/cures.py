@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ..typing import Levels
+from ..typing import PerLabel
 from .signature import Signature
 
 Shape = tuple[int, ...]
@@ -27,7 +27,10 @@ def cure(signature: Signature, way: int, i: int, first: Shape, other: Shape) -> 
     for cores in ways:
         if options := _moved(signature, way, first, cores, other):
             return f"; {_pass(options)}"
-    levels = any(Levels() in each.constraints for each in signature.parameters.values())
+    levels = any(
+        each.sequence and PerLabel() not in each.constraints
+        for each in signature.parameters.values()
+    )
     for cores in (each for each in ways if levels or len(each) < len(of_first)):
         for k, shape in _without_one(other):
             expression = f"{name}[{_index(k, len(other))}]"

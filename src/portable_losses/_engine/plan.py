@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, get_args
 
 from .._backends import NUMBER, Backend, backend_of, default
 from .._numerics.elementwise import ROUNDING
-from ..typing import Array, Domain, Levels, Reduction
+from ..typing import Array, Domain, PerLabel, Reduction
 from .arrays import check_kind, check_number, check_real, floating, is_kind, one_library
 from .formulas import Formulas
 from .names import option_meant
@@ -140,7 +140,9 @@ def make_plan(
         )
     numbers = tuple(key for key in extras if key in signature.arrays)
     along = any(
-        Levels() in signature.parameters[key].constraints and extras[key].ndim == 1
+        signature.parameters[key].sequence
+        and PerLabel() not in signature.parameters[key].constraints
+        and extras[key].ndim == 1
         for key in numbers
     )
     extended = [along and _lacks_last(signature, arrays, i) for i in range(len(arrays))]
@@ -277,7 +279,7 @@ def _shares(signature: Signature, arrays: Sequence[Any], i: int) -> bool:
 
 
 def _lacks_last(signature: Signature, arrays: Sequence[Any], i: int) -> bool:
-    """Return whether a target lacks the last axis, along which a sequence of levels lies."""
+    """Return whether a target lacks the last axis, along which a sequence of parameters lies."""
     if isinstance(arrays[i], NUMBER) or i in signature.predicted:
         return False
     return bool(arrays[i].ndim == arrays[0].ndim - 1)

@@ -203,7 +203,7 @@ def check_agreement(
         if shape != expected and (len(shape) != len(expected) or _differ(shape, expected)):
             _refuse(signature, way, i, given)
     choice = signature.choice
-    if choice is not None and choice.constant and sizes.get("class") == 1:
+    if choice is not None and choice.constant and loop and sizes.get("class") == 1:
         i = next(i for i, of_array in enumerate(cores) if "class" in of_array)
         named = "class_axis" in signature.options
         hint = "; if another axis holds the classes, pass class_axis" if named else ""

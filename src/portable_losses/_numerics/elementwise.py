@@ -172,8 +172,8 @@ def smaller(xp: Namespace, pred: Array, target: Array) -> Array:
 
     The whole domain is below a target of 1 and above a target of 0: see `by_side`.
     """
-    above_zero = xp.where(target == 0, target, xp.minimum(pred, target))
-    return xp.where(target == 1, pred, above_zero)
+    above_zero = xp.where((target == 0) & (pred >= 0), target, xp.minimum(pred, target))
+    return xp.where((target == 1) & (pred <= 1), pred, above_zero)
 
 
 @building_block

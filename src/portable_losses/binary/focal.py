@@ -15,6 +15,7 @@ from ..typing import (
     NonNegative,
     Number,
     Options,
+    PerLabel,
     Probability,
     UnitInterval,
 )
@@ -22,7 +23,7 @@ from ..typing import (
 __all__ = ["poly_binary_cross_entropy", "sigmoid_focal_loss"]
 
 Finite = Annotated[Number, Gt(-inf), Lt(inf)]
-Balance = Annotated[Number | Sequence[float], Ge(0.0), Le(1.0)]
+Balance = Annotated[Number | Sequence[float], Ge(0.0), Le(1.0), PerLabel()]
 
 
 class Focal(NamedTuple):

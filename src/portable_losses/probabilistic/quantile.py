@@ -7,11 +7,11 @@ from annotated_types import Gt, Lt
 
 from .._loss import loss
 from .._numerics.standard import is_array
-from ..typing import Array, Levels, Namespace, Number, Options, Real
+from ..typing import Array, Namespace, Number, Options, Real
 
 __all__ = ["expectile_loss", "interval_loss", "pinball_loss"]
 
-Level = Annotated[Number | Sequence[float], Gt(0.0), Lt(1.0), Levels()]
+Level = Annotated[Number | Sequence[float], Gt(0.0), Lt(1.0)]
 
 
 @loss(temporaries=8)

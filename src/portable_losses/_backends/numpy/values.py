@@ -225,21 +225,18 @@ def check_labels(name: str, key: str, labels: Array, classes: int, domain: Domai
 
 
 def _check_row(call: Any, arrays: Sequence[Array]) -> None:
-    """Refuse a single row of targets that do not sum to 1: it is a batch of binary targets."""
+    """Refuse a single row of targets 0 and 1 of which not one is 1: it is a batch of them."""
     plan = call.plan
     i = plan.signature.target
-    if plan.domains[i].labels or abs((total := arrays[i].sum()) - 1) <= _ROW_ROUNDING:
+    target = arrays[i]
+    if plan.domains[i].labels or not np.all((target == 0) | (target == 1)) or target.sum() == 1:
         return
     name, pred = plan.signature.name, plan.signature.arguments[0]
     raise ValueError(
-        f"{name}: {pred} and {plan.signature.arguments[i]} are one row of {arrays[i].size} "
-        f"classes, but the targets of a row sum to 1, and these sum to {total:g}; a batch of "
-        f"binary targets, one for each score, belongs to {plan.signature.choice.binary}"
+        f"{name}: {pred} and {plan.signature.arguments[i]} are one row of {target.size} classes, "
+        f"but {target.sum():g} of its targets are 1, not one; a batch of binary targets, one for "
+        f"each score, belongs to {plan.signature.choice.binary}"
     )
-
-
-_ROW_ROUNDING = 0.01
-"""How far the sum of a row of rounded probabilities may be off: 16-bit numbers have 3 digits."""
 
 
 def to_ends(domain: Domain, values: Array, slack: float) -> Array:
