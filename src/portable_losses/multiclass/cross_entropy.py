@@ -186,7 +186,9 @@ def _derivative(
         slope = xp.with_entry(exponential, target, of_label, axis) / parts.total
         return slope if is_exactly(label_smoothing, 0) else slope - spread
     target = (1 - label_smoothing) * target + spread
-    mass = xp.row_sum(target, axis) + drift
+    mass = xp.row_sum(target, axis)
+    if penalised:
+        mass = mass + drift
     return (parts.exponential * (mass - target) - target * parts.others) / parts.total
 
 

@@ -50,9 +50,8 @@ def generalized_dice_loss(
         each element, 0 for the others, or probabilities in [0, 1]. The number of axes decides
         between the two.
     smooth : float, default 0
-        A number added to the numerator and the denominator: not negative. The sums beside it are
-        divided by the squares of the sizes, so 1 is a lot: it is all that a perfect prediction of a
-        class adds, times its size.
+        A number added to the numerator and the denominator: not negative. 1 is a lot: a perfect
+        prediction of a class of n elements adds 2 / n to each.
     from_logits : bool, default False
         Whether `pred` holds logits, of which the softmax over the classes is the probability.
 
