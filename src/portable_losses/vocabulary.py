@@ -1,9 +1,10 @@
 """Cross-entropy over a large vocabulary, without all logits in memory."""
 
 from math import inf, prod
-from typing import NamedTuple, Unpack
+from typing import Annotated, NamedTuple, Unpack
 
 from ._loss import loss
+from ._numerics.logits import LogitScale
 from ._numerics.loops import Arrays, Stepped
 from ._numerics.standard import device_of, is_exactly, known
 from .typing import (
@@ -13,6 +14,7 @@ from .typing import (
     Namespace,
     NonNegative,
     Number,
+    OneOfSeveral,
     Options,
     Positive,
     Real,
@@ -45,13 +47,14 @@ def linear_cross_entropy(
     xp: Namespace,
     axis: Axis,
     hidden: Real,
-    weight: SharedReal,
+    weight: Annotated[SharedReal, OneOfSeveral("binary_cross_entropy_with_logits")],
     labels: Labels,
     /,
     bias: SharedReal | None = None,
     *,
     label_smoothing: UnitInterval = 0.0,
     softcap: Positive | None = None,
+    temperature: Positive = 1.0,
     z_loss: NonNegative = 0.0,
     **options: Unpack[VocabularyOptions],
 ) -> Array:
@@ -71,7 +74,10 @@ def linear_cross_entropy(
     label_smoothing : float, default 0.0
         The share s of each target that is spread evenly over all classes, in [0, 1].
     softcap : float, optional
-        A bound c of the logits: z becomes c * tanh(z / c). There is none by default.
+        A bound c of the logits: z becomes c * tanh(z / c), and a masked class stays masked. There
+        is none by default.
+    temperature : float, default 1.0
+        The divisor of the logits, after `softcap`: positive.
     z_loss : float, default 0.0
         The factor of a penalty that keeps logits from drifting: the square of the logarithm of the
         sum of the exponentials.
@@ -83,7 +89,7 @@ def linear_cross_entropy(
 
     See Also
     --------
-    cross_entropy : For given logits.
+    cross_entropy : For given logits, with the same options.
 
     Notes
     -----
@@ -108,8 +114,8 @@ def linear_cross_entropy(
     derivative. Logits are as precise as the matrix product of the library.
 
     ``torch.nn.functional.linear_cross_entropy`` has the labels as its last argument but one, and
-    has neither `softcap` nor `z_loss`. It applies class weights to the smoothing as well; here they
-    weight tokens, as in `cross_entropy`.
+    has none of `softcap`, `temperature` and `z_loss`. It applies class weights to the smoothing as
+    well; here they weight tokens, as in `cross_entropy`.
 
     References
     ----------
@@ -129,7 +135,7 @@ def linear_cross_entropy(
     >>> to_weight.shape
     (3, 2)
     """
-    rows = _Rows(xp, hidden, weight, bias, labels, softcap)
+    rows = _Rows(xp, hidden, weight, bias, labels, LogitScale(softcap, temperature))
     return _value(
         xp, rows.seen(not is_exactly(label_smoothing, 0)), weight.shape[0], label_smoothing, z_loss
     )
@@ -148,9 +154,10 @@ def _(
     *,
     label_smoothing: UnitInterval,
     softcap: Positive | None,
+    temperature: Positive,
     z_loss: NonNegative,
 ) -> tuple[Array, tuple[Array, Array, Array | None]]:
-    rows = _Rows(xp, hidden, weight, bias, labels, softcap)
+    rows = _Rows(xp, hidden, weight, bias, labels, LogitScale(softcap, temperature))
     seen, classes = rows.seen(not is_exactly(label_smoothing, 0)), weight.shape[0]
     slopes = _Slopes(rows, seen, label_smoothing, z_loss)
     loops, counted = tuple(range(share.ndim)), xp.cast(share / seen.mass, hidden.dtype)[..., None]
@@ -219,15 +226,15 @@ class _Rows:
         weight: Array,
         bias: Array | None,
         labels: Array,
-        softcap: Number | None,
+        scale: LogitScale,
     ) -> None:
-        self.xp, self.hidden, self.weight, self.bias, self.labels, self.softcap = (
+        self.xp, self.hidden, self.weight, self.bias, self.labels, self.scale = (
             xp,
             hidden,
             weight,
             bias,
             labels,
-            softcap,
+            scale,
         )
         classes, features = weight.shape
         rows = prod([size for size in labels.shape if known(size)])
@@ -240,7 +247,7 @@ class _Rows:
         self.starts = xp.arange(steps, dtype=labels.dtype, device=device_of(labels)) * self.width
 
     def some(self, start: Array) -> tuple[Array, Array, Array, Array]:
-        """Return some logits, their weights, the place of the label, and which classes exist.
+        """Return some logits of the layer, their weights, the place of the label, and which exist.
 
         The last step may go beyond the classes; there its logits are -inf. If the label belongs to
         another step, its place is outside.
@@ -255,8 +262,6 @@ class _Rows:
         logits = xp.tensordot(self.hidden, chosen, axes=((-1,), (-1,)))
         if self.bias is not None:
             logits = logits + xp.take(self.bias, within, axis=0)
-        if self.softcap is not None:
-            logits = self.softcap * xp.tanh(logits / self.softcap)
         if not self.even:
             logits = xp.where(inside, logits, -inf)
         return logits, chosen, self.labels - start, inside
@@ -268,6 +273,7 @@ class _Rows:
         def step(carried: Arrays, entries: Arrays) -> Stepped:
             label, top, rest, total = carried
             logits, _, place, inside = self.some(*entries)
+            logits = self.scale.scaled(xp, logits)
             if totals:
                 total = total + xp.cast(xp.sum(xp.where(inside, logits, 0.0), axis=-1), wide)
             label = label + xp.cast(xp.entry(logits, place), wide)
@@ -309,12 +315,11 @@ class _Slopes:
         """Return the slopes of some logits, and their weights."""
         xp, rows = self.rows.xp, self.rows
         logits, chosen, place, inside = rows.some(start)
-        slope = xp.exp(logits - self.top[..., None])
+        slope = xp.exp(rows.scale.scaled(xp, logits) - self.top[..., None])
         if self.drifts:
             slope = slope * self.of_all[..., None]
         if self.smoothed:
             slope = slope - self.of_each[..., None]
         slope = xp.with_entry(slope, place, self.of_label)
-        if rows.softcap is not None:
-            slope = slope * (1 - (logits / rows.softcap) ** 2)
+        slope = rows.scale.slope(xp, logits, slope)
         return slope if rows.even else xp.where(inside, slope, 0.0), chosen

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NoReturn
 
 from .._numerics import ArrayNamespace
 from .._numerics.standard import device_of
-from ..typing import Array, Namespace
+from ..typing import Array, Domain, Namespace
 
 Pull = Callable[[Array], tuple[Array, ...]]
 """A function from an array like the value to the gradients of the arguments."""
@@ -105,6 +105,22 @@ class Backend:
     ) -> NoReturn:
         """Raise the error of the argument that `fault` named."""
         raise ValueError(f"{call.plan.formulas.name}: {fault} holds a value outside its domain")
+
+    def masks(
+        self, name: str, key: str, labels: Array, like: Array, axis: int, domain: Domain
+    ) -> Array:
+        """Return a mask of the elements with the label of each class, along an axis of `like`.
+
+        A label outside its domain makes NaN of the element in all masks.
+        """
+        xp = self.xp
+        labels = xp.astype(labels, xp.default_dtype(labels, "indexing"), copy=False)
+        of_element = labels[(*(slice(None),) * axis, None, ...)]
+        found = of_element == xp.places(like, axis, of_element.dtype)
+        real = xp.isdtype(like.dtype, "real floating")
+        masks = xp.astype(found, like.dtype if real else xp.default_dtype(like, "real floating"))
+        stray = (of_element < 0) | (of_element >= like.shape[axis])
+        return masks + xp.nan_where(stray, masks.dtype)
 
     def compute(
         self,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ..typing import PerLabel
 from .signature import Signature
 
 Shape = tuple[int, ...]
@@ -26,7 +27,10 @@ def cure(signature: Signature, way: int, i: int, first: Shape, other: Shape) -> 
     for cores in ways:
         if options := _moved(signature, way, first, cores, other):
             return f"; {_pass(options)}"
-    levels = any(parameter.sequence for parameter in signature.parameters.values())
+    levels = any(
+        each.sequence and PerLabel() not in each.constraints
+        for each in signature.parameters.values()
+    )
     for cores in (each for each in ways if levels or len(each) < len(of_first)):
         for k, shape in _without_one(other):
             expression = f"{name}[{_index(k, len(other))}]"
@@ -34,6 +38,14 @@ def cure(signature: Signature, way: int, i: int, first: Shape, other: Shape) -> 
                 return f"; pass `{expression}`"
             if options := _moved(signature, way, first, cores, shape):
                 return f"; {_pass(options, f'`{expression}`')}"
+    return ""
+
+
+def axis_of_labels(first: Shape, other: Shape) -> str:
+    """Return the option for class labels that lack one axis of the predictions, or nothing."""
+    for k in range(len(first)):
+        if len(first) > 1 and (*first[:k], *first[k + 1 :]) == other:
+            return f"; for class labels pass `class_axis={k}`"
     return ""
 
 

@@ -9,6 +9,7 @@ from .._numerics.standard import device_of
 from ..typing import Array
 from . import reduction, weights
 from .call import Call
+from .classes import rearranged, restored
 from .entries import with_mask
 from .formulas import Formulas, Orders
 from .given import by_name, constant_like, read_given
@@ -124,12 +125,16 @@ def evaluate(
         if constant is not None:
             return _of_constant(formulas, orders, [constant, *arguments[1:]], options)
     arrays, extras, settings = read_given(formulas, arguments, options)
+    place = None
+    if options and (formulas.signature.axisless or formulas.signature.averaged):
+        arrays, extras, settings, place = rearranged(formulas.signature, arrays, extras, settings)
     if "where" in extras and formulas.signature.masks_entries:
         arrays, extras = with_mask(formulas, arrays, extras, settings)
     request = _request(formulas, orders, arrays, extras, settings, checked)
     if 2 in orders:
         _check_second(formulas)
-    return request.plan.backend.evaluate(request)
+    results = request.plan.backend.evaluate(request)
+    return results if place is None else restored(request.plan.backend.xp, results, place)
 
 
 def _of_constant(

@@ -26,6 +26,11 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "p": ("power",),
     "log_target": ("log_input",),
     "from_logits": (),
+    "sigmoid": ("from_logits",),
+    "softmax": ("from_logits",),
+    "to_onehot_y": ("class_axis",),
+    "smooth_nr": ("smooth",),
+    "smooth_dr": ("smooth",),
 }
 """The name that other libraries give to an option, and the names that it may have here."""
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, NoReturn
 from .._backends import NUMBER
 from .._numerics.standard import known
 from ..typing import Array, Namespace
-from .cures import cure, weights_along
+from .cures import axis_of_labels, cure, weights_along
 from .signature import Signature
 
 
@@ -56,9 +56,12 @@ def way_of(
         )
         for cores in signature.ways
     )
+    target = arrays[signature.target]
+    masked = signature.masked and not isinstance(target, NUMBER)
+    hint = axis_of_labels(tuple(arrays[0].shape), tuple(target.shape)) if masked else ""
     raise ValueError(
         f"{signature.name}: the shapes do not fit: {shapes}; it takes {wanted}, "
-        "where ... are the same axes for all"
+        f"where ... are the same axes for all{hint}"
     )
 
 
@@ -199,6 +202,16 @@ def check_agreement(
         expected = (*ahead, *(sizes.setdefault(core, size) for core, size in own))
         if shape != expected and (len(shape) != len(expected) or _differ(shape, expected)):
             _refuse(signature, way, i, given)
+    choice = signature.choice
+    if choice is not None and choice.constant and loop and sizes.get("class") == 1:
+        i = next(i for i, of_array in enumerate(cores) if "class" in of_array)
+        named = "class_axis" in signature.options
+        hint = "; if another axis holds the classes, pass class_axis" if named else ""
+        raise ValueError(
+            f"{signature.name}: {signature.arguments[i]} of shape {tuple(given[i].shape)} "
+            "has one class, for which the loss is constant; one score for each row belongs to "
+            f"{choice.binary}{hint}"
+        )
     return loop, sizes
 
 

@@ -8,7 +8,16 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeAlias, Union, Unpack, get_args, get_origin, get_type_hints
 
-from ..typing import DependentDomain, Domain, Index, Kept, Numbers, Options
+from ..typing import (
+    DependentDomain,
+    Domain,
+    Index,
+    Kept,
+    MeanOfClasses,
+    Numbers,
+    OneOfSeveral,
+    Options,
+)
 from .parameters import Parameter, check_parameter
 
 DEFAULTS: Mapping[str, Any] = {
@@ -16,7 +25,7 @@ DEFAULTS: Mapping[str, Any] = {
     "weights": None,
     "where": None,
     "axis": None,
-    "class_axis": -1,
+    "class_axis": None,
     "class_weights": None,
     "ignore_index": None,
 }
@@ -96,6 +105,14 @@ class Signature:
     """The core dimension along which the formula takes steps, if there is one."""
     temporaries: int
     """The number of arrays like the predictions that the formulas need at once."""
+    axisless: bool
+    """Whether there may be no class axis: ``class_axis=None`` has a meaning."""
+    masked: bool
+    """Whether the target may hold class labels, though the loss compares one class at a time."""
+    averaged: bool
+    """Whether the loss of a row is the mean of losses of its classes."""
+    choice: OneOfSeveral | None
+    """Given if one of several classes is right."""
 
     def domains_for(self, way: int, parameters: Mapping[str, Any]) -> Domains:
         """Return the domains of a way to call the loss with parameters."""
@@ -255,11 +272,21 @@ def read(
         core=ways[0][0],
         steps=steps,
         temporaries=temporaries,
+        axisless=NoneType in _alternatives(kinds.get("class_axis")),
+        masked="class_axis" in options and not any("class" in c for way in ways for c in way),
+        averaged=MeanOfClasses() in getattr(hints.get(arguments[0]), "__metadata__", ()),
+        choice=_choice(hints, arguments),
         public=Shown(
             [p for p in positional if p.name != KEEP] + keywords + shown,
             return_annotation=hints.get("return", Any),
         ),
     )
+
+
+def _choice(hints: Mapping[str, Any], arguments: Sequence[str]) -> OneOfSeveral | None:
+    """Return the mark of the scores of classes, if there is one."""
+    data = (getattr(hints.get(key), "__metadata__", ()) for key in arguments)
+    return next((x for each in data for x in each if isinstance(x, OneOfSeveral)), None)
 
 
 def _predicted(

@@ -212,6 +212,16 @@ def one_hot(xp: Namespace, labels: Array, like: Array, axis: Axis) -> Array:
 
 
 @building_block
+def class_shares(
+    xp: Namespace, target: Array, like: Array, axis: Axis, label_smoothing: float = 0.0
+) -> Array:
+    """Return the target of each class, also for labels, with a share spread over all classes."""
+    if target.ndim < like.ndim:
+        target = xp.astype(xp.one_hot(target, like, axis), like.dtype)
+    return xp.smoothed(target, label_smoothing, like.shape[axis])
+
+
+@building_block
 def with_entry(xp: Namespace, x: Array, place: Array, number: Any, axis: Axis = -1) -> Array:
     """Put a number, or one per row, at a place of each row, if the row has that place.
 

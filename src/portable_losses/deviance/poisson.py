@@ -1,12 +1,13 @@
 """Losses of counts: of a Poisson and of a negative binomial distribution."""
 
 from math import exp, log
-from typing import Annotated, Unpack
+from typing import Annotated, Any, Unpack
 
 from annotated_types import Interval
 
 from .._loss import loss
-from ..typing import Array, Count, DependentDomain, Domain, Namespace, Options, Positive
+from .._numerics.standard import is_array
+from ..typing import Array, Count, DependentDomain, Domain, Namespace, Number, Options, Positive
 from ._log_mean import LOG_MEAN
 
 __all__ = ["negative_binomial_nll_loss", "poisson_deviance_loss", "poisson_nll_loss"]
@@ -95,8 +96,8 @@ def poisson_nll_loss(
     half the deviance and :math:`\log y! - y \log y + y`. Both are non-negative.
 
     In torch `full` adds Stirling's approximation, which is 0.652 instead of 0.693 for a count of 2,
-    and adds nothing for counts up to 1. Without `log_input` torch adds 1e-8 to the rate. Keras
-    takes rates and adds 1e-7.
+    and adds nothing for counts up to 1. Without `log_input` torch adds 1e-8 to the rate under the
+    logarithm, and only there. Keras takes rates and adds 1e-7 in the same place.
 
     References
     ----------
@@ -301,7 +302,7 @@ _LINEAR = 80.0
 """Beyond this logarithm of the mean the loss is linear in it; the exponential is finite."""
 
 
-def _negative_binomial(xp: Namespace, pred: Array, target: Array, dispersion: float) -> Array:
+def _negative_binomial(xp: Namespace, pred: Array, target: Array, dispersion: Number) -> Array:
     """Return the loss from the mean."""
     size = xp.scalar(1 / dispersion, pred.dtype, pred)
     rest = size / (size + pred)  # 1 / (1 + dispersion * pred)
@@ -313,12 +314,16 @@ def _negative_binomial(xp: Namespace, pred: Array, target: Array, dispersion: fl
     return factorials + xp.where(target == 0, 0.0, remainders) + of_count + of_size
 
 
+def _log(xp: Namespace, dispersion: Any) -> Any:
+    return xp.log(dispersion) if is_array(dispersion) else log(dispersion)
+
+
 @negative_binomial_nll_loss.derivative
 def _(
     xp: Namespace, pred: Mean, target: Count, /, *, dispersion: Positive, log_input: bool
 ) -> Array:
     if log_input:
-        prob, rest = xp.sigmoids(pred + log(dispersion))
+        prob, rest = xp.sigmoids(pred + _log(xp, dispersion))
         return prob / dispersion - target * rest
     return xp.relative_difference(pred, target) / (1 + dispersion * pred)
 
@@ -328,6 +333,6 @@ def _(
     xp: Namespace, pred: Mean, target: Count, /, *, dispersion: Positive, log_input: bool
 ) -> Array:
     if log_input:
-        return (target + 1 / dispersion) * xp.logistic_density(pred + log(dispersion))
+        return (target + 1 / dispersion) * xp.logistic_density(pred + _log(xp, dispersion))
     rest = 1 / (1 + dispersion * pred)
     return rest * (xp.over_square(target, pred) * (2 - rest) - dispersion * rest)

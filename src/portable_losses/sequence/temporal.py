@@ -119,7 +119,8 @@ def ctc_loss(
     .. math:: \ell = -\log \sum_\pi \prod_t p_t(\pi_t),
 
     over all alignments :math:`\pi`. The log-probabilities are taken as they are, whether or not
-    they sum to 1. Without labels it is the sum over the blanks. If there is no alignment, because
+    they sum to 1. If they do, the loss is never below 0: a sum above 1 by rounding, 8 eps for each
+    time, is 1. Without labels it is the sum over the blanks. If there is no alignment, because
     the input is too short or a needed class has probability 0, it is inf.
 
     The sum is computed in logarithms by the forward-backward algorithm, for all sequences at once,
@@ -160,7 +161,7 @@ def ctc_loss(
     """
     # Several core axes are last, in their order.
     total = _forward(xp, log_prob, labels, input_lengths, label_lengths, blank)[0]
-    return _loss(xp, total, zero_infinity)
+    return _loss(xp, total, log_prob.shape[-2], zero_infinity)
 
 
 @ctc_loss.value_and_derivative
@@ -182,12 +183,20 @@ def _(
     derivative = _backward(
         xp, log_prob, labels, input_lengths, label_lengths, blank, total, end, steps
     )
-    return _loss(xp, total, zero_infinity), derivative
+    return _loss(xp, total, log_prob.shape[-2], zero_infinity), derivative
 
 
-def _loss(xp: Namespace, total: Array, zero_infinity: bool) -> Array:
+def _loss(xp: Namespace, total: Array, times: int, zero_infinity: bool) -> Array:
+    """Return minus the logarithm of a probability; one above 1 by rounding is 1."""
     possible = total != -inf
-    return xp.where(possible, 0 - xp.where(possible, total, 0.0), 0.0 if zero_infinity else inf)
+    surprise = 0 - xp.where(possible, total, 0.0)
+    rounding = _ROUNDING * times * xp.finfo(total.dtype).eps
+    surprise = xp.where((surprise < 0) & (surprise >= -rounding), 0.0, surprise)
+    return xp.where(possible, surprise, 0.0 if zero_infinity else inf)
+
+
+_ROUNDING = 8
+"""How many eps above 1 the rounded probabilities of the classes at a time sum to, at most."""
 
 
 def _lanes(xp: Namespace, log_prob: Array, labels: Array, blank: int) -> tuple[Array, Array, Array]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from ...typing import Array
+from ...typing import Array, Domain
 from ..base import Backend
 from . import blockwise
 from .blocks import block_bytes, flattened, laid_out, per_block
@@ -20,6 +20,7 @@ from .values import (
     Look,
     all_inside,
     all_to_ends,
+    check_labels,
     check_parameters,
     fault,
     looks,
@@ -165,6 +166,15 @@ class Numpy(Backend):
         if plan.proved:
             return head, arrays
         return head, [_read_only(x) for x in arrays]
+
+    def masks(
+        self, name: str, key: str, labels: Array, like: Array, axis: int, domain: Domain
+    ) -> Array:
+        """Return them as booleans once the labels are checked."""
+        if not validating():
+            return super().masks(name, key, labels, like, axis, domain)
+        check_labels(name, key, labels, like.shape[axis], domain)
+        return np.expand_dims(labels, axis) == self.xp.places(like, axis)
 
     def fault(self, *given: Any) -> str:
         """Return the name of an argument with a value outside its domain, or nothing."""

@@ -204,6 +204,8 @@ def fault(
             return "weights"
     if call.class_weights is not None and not _are_weights(call.class_weights):
         return "class_weights"
+    if call.plan.signature.choice and not call.layout.loop and not call.layout.weighted:
+        _check_row(call, arrays)
     for look in call.layout.kept.looks:
         i = look.argument
         if look.all_inside(arrays[i]):
@@ -214,6 +216,27 @@ def fault(
             name: str = call.plan.signature.arguments[i]
             return name
     return ""
+
+
+def check_labels(name: str, key: str, labels: Array, classes: int, domain: Domain) -> None:
+    """Refuse labels out of range."""
+    if not all_inside(domain, labels, classes):
+        _refuse(name, key, domain, labels, inside(domain, labels, classes))
+
+
+def _check_row(call: Any, arrays: Sequence[Array]) -> None:
+    """Refuse a single row of targets 0 and 1 of which not one is 1: it is a batch of them."""
+    plan = call.plan
+    i = plan.signature.target
+    target = arrays[i]
+    if plan.domains[i].labels or not np.all((target == 0) | (target == 1)) or target.sum() == 1:
+        return
+    name, pred = plan.signature.name, plan.signature.arguments[0]
+    raise ValueError(
+        f"{name}: {pred} and {plan.signature.arguments[i]} are one row of {target.size} classes, "
+        f"but {target.sum():g} of its targets are 1, not one; a batch of binary targets, one for "
+        f"each score, belongs to {plan.signature.choice.binary}"
+    )
 
 
 def to_ends(domain: Domain, values: Array, slack: float) -> Array:

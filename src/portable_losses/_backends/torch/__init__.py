@@ -136,7 +136,8 @@ class Torch(Backend):
         if request.plan.result != request.plan.dtype and _autocasts(request.arrays[0]):
             return list(request.again([_single(x) for x in request.arrays]))
         lent = None if _observed() else lending.evaluate(request)
-        return super().evaluate(request) if lent is None else lent
+        results = super().evaluate(request) if lent is None else lent
+        return _without_graph(results) if _of_leaves(request) else results
 
     def compute(
         self,
@@ -172,6 +173,29 @@ def _observed() -> bool:
     """Return whether a compiler or a tracer sees the operations."""
     compiled = torch.compiler.is_compiling() or torch.jit.is_tracing()
     return compiled or _get_current_dispatch_mode() is not None
+
+
+def _of_leaves(request: Any) -> bool:
+    """Return whether gradients are asked for, and only predictions that are leaves have any.
+
+    Then nothing leads on from the gradients: ``leaf.grad = gradient`` needs one without a graph.
+    """
+    if request.orders == (0,) or torch.compiler.is_compiling() or not torch.is_grad_enabled():
+        return False
+    if torch._C._are_functorch_transforms_active():
+        return False
+    predicted = request.plan.formulas.signature.predicted
+    differentiated = [
+        (i in predicted and x.is_leaf)
+        for i, x in enumerate((*request.arrays, *request.extras.values()))
+        if lending.is_differentiated(x)
+    ]
+    return bool(differentiated) and all(differentiated)
+
+
+def _without_graph(results: list[Any]) -> list[Any]:
+    """Detach the gradients; the value keeps its graph."""
+    return [[x.detach() for x in each] if isinstance(each, list) else each for each in results]
 
 
 def forgetful(step: loops.Step) -> loops.Step:
