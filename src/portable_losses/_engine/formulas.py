@@ -44,7 +44,6 @@ class Formulas:
         """The plans of the last calls."""
         self.layouts: dict[Any, Any] = {}
         """The layouts of the last calls with arrays of the default library."""
-        self._signatures: dict[frozenset[str], Signature] = {}
 
     def __reduce__(self) -> Any:
         """Pickle the formulas as those of their loss."""
@@ -71,11 +70,7 @@ class Formulas:
         names, optional = self.signature.arguments, self.signature.optional
         given = dict(zip(names, arrays, strict=False))
         missing = frozenset(name for name in optional if given.get(name) is None)
-        if not missing:
-            return self.signature
-        if missing not in self._signatures:
-            self._signatures[missing] = self.signature.without(missing)
-        return self._signatures[missing]
+        return self.signature.without(missing) if missing else self.signature
 
     def compute(
         self,
