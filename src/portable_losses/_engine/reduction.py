@@ -96,14 +96,17 @@ def _share(call: Call, part: Part, divisor: Any) -> Array:
 
 
 def _share_of_each(call: Call, part: Part) -> Any:
-    """Return the divisor of a mean, the number of losses or the sum of weights; 1 if it is 0."""
-    if call.layout.reduction != "mean":
+    """Return the divisor of a mean, the number of losses or the sum of weights; 1 if it is 0.
+
+    A compiler may have a symbol for the number, which is no int; then the losses are counted.
+    """
+    layout = call.layout
+    if layout.reduction != "mean":
         return 1
-    losses = part.arrays[0][(..., *(0,) * call.plan.core)]
+    if part.weight is None and isinstance(layout.count, int):
+        return layout.count or 1
+    xp, losses = call.backend.xp, part.arrays[0][(..., *(0,) * call.plan.core)]
     count = _count(call, losses, part.weight, keepdims=True)
-    if isinstance(count, int):
-        return count or 1
-    xp = call.backend.xp
     return xp.cast(xp.where(count == 0, xp.ones_like(count), count), call.plan.dtype)
 
 
@@ -121,9 +124,7 @@ def _reduced(call: Call, value: Array, weight: Array | None) -> Array:
 
 
 def _count(call: Call, losses: Array, weight: Array | None, keepdims: bool = False) -> Any:
-    """Sum the weights; without weights count the losses, as an int where the shape is known."""
-    if weight is None and call.layout.count is not None:
-        return call.layout.count
+    """Sum the weights; without weights count the losses, if their number is not known."""
     if weight is None or weight.shape != losses.shape:
         ones = call.backend.xp.ones_like(losses)
         weight = ones if weight is None else ones * weight
