@@ -1,11 +1,11 @@
 """Cross-entropy over a large vocabulary, without all logits in memory."""
 
-from math import inf, prod
+from math import inf
 from typing import NamedTuple, Unpack
 
 from ._loss import loss
 from ._numerics.loops import Arrays, Stepped
-from ._numerics.standard import device_of, known
+from ._numerics.standard import device_of
 from .typing import (
     Array,
     Axis,
@@ -98,7 +98,8 @@ def linear_cross_entropy(
     exponentials are added up relative to the largest logit so far [1]_. For the gradients the
     logits are computed again: :math:`p_j - y_j` of some classes yields their rows of the gradient
     of `weight`, and their part of the gradient of `hidden`. At most a quarter of a million logits
-    are in memory at a time, or 128 of each token if that is more.
+    are in memory at a time, or 128 of each token if that is more. While the number of tokens is a
+    symbol, as in an exported program, the logits of at most two million weights are.
 
     On JAX `jax.grad` computes the logits again too, and on torch ``backward()`` does, but
     `torch.func.grad` does not.
@@ -227,8 +228,8 @@ class _Rows:
             softcap,
         )
         classes, features = weight.shape
-        rows = prod([size for size in labels.shape if known(size)])
-        most = max(_LEAST, min(_LOGITS // max(rows, 1), _WEIGHTS // features))
+        rows = max(xp.known_size(labels), 1)
+        most = max(_LEAST, min(_LOGITS // rows, _WEIGHTS // features))
         fewest = -(-classes // most)
         # Steps of equal size, unless that takes twice as many.
         steps = next((n for n in range(fewest, 2 * fewest) if classes % n == 0), fewest)

@@ -1,5 +1,7 @@
 """Dtypes, devices and casts, by the array API standard."""
 
+from math import prod
+from numbers import Integral
 from typing import Any
 
 from ..typing import Array, Namespace
@@ -14,6 +16,15 @@ def device_of(array: Array) -> Any:
 def known(size: Any) -> bool:
     """Return whether a size is known: a lazy library returns None or NaN for an unknown size."""
     return size is not None and size == size
+
+
+@building_block
+def known_size(xp: Namespace, x: Array) -> int:
+    """Return the number of entries of an array along the axes whose sizes are known numbers.
+
+    The size of an axis may be unknown to a lazy library, or a symbol of a compiler.
+    """
+    return prod(int(size) for size in x.shape if isinstance(size, Integral))
 
 
 @building_block

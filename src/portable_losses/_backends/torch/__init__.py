@@ -1,7 +1,7 @@
 """PyTorch."""
 
 from collections.abc import Callable, Mapping, Sequence
-from math import inf
+from math import inf, prod
 from typing import Any, ClassVar
 
 import array_api_compat.torch
@@ -81,6 +81,15 @@ def sign(x: Array, /) -> Array:
     return x.sign().where(~isnan(x), x)
 
 
+def known_size(x: Array, /) -> int:
+    """Leave out symbols, which the tracer of ``torch.compile`` shows as plain numbers."""
+    if not torch.compiler.is_dynamo_compiling():
+        return prod(size for size in x.shape if isinstance(size, int))
+    from torch.fx.experimental.symbolic_shapes import has_static_value  # it imports SymPy
+
+    return prod([size for size in x.shape if has_static_value(size)])
+
+
 class Torch(Backend):
     """PyTorch."""
 
@@ -97,6 +106,7 @@ class Torch(Backend):
             result_type,
             take_along_axis,
             sign,
+            known_size,
         )
     } | {"erf": torch.erf}
 
@@ -177,9 +187,9 @@ def _observed() -> bool:
 def forgetful(step: loops.Step) -> loops.Step:
     """Return a step that torch repeats for its gradient, to need less memory.
 
-    `torch.func.grad` and similar transforms do not support that (torch 2.13).
+    `torch.func.grad` and similar transforms, and strict export, do not support that (torch 2.13).
     """
-    if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
         return step
 
     def again(*given: Any) -> loops.Stepped:
