@@ -39,7 +39,11 @@ class VocabularyOptions(Options, total=False):
     ignore_index: int | None
 
 
-@loss("(feature),(class,feature),(),(class)->()", predicted=("hidden", "weight", "bias"))
+@loss(
+    "(feature),(class,feature),(),(class)->()",
+    predicted=("hidden", "weight", "bias"),
+    steps="class",
+)
 def linear_cross_entropy(
     xp: Namespace,
     axis: Axis,

@@ -111,6 +111,13 @@ class Backend:
         results: list[Any] = call.compute(orders, head, arrays, sequences)
         return results
 
+    def pulled(
+        self, call: Any, share: Array, arrays: Sequence[Array], sequences: Mapping[str, Array]
+    ) -> tuple[Array, tuple[Array, ...]]:
+        """Return the losses, and the gradients of their sum, each times its share in the result."""
+        results: tuple[Array, tuple[Array, ...]] = call.pulled(share, arrays, sequences)
+        return results
+
     def total(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
         """Add up losses: float32 in float64, where the device has it."""
         wide = self.xp.wide_dtype(x) if x.dtype == self.xp.float32 else None

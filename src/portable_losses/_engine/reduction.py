@@ -41,7 +41,7 @@ def losses_and_gradients(
     """
     if call.plan.pulls and orders != (0,):
         share = _share(call, part, divisor)
-        value, gradients = call.pulled(share, part.arrays, sequences)
+        value, gradients = call.backend.pulled(call, share, part.arrays, sequences)
         return [gradients if order else _weighed(value, part) for order in orders]
     head, arrays = call.backend.laid_out(call, part.arrays)
     results = call.backend.compute(call, orders, head, arrays, sequences)

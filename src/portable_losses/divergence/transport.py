@@ -24,7 +24,7 @@ Mass = Annotated[
 ]
 
 
-@loss("(class),(class),(class,class)->()")
+@loss("(class),(class),(class,class)->()", steps="iterations")
 def sinkhorn_loss(
     xp: Namespace,
     axis: Axis,

@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from ..._numerics import loops
 from ...typing import Array, Axis
 from ..base import Backend, Pull
-from . import lending, registered
+from . import lending, registered, stepwise
 
 
 def minimum(x1: Array, x2: Array, /) -> Array:
@@ -157,9 +157,19 @@ class Torch(Backend):
         sequences: Mapping[str, Array],
     ) -> list[Any]:
         """Return losses whose autograd uses the registered derivative."""
+        if stepwise.is_meant(call, sequences):
+            return stepwise.compute(call, orders, arrays)
         if orders != (0,) or not call.plan.formulas.knows(1) or call.plan.pulls:
             return super().compute(call, orders, head, arrays, sequences)
         return [registered.losses(call, head, arrays, sequences)]
+
+    def pulled(
+        self, call: Any, share: Array, arrays: Sequence[Array], sequences: Mapping[str, Array]
+    ) -> tuple[Array, tuple[Array, ...]]:
+        """Return the losses, and the gradients of their sum, each times its share in the result."""
+        if stepwise.is_meant(call, sequences):
+            return stepwise.pulled(call, share, arrays)
+        return super().pulled(call, share, arrays, sequences)
 
     def vjp(self, function: Callable[..., Array], *primals: Array) -> tuple[Array, Pull]:
         """Return the value of a function and its pullback."""
