@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import array_api_compat
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..typing import Array
 from .base import Backend
@@ -47,6 +48,8 @@ def __getattr__(name: str) -> Any:
 
 def _found(array: Array) -> Backend | None:
     for base in type(array).__mro__:
+        if base is NDArrayOperatorsMixin:
+            continue  # NumPy's operators for the arrays of other libraries, such as sparse
         module = base.__module__.partition(".")[0]
         path = f"{__name__}.{_ALIASES.get(module, module)}"
         if find_spec(path) is not None:

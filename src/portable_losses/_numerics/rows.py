@@ -6,7 +6,7 @@ Some functions need the axis to be 0 or -1, the first or the last; formulas rece
 from typing import Any, NamedTuple
 
 from ..typing import Array, Axis, Namespace
-from .namespace import building_block
+from .namespace import building_block, substitute
 from .standard import device_of
 
 
@@ -128,6 +128,21 @@ def with_axis(numbers: Array, axis: Axis) -> Array:
     It uses an index, because expand_dims fails on lazy arrays of unknown shape.
     """
     return numbers[..., None] if axis == -1 else numbers[None, ...]
+
+
+@substitute
+def arange(xp: Namespace, stop: int, /, *, dtype: Any = None, device: Any = None) -> Array:
+    """Return the numbers from 0."""
+    return xp.asarray(list(range(stop)), dtype=dtype, device=device)
+
+
+@substitute
+def take_along_axis(xp: Namespace, x: Array, indices: Array, /, *, axis: int = -1) -> Array:
+    """Take entries by a comparison of each index with each place, and a sum."""
+    x, indices = (xp.moveaxis(each, axis, -1) for each in (x, indices))
+    chosen = indices[..., None] == xp.places(x, -1, indices.dtype)[..., None, :]
+    taken = xp.sum(xp.where(chosen, x[..., None, :], xp.zeros_like(x[..., None, :])), axis=-1)
+    return xp.moveaxis(xp.astype(taken, x.dtype, copy=False), -1, axis)
 
 
 @building_block
