@@ -106,11 +106,23 @@ backend_session("dask", "test-dask", "dask")
 backend_session("cupy", "test-cupy", "cupy")
 
 
+@nox.session(name="tests-others", default=False)
+def tests_others(session: nox.Session) -> None:
+    """The common losses on Cubed, dpnp, MLX, ndonnx and sparse: see docs/others.rst."""
+    install(session, "test-others")
+    # The CPU as a device of SYCL, which dpnp needs, from the wheels of Intel.
+    folder = Path(session.virtualenv.location, "lib")
+    paths = {"LD_LIBRARY_PATH": str(folder), "OCL_ICD_FILENAMES": str(folder / "libintelocl.so")}
+    names = ("cubed", "dpnp", "mlx", "ndonnx", "sparse")
+    chosen = (f"--backend={name}" for name in names)
+    session.run("pytest", "tests/test_others.py", *chosen, *session.posargs, env=paths)
+
+
 @nox.session
 def doctest(session: nox.Session) -> None:
     """The examples of the docstrings and of the README."""
     install(session, "test")
-    optional = ("_backends/dask.py", "_backends/jax.py", "_backends/torch")
+    optional = ("_backends/dask.py", "_backends/jax.py", "_backends/mlx.py", "_backends/torch")
     of_others = [f"--ignore=src/portable_losses/{path}" for path in optional]
     session.run(
         "pytest",
