@@ -5,7 +5,6 @@ from typing import NamedTuple, Unpack
 
 from ._loss import loss
 from ._numerics.loops import Arrays, Stepped
-from ._numerics.standard import device_of
 from .typing import (
     Array,
     Axis,
@@ -239,7 +238,7 @@ class _Rows:
         steps = next((n for n in range(fewest, 2 * fewest) if classes % n == 0), fewest)
         self.width = -(-classes // steps)
         self.even = steps * self.width == classes
-        self.starts = xp.arange(steps, dtype=labels.dtype, device=device_of(labels)) * self.width
+        self.starts = xp.numbers(steps, labels, labels.dtype) * self.width
 
     def some(self, start: Array) -> tuple[Array, Array, Array, Array]:
         """Return some logits, their weights, the place of the label, and which classes exist.
@@ -248,9 +247,7 @@ class _Rows:
         another step, its place is outside.
         """
         xp, classes = self.xp, self.weight.shape[0]
-        places = start + xp.arange(
-            self.width, dtype=self.labels.dtype, device=device_of(self.labels)
-        )
+        places = start + xp.numbers(self.width, self.labels, self.labels.dtype)
         inside = places < classes
         within = places if self.even else xp.where(inside, places, 0)
         chosen = xp.take(self.weight, within, axis=0)

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from ..typing import Array, Axis, Namespace
 from .namespace import building_block, substitute
-from .standard import device_of
 
 
 @building_block
@@ -216,7 +215,7 @@ def places(xp: Namespace, like: Array, axis: Axis, dtype: Any = None) -> Array:
     """Return the numbers from 0 along an axis of an array, in a shape that broadcasts with it."""
     shape = [1] * like.ndim
     shape[axis] = -1
-    numbers = xp.arange(like.shape[axis], dtype=dtype, device=device_of(like))
+    numbers = xp.numbers(like.shape[axis], like, dtype)
     return xp.reshape(numbers, tuple(shape))
 
 
@@ -251,7 +250,7 @@ def neighbours(xp: Namespace, x: Array, axis: Axis, by: int, fill: float | None)
     not joined, because a lazy library can do that with an unknown number of rows.
     """
     size = x.shape[axis]
-    place = xp.arange(size, device=device_of(x))
+    place = xp.numbers(size, x)
     source = place + by
     taken = xp.take(x, xp.where((source < 0) | (source >= size), place, source), axis=axis)
     if fill is None:

@@ -50,3 +50,9 @@ def cast(xp: Namespace, array: Array, dtype: Any) -> Array:
 def scalar(xp: Namespace, number: Any, dtype: Any, like: Array) -> Array:
     """Make a 0-d array of a Python number, on the device of an array."""
     return xp.asarray(number, dtype=dtype, device=device_of(like))
+
+
+@building_block
+def numbers(xp: Namespace, size: Any, like: Array, dtype: Any = None) -> Array:
+    """Return the numbers from 0 to a size, without it, on the device of an array."""
+    return xp.arange(size, dtype=dtype, device=device_of(like))

@@ -5,7 +5,6 @@ from typing import Unpack
 
 from .._loss import loss
 from .._numerics.loops import Arrays, Stepped
-from .._numerics.standard import device_of
 from ..typing import Array, Axis, Namespace, Options, Positive, Real
 from ._paths import finite, joined
 
@@ -122,7 +121,7 @@ def _diagonals(xp: Namespace, pred: Array, target: Array) -> Arrays:
     """
     rows, columns = pred.shape[-2], target.shape[-2]
     row = xp.places(pred[..., 0], -1)
-    number = xp.arange(rows + columns - 1, device=device_of(pred))
+    number = xp.numbers(rows + columns - 1, pred)
     column = number[:, None] - xp.reshape(row, (1, -1))
     met = (column >= 0) & (column < columns)
     return xp.where(met, column, 0), met

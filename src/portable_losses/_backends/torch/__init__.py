@@ -90,6 +90,17 @@ def known_size(x: Array, /) -> int:
     return prod([size for size in x.shape if has_static_value(size)])
 
 
+def numbers(size: Any, like: Array, dtype: Any = None) -> Array:
+    """Replicate the numbers beside a DTensor: its operations do not take plain tensors."""
+    plain = torch.arange(size, dtype=dtype, device=like.device)
+    if not hasattr(like, "device_mesh"):
+        return plain
+    from torch.distributed.tensor import DTensor, Replicate
+
+    mesh = like.device_mesh
+    return DTensor.from_local(plain, mesh, [Replicate()] * mesh.ndim, run_check=False)
+
+
 class Torch(Backend):
     """PyTorch."""
 
@@ -107,6 +118,7 @@ class Torch(Backend):
             take_along_axis,
             sign,
             known_size,
+            numbers,
         )
     } | {"erf": torch.erf}
 
