@@ -116,6 +116,18 @@ def tests_objectives(session: nox.Session) -> None:
     session.run("pytest", "tests/packages/test_keras.py", env={"KERAS_BACKEND": "jax"})
 
 
+@nox.session(name="tests-others", default=False)
+def tests_others(session: nox.Session) -> None:
+    """The common losses on Cubed, dpnp, MLX, ndonnx and sparse: see docs/reference/others.rst."""
+    install(session, "test-others")
+    # The CPU as a device of SYCL, which dpnp needs, from the wheels of Intel.
+    folder = Path(session.virtualenv.location, "lib")
+    paths = {"LD_LIBRARY_PATH": str(folder), "OCL_ICD_FILENAMES": str(folder / "libintelocl.so")}
+    names = ("cubed", "dpnp", "mlx", "ndonnx", "sparse")
+    chosen = (f"--backend={name}" for name in names)
+    session.run("pytest", "tests/test_others.py", *chosen, *session.posargs, env=paths)
+
+
 @nox.session(venv_backend="virtualenv")
 def doctest(session: nox.Session) -> None:
     """The examples of the docstrings, the README and the guides."""

@@ -40,7 +40,7 @@ class Loss(Generic[_Arguments]):
     predicted : int or tuple of str
         The number of predictions, which are its first arrays, or their names.
     steps : str
-        The core dimension along which the formula takes steps; empty by default.
+        The core dimension or the parameter that counts the steps of the formula; empty by default.
     temporaries : int
         The number of arrays like the predictions that the formula and its derivatives need at once.
     absent : tuple of float
@@ -340,8 +340,10 @@ def loss(
         The number of predictions, which are the first arrays, or their names. Derivatives are taken
         with respect to these.
     steps : str, optional
-        The core dimension along which the formula takes steps. On NumPy more losses are then
-        evaluated together, because each step needs only a part of the arrays.
+        The core dimension along which the formula takes steps, or the parameter that counts them.
+        On NumPy more losses are then evaluated together, because a step along a core dimension
+        needs only a part of the arrays. ``torch.compile`` does not trace the steps: for it the loss
+        is one operation.
     temporaries : int, default 16
         The largest number of arrays like the predictions that the formula and its derivatives need
         at once. NumPy evaluates larger blocks if it is small: all temporaries of a block together

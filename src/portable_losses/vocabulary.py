@@ -1,12 +1,12 @@
 """Cross-entropy over a large vocabulary, without all logits in memory."""
 
-from math import inf, prod
+from math import inf
 from typing import Annotated, NamedTuple, Unpack
 
 from ._loss import loss
 from ._numerics.logits import LogitScale
 from ._numerics.loops import Arrays, Stepped
-from ._numerics.standard import device_of, is_exactly, known
+from ._numerics.standard import is_exactly
 from .typing import (
     Array,
     Axis,
@@ -42,7 +42,11 @@ class VocabularyOptions(Options, total=False):
     ignore_index: int | None
 
 
-@loss("(feature),(class,feature),(),(class)->()", predicted=("hidden", "weight", "bias"))
+@loss(
+    "(feature),(class,feature),(),(class)->()",
+    predicted=("hidden", "weight", "bias"),
+    steps="class",
+)
 def linear_cross_entropy(
     xp: Namespace,
     axis: Axis,
@@ -105,7 +109,8 @@ def linear_cross_entropy(
     exponentials are added up relative to the largest logit so far [1]_. For the gradients the
     logits are computed again: :math:`p_j - y_j` of some classes yields their rows of the gradient
     of `weight`, and their part of the gradient of `hidden`. At most a quarter of a million logits
-    are in memory at a time, or 128 of each token if that is more.
+    are in memory at a time, or 128 of each token if that is more. While the number of tokens is a
+    symbol, as in an exported program, the logits of at most two million weights are.
 
     On JAX `jax.grad` computes the logits again too, and on torch ``backward()`` does, but
     `torch.func.grad` does not.
@@ -237,14 +242,14 @@ class _Rows:
             scale,
         )
         classes, features = weight.shape
-        rows = prod([size for size in labels.shape if known(size)])
-        most = max(_LEAST, min(_LOGITS // max(rows, 1), _WEIGHTS // features))
+        rows = max(xp.known_size(labels), 1)
+        most = max(_LEAST, min(_LOGITS // rows, _WEIGHTS // features))
         fewest = -(-classes // most)
         # Steps of equal size, unless that takes twice as many.
         steps = next((n for n in range(fewest, 2 * fewest) if classes % n == 0), fewest)
         self.width = -(-classes // steps)
         self.even = steps * self.width == classes
-        self.starts = xp.arange(steps, dtype=labels.dtype, device=device_of(labels)) * self.width
+        self.starts = xp.numbers(steps, labels, labels.dtype) * self.width
 
     def some(self, start: Array) -> tuple[Array, Array, Array, Array]:
         """Return some logits of the layer, their weights, the place of the label, and which exist.
@@ -253,9 +258,7 @@ class _Rows:
         another step, its place is outside.
         """
         xp, classes = self.xp, self.weight.shape[0]
-        places = start + xp.arange(
-            self.width, dtype=self.labels.dtype, device=device_of(self.labels)
-        )
+        places = start + xp.numbers(self.width, self.labels, self.labels.dtype)
         inside = places < classes
         within = places if self.even else xp.where(inside, places, 0)
         chosen = xp.take(self.weight, within, axis=0)

@@ -137,6 +137,13 @@ class Backend:
         results: list[Any] = call.compute(orders, head, arrays, sequences)
         return results
 
+    def pulled(
+        self, call: Any, share: Array, arrays: Sequence[Array], sequences: Mapping[str, Array]
+    ) -> tuple[Array, tuple[Array, ...]]:
+        """Return the losses, and the gradients of their sum, each times its share in the result."""
+        results: tuple[Array, tuple[Array, ...]] = call.pulled(share, arrays, sequences)
+        return results
+
     def check_count(self, call: Any, count: Any) -> None:
         """Look at a sum of weights, which may have left the range of its dtype."""
 

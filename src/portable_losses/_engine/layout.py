@@ -168,10 +168,10 @@ def _scalars(
 def _entries(plan: Plan, sizes: Mapping[str, int]) -> int:
     """Count the inputs of one loss.
 
-    A formula that takes steps needs at each step only the product of the other dimensions.
+    A formula that takes steps along a dimension needs at each only the product of the others.
     """
     signature = plan.signature
-    if steps := signature.steps:
+    if (steps := signature.steps) in sizes:
         return sizes[steps] * sum(size for core, size in sizes.items() if core != steps)
     rows = (signature.core, *signature.shared) if plan.core else ()
     return max([1, *(prod([sizes.get(core, 1) for core in cores]) for cores in rows)])

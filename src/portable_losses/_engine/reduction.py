@@ -44,7 +44,7 @@ def losses_and_gradients(
     """
     if call.plan.pulls and orders != (0,):
         share = _share(call, part, divisor)
-        value, gradients = call.pulled(share, part.arrays, sequences)
+        value, gradients = call.backend.pulled(call, share, part.arrays, sequences)
         return [gradients if order else _weighed(value, part) for order in orders]
     head, arrays = call.backend.laid_out(call, part.arrays)
     results = call.backend.compute(call, orders, head, arrays, sequences)
@@ -103,14 +103,17 @@ def _share(call: Call, part: Part, divisor: Any) -> Array:
 
 
 def _share_of_each(call: Call, part: Part) -> Any:
-    """Return the divisor of a mean, the number of losses or the sum of weights; 1 if it is 0."""
-    if call.layout.reduction != "mean":
+    """Return the divisor of a mean, the number of losses or the sum of weights; 1 if it is 0.
+
+    A compiler may have a symbol for the number, which is no int; then the losses are counted.
+    """
+    layout = call.layout
+    if layout.reduction != "mean":
         return 1
-    losses = part.arrays[0][(..., *(0,) * call.plan.core)]
+    if part.weight is None and isinstance(layout.count, int):
+        return layout.count or 1
+    xp, losses = call.backend.xp, part.arrays[0][(..., *(0,) * call.plan.core)]
     count = _count(call, losses, part.weight, keepdims=True)
-    if isinstance(count, int):
-        return count or 1
-    xp = call.backend.xp
     return xp.cast(xp.where(count == 0, xp.ones_like(count), count), call.plan.dtype)
 
 
@@ -138,9 +141,7 @@ def _parts(call: Call, value: Array, weight: Array | None) -> tuple[Array, Array
 
 
 def _count(call: Call, losses: Array, weight: Array | None, keepdims: bool = False) -> Any:
-    """Sum the weights; without weights count the losses, as an int where the shape is known."""
-    if weight is None and call.layout.count is not None:
-        return call.layout.count
+    """Sum the weights; without weights count the losses, if their number is not known."""
     if weight is None or weight.shape != losses.shape:
         ones = call.backend.xp.ones_like(losses)
         weight = ones if weight is None else ones * weight

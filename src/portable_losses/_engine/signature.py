@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import chain
 from types import NoneType, UnionType
 from typing import Any, TypeAlias, Union, Unpack, get_args, get_origin, get_type_hints
 
@@ -102,7 +103,7 @@ class Signature:
     core: tuple[str, ...]
     """The core dimensions of the first argument in the first signature; none if pointwise."""
     steps: str
-    """The core dimension along which the formula takes steps, if there is one."""
+    """The core dimension or the parameter that counts the steps of the formula, if it takes any."""
     temporaries: int
     """The number of arrays like the predictions that the formulas need at once."""
     axisless: bool
@@ -202,9 +203,9 @@ def read(
             f"or no argument may have any, got {layouts}"
         )
     common = frozenset(i for i, cores in enumerate(ways[0]) if cores and sharing[i])
-    if steps and any(steps not in way[0] for way in ways):
-        raise ValueError(f"{name}: steps={steps!r} is no core dimension of the first argument")
     own = {p.name: _parameter(name, p, hints.get(p.name, Any)) for p in keywords}
+    if steps and steps not in own and not all(steps in chain(*way) for way in ways):
+        raise ValueError(f"{name}: steps={steps!r} is neither a core dimension nor a parameter")
     kinds = _option_kinds(hints.get(rest[0].name) if rest else None)
     options = {name: default for name, default in DEFAULTS.items() if name in kinds}
     # If one signature has no core axes, an axis must be given.

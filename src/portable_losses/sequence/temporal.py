@@ -7,7 +7,6 @@ from annotated_types import Interval
 
 from .._loss import loss
 from .._numerics.loops import Arrays, Stepped
-from .._numerics.standard import device_of
 from ..typing import Array, Axis, DependentDomain, Domain, Index, Namespace, Options
 from ._paths import finite, joined
 
@@ -206,7 +205,7 @@ def _lanes(xp: Namespace, log_prob: Array, labels: Array, blank: int) -> tuple[A
     """
     number = labels.shape[-1]
     some = labels if number else xp.zeros_like(log_prob[..., 0, :1], dtype=labels.dtype)
-    place = xp.arange(number + 1, device=device_of(labels))
+    place = xp.numbers(number + 1, labels)
     lanes = xp.take(some, xp.where(place < number, place, 0), axis=-1)
     last = xp.places(lanes, -1) == number
     lanes = xp.where(last, xp.full_like(lanes, blank), lanes)
