@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .._backends import NUMBER, Backend, backend_of, default
+from .._backends import NUMBER, Backend, backend_of, default, validating
 from .._numerics.standard import device_of
 from ..typing import Array
 from . import reduction, weights
@@ -126,7 +126,26 @@ def evaluate(
     request = _request(formulas, orders, arrays, extras, settings, checked)
     if 2 in orders:
         _check_second(formulas)
-    return request.plan.backend.evaluate(request)
+    backend = request.plan.backend
+    if checked and backend is not default and backend.keeps_plans() and validating():
+        _look(request)
+    return backend.evaluate(request)
+
+
+def _look(request: Request) -> None:
+    """Let NumPy check the values of arrays of another library, if it can view all of them."""
+    backend = request.plan.backend
+
+    def view(x: Any) -> Any:
+        return x if x is None or isinstance(x, NUMBER) else backend.view(x)
+
+    arrays = [view(x) for x in request.arrays]
+    extras = {key: view(x) for key, x in request.extras.items()}
+    seen = [*zip(request.arrays, arrays, strict=True)]
+    seen += [(x, extras[key]) for key, x in request.extras.items()]
+    if all(x is None or found is not None for x, found in seen):
+        formulas, settings = request.plan.formulas, request.settings
+        default.look(_request(formulas, (0,), arrays, extras, settings, True))
 
 
 def _of_constant(

@@ -12,6 +12,7 @@ import numpy as np
 
 from ...typing import Array
 from ..base import Backend
+from ..validation import validating
 from . import blockwise
 from .blocks import block_bytes, flattened, laid_out, per_block
 from .blocks import blocks as cut
@@ -24,12 +25,10 @@ from .values import (
     fault,
     looks,
     refuse_argument,
-    validating,
-    validation,
 )
 from .workers import set_workers
 
-__all__ = ["NUMBER", "backend", "set_workers", "validation"]
+__all__ = ["NUMBER", "backend", "set_workers"]
 
 NUMBER = (Real, np.bool_)
 """Python numbers and NumPy scalars, which fit every shape."""
@@ -111,10 +110,18 @@ class Numpy(Backend):
 
     def evaluate(self, request: Any) -> list[Any]:
         """Evaluate small arrays at once, others block by block."""
+        checked = validating() is not False
         try:
-            return self._evaluated(request, request.bind(validating()))
+            return self._evaluated(request, request.bind(checked))
         except _OutOfRange:
-            return self._evaluated(request, request.bind(validating(), rescaled=True))
+            return self._evaluated(request, request.bind(checked, rescaled=True))
+
+    @np.errstate(all="ignore")
+    def look(self, request: Any) -> None:
+        """Check the values of the arrays of a request, without evaluating it."""
+        call = request.bind(checked=True)
+        _kept(call)
+        request.read_part(call, call.arrays, call.weights, call.where)
 
     def check_count(self, call: Any, count: Any) -> None:
         """Ask for a second try with other weights if their sum shows that they need it."""
@@ -130,12 +137,7 @@ class Numpy(Backend):
     @np.errstate(all="ignore")
     def _evaluated(self, request: Any, call: Any) -> list[Any]:
         layout = call.layout
-        if call.checked and call.sequences:
-            check_parameters(call)
-        kept = layout.kept
-        if kept is None:
-            kept = layout.kept = _Kept(per_block(call), looks(call))
-        if layout.losses <= kept.together:
+        if layout.losses <= _kept(call).together:
             results: list[Any] = request.whole(call)
             given = call.arrays
         else:
@@ -232,6 +234,17 @@ class Numpy(Backend):
                     for x, copy in zip(values, own, strict=True)
                 ]
             return _in_blocks(self, formula, arrays, result, shape, size)
+
+
+def _kept(call: Any) -> _Kept:
+    """Check the parameters of a call, and return what is kept for calls with its shapes."""
+    if call.checked and call.sequences:
+        check_parameters(call)
+    layout = call.layout
+    if layout.kept is None:
+        layout.kept = _Kept(per_block(call), looks(call))
+    kept: _Kept = layout.kept
+    return kept
 
 
 def _unit(value: Any) -> str:
