@@ -106,6 +106,13 @@ backend_session("dask", "test-dask", "dask")
 backend_session("cupy", "test-cupy", "cupy")
 
 
+@nox.session(name="tests-packages", default=False)
+def tests_packages(session: nox.Session) -> None:
+    """Arrays of other packages that hold more than numbers: units, names, missing values."""
+    install(session, "test-packages")
+    session.run("pytest", "tests/packages.py", *session.posargs)
+
+
 @nox.session
 def doctest(session: nox.Session) -> None:
     """The examples of the docstrings and of the README."""

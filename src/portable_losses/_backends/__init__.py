@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import array_api_compat
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..typing import Array
 from .base import Backend
@@ -50,6 +51,8 @@ def _found(array: Array) -> Backend | None:
 
         return of_torch.backend
     for base in type(array).__mro__:
+        if base is NDArrayOperatorsMixin:
+            continue  # of NumPy, for arrays of others
         module = base.__module__.partition(".")[0]
         path = f"{__name__}.{_ALIASES.get(module, module)}"
         if find_spec(path) is not None:

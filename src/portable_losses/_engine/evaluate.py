@@ -11,6 +11,7 @@ from . import reduction, weights
 from .call import Call
 from .formulas import Formulas, Orders
 from .given import by_name, constant_like, read_given
+from .labelled import check_labels
 from .layout import Layout, alone, lay_out
 from .plan import Plan, check_kinds, make_plan
 
@@ -124,6 +125,8 @@ def evaluate(
             return _of_constant(formulas, orders, [constant, *arguments[1:]], options)
     arrays, extras, settings = read_given(formulas, arguments, options)
     request = _request(formulas, orders, arrays, extras, settings, checked)
+    if arrays is not arguments:  # some were read, or have labels
+        check_labels(request.plan, arguments, options)
     if 2 in orders:
         _check_second(formulas)
     backend = request.plan.backend

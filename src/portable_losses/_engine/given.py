@@ -6,6 +6,7 @@ from types import NoneType
 from typing import Any, NoReturn
 
 from .._backends import NUMBER, backend_of, default
+from .._backends.labels import unlabelled
 from .._numerics.standard import device_of
 from ..typing import Array
 from .arrays import floating, read
@@ -57,7 +58,7 @@ def read_given(
             found = read(formulas.name, names[i], x)[1]
             if found is not x:
                 arrays = [*arrays[:i], found, *arrays[i + 1 :]]
-                homeless += [names[i]] if backend_of(x) is None else []
+                homeless += [names[i]] if backend_of(unlabelled(x)) is None else []
     settings, extras = options, {}
     if options:
         settings = {}
@@ -65,6 +66,7 @@ def read_given(
             if key not in _MODIFIERS and type(value) in _PLAIN:
                 settings[key] = value
                 continue
+            value = unlabelled(value)
             found = _array(formulas, key, value)
             if found is None:
                 settings[key] = value

@@ -17,6 +17,7 @@ from . import blockwise
 from .blocks import block_bytes, flattened, laid_out, per_block
 from .blocks import blocks as cut
 from .namespace import OVERRIDES
+from .reading import read
 from .values import (
     Look,
     all_inside,
@@ -64,28 +65,7 @@ class Numpy(Backend):
 
     def read(self, name: str, key: str, value: Any) -> Array:
         """Read a value that belongs to no array library."""
-        if isinstance(value, np.ma.MaskedArray):
-            raise TypeError(
-                f"{name}: {key} is a masked array; pass its data, and `where=~{key}.mask`"
-            )
-        if unit := _unit(value):
-            raise TypeError(
-                f"{name}: {key} has the unit {unit}, which a loss cannot know; convert all arrays "
-                "to one unit, and pass their numbers"
-            )
-        try:
-            array = np.asarray(value)
-        except ValueError as error:
-            raise TypeError(
-                f"{name}: {key} is not an array, and NumPy cannot read it as one: {error}"
-            ) from error
-        if isinstance(value, (list, tuple)) and not array.size:
-            return array.astype(bool)  # an empty list may hold labels as well as numbers
-        if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
-            complex_hint = "take abs(x), or x.real and x.imag, first"
-            hint = complex_hint if array.dtype.kind == "c" else "convert it to numbers first"
-            raise TypeError(f"{name}: {key} must hold real numbers, got {array.dtype}: {hint}")
-        return array
+        return read(name, key, value)
 
     def device(self, array: Array) -> Any:
         """Return None: there is only one."""
@@ -245,15 +225,6 @@ def _kept(call: Any) -> _Kept:
         layout.kept = _Kept(per_block(call), looks(call))
     kept: _Kept = layout.kept
     return kept
-
-
-def _unit(value: Any) -> str:
-    """Return the unit of a quantity, as in astropy, pint and unyt; nothing for plain numbers."""
-    for name in ("unit", "units"):
-        if hasattr(type(value), name) or (isinstance(value, np.ndarray) and hasattr(value, name)):
-            unit = str(getattr(value, name))
-            return "" if unit == "dimensionless" else unit
-    return ""
 
 
 def _in_blocks(
