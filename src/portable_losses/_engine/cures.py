@@ -1,7 +1,9 @@
 """The option or the expression that was probably meant where shapes do not agree."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from .._backends import default
 from .signature import Signature
 
 Shape = tuple[int, ...]
@@ -84,3 +86,13 @@ def weights_along(key: str, shape: Shape, loop: Shape) -> str:
         return ""
     more = ", ".join([":"] * len(shape) + ["None"] * (len(loop) - len(shape)))
     return f"; pass `{key}[{more}]`"
+
+
+def spelled(message: str, read: Mapping[str, Any]) -> str:
+    """Return a message whose expressions suit arguments that are no arrays, such as data frames."""
+    for name, value in read.items():
+        if array := default.expression(name, value):
+            for then in (".", "["):
+                message = message.replace(f"`{name}{then}", f"`{array}{then}")
+            message = message.replace(f"({name}.shape)", f"({array}.shape)")
+    return message

@@ -9,8 +9,9 @@ from .._numerics.standard import device_of
 from ..typing import Array
 from . import reduction, weights
 from .call import Call
+from .cures import spelled
 from .formulas import Formulas, Orders
-from .given import by_name, constant_like, read_given
+from .given import belongs_to_none, by_name, constant_like, read_given
 from .labelled import check_labels
 from .layout import Layout, alone, lay_out
 from .plan import Plan, check_kinds, make_plan
@@ -124,7 +125,14 @@ def evaluate(
         if constant is not None:
             return _of_constant(formulas, orders, [constant, *arguments[1:]], options)
     arrays, extras, settings = read_given(formulas, arguments, options)
-    request = _request(formulas, orders, arrays, extras, settings, checked)
+    try:
+        request = _request(formulas, orders, arrays, extras, settings, checked)
+    except (TypeError, ValueError) as error:
+        given = dict(zip(names, arguments, strict=False)) | dict(options)
+        read = {key: x for key, x in given.items() if belongs_to_none(x)}
+        if not read or type(error) not in (TypeError, ValueError):
+            raise
+        raise type(error)(spelled(str(error), read)) from None
     if arrays is not arguments:  # some were read, or have labels
         check_labels(request.plan, arguments, options)
     if 2 in orders:

@@ -17,7 +17,13 @@ _POSITIVE = Domain(
     "positive numbers",
     safe=1.0,
     interval=Interval(gt=0.0),
-    hint="amounts that may be 0 go with a power from 1 to below 2",
+    hint="amounts that may be 0 go with `tweedie_deviance_loss` and a power from 1 to below 2",
+)
+_MEANS = Domain(
+    "means, positive numbers",
+    safe=1.0,
+    interval=Interval(gt=0.0),
+    hint="predict the logarithm of the mean, and pass its exp",
 )
 _NOT_NEGATIVE = Domain(
     "amounts, numbers from 0",
@@ -28,12 +34,13 @@ _NOT_NEGATIVE = Domain(
 )
 _REAL = Domain("real numbers", safe=1.0)
 
+PositiveMean = Annotated[Array, _MEANS]
 Positive = Annotated[Array, _POSITIVE]
 Power = Annotated[float, Gt(-inf), Lt(inf), Gap(0.0, 1.0)]
 
 
 def _domain_of_mean(power: float) -> Domain:
-    return _REAL if power == 0 else _POSITIVE
+    return _REAL if power == 0 else _MEANS
 
 
 def _domain_of_target(power: float) -> Domain:
@@ -48,7 +55,7 @@ Amount = Annotated[Array, DependentDomain(_domain_of_target)]
 
 @loss
 def gamma_deviance_loss(
-    xp: Namespace, pred: Positive, target: Positive, /, **options: Unpack[Options]
+    xp: Namespace, pred: PositiveMean, target: Positive, /, **options: Unpack[Options]
 ) -> Array:
     r"""Deviance of a gamma distribution: an error relative to the prediction.
 
@@ -102,12 +109,12 @@ def gamma_deviance_loss(
 
 
 @gamma_deviance_loss.derivative
-def _(xp: Namespace, pred: Positive, target: Positive, /) -> Array:
+def _(xp: Namespace, pred: PositiveMean, target: Positive, /) -> Array:
     return 2 * (xp.relative_difference(pred, target) / pred)
 
 
 @gamma_deviance_loss.second_derivative
-def _(xp: Namespace, pred: Positive, target: Positive, /) -> Array:
+def _(xp: Namespace, pred: PositiveMean, target: Positive, /) -> Array:
     return 2 * xp.over_square(2 * (target / pred) - 1, pred)
 
 

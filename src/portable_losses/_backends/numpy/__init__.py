@@ -67,6 +67,13 @@ class Numpy(Backend):
         """Read a value that belongs to no array library."""
         return read(name, key, value)
 
+    def expression(self, name: str, value: Any) -> str:
+        """Return the expression for an array of a value that is read, nothing for a number."""
+        if hasattr(value, "to_numpy"):
+            return f"{name}.to_numpy()"
+        readable = isinstance(value, (list, tuple)) or hasattr(value, "__array__")
+        return f"np.asarray({name})" if readable else ""
+
     def device(self, array: Array) -> Any:
         """Return None: there is only one."""
         return None
