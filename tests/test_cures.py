@@ -76,7 +76,7 @@ def test_the_cure_of_a_shape(loss, arrays, options, wanted):
 def test_no_cure_is_named_where_none_is_known():
     with pytest.raises(ValueError, match=r"their shapes must be the same$"):
         pl.mse_loss(normal(2, 3), normal(4, 5))
-    with pytest.raises(ValueError, match=r"their axes must be the same, but for class$"):
+    with pytest.raises(ValueError, match=r"their axes must be the same, except class$"):
         pl.cross_entropy(normal(7, 8, 3), labels(2, 2))
     with pytest.raises(
         ValueError, match=r"the axes must be the same|must have the shape \(class, feature\)$"

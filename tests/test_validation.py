@@ -28,7 +28,7 @@ BAD = {
         pl.mse_loss,
         (np.ones(3), np.ones(3)),
         {"weights": np.asarray([1.0, 0.0, -2.0])},
-        "mse_loss: weights must hold weights that are not negative, but weights[2] is -2.0",
+        "mse_loss: weights must hold numbers that are not negative, but weights[2] is -2.0",
     ),
     "a class weight": (
         pl.cross_entropy,

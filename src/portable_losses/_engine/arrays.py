@@ -155,7 +155,8 @@ def check_kind(
             cure = f"pass `{key}.astype(int)`" if backend is default else "convert it to integers"
             if backend is default and backend.xp.any(array != array):
                 cure = "some are missing (NaN); drop these rows, or leave them out with `where`"
-            others = "; probabilities have the class axis as well" if domain.labels else ""
+            rows = any("class" in way[i] for way in signature.ways)
+            others = "; probabilities have the class axis as well" if rows else ""
             hint = f"; {cure}{others}"
         raise TypeError(
             f"{signature.name}: {key} has the shape of {kind}, {tuple(array.shape)}, which are "

@@ -45,6 +45,8 @@ def _moved(
     """Return the options with which the loop axes agree, if the first core axis is elsewhere."""
     of_first = signature.ways[way][0]
     for k in range(len(first) - 1) if of_first else ():
+        if k == len(first) - len(of_first):
+            continue  # where it is by default
         left = _loop(first, of_first, k)
         if left == _loop(other, cores, None):
             return {f"{of_first[0]}_axis": k}

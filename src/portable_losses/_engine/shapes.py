@@ -234,7 +234,7 @@ def _refuse(signature: Signature, way: int, i: int, given: Sequence[Any]) -> NoR
         wanted = "their shapes must be the same"
     else:
         excepted = f"{', '.join(others)} and {last}" if others else last
-        wanted = f"their axes must be the same, but for {excepted}"
+        wanted = f"their axes must be the same, except {excepted}"
     hint = cure(signature, way, i, first, other)
     raise ValueError(
         f"{signature.name}: {names[0]} has shape {first} and {names[i]} has shape {other}: "

@@ -6,7 +6,7 @@ from typing import Annotated, Unpack
 from annotated_types import Ge, Interval, Lt
 
 from .._loss import loss
-from ..typing import Array, Axis, ClassOptions, Domain, LabelsOrProbability, Namespace, Probability
+from ..typing import Array, Axis, ClassOptions, Domain, LabelsOrProbability, Namespace
 
 __all__ = ["categorical_cross_entropy", "nll_loss"]
 
@@ -17,6 +17,15 @@ LogProbability = Annotated[
         interval=Interval(le=0.0),
         hint="logits belong to `cross_entropy`, or go through `special.log_softmax` first; "
         "probabilities belong to `categorical_cross_entropy`",
+    ),
+]
+ClassProbability = Annotated[
+    Array,
+    Domain(
+        "probabilities in [0, 1]",
+        safe=0.5,
+        interval=Interval(ge=0.0, le=1.0),
+        hint="logits belong to `cross_entropy`, or go through `special.softmax` first",
     ),
 ]
 Floor = Annotated[float, Ge(0.0), Lt(1.0)]
@@ -106,7 +115,7 @@ def _share(xp: Namespace, axis: Axis, prob: Array, target: Array) -> Array:
 def categorical_cross_entropy(
     xp: Namespace,
     axis: Axis,
-    prob: Probability,
+    prob: ClassProbability,
     target: LabelsOrProbability,
     /,
     *,
@@ -179,13 +188,13 @@ def categorical_cross_entropy(
 
 @categorical_cross_entropy.derivative
 def _(
-    xp: Namespace, axis: Axis, prob: Probability, target: LabelsOrProbability, /, *, eps: Floor
+    xp: Namespace, axis: Axis, prob: ClassProbability, target: LabelsOrProbability, /, *, eps: Floor
 ) -> Array:
     return 0.0 - xp.safe_divide(_share(xp, axis, prob, target), xp.maximum(prob, eps))
 
 
 @categorical_cross_entropy.second_derivative
 def _(
-    xp: Namespace, axis: Axis, prob: Probability, target: LabelsOrProbability, /, *, eps: Floor
+    xp: Namespace, axis: Axis, prob: ClassProbability, target: LabelsOrProbability, /, *, eps: Floor
 ) -> Array:
     return xp.over_square(_share(xp, axis, prob, target), xp.maximum(prob, eps))

@@ -33,8 +33,10 @@ def read(name: str, key: str, value: Any) -> Array:
     if isinstance(value, (list, tuple)) and not array.size:
         return array.astype(bool)  # an empty list may hold labels as well as numbers
     if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
+        one = array.dtype.kind in "OSU" and not array.ndim
+        found = f"{value!r:.50}" if one else array.dtype
         raise TypeError(
-            f"{name}: {key} must hold real numbers, got {array.dtype}: {_cure(key, value, array)}"
+            f"{name}: {key} must hold real numbers, got {found}: {_cure(key, value, array)}"
         )
     return array
 

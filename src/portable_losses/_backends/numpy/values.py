@@ -139,7 +139,7 @@ def looks(call: Any) -> list[Look]:
 
 
 _WEIGHTS = Domain(
-    "weights that are not negative",
+    "numbers that are not negative",
     interval=Interval(ge=0.0),
     hint="leave elements out with `where`",
 )
