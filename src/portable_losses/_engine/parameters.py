@@ -58,9 +58,9 @@ def check_parameter(loss: str, parameter: Parameter, value: Any) -> Any:
                 "None": parameter.optional,
             }
             *first, last = [word, *(kind for kind, allowed in more.items() if allowed)]
-            allowed = f"{', '.join(first)} or {last}" if first else last
+            kinds = f"{', '.join(first)} or {last}" if first else last
             raise TypeError(
-                f"{loss}: {parameter.name} must be {allowed}, got {_brief(value)}"
+                f"{loss}: {parameter.name} must be {kinds}, got {_brief(value)}"
                 f"{'' if parameter.array else ': one number, known before the call, not an array'}"
             )
         if not all(holds(constraint, value) for constraint in parameter.constraints):
