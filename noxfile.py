@@ -128,6 +128,13 @@ def tests_others(session: nox.Session) -> None:
     session.run("pytest", "tests/test_others.py", *chosen, *session.posargs, env=paths)
 
 
+@nox.session(name="tests-packages", default=False)
+def tests_packages(session: nox.Session) -> None:
+    """Arrays of other packages that hold more than numbers: units, names, missing values."""
+    install(session, "test-packages")
+    session.run("pytest", "tests/kinds_of_arrays.py", *session.posargs)
+
+
 @nox.session(venv_backend="virtualenv")
 def doctest(session: nox.Session) -> None:
     """The examples of the docstrings, the README and the guides."""

@@ -108,7 +108,22 @@ class Loss(Generic[_Arguments]):
     ) -> tuple[Any, Any]:
         """Return the gradient and the diagonal of the second derivative.
 
-        Gradient boosting and Newton's method use both: see `value_and_grad`.
+        Gradient boosting and Newton's method use both. For boosting pass ``reduction="sum"``: each
+        sample then has its own gradient and curvature. The default, the mean, divides both by the
+        number of samples; limits such as the smallest sum of curvatures in a leaf then stop all
+        splits, and nothing is learnt.
+
+        Parameters
+        ----------
+        *arrays, **options
+            Those of the loss.
+
+        Returns
+        -------
+        gradient : array or tuple of arrays
+            As of `value_and_grad`.
+        second : array or tuple of arrays
+            The second derivative, of the same shape.
         """
         gradient, second = evaluate(self.formulas, (1, 2), arrays, options)
         return _one_or_all(gradient), _one_or_all(second)

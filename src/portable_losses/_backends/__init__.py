@@ -14,10 +14,19 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..typing import Array
 from .base import Backend
-from .numpy import NUMBER, set_workers, validation
+from .numpy import NUMBER, set_workers
 from .numpy import backend as default
+from .validation import validating, validation
 
-__all__ = ["NUMBER", "Backend", "backend_of", "default", "set_workers", "validation"]
+__all__ = [
+    "NUMBER",
+    "Backend",
+    "backend_of",
+    "default",
+    "set_workers",
+    "validating",
+    "validation",
+]
 
 _ALIASES = {"jaxlib": "jax"}
 """Where arrays of a library are defined by another module."""

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, ClassVar, NoReturn
 
+import numpy as np
+
 from .._numerics import ArrayNamespace
 from .._numerics.standard import device_of
 from ..typing import Array, Domain, Namespace
@@ -45,6 +47,16 @@ class Backend:
 
     def check(self, name: str, key: str, array: Array) -> None:
         """Refuse an array that holds more than numbers, such as a mask, which would be lost."""
+
+    def view(self, array: Array) -> Any:
+        """Return a view of an array for NumPy; None if its values cannot be seen without a copy.
+
+        Each library has its own errors for arrays that are lazy, traced or on another device.
+        """
+        try:
+            return np.from_dlpack(array)
+        except Exception:  # noqa: BLE001
+            return None
 
     def device(self, array: Array) -> Any:
         """Return the device of an array; None if there is only one, or for a tracer."""

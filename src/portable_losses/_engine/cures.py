@@ -1,7 +1,9 @@
 """The option or the expression that was probably meant where shapes do not agree."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from .._backends import default
 from ..typing import PerLabel
 from .signature import Signature
 
@@ -55,6 +57,8 @@ def _moved(
     """Return the options with which the loop axes agree, if the first core axis is elsewhere."""
     of_first = signature.ways[way][0]
     for k in range(len(first) - 1) if of_first else ():
+        if k == len(first) - len(of_first):
+            continue  # where it is by default
         left = _loop(first, of_first, k)
         if left == _loop(other, cores, None):
             return {f"{of_first[0]}_axis": k}
@@ -96,3 +100,13 @@ def weights_along(key: str, shape: Shape, loop: Shape) -> str:
         return ""
     more = ", ".join([":"] * len(shape) + ["None"] * (len(loop) - len(shape)))
     return f"; pass `{key}[{more}]`"
+
+
+def spelled(message: str, read: Mapping[str, Any]) -> str:
+    """Return a message whose expressions suit arguments that are no arrays, such as data frames."""
+    for name, value in read.items():
+        if array := default.expression(name, value):
+            for then in (".", "["):
+                message = message.replace(f"`{name}{then}", f"`{array}{then}")
+            message = message.replace(f"({name}.shape)", f"({array}.shape)")
+    return message

@@ -15,6 +15,8 @@ from .weights import Part, read_part
 def whole(call: Call, orders: Orders) -> list[Any]:
     """Evaluate a call at once: for each order the reduced value, or a list of gradients."""
     layout = call.layout
+    if layout.void:
+        return _of_nothing(call, orders)
     finish = layout.finish
     wanted = orders if finish is None or 0 in orders else (0, *orders)
     part = read_part(call, call.arrays, call.weights, call.where)
@@ -33,6 +35,20 @@ def whole(call: Call, orders: Orders) -> list[Any]:
             value, slope = finish(call.backend.xp, value)
         results[place] = call.backend.xp.cast(value, call.plan.result)
     return results if wanted is orders else results[1:]
+
+
+def _of_nothing(call: Call, orders: Orders) -> list[Any]:
+    """Return the results for rows without entries, such as a set of no samples: all are left out.
+
+    The value depends on the predictions, for autodiff: its gradient is empty.
+    """
+    xp, layout, plan = call.backend.xp, call.layout, call.plan
+    value = xp.sum(xp.cast(call.arrays[0], plan.dtype), axis=tuple(range(-plan.core, 0)))
+    if layout.reduction != "none":
+        value = xp.sum(value, axis=layout.axis)
+    value = xp.cast(value * nan if layout.reduction == "mean" else value, plan.result)
+    gradients = [xp.zeros_like(call.arrays[i]) for i in plan.signature.predicted]
+    return [_finished(call, gradients, None) if order else value for order in orders]
 
 
 def losses_and_gradients(

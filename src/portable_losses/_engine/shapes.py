@@ -11,6 +11,9 @@ from ..typing import Array, Namespace
 from .cures import axis_of_labels, cure, weights_along
 from .signature import Signature
 
+MAY_BE_EMPTY = frozenset({"item", "region", "sample"})
+"""The core dimensions that may be empty, as a batch may: there is no loss then."""
+
 
 def way_of(
     signature: Signature,
@@ -185,11 +188,12 @@ def check_agreement(
     first = tuple(arrays[0].shape)
     loops = len(first) - len(cores[0])
     loop, sizes = first[:loops], dict(zip(cores[0], first[loops:], strict=True))
-    if 0 in sizes.values():
-        shape, names = tuple(given[0].shape), ", ".join(sizes)
-        raise ValueError(
-            f"{signature.name}: {signature.arguments[0]} of shape {shape} has no {names}"
-        )
+    for core, size in sizes.items():
+        if known(size) and not size and core not in MAY_BE_EMPTY:
+            raise ValueError(
+                f"{signature.name}: {signature.arguments[0]} of shape {tuple(given[0].shape)} has "
+                f"no {core}, and a loss needs at least one; only a batch may be empty"
+            )
     for i, shared in enumerate(sharing):
         if i == 0 or isinstance(arrays[i], NUMBER):
             continue
@@ -243,7 +247,7 @@ def _refuse(signature: Signature, way: int, i: int, given: Sequence[Any]) -> NoR
         wanted = "their shapes must be the same"
     else:
         excepted = f"{', '.join(others)} and {last}" if others else last
-        wanted = f"their axes must be the same, but for {excepted}"
+        wanted = f"their axes must be the same, except {excepted}"
     hint = cure(signature, way, i, first, other)
     raise ValueError(
         f"{signature.name}: {names[0]} has shape {first} and {names[i]} has shape {other}: "

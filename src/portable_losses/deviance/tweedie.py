@@ -18,7 +18,7 @@ _POSITIVE = Domain(
     "positive numbers",
     safe=1.0,
     interval=Interval(gt=0.0),
-    hint="amounts that may be 0 go with a power from 1 to below 2",
+    hint="amounts that may be 0 go with `tweedie_deviance_loss` and a power from 1 to below 2",
 )
 _NOT_NEGATIVE = Domain(
     "amounts, numbers from 0",
@@ -28,7 +28,7 @@ _NOT_NEGATIVE = Domain(
     hint="amounts that may be negative go with a power of 0 or below",
 )
 _MEAN = Domain(
-    "positive numbers",
+    "means, positive numbers",
     safe=1.0,
     interval=Interval(gt=0.0),
     hint="logarithms of means (any real numbers) go with `log_input=True`",

@@ -14,7 +14,6 @@ from ..typing import (
     LabelsOrProbability,
     Namespace,
     OneOfSeveral,
-    Probability,
     UnitInterval,
 )
 from ._surprise import spread
@@ -28,6 +27,15 @@ LogProbability = Annotated[
         interval=Interval(le=0.0),
         hint="logits belong to `cross_entropy`, or go through `special.log_softmax` first; "
         "probabilities belong to `categorical_cross_entropy`",
+    ),
+]
+ClassProbability = Annotated[
+    Array,
+    Domain(
+        "probabilities in [0, 1]",
+        safe=0.5,
+        interval=Interval(ge=0.0, le=1.0),
+        hint="logits belong to `cross_entropy`, or go through `special.softmax` first",
     ),
 ]
 Floor = Annotated[float, Ge(0.0), Lt(1.0)]
@@ -136,7 +144,7 @@ def _(
 def categorical_cross_entropy(
     xp: Namespace,
     axis: Axis,
-    prob: Annotated[Probability, BINARY],
+    prob: Annotated[ClassProbability, BINARY],
     target: LabelsOrProbability,
     /,
     *,
@@ -218,7 +226,7 @@ def categorical_cross_entropy(
 def _(
     xp: Namespace,
     axis: Axis,
-    prob: Probability,
+    prob: ClassProbability,
     target: LabelsOrProbability,
     /,
     *,
@@ -233,7 +241,7 @@ def _(
 def _(
     xp: Namespace,
     axis: Axis,
-    prob: Probability,
+    prob: ClassProbability,
     target: LabelsOrProbability,
     /,
     *,

@@ -40,7 +40,7 @@ InputLengths = Annotated[
     Domain(
         "lengths, integers from 0 to the size of the time axis of log_prob",
         counted="time",
-        hint="of the inputs",
+        hint="each is the number of times of a sequence before its padding",
     ),
 ]
 LabelLengths = Annotated[
@@ -48,7 +48,7 @@ LabelLengths = Annotated[
     Domain(
         "lengths, integers from 0 to the size of the label axis of labels",
         counted="label",
-        hint="of the labels",
+        hint="each is the number of labels of a sequence before its padding",
     ),
 ]
 Blank = Annotated[int, Index("class")]

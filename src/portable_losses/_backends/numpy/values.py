@@ -13,39 +13,6 @@ from ..._numerics.elementwise import ROUNDING
 from ..._numerics.elementwise import to_ends as to_ends_of
 from ...typing import Array, Domain
 from .blocks import as_given
-from .settings import Change, Setting
-
-_validation = Setting("validation", True)
-
-validating = _validation.get
-
-
-def validation(enabled: bool) -> Change[bool]:
-    """Enable or disable value checks of NumPy arrays.
-
-    A plain call sets it for the process. In a ``with`` it holds for the block of code, in this
-    thread or task.
-
-    Parameters
-    ----------
-    enabled : bool
-        False: the values of arrays are not checked. Outside a domain the result is that of the
-        other array libraries: the value of the formula, and NaN for a label out of range. Dtypes,
-        shapes and parameters are still checked.
-
-    Returns
-    -------
-    context manager
-        For ``with validation(False):``. Blocks nest.
-
-    Examples
-    --------
-    >>> import portable_losses as pl
-    >>> with pl.validation(False):
-    ...     float(pl.cross_entropy([[0.5, 1.0]], [2]))
-    nan
-    """
-    return Change(_validation, bool(enabled))
 
 
 def among(domain: Domain, values: Array, limit: int) -> Array:
@@ -172,7 +139,7 @@ def looks(call: Any) -> list[Look]:
 
 
 _WEIGHTS = Domain(
-    "weights that are not negative",
+    "numbers that are not negative",
     interval=Interval(ge=0.0),
     hint="leave elements out with `where`",
 )

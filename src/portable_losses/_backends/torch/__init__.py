@@ -145,6 +145,11 @@ class Torch(Backend):
             return
         raise TypeError(f"{name}: {key} is {found}")
 
+    def view(self, array: Array) -> Any:
+        """View a CPU tensor as the lending does; bfloat16, which NumPy lacks, as float32."""
+        wide = array.float() if array.dtype == torch.bfloat16 else array
+        return None if _observed() else lending.lent_or_none(wide)
+
     def keeps_plans(self) -> bool:
         """Return whether no compiler traces the call."""
         return not torch.compiler.is_compiling()

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ...typing import Array
-from ..numpy import validation
+from ..validation import validation
 
 _VALUE = -1
 """The place of the values among the results of the operation."""
