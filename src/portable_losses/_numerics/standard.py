@@ -20,7 +20,7 @@ def known(size: Any) -> bool:
 
 def is_array(parameter: Any) -> bool:
     """Return whether a parameter is an array, whose values a formula cannot ask for."""
-    return hasattr(parameter, "dtype")
+    return not isinstance(parameter, (int, float)) and hasattr(parameter, "dtype")
 
 
 def is_exactly(parameter: Any, number: float) -> bool:
