@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from importlib import metadata
 from typing import Any
 
 import array_api_strict
@@ -44,6 +45,16 @@ LOOKS = (
     "__iter__",
     "__len__",
 )
+
+
+OTHERS: dict[str, Callable[[Any], Any]] = {
+    "cubed": lambda x: x.compute(),
+    "dpnp": lambda x: x.asnumpy(),
+    "mlx": np.asarray,
+    "ndonnx": lambda x: x.unwrap_numpy(),
+    "sparse": lambda x: x.todense() if hasattr(x, "todense") else x,
+}
+"""Libraries of `tests/test_others.py` alone, and the conversion of their arrays to NumPy."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +115,10 @@ class Backend:
             array.flags.writeable = False
         if self.base == "numpy":
             return array
+        if self.base == "sparse":
+            return self.xp.COO.from_numpy(array)
+        if self.base in OTHERS:
+            return self.xp.asarray(array)
         if self.base == "dask":
             return self.xp.from_array(array, chunks=-1)
         if self.base == "torch":
@@ -118,6 +133,8 @@ class Backend:
             return array.detach().cpu().numpy()
         if self.base == "cupy":
             return array.get()
+        if self.base in OTHERS:
+            return np.asarray(OTHERS[self.base](array))
         if self.base == "strict":
             with _looking():
                 return np.asarray(array.to_device(array_api_strict.Device("CPU_DEVICE")))
@@ -214,6 +231,11 @@ BACKENDS = {
         Backend("jax-jit", "jax.numpy", wrap=_jax_jit),
         Backend("dask", "array_api_compat.dask.array"),
         Backend("cupy", "array_api_compat.cupy"),
+        Backend("cubed", "cubed.array_api"),
+        Backend("dpnp", "dpnp"),
+        Backend("mlx", "mlx.core"),
+        Backend("ndonnx", "ndonnx"),
+        Backend("sparse", "sparse"),
     )
 }
 
@@ -287,10 +309,14 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         )
         device = "" if backend.device is None else f" on {backend.device}"
         lines.append(
-            f"backend {backend.name}: {library.__name__} {library.__version__}{device}, "
+            f"backend {backend.name}: {library.__name__} {_version(library)}{device}, "
             f"{'/'.join(backend.dtypes)}"
         )
     return lines
+
+
+def _version(library: Any) -> str:
+    return getattr(library, "__version__", None) or metadata.version(library.__name__)
 
 
 def pytest_pycollect_makeitem(collector: pytest.Collector, obj: Any) -> list[pytest.Item] | None:

@@ -18,6 +18,8 @@ nox.options.default_venv_backend = "uv|virtualenv"
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTEST = ("pytest", "-n", "auto", "--dist", "worksteal")
 """One process for each core."""
+IMPORT_PACKAGES = ("_catboost_targets", "_keras_class", "_torch_module")
+"""The modules of the objectives that import a package where they begin."""
 AVX512 = """
 from numpy._core._multiarray_umath import __cpu_dispatch__ as features
 print(*(name for name in features if name.startswith("AVX512") or name == "X86_V4"))
@@ -106,38 +108,82 @@ backend_session("dask", "test-dask", "dask")
 backend_session("cupy", "test-cupy", "cupy")
 
 
-@nox.session
+@nox.session(name="tests-objectives", default=False, venv_backend="virtualenv")
+def tests_objectives(session: nox.Session) -> None:
+    """The objectives in the packages that they are for; Keras on PyTorch and on JAX."""
+    install(session, "test-objectives")
+    session.run(*PYTEST, "tests/packages", *session.posargs, env={"KERAS_BACKEND": "torch"})
+    session.run("pytest", "tests/packages/test_keras.py", env={"KERAS_BACKEND": "jax"})
+
+
+@nox.session(name="tests-others", default=False)
+def tests_others(session: nox.Session) -> None:
+    """The common losses on Cubed, dpnp, MLX, ndonnx and sparse: see docs/reference/others.rst."""
+    install(session, "test-others")
+    # The CPU as a device of SYCL, which dpnp needs, from the wheels of Intel.
+    folder = Path(session.virtualenv.location, "lib")
+    paths = {"LD_LIBRARY_PATH": str(folder), "OCL_ICD_FILENAMES": str(folder / "libintelocl.so")}
+    names = ("cubed", "dpnp", "mlx", "ndonnx", "sparse")
+    chosen = (f"--backend={name}" for name in names)
+    session.run("pytest", "tests/test_others.py", *chosen, *session.posargs, env=paths)
+
+
+@nox.session(name="tests-packages", default=False)
+def tests_packages(session: nox.Session) -> None:
+    """Arrays of other packages that hold more than numbers: units, names, missing values."""
+    install(session, "test-packages")
+    session.run("pytest", "tests/kinds_of_arrays.py", *session.posargs)
+
+
+@nox.session(venv_backend="virtualenv")
 def doctest(session: nox.Session) -> None:
-    """The examples of the docstrings and of the README."""
-    install(session, "test")
-    optional = ("_backends/dask.py", "_backends/jax.py", "_backends/torch")
-    of_others = [f"--ignore=src/portable_losses/{path}" for path in optional]
+    """The examples of the docstrings, the README and the guides."""
+    install(session, "doctest")
+    of_packages = (f"--ignore=src/portable_losses/objectives/{x}.py" for x in IMPORT_PACKAGES)
     session.run(
         "pytest",
         "--doctest-modules",
-        "--doctest-glob=README.md",
-        *of_others,
+        "--doctest-glob=*.md",
+        "--doctest-glob=objectives.rst",
+        *of_packages,
         "src",
         "README.md",
+        "docs/start.md",
+        "docs/guides",
         *session.posargs,
     )
 
 
-@nox.session(default=False)
-def docs(session: nox.Session) -> None:
-    """The documentation, into docs/_build/html; a warning is an error."""
+def build_site(session: nox.Session) -> None:
+    """Build the site into docs/_build/html; a warning is an error."""
     install(session, "docs")
-    session.run(
-        "sphinx-build",
-        "-W",
-        "--keep-going",
-        "-n",
-        "-b",
-        "html",
-        "docs",
-        "docs/_build/html",
-        *session.posargs,
-    )
+    session.run("npm", "ci", "--prefix", "docs", "--silent", external=True)
+    shutil.rmtree("docs/_build", ignore_errors=True)
+    session.run("sphinx-build", "-W", "--keep-going", "-n", "docs", "docs/_build/html")
+
+
+@nox.session(default=False, venv_backend="virtualenv")
+def docs(session: nox.Session) -> None:
+    """The documentation, into docs/_build/html; a warning is an error. It needs npm."""
+    build_site(session)
+
+
+@nox.session(name="tests-site", default=False, venv_backend="virtualenv")
+def tests_site(session: nox.Session) -> None:
+    """The documentation in a headless browser. It needs npm and Chromium."""
+    build_site(session)
+    session.install(*nox.project.dependency_groups(PYPROJECT, "site"))
+    # The conftest of the tests needs what they need.
+    session.run("pytest", "--noconftest", "docs/test_site.py", *session.posargs)
+
+
+@nox.session(default=False, venv_backend="virtualenv")
+def support(session: nox.Session) -> None:
+    """What each library can do with each loss, from a test run, into docs/support.json."""
+    install(session, "accuracy", "test-dask")
+    backends = ("numpy", "strict", "strict-lazy", "dask", "jax-jit", "torch", "torch-compile")
+    options = [f"--backend={backend}" for backend in backends]
+    session.run("python", "tests/support.py", *(session.posargs or options))
 
 
 @nox.session(default=False, venv_backend="virtualenv")
@@ -156,12 +202,27 @@ def accuracy(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def build(session: nox.Session) -> None:
-    """The source distribution and the wheel, in dist/, and their metadata."""
+    """The source distribution and the wheel, in dist/, their metadata and their content."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "build"))
     session.run("validate-pyproject", "pyproject.toml")
     shutil.rmtree("dist", ignore_errors=True)
     session.run("python", "-m", "build")
     session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
+    session.run("check-wheel-contents", "dist")
+
+
+@nox.session(name="tests-wheel", default=False)
+def tests_wheel(session: nox.Session) -> None:
+    """The tests of the source distribution on the wheel, away from this folder."""
+    build(session)
+    (archive,) = Path("dist").glob("*.tar.gz")
+    (wheel,) = Path("dist").glob("*.whl")
+    folder = session.create_tmp()
+    shutil.unpack_archive(archive, folder)
+    session.install(str(wheel), *nox.project.dependency_groups(PYPROJECT, "test"))
+    session.chdir(Path(folder) / archive.name.removesuffix(".tar.gz"))
+    shutil.rmtree("src")
+    session.run(*PYTEST, *session.posargs)
 
 
 @nox.session(default=False)

@@ -133,6 +133,27 @@ def test_alpha_weighs_the_classes(backend, dtype, alpha):
         )
 
 
+def test_alpha_for_each_label(backend, dtype):
+    """A number for each entry of the last axis: the same as one call for each."""
+    pred = np.stack([LOGITS[2:7]] * 3, axis=1)
+    target = np.stack([SOFT[2:7], np.round(SOFT[2:7]), np.ones(5)], axis=1)
+    several = parts(backend, pl.sigmoid_focal_loss, pred, target, dtype, alpha=[0.25, 0.9, 1.0])
+    for i, alpha in enumerate((0.25, 0.9, 1.0)):
+        alone = parts(backend, pl.sigmoid_focal_loss, pred[:, i], target[:, i], dtype, alpha=alpha)
+        for one, other in zip(several, alone, strict=True):
+            np.testing.assert_allclose(one[:, i], other, rtol=8 * np.finfo(dtype).eps)
+
+
+def test_alpha_for_each_label_needs_their_axis():
+    """A target of one label would be that of all labels."""
+    with pytest.raises(ValueError, match=r"pred has shape \(4, 3\) and target has shape \(4,\)"):
+        pl.sigmoid_focal_loss(np.zeros((4, 3)), np.zeros(4), alpha=[0.1, 0.2, 0.3])
+    with pytest.raises(ValueError, match=r"alpha holds 2 numbers, one for each entry"):
+        pl.sigmoid_focal_loss(np.zeros((4, 3)), np.zeros((4, 3)), alpha=[0.1, 0.2])
+    with pytest.raises(ValueError, match=r"alpha\[1\] must be a number in \[0, 1\]"):
+        pl.sigmoid_focal_loss(np.zeros((4, 2)), np.zeros((4, 2)), alpha=[0.1, 1.2])
+
+
 @pytest.mark.parametrize("epsilon", [-1.0, -0.5, 0.0, 1.0, 3.0])
 def test_poly_is_cross_entropy_and_a_multiple_of_what_was_not_observed(backend, dtype, epsilon):
     entropy = parts(backend, pl.binary_cross_entropy_with_logits, LOGITS, SOFT, dtype)[0].astype(

@@ -91,7 +91,7 @@ def test_weights_over_many_blocks(axis, shape, modifier):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("classes", [1, 4, 100, 101, 4096, 4097])
+@pytest.mark.parametrize("classes", [2, 4, 100, 101, 4096, 4097])
 def test_rows_of_classes_that_are_not_beside_each_other(dtype, classes):
     """Every block layout: labels and probabilities, in the order of images and of Fortran."""
     random = np.random.default_rng(0)

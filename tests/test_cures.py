@@ -76,7 +76,7 @@ def test_the_cure_of_a_shape(loss, arrays, options, wanted):
 def test_no_cure_is_named_where_none_is_known():
     with pytest.raises(ValueError, match=r"their shapes must be the same$"):
         pl.mse_loss(normal(2, 3), normal(4, 5))
-    with pytest.raises(ValueError, match=r"their axes must be the same, but for class$"):
+    with pytest.raises(ValueError, match=r"their axes must be the same, except class$"):
         pl.cross_entropy(normal(7, 8, 3), labels(2, 2))
     with pytest.raises(
         ValueError, match=r"the axes must be the same|must have the shape \(class, feature\)$"
@@ -117,6 +117,8 @@ NAMES = [
     (pl.mse_loss, "reduce", "called reduction here"),
     (pl.binary_cross_entropy, "from_logits", "logits go to binary_cross_entropy_with_logits"),
     (pl.categorical_cross_entropy, "from_logits", "logits go to cross_entropy"),
+    (pl.cross_entropy, "from_logits", "logits always holds real numbers"),
+    (pl.dice_loss, "from_logits", "pred always holds probabilities"),
     (pl.mse_loss, "wieghts", r"did you mean weights\?"),
     (pl.mse_loss, "elephant", "it has reduction, weights, where, axis"),
 ]
@@ -163,6 +165,50 @@ def test_a_name_that_nothing_has(name):
 def test_a_parameter_by_position():
     with pytest.raises(TypeError, match=r"got 3; everything else is passed by keyword: delta=0.5$"):
         pl.huber_loss([1.0], [2.0], 0.5)
+    with pytest.raises(TypeError, match=r"got 3; everything else .*: reduction='sum'$"):
+        pl.mse_loss([1.0], [2.0], "sum")
+
+
+class Column:
+    """A column of a table, as in pandas: it has no `reshape`."""
+
+    def __init__(self, *shape):
+        self.array = np.ones(shape)
+        self.shape = shape
+
+    def to_numpy(self):
+        return self.array
+
+    def __array__(self, dtype=None, copy=None):
+        return self.array
+
+
+@pytest.mark.parametrize(
+    ("loss", "arrays", "cure"),
+    [
+        (
+            pl.mse_loss,
+            (Column(3, 1), Column(3)),
+            "target.to_numpy().reshape(pred.to_numpy().shape)",
+        ),
+        (pl.mse_loss, (np.ones((3, 1)), Column(3)), "target.to_numpy().reshape(pred.shape)"),
+        (pl.mse_loss, ([[1.0]], [1.0]), "np.asarray(target).reshape(np.asarray(pred).shape)"),
+        (pl.cross_entropy, (np.ones((3, 2)), [[0], [1], [1]]), "np.asarray(target)[:, 0]"),
+        (pl.cross_entropy, (np.ones((3, 2)), Column(3)), "target.to_numpy().astype(int)"),
+    ],
+)
+def test_what_is_no_array_is_made_one(loss, arrays, cure):
+    with pytest.raises((TypeError, ValueError), match=re.escape(f"pass `{cure}`")) as caught:
+        loss(*arrays)
+    given = dict(zip(loss.signature.arguments, arrays, strict=True))
+    assert np.size(eval(re.search("`(.*)`", str(caught.value))[1], {"np": np}, given))
+
+
+def test_a_mean_of_nothing():
+    with pytest.raises(ValueError, match="pass its exp"):
+        pl.tweedie_deviance_loss([0.0], [1.0], power=1.5)
+    with pytest.raises(ValueError, match=r"`tweedie_deviance_loss` and a power from 1 to below 2"):
+        pl.gamma_deviance_loss([1.0], [0.0])
 
 
 def test_labels_of_other_kinds():

@@ -118,6 +118,58 @@ def test_targets_below_0_with_negative_powers(backend, dtype, power):
     np.testing.assert_allclose(found, expected, rtol=16 * np.finfo(dtype).eps)
 
 
+@pytest.mark.parametrize("power", POWERS)
+def test_logarithms_of_means(backend, dtype, power):
+    """Where both exist, the loss of a logarithm is that of its mean, and the chain rule holds."""
+    target = np.asarray([0.3, 2.0, 5.0, 1.0, 0.7])
+    logarithms = np.asarray([-1.0, 0.5, 1.5, 0.1, 2.0])
+    means, close = np.exp(logarithms), {"rtol": 1e-4 if dtype == "float32" else 1e-12}
+    loss, options = pl.tweedie_deviance_loss, {"power": power, "log_input": True}
+    found = value(backend, loss, logarithms, target, dtype, **options)
+    plain = value(backend, loss, means, target, dtype, power=power)
+    np.testing.assert_allclose(found, plain, **close)
+    found = gradient(backend, loss, logarithms, target, dtype, **options)
+    plain = gradient(backend, loss, means, target, dtype, power=power)
+    np.testing.assert_allclose(found, plain * means, **close)
+
+
+@pytest.mark.parametrize("loss", [pl.gamma_deviance_loss, pl.negative_binomial_nll_loss])
+def test_logarithms_of_other_means(backend, dtype, loss):
+    target, logarithms = np.asarray([1.0, 2.0, 5.0]), np.asarray([-1.0, 0.5, 1.5])
+    means, close = np.exp(logarithms), {"rtol": 1e-5 if dtype == "float32" else 1e-13}
+    for part, slope in ((value, 1.0), (gradient, means)):
+        found = part(backend, loss, logarithms, target, dtype, log_input=True)
+        plain = part(backend, loss, means, target, dtype)
+        np.testing.assert_allclose(found, plain * slope, **close)
+
+
+def test_logarithms_of_means_beyond_the_largest_number(backend, dtype):
+    """The mean overflows; its logarithm is an ordinary number."""
+    for far in (2000.0, -2000.0):
+        for loss, target in ((pl.gamma_deviance_loss, 3.0), (pl.negative_binomial_nll_loss, 3.0)):
+            (found,) = value(backend, loss, [far], [target], dtype, log_input=True)
+            if loss is pl.gamma_deviance_loss:
+                expected = 2 * (far - log(3.0) - 1) if far > 0 else INF
+            else:  # size 1: the mass of 3 is p (1 - p)**3, with p / (1 - p) = 1 / mean
+                expected = far if far > 0 else -3 * far
+            np.testing.assert_allclose(found, expected, rtol=1e-6)
+    for power in (1.0, 1.5, 2.0):
+        found = gradient(
+            backend,
+            pl.tweedie_deviance_loss,
+            [INF, -INF],
+            [2.0, 2.0],
+            dtype,
+            power=power,
+            log_input=True,
+        )
+        np.testing.assert_array_equal(
+            found, [2.0 if power == 2 else INF, -4.0 if power == 1 else -INF]
+        )
+    found = value(backend, pl.tweedie_deviance_loss, [-INF], [0.0], dtype, log_input=True)
+    np.testing.assert_array_equal(found, [0.0])
+
+
 # Domains
 
 
@@ -152,6 +204,16 @@ def test_what_each_power_admits(power, pred, target):
     assert np.isfinite(
         pl.tweedie_deviance_loss(np.asarray([pred]), np.asarray([target]), power=power)
     )
+
+
+@pytest.mark.parametrize(
+    "loss", [pl.gamma_deviance_loss, pl.tweedie_deviance_loss, pl.negative_binomial_nll_loss]
+)
+def test_logarithms_of_means_may_be_negative_and_means_not(loss):
+    pred, target = np.asarray([-1.0]), np.asarray([2.0])
+    with pytest.raises(ValueError, match=rf"{loss.__name__}: pred must hold .*positive"):
+        loss(pred, target)
+    assert loss(pred, target, log_input=True) > 0
 
 
 def test_logarithms_of_rates_may_be_negative_and_rates_not():
@@ -221,7 +283,7 @@ def test_large_powers(dtype, power):
     with mp.workdps(DIGITS):
         for mean, y, loss in zip(pred, target, found, strict=True):
             right, slope, _ = exact.deviance.tweedie_deviance_loss(
-                mpf(float(mean)), mpf(float(y)), mpf(power)
+                mpf(float(mean)), mpf(float(y)), mpf(power), False
             )
             of_mean = mean * slope
             of_target = (2 - power) * right - of_mean  # the loss is homogeneous

@@ -5,6 +5,7 @@ from typing import Any
 import exact.divergence
 import numpy as np
 import pytest
+from marks import compiled_too
 from mpmath import mp, mpf
 
 import portable_losses as pl
@@ -415,3 +416,61 @@ def test_bad_rows(loss):
         loss(np.asarray([0.5, 0.5]), np.asarray([0.5, -0.5]))
     with pytest.raises(ValueError, match="same"):
         loss(np.ones((2, 3)) / 3, np.ones((2, 4)) / 4)
+
+
+# Each class by itself
+
+SUMS = (pl.kl_div, pl.generalized_kl_loss, pl.js_divergence_loss, pl.total_variation_loss)
+of_sums = pytest.mark.parametrize("loss", SUMS, ids=lambda loss: loss.__name__)
+
+
+def two_rows(loss, dtype):
+    rng = np.random.default_rng(41)
+    pred, target = rng.dirichlet(np.ones(4), (2, 5)).astype(dtype)
+    target[0, 1] = 0
+    return (np.log(pred) if loss is pl.kl_div else pred), target
+
+
+@compiled_too
+@of_sums
+def test_without_a_class_axis_each_class_has_a_loss(backend, loss):
+    """The terms of the sum, with derivatives of the shape of the predictions."""
+    dtype = backend.dtypes[0]
+    pred, target = two_rows(loss, dtype)
+    arrays = backend.asarray(pred), backend.asarray(target)
+    value, gradient = backend.call(loss.value_and_grad, *arrays, class_axis=None, reduction="none")
+    _, second = backend.call(loss.grad_and_hess, *arrays, class_axis=None, reduction="none")
+    assert value.shape == gradient.shape == second.shape == pred.shape
+    rows, slopes = loss.value_and_grad(pred, target, reduction="none")
+    tolerance = {"rtol": 32 * np.finfo(dtype).eps, "atol": 8 * np.finfo(dtype).eps}
+    np.testing.assert_allclose(backend.to_numpy(value).sum(axis=1), rows, **tolerance)
+    np.testing.assert_allclose(backend.to_numpy(gradient), slopes, **tolerance)
+    mean = backend.to_numpy(backend.call(loss, *arrays, class_axis=None))
+    np.testing.assert_allclose(mean, rows.sum() / pred.size, **tolerance)
+
+
+@of_sums
+def test_weights_of_classes_by_themselves(loss):
+    """The losses have the shape of the arrays, and so have their options."""
+    pred, target = two_rows(loss, "float64")
+    each = loss(pred, target, class_axis=None, reduction="none")
+    weights, kept = [1.0, 0.0, 2.0, 0.5], target > 0.1
+    value = loss(pred, target, class_axis=None, weights=weights, where=kept)
+    np.testing.assert_allclose(value, np.sum(each * weights * kept) / np.sum(weights * kept))
+    assert loss(pred, target, class_axis=None, axis=0).shape == (4,)
+    assert loss(pred[0], target[0], class_axis=None, reduction="none").shape == (4,)
+    with pytest.raises(ValueError, match=rf"{loss.__name__}: .*shape \(5, 4\) and .*\(4,\).*same"):
+        loss(pred, target[0], class_axis=None)
+
+
+@pytest.mark.backends("torch")
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")  # of torch about its own mean
+def test_the_terms_of_torch(backend):
+    import torch
+
+    pred, target = map(torch.tensor, two_rows(pl.kl_div, "float64"))
+    for reduction in ("none", "mean", "sum"):
+        theirs = torch.nn.functional.kl_div(pred, target, reduction=reduction)
+        torch.testing.assert_close(
+            pl.kl_div(pred, target, class_axis=None, reduction=reduction), theirs
+        )

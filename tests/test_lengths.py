@@ -148,11 +148,11 @@ def test_losses_that_take_steps_are_evaluated_together(times: int, together: int
     assert [together, together, 1] == TOGETHER
 
 
-def test_a_step_is_along_a_dimension() -> None:
+def test_steps_are_along_a_dimension_or_counted_by_a_parameter() -> None:
     with pytest.raises(
-        ValueError, match="wrong: steps='d' is no core dimension of the first argument"
+        ValueError, match="wrong: steps='row' is neither a core dimension nor a parameter"
     ):
 
-        @pl.loss("(time),(time,d)->()", steps="d")
+        @pl.loss("(time),(time,d)->()", steps="row")
         def wrong(xp: Namespace, axis: Axis, pred: Real, target: Real, /) -> Array:
             return pred

@@ -37,6 +37,7 @@ def without_annotations(signature: inspect.Signature) -> str:
 def test_the_signature_as_it_is_shown() -> None:
     """The signature has no `xp` and has every option; the repr leaves out the annotations."""
     shown = "(pred, target, /, *, delta=1.0, reduction='mean', weights=None, where=None, axis=None)"
+    assert str(inspect.signature(pl.huber_loss)) == shown
     assert without_annotations(inspect.signature(pl.huber_loss)) == shown
     assert repr(pl.huber_loss) == f"<loss huber_loss{shown}>"
 
@@ -106,10 +107,28 @@ def test_help(loss: Loss) -> None:
     """`help(loss)` shows its signature and its documentation."""
     text = pydoc.plain(pydoc.render_doc(loss))
     assert f"in module {loss.__module__}" in text.splitlines()[0]
-    assert f"{loss.__name__} = <loss {loss.__name__}({loss.signature.arguments[0]}, " in text
+    assert f"\n{loss.__name__}{without_annotations(inspect.signature(loss))}\n" in text
     assert inspect.getdoc(loss) == loss.__doc__
     for line in (loss.__doc__ or "").splitlines():
         assert line.strip() in text
+
+
+def test_help_on_a_family_shows_functions() -> None:
+    text = pydoc.plain(pydoc.render_doc(pl.robust))
+    assert "FUNCTIONS\n    arctan_loss(pred, target, /, *, scale=1.0, " in text
+
+
+def test_a_loss_in_a_class_binds_nothing() -> None:
+    class Model:
+        loss = pl.mse_loss
+
+    assert Model().loss is Model.loss is pl.mse_loss
+
+
+def test_completion_of_the_package_offers_what_is_public() -> None:
+    names = {name for name in dir(pl) if not name.startswith("__")}
+    families = {loss.__module__.split(".")[1] for loss in LOSSES}
+    assert names == {*pl.__all__, *families, "neural_network", "special", "typing"}
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -249,3 +249,59 @@ def test_both_layouts_of_many_blocks(backend, dtype, classes):
     expected = np.exp(log_p)
     expected[np.arange(rows), labels] -= 1
     np.testing.assert_allclose(gradient, expected, rtol=0, atol=8 * np.finfo(dtype).eps)
+
+
+def test_a_bound_of_the_logits(backend, dtype):
+    """Far beyond it the derivative is small, not 0; a masked class costs nothing."""
+    logits = backend.asarray([[30.0, -40.0, -np.inf], [1e4, 0.0, -np.inf]], dtype)
+    value, gradient = backend.call(
+        pl.cross_entropy.value_and_grad, logits, 1, softcap=4.0, reduction="none"
+    )
+    value, gradient = backend.to_numpy(value), backend.to_numpy(gradient)
+    np.testing.assert_allclose(value, [8 + np.exp(-8.0), 4 + np.log1p(np.exp(-4.0))], rtol=1e-4)
+    slope = 4 * np.exp(-2 * np.asarray([30.0, 40.0]) / 4)
+    np.testing.assert_allclose(gradient[0, :2], slope * [1, -1], rtol=1e-3)
+    np.testing.assert_array_equal(gradient[:, 2], 0)
+    assert gradient[1, 0] == 0  # exp(-5000)
+
+
+def test_a_temperature_is_a_divisor_of_the_logits(backend, dtype):
+    logits = np.asarray([[1.0, 2.0, -1.0], [0.0, 4.0, 8.0]], dtype)
+    value, gradient = backend.call(
+        pl.cross_entropy.value_and_grad, backend.asarray(logits), 1, temperature=4.0
+    )
+    wanted, slope = pl.cross_entropy.value_and_grad(logits / 4, 1)
+    np.testing.assert_allclose(backend.to_numpy(value), wanted, rtol=8 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(
+        backend.to_numpy(gradient), slope / 4, rtol=8 * np.finfo(dtype).eps, atol=1e-9
+    )
+
+
+def test_the_penalty_keeps_logits_from_drifting(backend, dtype):
+    """At uniform logits it is the square of what they are off, whatever the target."""
+    for target in (1, [0.25, 0.25, 0.5]):
+        for shift in (-5.0, 0.0, 5.0):
+            logits = np.full(3, shift - np.log(3.0), dtype)
+            arrays = (logits, target) if target == 1 else (logits, np.asarray(target, dtype))
+            given = [backend.asarray(x) if np.ndim(x) else x for x in arrays]
+            value, gradient = backend.call(pl.cross_entropy.value_and_grad, *given, z_loss=0.5)
+            plain, slope = pl.cross_entropy.value_and_grad(*arrays)
+            eps = 64 * np.finfo(dtype).eps
+            more = backend.to_numpy(value) - plain
+            np.testing.assert_allclose(more, 0.5 * shift**2, rtol=eps, atol=eps)
+            np.testing.assert_allclose(
+                backend.to_numpy(gradient) - slope, shift / 3, rtol=eps, atol=eps
+            )
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("softcap", 0.0), ("softcap", -1.0), ("temperature", 0.0), ("z_loss", -1.0), ("z_loss", "1")],
+)
+def test_options_of_the_logits_out_of_range(option, value):
+    for loss, arrays in (
+        (pl.cross_entropy, (np.zeros((2, 3)), [0, 1])),
+        (pl.linear_cross_entropy, (np.zeros((2, 3)), np.zeros((4, 3)), [0, 1])),
+    ):
+        with pytest.raises((TypeError, ValueError), match=rf"{loss.__name__}: {option} must be"):
+            loss(*arrays, **{option: value})

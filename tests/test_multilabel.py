@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from marks import once_a_library
 
 import portable_losses as pl
 
@@ -127,6 +128,95 @@ def test_the_smallest_shortfall_counts(backend, dtype):
 def test_no_overflow_of_the_largest_logits():
     largest = float(np.finfo(np.float64).max)
     assert pl.multilabel_soft_margin_loss([-largest, largest], [1.0, 0.0]) == largest
+
+
+# Weights of classes
+
+WEIGHTED = np.asarray([3.0, 0.5, 1.0, 0.0])
+OF_ROWS = np.linspace(0.5, 2, 20)
+FOUR, FOUR_SETS = SCORES[:, :4], SETS[:, :4]
+
+
+@once_a_library
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("class_axis", [-1, 0, 1])
+def test_class_weights_weight_the_classes_of_a_row(backend, reduction, class_axis):
+    """As weights of the binary cross-entropies of all classes; the loss of a row is their mean."""
+    dtype = backend.dtypes[-1]
+    pred, target = FOUR.astype(dtype), FOUR_SETS.astype(dtype)
+    given = [np.moveaxis(x, 1, class_axis) for x in (pred, target)]
+    options = {"class_weights": WEIGHTED.astype(dtype), "weights": OF_ROWS.astype(dtype)}
+    value, gradient = backend.call(
+        pl.multilabel_soft_margin_loss.value_and_grad,
+        *map(backend.asarray, given),
+        **{key: backend.asarray(x) for key, x in options.items()},
+        class_axis=class_axis,
+        reduction=reduction,
+    )
+    elements = pl.binary_cross_entropy_with_logits
+    each, slopes = elements.value_and_grad(pred, target, reduction="none")
+    weights = OF_ROWS[:, None] * WEIGHTED
+    divisor = weights.sum() if reduction == "mean" else 4
+    wanted = np.sum(weights * each, axis=1)
+    wanted = wanted / divisor if reduction == "none" else wanted.sum() / divisor
+    close(backend, value, wanted, dtype)
+    slopes = np.moveaxis(slopes * weights / divisor, 1, class_axis)
+    close(backend, gradient, slopes, dtype)
+
+
+def test_class_weights_and_the_other_options():
+    pred, target = FOUR.reshape(4, 5, 4), FOUR_SETS.reshape(4, 5, 4)
+    loss, kept = pl.multilabel_soft_margin_loss, np.arange(20).reshape(4, 5) % 3 > 0
+    each = loss(pred, target, class_weights=WEIGHTED, reduction="none")
+    assert each.shape == (4, 5)
+    mean = WEIGHTED.mean()
+    for axis, options in ((0, {}), (-1, {}), ((0, 1), {}), (1, {"where": kept})):
+        found = loss(pred, target, class_weights=WEIGHTED, axis=axis, **options)
+        chosen = options.get("where", np.ones((4, 5), bool))
+        wanted = np.sum(each * chosen, axis=axis) / np.sum(chosen, axis=axis) / mean
+        np.testing.assert_allclose(found, wanted)
+    ones = loss(pred, target, class_weights=[2, 2, 2, 2])
+    np.testing.assert_allclose(ones, loss(pred, target))
+    second = loss.grad_and_hess(pred, target, class_weights=WEIGHTED, reduction="sum")[1]
+    plain = loss.grad_and_hess(pred, target, reduction="sum")[1]
+    np.testing.assert_allclose(second, plain * WEIGHTED)
+    row = loss(pred[0, 0], target[0, 0], class_weights=WEIGHTED, reduction="sum")
+    np.testing.assert_allclose(row, each[0, 0])
+
+
+def test_class_weights_that_do_not_fit():
+    for weights, said in (
+        ([1.0, 2.0], r"one weight for each of the 4 classes, shape \(4,\); its shape is \(2,\)"),
+        ([1.0, -2.0, 1.0, 1.0], "weights that are not negative"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            pl.multilabel_soft_margin_loss(FOUR, FOUR_SETS, class_weights=weights)
+    with pytest.raises(ValueError, match=r"axis=3 must be an int"):
+        pl.multilabel_soft_margin_loss(FOUR, FOUR_SETS, class_weights=WEIGHTED, axis=3)
+    with pytest.raises(TypeError, match="class_weights must be an array"):
+        pl.multilabel_soft_margin_loss(FOUR, FOUR_SETS, class_weights="balanced")
+    with pytest.raises(TypeError, match="has no option 'class_weights'"):
+        pl.zlpr_loss(FOUR, FOUR_SETS, class_weights=WEIGHTED)
+
+
+@pytest.mark.backends("torch")
+def test_class_weights_of_torch(backend):
+    import torch
+
+    pred, target, weights = (torch.tensor(x) for x in (FOUR, FOUR_SETS, WEIGHTED))
+    theirs = torch.nn.functional.multilabel_soft_margin_loss
+    for reduction in ("none", "sum", "mean"):
+        wanted = theirs(pred, target, weight=weights, reduction=reduction)
+        wanted = wanted / weights.mean() if reduction == "mean" else wanted
+        found = pl.multilabel_soft_margin_loss(
+            pred, target, class_weights=weights, reduction=reduction
+        )
+        torch.testing.assert_close(found, wanted)
+    learnt = (weights + 0.5).requires_grad_()  # a weight of 0 leaves its class out
+    value = pl.multilabel_soft_margin_loss(pred, target, class_weights=learnt, reduction="sum")
+    (slope,) = torch.autograd.grad(value, learnt)
+    each = pl.binary_cross_entropy_with_logits(pred, target, reduction="none")
+    torch.testing.assert_close(slope, each.sum(0) / 4)
 
 
 # ZLPR

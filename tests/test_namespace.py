@@ -1,12 +1,16 @@
 """Functions that backends override: each follows the standard."""
 
 import itertools
+from types import ModuleType
 
+import array_api_strict
 import numpy as np
 import pytest
 from marks import compiled_too
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from portable_losses._backends import backend_of, default
+from portable_losses._numerics import ArrayNamespace
 
 numpy = default.xp
 
@@ -162,3 +166,43 @@ def test_special_functions_give_arrays_of_their_own():
     same = Special(lambda xp, x, /: xp.where(x != x, 0.0, x))
     x = np.linspace(-1, 1, 3000)
     assert not np.shares_memory(same(x), x)
+
+
+def test_functions_that_a_library_lacks():
+    """Their substitutes equal the functions of the standard."""
+    lacking = ModuleType("lacking")
+    names = set(dir(np)) - {"take_along_axis", "arange"}
+    vars(lacking).update({name: getattr(np, name) for name in names if name[:1] != "_"})
+    lacking.__array_namespace_info__ = np.__array_namespace_info__
+    xp = ArrayNamespace(lacking, {})
+    x = np.random.default_rng(0).normal(size=(3, 4, 5))
+    for axis in (0, 1, -1):
+        order = np.argsort(x, axis=axis)
+        np.testing.assert_array_equal(
+            xp.take_along_axis(x, order, axis=axis), np.take_along_axis(x, order, axis=axis)
+        )
+    x[0] = np.inf
+    picked = xp.take_along_axis(x, np.ones((3, 4, 1), int), axis=-1)
+    np.testing.assert_array_equal(picked, x[..., 1:2])
+    numbers = xp.arange(4, dtype=np.int32)
+    assert numbers.tolist() == [0, 1, 2, 3]
+    assert numbers.dtype == np.int32
+
+
+def test_what_a_library_lacks_is_named():
+    old = ModuleType("old")
+    with pytest.raises(TypeError, match=r"old follows an old .* version 2024\.12 or later"):
+        ArrayNamespace(old, {})
+    old.__array_namespace_info__ = np.__array_namespace_info__
+    with pytest.raises(AttributeError, match=r"old has no 'argsort'.* 2024\.12"):
+        ArrayNamespace(old, {}).argsort  # noqa: B018
+
+
+def test_operators_of_numpy_make_no_array_of_numpy():
+    """Other libraries, such as sparse, take them from NumPy's class."""
+
+    class Foreign(NDArrayOperatorsMixin):
+        def __array_namespace__(self, api_version=None):
+            return array_api_strict
+
+    assert backend_of(Foreign()).xp.library is array_api_strict

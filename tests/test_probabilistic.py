@@ -50,35 +50,75 @@ def test_the_minimum_is_the_quantile_or_the_expectile(level):
         assert right > -1e-15
 
 
+LEVELS = (
+    (pl.pinball_loss, "quantile"),
+    (pl.expectile_loss, "expectile"),
+    (pl.interval_loss, "alpha"),
+)
+of_levels = pytest.mark.parametrize(
+    ("loss", "option"), LEVELS, ids=[loss.__name__ for loss, _ in LEVELS]
+)
+
+
+def at_each_level(loss, option, levels, predictions, target):
+    """Return values, gradients and second derivatives, one call for each level."""
+    several = len(predictions) > 1
+    columns = []
+    for i, level in enumerate(levels):
+        arrays = (*(pred[:, i] for pred in predictions), target)
+        given = {option: level, "reduction": "none"}
+        value, gradient = loss.value_and_grad(*arrays, **given)
+        second = loss.grad_and_hess(*arrays, **given)[1]
+        columns.append([value, *(gradient if several else [gradient])])
+        columns[-1] += second if several else [second]
+    return [np.stack(each, axis=1) for each in zip(*columns, strict=True)]
+
+
+@of_levels
 @pytest.mark.parametrize("with_axis", [True, False])
-def test_several_quantiles(backend, dtype, with_axis):
+def test_several_levels(backend, dtype, loss, option, with_axis):
     """One for each entry of the last axis: the same as one call for each."""
     pred = np.random.default_rng(12).normal(0, 3, (4, 3)).astype(dtype)
     target = pred[:, 1] + np.asarray([1.0, -1.0, 0.0, 5.0], dtype)
     given = np.broadcast_to(target[:, None], pred.shape) if with_axis else target
-    arrays = backend.asarray(pred), backend.asarray(given)
-    value, gradient = backend.call(
-        pl.pinball_loss.value_and_grad, *arrays, quantile=QUANTILES, reduction="none"
-    )
-    alone = [
-        pl.pinball_loss.value_and_grad(pred[:, i], target, quantile=q, reduction="none")
-        for i, q in enumerate(QUANTILES)
-    ]
-    close(backend, value, np.stack([loss for loss, _ in alone], axis=1), dtype)
-    close(backend, gradient, np.stack([slope for _, slope in alone], axis=1), dtype)
+    predictions = (pred, pred + 1)[: len(loss.signature.predicted)]
+    arrays = map(backend.asarray, (*predictions, given))
+    arrays = tuple(arrays)
+    options = {option: QUANTILES, "reduction": "none"}
+    value, gradient = backend.call(loss.value_and_grad, *arrays, **options)
+    _, second = backend.call(loss.grad_and_hess, *arrays, **options)
+    if len(predictions) == 1:
+        gradient, second = (gradient,), (second,)
+    expected = at_each_level(loss, option, QUANTILES, predictions, target)
+    for one, other in zip((value, *gradient, *second), expected, strict=True):
+        close(backend, one, other, dtype)
 
 
+@of_levels
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_several_quantiles_have_the_digits_of_one(dtype):
+def test_several_levels_have_the_digits_of_one(dtype, loss, option):
     """1 - 0.999 would lose three of float32's."""
-    pred, quantile = np.linspace(-2, 2, 9, dtype=dtype), 0.999
-    for method in (pl.pinball_loss, pl.pinball_loss.grad):
-        several = method(
-            np.stack([pred, pred], axis=1), 0.0, quantile=(quantile, 0.5), reduction="none"
-        )
-        np.testing.assert_array_equal(
-            several[:, 0], method(pred, 0.0, quantile=quantile, reduction="none")
-        )
+    pred, level = np.linspace(-2, 2, 9, dtype=dtype), 0.999
+    columns = np.stack([pred, pred], axis=1)
+    predictions = (columns, columns + 1)[: len(loss.signature.predicted)]
+    target = np.zeros(9, dtype)
+    value, *gradients = at_each_level(loss, option, (level, 0.5), predictions, target)
+    options = {option: (level, 0.5), "reduction": "none"}
+    np.testing.assert_array_equal(loss(*predictions, target, **options), value)
+    slopes = loss.grad(*predictions, target, **options)
+    np.testing.assert_array_equal(slopes if len(predictions) == 1 else slopes[0], gradients[0])
+
+
+@of_levels
+def test_levels_of_large_arrays(loss, option):
+    """Block by block on NumPy."""
+    rng = np.random.default_rng(13)
+    levels = tuple(np.linspace(0.1, 0.9, 7))
+    predictions = rng.normal(size=(2, 40_000, 7))[: len(loss.signature.predicted)]
+    target = rng.normal(size=40_000)
+    value = loss(*predictions, target, **{option: levels})
+    each = at_each_level(loss, option, levels, predictions, target)[0]
+    np.testing.assert_allclose(value, each.mean(), rtol=1e-13)
 
 
 @pytest.mark.parametrize("quantile", [0.0, 1.0, -0.5, np.nan, (0.5, 1.0), (0.1, 0.5), [0.1] * 13])

@@ -42,6 +42,25 @@ def test_every_alignment_is_counted_once(labels: list[int], blank: int) -> None:
     np.testing.assert_allclose(gradient, slope, rtol=1e-13, atol=1e-15)
 
 
+def test_no_loss_of_probabilities_is_below_0(backend: Any, dtype: str) -> None:
+    """Rounded probabilities may sum to more than 1; a sum of certain alignments is 1."""
+    random = np.random.default_rng(6)
+    for times in (1, 2, 5, 12, 34):
+        alone = random.normal(0, 10, (40, times, 1))
+        label = np.sort(random.uniform(0.3, 0.999, (200, times)), axis=1)
+        label[::2, 0] = 1  # certain at first: what follows is all of the alignments
+        with np.errstate(divide="ignore"):
+            either = np.log(np.stack([1 - label, label], axis=2))
+        for log_prob, labels in ((pl.special.log_softmax(alone), 0), (either, 1)):
+            arrays = log_prob.astype(dtype), np.ones((len(log_prob), labels), int)
+            value = backend.call(ctc, *map(backend.asarray, arrays))
+            assert np.all(backend.to_numpy(value) >= 0)
+
+
+def test_what_does_not_sum_to_1_is_taken_as_it_is() -> None:
+    assert pl.ctc_loss(np.full((4, 3), -1e-3), [1, 1]) < -1
+
+
 @compiled_too
 def test_lengths_leave_out_what_is_beyond(backend: Any, dtype: str) -> None:
     """Padding may be NaN, a stray label or the blank; each sequence keeps the loss it has alone."""

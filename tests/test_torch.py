@@ -147,6 +147,36 @@ def test_what_is_exported_can_be_differentiated(backend, strict):
     np.testing.assert_allclose(float(gradient), float(expected), rtol=1e-6)
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("name", ["mse_loss", "cross_entropy", "dice_loss"])
+def test_the_gradient_of_a_leaf_requires_none(backend, name, reduction):
+    """So that it can be that of the leaf; the value still leads to the leaf."""
+    import torch
+
+    loss = getattr(pl, name)
+    leaf = torch.rand(4, 3, dtype=torch.float64, requires_grad=True)
+    target = torch.tensor([0, 2, 1, 1]) if name == "cross_entropy" else torch.full((4, 3), 0.25)
+    value, gradient = loss.value_and_grad(leaf, target, reduction=reduction)
+    first, second = loss.grad_and_hess(leaf, target, reduction=reduction)
+    assert not any(x.requires_grad for x in (gradient, first, second))
+    assert not loss.grad(leaf, target, reduction=reduction).requires_grad
+    assert value.requires_grad
+    value.sum().backward()
+    torch.testing.assert_close(leaf.grad, gradient)
+    leaf.grad = gradient
+    made = loss.grad(2 * leaf, target, reduction=reduction)
+    assert made.requires_grad or name == "dice_loss"
+
+
+def test_the_gradient_by_a_leaf_is_differentiated_by_a_target_that_is_learnt(backend):
+    import torch
+
+    leaf, target = (torch.rand(4, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    gradient = pl.mse_loss.grad(leaf, target)
+    (found,) = torch.autograd.grad(gradient.sum(), target)
+    torch.testing.assert_close(found, torch.full_like(target, -0.5))
+
+
 def test_autocast(backend):
     """Losses are evaluated in float32, and are of float32, as those of torch are."""
     import torch

@@ -15,7 +15,7 @@ TOKENS, FEATURES, CLASSES = 7, 5, 23
 SETTINGS: tuple[dict[str, Any], ...] = (
     {},
     {"label_smoothing": 0.2},
-    {"softcap": 2.0, "z_loss": 0.1},
+    {"softcap": 2.0, "temperature": 0.5, "z_loss": 0.1},
 )
 
 
@@ -53,6 +53,8 @@ def in_full(
     if softcap is not None:
         slope = 1 - np.tanh(logits / softcap) ** 2
         logits = softcap * np.tanh(logits / softcap)
+    temperature = options.pop("temperature", 1.0)
+    logits, slope = logits / temperature, slope / temperature
     value, to_logits = pl.cross_entropy.value_and_grad(logits, labels, **options)
     weights = (
         np.broadcast_to(options.get("weights", 1.0), labels.shape)
@@ -244,3 +246,36 @@ def test_the_logits_are_never_held() -> None:
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         assert peak / 2**20 < limit, method
+
+
+@compiled_too
+@pytest.mark.parametrize("options", [*SETTINGS, {"temperature": 3.0}, {"z_loss": 0.5}], ids=str)
+def test_the_options_are_those_of_cross_entropy(
+    backend: Any, pieces: None, options: dict[str, Any]
+) -> None:
+    """Value, and gradient through the layer; a class that the bias masks stays masked."""
+    dtype = backend.dtypes[-1]
+    hidden, weight, labels, bias = data(dtype)
+    bias[3], labels = -np.inf, np.where(labels == 3, 4, labels)
+    options = {**options, "reduction": "sum"}
+    if "label_smoothing" in options:
+        bias[3] = -4.0  # it would have a share of each target
+    value, (to_hidden, to_weight, _) = backend.call(
+        pl.linear_cross_entropy.value_and_grad,
+        *map(backend.asarray, (hidden, weight, labels, bias)),
+        **options,
+    )
+    logits = (hidden.astype(float) @ weight.T + bias).astype(dtype)
+    wanted, to_logits = backend.call(
+        pl.cross_entropy.value_and_grad, backend.asarray(logits), backend.asarray(labels), **options
+    )
+    to_logits = backend.to_numpy(to_logits)
+    tolerance = 2.0**8 * float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(backend.to_numpy(value), backend.to_numpy(wanted), rtol=tolerance)
+    assert np.isfinite(backend.to_numpy(value))
+    for one, right in ((to_hidden, to_logits @ weight), (to_weight, to_logits.T @ hidden)):
+        np.testing.assert_allclose(
+            backend.to_numpy(one), right, rtol=tolerance, atol=tolerance * np.abs(right).max()
+        )
+    if "label_smoothing" not in options:
+        assert np.all(to_logits[:, 3] == 0)

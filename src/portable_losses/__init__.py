@@ -1,4 +1,28 @@
-"""Loss functions for every array library: values, gradients and second derivatives."""
+"""Loss functions for every array library: values, gradients and second derivatives.
+
+All losses are here, and each is also in the module of its family:
+
+================  ==============================================================
+module            losses of
+================  ==============================================================
+`regression`      residuals, such as `mse_loss`
+`robust`          residuals with outliers, such as `huber_loss`
+`probabilistic`   quantiles and distributions, such as `pinball_loss`
+`deviance`        counts and rates, such as `poisson_nll_loss`
+`binary`          two classes, such as `binary_cross_entropy_with_logits`
+`multiclass`      several classes, such as `cross_entropy`
+`multilabel`      several classes at once, such as `zlpr_loss`
+`ranking`         the order of a list, such as `listnet_loss`
+`divergence`      two distributions, such as `kl_div`
+`segmentation`    regions of an image, such as `dice_loss`
+`sequence`        unaligned sequences, such as `ctc_loss`
+`vocabulary`      a very large number of classes: `linear_cross_entropy`
+`embedding`       distances of vectors, such as `triplet_margin_loss`
+================  ==============================================================
+
+`special` has the functions that losses are made of, `typing` the domains of a loss of your own, and
+`neural_network` the functions of the lesson. `plot` draws a loss.
+"""
 
 from typing import TYPE_CHECKING, Any
 
@@ -122,6 +146,7 @@ __all__ = [
     "cauchy_loss",
     "check",
     "circle_loss",
+    "compare",
     "contrastive_loss",
     "cosine_distance_loss",
     "cosine_embedding_loss",
@@ -173,6 +198,7 @@ __all__ = [
     "ntxent_loss",
     "perceptron_loss",
     "pinball_loss",
+    "plot",
     "poisson_deviance_loss",
     "poisson_nll_loss",
     "poly_binary_cross_entropy",
@@ -208,17 +234,25 @@ __all__ = [
 
 if TYPE_CHECKING:
     from . import neural_network as neural_network
+    from . import objectives as objectives
     from . import special as special
+    from ._plot import compare, plot
     from ._selfcheck import check, self_check
 else:
+    _ON_DEMAND = {
+        "check": "._selfcheck",
+        "compare": "._plot",
+        "plot": "._plot",
+        "self_check": "._selfcheck",
+    }
 
     def __getattr__(name: str) -> Any:
         """Import modules that losses do not need, on first access."""
         from importlib import import_module
 
-        if name in ("check", "self_check"):
-            return getattr(import_module("._selfcheck", __name__), name)
-        if name in ("neural_network", "special"):
+        if name in _ON_DEMAND:
+            return getattr(import_module(_ON_DEMAND[name], __name__), name)
+        if name in ("neural_network", "objectives", "special"):
             return import_module(f".{name}", __name__)
         meant = import_module("._engine.names", __name__).loss_meant(name, __all__)
         hint = f"; did you mean {meant}?" if meant and name[:1] != "_" else ""
@@ -226,4 +260,11 @@ else:
 
     def __dir__() -> list[str]:
         """List the public names, also those that are not imported yet."""
-        return sorted({*globals(), *__all__})
+        from types import ModuleType
+
+        here = {
+            name
+            for name, value in globals().items()
+            if name.startswith("__") or (isinstance(value, ModuleType) and name[0] != "_")
+        }
+        return sorted({*here, *__all__, "neural_network", "special"})

@@ -1,6 +1,5 @@
 """`Loss` and `@loss`: from a formula to a public function with derivatives and options."""
 
-import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
@@ -41,7 +40,7 @@ class Loss(Generic[_Arguments]):
     predicted : int or tuple of str
         The number of predictions, which are its first arrays, or their names.
     steps : str
-        The core dimension along which the formula takes steps; empty by default.
+        The core dimension or the parameter that counts the steps of the formula; empty by default.
     temporaries : int
         The number of arrays like the predictions that the formula and its derivatives need at once.
     absent : tuple of float
@@ -109,7 +108,22 @@ class Loss(Generic[_Arguments]):
     ) -> tuple[Any, Any]:
         """Return the gradient and the diagonal of the second derivative.
 
-        Gradient boosting and Newton's method use both: see `value_and_grad`.
+        Gradient boosting and Newton's method use both. For boosting pass ``reduction="sum"``: each
+        sample then has its own gradient and curvature. The default, the mean, divides both by the
+        number of samples; limits such as the smallest sum of curvatures in a leaf then stop all
+        splits, and nothing is learnt.
+
+        Parameters
+        ----------
+        *arrays, **options
+            Those of the loss.
+
+        Returns
+        -------
+        gradient : array or tuple of arrays
+            As of `value_and_grad`.
+        second : array or tuple of arrays
+            The second derivative, of the same shape.
         """
         gradient, second = evaluate(self.formulas, (1, 2), arrays, options)
         return _one_or_all(gradient), _one_or_all(second)
@@ -256,12 +270,15 @@ class Loss(Generic[_Arguments]):
     def __deepcopy__(self, memo: Any) -> "Loss[_Arguments]":
         return self
 
+    def __get__(self, instance: Any, owner: Any = None) -> "Loss[_Arguments]":
+        """Return the loss itself: it binds no instance of a class that holds it.
+
+        `help` takes it for a function because of this method, and shows its signature.
+        """
+        return self
+
     def __repr__(self) -> str:
-        plain = [
-            parameter.replace(annotation=parameter.empty)
-            for parameter in self.__signature__.parameters.values()
-        ]
-        return f"<loss {self.__name__}{inspect.Signature(plain)}>"
+        return f"<loss {self.__name__}{self.__signature__}>"
 
 
 def _is_importable(loss: Loss[...]) -> bool:
@@ -338,8 +355,10 @@ def loss(
         The number of predictions, which are the first arrays, or their names. Derivatives are taken
         with respect to these.
     steps : str, optional
-        The core dimension along which the formula takes steps. On NumPy more losses are then
-        evaluated together, because each step needs only a part of the arrays.
+        The core dimension along which the formula takes steps, or the parameter that counts them.
+        On NumPy more losses are then evaluated together, because a step along a core dimension
+        needs only a part of the arrays. ``torch.compile`` does not trace the steps: for it the loss
+        is one operation.
     temporaries : int, default 16
         The largest number of arrays like the predictions that the formula and its derivatives need
         at once. NumPy evaluates larger blocks if it is small: all temporaries of a block together

@@ -7,7 +7,18 @@ from annotated_types import Interval
 
 from ._loss import loss
 from ._numerics.loops import against
-from .typing import Array, Axis, Domain, Logit, Namespace, Options, Probability, Real
+from .typing import (
+    Array,
+    Axis,
+    Domain,
+    Logit,
+    MeanOfClasses,
+    Namespace,
+    Options,
+    Probability,
+    Real,
+    UnitInterval,
+)
 
 __all__ = ["multilabel_margin_loss", "multilabel_soft_margin_loss", "zlpr_loss"]
 
@@ -29,9 +40,22 @@ class RowOptions(Options, total=False):
     class_axis: int
 
 
+class MeanOptions(RowOptions, total=False):
+    """Those of the losses that are means over the classes."""
+
+    class_weights: Array
+
+
 @loss("(class),(class)->()")
 def multilabel_soft_margin_loss(
-    xp: Namespace, axis: Axis, pred: Logit, target: Probability, /, **options: Unpack[RowOptions]
+    xp: Namespace,
+    axis: Axis,
+    pred: Annotated[Logit, MeanOfClasses()],
+    target: Probability,
+    /,
+    *,
+    label_smoothing: UnitInterval = 0.0,
+    **options: Unpack[MeanOptions],
 ) -> Array:
     r"""Mean binary cross-entropy of the classes of a row.
 
@@ -42,6 +66,9 @@ def multilabel_soft_margin_loss(
     target : array
         Observations, of the shape of `pred`: 1 for the classes that are right, 0 for the others, or
         probabilities in [0, 1].
+    label_smoothing : float, default 0.0
+        The share s of each target that is spread evenly over positive and negative, in [0, 1]:
+        targets become (1 - s) * target + s / 2.
 
     Returns
     -------
@@ -69,8 +96,9 @@ def multilabel_soft_margin_loss(
     exact: 0 where the target agrees, inf where it does not. The derivative is :math:`((1 - y)
     \sigma(z) - y \sigma(-z)) / K`, the second :math:`\sigma(z) \sigma(-z) / K`.
 
-    torch has the same loss, always along the last axis. Its `weight` is per class; here `weights`
-    are per row.
+    torch has the same loss, always along the last axis. Its `weight` is `class_weights`: "none" and
+    "sum" are those of torch. The mean is divided by the mean weight as well, as every mean here;
+    it is that of `binary_cross_entropy_with_logits` with these weights.
 
     References
     ----------
@@ -84,8 +112,13 @@ def multilabel_soft_margin_loss(
     0.30475556...
     >>> pl.multilabel_soft_margin_loss.grad([0.0, 800.0], [1.0, 0.0])
     array([-0.25,  0.5 ])
+    >>> pl.multilabel_soft_margin_loss.grad([0.0, 800.0], [1.0, 0.0], label_smoothing=0.25)
+    array([-0.1875,  0.4375])
+    >>> logits, target = [[2.0, -1.0], [0.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]]
+    >>> pl.multilabel_soft_margin_loss(logits, target, class_weights=[3.0, 1.0], reduction="none")
+    array([0.34702..., 1.19635...])
     """
-    slope = xp.cast(pred >= 0, pred.dtype) - target
+    slope = xp.logistic_slope(pred, target, label_smoothing)
     return _mean(xp, xp.weighted(slope, pred) + xp.log1p(xp.decay(pred)), axis)
 
 
@@ -95,15 +128,31 @@ def _mean(xp: Namespace, x: Array, axis: Axis) -> Array:
 
 
 @multilabel_soft_margin_loss.value_and_derivative
-def _(xp: Namespace, axis: Axis, pred: Logit, target: Probability, /) -> tuple[Array, Array]:
-    slope = xp.cast(pred >= 0, pred.dtype) - target
+def _(
+    xp: Namespace,
+    axis: Axis,
+    pred: Logit,
+    target: Probability,
+    /,
+    *,
+    label_smoothing: UnitInterval,
+) -> tuple[Array, Array]:
+    slope = xp.logistic_slope(pred, target, label_smoothing)
     tail, slope_of_tail = xp.logistic_tail(pred)
     value = _mean(xp, xp.weighted(slope, pred) + tail, axis)
     return value, (slope + slope_of_tail) / pred.shape[axis]
 
 
 @multilabel_soft_margin_loss.second_derivative
-def _(xp: Namespace, axis: Axis, pred: Logit, target: Probability, /) -> Array:
+def _(
+    xp: Namespace,
+    axis: Axis,
+    pred: Logit,
+    target: Probability,
+    /,
+    *,
+    label_smoothing: UnitInterval,
+) -> Array:
     return xp.logistic_density(pred) / pred.shape[axis]
 
 
@@ -145,7 +194,8 @@ def multilabel_margin_loss(
     count, as in torch. The second derivative is 0.
 
     torch takes lists of labels that end with -1. In a row of three classes ``[2, 0, -1]`` is ``[1,
-    0, 1]`` here.
+    0, 1]`` here. There a label that is listed twice counts twice as a positive class; here a class
+    is positive or not.
 
     References
     ----------

@@ -28,10 +28,13 @@ __all__ = [
     "Labels",
     "LabelsOrProbability",
     "Logit",
+    "MeanOfClasses",
     "Namespace",
     "NonNegative",
     "Number",
+    "OneOfSeveral",
     "Options",
+    "PerLabel",
     "Positive",
     "Probability",
     "Real",
@@ -102,6 +105,8 @@ class Domain:
     sharp : bool, optional
         Whether the formula is NaN next to a bound outside. Then a value that rounding led there is
         replaced by the bound on every library, otherwise only where values are checked.
+    absent : float, optional
+        What adds nothing to a row, if it is not what the loss states.
     hint : str, optional
         The likely cause if a value lies outside.
     """
@@ -117,6 +122,7 @@ class Domain:
     until: str = ""
     shared: bool = False
     sharp: bool = False
+    absent: float | None = None
     hint: str = ""
 
     @property
@@ -162,6 +168,42 @@ class Index:
     """
 
     core: str
+
+
+@dataclass(frozen=True, slots=True)
+class MeanOfClasses:
+    """A mark of rows whose loss is the mean of losses of their classes, beside their `Domain`.
+
+    The option `class_weights` weights these, inside each row.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class OneOfSeveral:
+    """A mark of the scores of classes of which one is right, beside their `Domain`.
+
+    If the targets of a single row are 0 and 1, one is 1: otherwise they are those of a batch. That
+    is checked where values are.
+
+    Parameters
+    ----------
+    binary : str
+        The loss that takes one score for each row.
+    constant : bool, default True
+        Whether the loss would be constant for a single class, so that rows have at least two.
+    """
+
+    binary: str
+    constant: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PerLabel:
+    """A constraint of a parameter, like those of annotated_types: a number for each label.
+
+    Where the parameter is a sequence, the target has the last axis as well, along which the labels
+    lie. Otherwise it may lack that axis, along which several predictions of one target lie.
+    """
 
 
 @dataclass(frozen=True, slots=True)

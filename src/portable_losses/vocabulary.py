@@ -1,11 +1,12 @@
 """Cross-entropy over a large vocabulary, without all logits in memory."""
 
-from math import inf, prod
-from typing import NamedTuple, Unpack
+from math import inf
+from typing import Annotated, NamedTuple, Unpack
 
 from ._loss import loss
+from ._numerics.logits import LogitScale
 from ._numerics.loops import Arrays, Stepped
-from ._numerics.standard import device_of, is_exactly, known
+from ._numerics.standard import is_exactly
 from .typing import (
     Array,
     Axis,
@@ -13,6 +14,7 @@ from .typing import (
     Namespace,
     NonNegative,
     Number,
+    OneOfSeveral,
     Options,
     Positive,
     Real,
@@ -40,18 +42,23 @@ class VocabularyOptions(Options, total=False):
     ignore_index: int | None
 
 
-@loss("(feature),(class,feature),(),(class)->()", predicted=("hidden", "weight", "bias"))
+@loss(
+    "(feature),(class,feature),(),(class)->()",
+    predicted=("hidden", "weight", "bias"),
+    steps="class",
+)
 def linear_cross_entropy(
     xp: Namespace,
     axis: Axis,
     hidden: Real,
-    weight: SharedReal,
+    weight: Annotated[SharedReal, OneOfSeveral("binary_cross_entropy_with_logits")],
     labels: Labels,
     /,
     bias: SharedReal | None = None,
     *,
     label_smoothing: UnitInterval = 0.0,
     softcap: Positive | None = None,
+    temperature: Positive = 1.0,
     z_loss: NonNegative = 0.0,
     **options: Unpack[VocabularyOptions],
 ) -> Array:
@@ -71,7 +78,10 @@ def linear_cross_entropy(
     label_smoothing : float, default 0.0
         The share s of each target that is spread evenly over all classes, in [0, 1].
     softcap : float, optional
-        A bound c of the logits: z becomes c * tanh(z / c). There is none by default.
+        A bound c of the logits: z becomes c * tanh(z / c), and a masked class stays masked. There
+        is none by default.
+    temperature : float, default 1.0
+        The divisor of the logits, after `softcap`: positive.
     z_loss : float, default 0.0
         The factor of a penalty that keeps logits from drifting: the square of the logarithm of the
         sum of the exponentials.
@@ -83,7 +93,7 @@ def linear_cross_entropy(
 
     See Also
     --------
-    cross_entropy : For given logits.
+    cross_entropy : For given logits, with the same options.
 
     Notes
     -----
@@ -99,7 +109,8 @@ def linear_cross_entropy(
     exponentials are added up relative to the largest logit so far [1]_. For the gradients the
     logits are computed again: :math:`p_j - y_j` of some classes yields their rows of the gradient
     of `weight`, and their part of the gradient of `hidden`. At most a quarter of a million logits
-    are in memory at a time, or 128 of each token if that is more.
+    are in memory at a time, or 128 of each token if that is more. While the number of tokens is a
+    symbol, as in an exported program, the logits of at most two million weights are.
 
     On JAX `jax.grad` computes the logits again too, and on torch ``backward()`` does, but
     `torch.func.grad` does not.
@@ -108,8 +119,8 @@ def linear_cross_entropy(
     derivative. Logits are as precise as the matrix product of the library.
 
     ``torch.nn.functional.linear_cross_entropy`` has the labels as its last argument but one, and
-    has neither `softcap` nor `z_loss`. It applies class weights to the smoothing as well; here they
-    weight tokens, as in `cross_entropy`.
+    has none of `softcap`, `temperature` and `z_loss`. It applies class weights to the smoothing as
+    well; here they weight tokens, as in `cross_entropy`.
 
     References
     ----------
@@ -129,7 +140,7 @@ def linear_cross_entropy(
     >>> to_weight.shape
     (3, 2)
     """
-    rows = _Rows(xp, hidden, weight, bias, labels, softcap)
+    rows = _Rows(xp, hidden, weight, bias, labels, LogitScale(softcap, temperature))
     return _value(
         xp, rows.seen(not is_exactly(label_smoothing, 0)), weight.shape[0], label_smoothing, z_loss
     )
@@ -148,9 +159,10 @@ def _(
     *,
     label_smoothing: UnitInterval,
     softcap: Positive | None,
+    temperature: Positive,
     z_loss: NonNegative,
 ) -> tuple[Array, tuple[Array, Array, Array | None]]:
-    rows = _Rows(xp, hidden, weight, bias, labels, softcap)
+    rows = _Rows(xp, hidden, weight, bias, labels, LogitScale(softcap, temperature))
     seen, classes = rows.seen(not is_exactly(label_smoothing, 0)), weight.shape[0]
     slopes = _Slopes(rows, seen, label_smoothing, z_loss)
     loops, counted = tuple(range(share.ndim)), xp.cast(share / seen.mass, hidden.dtype)[..., None]
@@ -219,44 +231,40 @@ class _Rows:
         weight: Array,
         bias: Array | None,
         labels: Array,
-        softcap: Number | None,
+        scale: LogitScale,
     ) -> None:
-        self.xp, self.hidden, self.weight, self.bias, self.labels, self.softcap = (
+        self.xp, self.hidden, self.weight, self.bias, self.labels, self.scale = (
             xp,
             hidden,
             weight,
             bias,
             labels,
-            softcap,
+            scale,
         )
         classes, features = weight.shape
-        rows = prod([size for size in labels.shape if known(size)])
-        most = max(_LEAST, min(_LOGITS // max(rows, 1), _WEIGHTS // features))
+        rows = max(xp.known_size(labels), 1)
+        most = max(_LEAST, min(_LOGITS // rows, _WEIGHTS // features))
         fewest = -(-classes // most)
         # Steps of equal size, unless that takes twice as many.
         steps = next((n for n in range(fewest, 2 * fewest) if classes % n == 0), fewest)
         self.width = -(-classes // steps)
         self.even = steps * self.width == classes
-        self.starts = xp.arange(steps, dtype=labels.dtype, device=device_of(labels)) * self.width
+        self.starts = xp.numbers(steps, labels, labels.dtype) * self.width
 
     def some(self, start: Array) -> tuple[Array, Array, Array, Array]:
-        """Return some logits, their weights, the place of the label, and which classes exist.
+        """Return some logits of the layer, their weights, the place of the label, and which exist.
 
         The last step may go beyond the classes; there its logits are -inf. If the label belongs to
         another step, its place is outside.
         """
         xp, classes = self.xp, self.weight.shape[0]
-        places = start + xp.arange(
-            self.width, dtype=self.labels.dtype, device=device_of(self.labels)
-        )
+        places = start + xp.numbers(self.width, self.labels, self.labels.dtype)
         inside = places < classes
         within = places if self.even else xp.where(inside, places, 0)
         chosen = xp.take(self.weight, within, axis=0)
         logits = xp.tensordot(self.hidden, chosen, axes=((-1,), (-1,)))
         if self.bias is not None:
             logits = logits + xp.take(self.bias, within, axis=0)
-        if self.softcap is not None:
-            logits = self.softcap * xp.tanh(logits / self.softcap)
         if not self.even:
             logits = xp.where(inside, logits, -inf)
         return logits, chosen, self.labels - start, inside
@@ -268,6 +276,7 @@ class _Rows:
         def step(carried: Arrays, entries: Arrays) -> Stepped:
             label, top, rest, total = carried
             logits, _, place, inside = self.some(*entries)
+            logits = self.scale.scaled(xp, logits)
             if totals:
                 total = total + xp.cast(xp.sum(xp.where(inside, logits, 0.0), axis=-1), wide)
             label = label + xp.cast(xp.entry(logits, place), wide)
@@ -309,12 +318,11 @@ class _Slopes:
         """Return the slopes of some logits, and their weights."""
         xp, rows = self.rows.xp, self.rows
         logits, chosen, place, inside = rows.some(start)
-        slope = xp.exp(logits - self.top[..., None])
+        slope = xp.exp(rows.scale.scaled(xp, logits) - self.top[..., None])
         if self.drifts:
             slope = slope * self.of_all[..., None]
         if self.smoothed:
             slope = slope - self.of_each[..., None]
         slope = xp.with_entry(slope, place, self.of_label)
-        if rows.softcap is not None:
-            slope = slope * (1 - (logits / rows.softcap) ** 2)
+        slope = rows.scale.slope(xp, logits, slope)
         return slope if rows.even else xp.where(inside, slope, 0.0), chosen

@@ -24,6 +24,7 @@ def _margins(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:
     return real(rng, shape), rng.choice([-1.0, 1.0], shape)
 
 
+SMOOTHED = {"label_smoothing": 0.1}
 MARGINS = (
     [1.0, -1.0, 0.0, 0.0, -0.0, 3.0, -2.0, 0.5, 100.0, -100.0, INF, -INF],
     [1.0, -1.0, 1.0, -1.0, 1.0, 1.0, 1.0, -1.0, 1.0, 1.0, 1.0, 1.0],
@@ -54,13 +55,13 @@ CASES = (
     Case(
         "binary_cross_entropy",
         _probabilities,
-        ({}, {"eps": 0.0}, {"eps": 1e-3}),
+        ({}, {"eps": 0.0}, {"eps": 1e-3}, SMOOTHED),
         kinks=([0.5, 0.5, 0.125, 0.25], [0.5, 1.0, 0.0, 0.25]),
     ),
     Case(
         "binary_cross_entropy_with_logits",
         _logits,
-        ({}, {"pos_weight": 2.5}),
+        ({}, {"pos_weight": 2.5}, SMOOTHED, {"pos_weight": 2.5, "label_smoothing": 0.5}),
         kinks=(
             [0.0, 0.0, 0.0, -0.0, 100.0, -100.0, 800.0, -800.0, INF, -INF, INF, -INF],
             [0.0, 1.0, 0.3, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0],
@@ -74,7 +75,15 @@ CASES = (
     Case(
         "sigmoid_focal_loss",
         _logits,
-        ({}, {"alpha": 0.25}, {"gamma": 0.5}, {"gamma": 0.0}, {"gamma": 3.0, "alpha": 0.9}),
+        (
+            {},
+            {"alpha": 0.25},
+            {"gamma": 0.5},
+            {"gamma": 0.0},
+            {"gamma": 3.0, "alpha": 0.9},
+            SMOOTHED,
+            {"alpha": 0.25, "label_smoothing": 1.0},
+        ),
         kinks=LOGITS,
     ),
     Case(
@@ -85,19 +94,20 @@ CASES = (
             {"gamma_negative": 0.0, "clip": 0.3},
             {"gamma_negative": 2.0, "gamma_positive": 0.0, "clip": 0.0},
             {"gamma_negative": 0.5, "gamma_positive": 2.5},
+            SMOOTHED,
         ),
         kinks=LOGITS,
     ),
     Case(
         "poly_binary_cross_entropy",
         _logits,
-        ({}, {"epsilon": -1.0}, {"epsilon": 2.5}),
+        ({}, {"epsilon": -1.0}, {"epsilon": 2.5}, SMOOTHED),
         kinks=LOGITS,
     ),
 )
 
 
-def probabilities(dtype: np.dtype, eps: float) -> Batch:
+def probabilities(dtype: np.dtype, eps: float = 1e-15, **_: float) -> Batch:
     """Return probabilities from the smallest number to the last below 1, hard and soft targets."""
     limits, random = finfo(dtype), np.random.default_rng(1)
     tiny = np.abs(numbers(dtype, 240))
@@ -119,7 +129,7 @@ def probabilities(dtype: np.dtype, eps: float) -> Batch:
     return together(batches, dtype)
 
 
-def logits(dtype: np.dtype, pos_weight: float) -> Batch:
+def logits(dtype: np.dtype, pos_weight: float = 1.0, **_: float) -> Batch:
     """Return logits of every size, and infinite ones, with hard and soft targets."""
     spread = np.append(numbers(dtype, 420), np.asarray([np.inf, -np.inf], dtype))
     # it multiplies what was rounded to a subnormal number: not fair are logits with such a sigmoid
@@ -155,7 +165,7 @@ MARGIN_LOSSES = (
 )
 
 
-def shifted_logits(dtype: np.dtype, clip: float, **_: float) -> Batch:
+def shifted_logits(dtype: np.dtype, clip: float = 0.05, **_: float) -> Batch:
     """Return logits of every size, and those around the clipped probability."""
     pred, target = every_logit(dtype)
     if not clip:
@@ -167,6 +177,16 @@ def shifted_logits(dtype: np.dtype, clip: float, **_: float) -> Batch:
 
 
 SWEEPS = (
+    *(
+        pointwise(loss, points, factor=factor, **SMOOTHED)
+        for loss, points, factor in (
+            (pl.binary_cross_entropy, probabilities, 4.0),
+            (pl.binary_cross_entropy_with_logits, logits, 4.0),
+            (pl.sigmoid_focal_loss, every_logit, 8.0),
+            (pl.poly_binary_cross_entropy, every_logit, 4.0),
+            (pl.asymmetric_loss, shifted_logits, 8.0),
+        )
+    ),
     *(pointwise(pl.binary_cross_entropy, probabilities, eps=eps) for eps in (1e-15, 0.0, 1e-3)),
     *(
         pointwise(pl.binary_cross_entropy_with_logits, logits, pos_weight=weight)

@@ -50,7 +50,7 @@ CASES = (
         kinks=LOG_RATES,
     ),
     Case("poisson_deviance_loss", _rates, kinks=RATES),
-    Case("gamma_deviance_loss", _rates, kinks=POSITIVE),
+    Case("gamma_deviance_loss", _rates, ({}, {"log_input": True}), kinks=POSITIVE),
     Case(
         "tweedie_deviance_loss",
         _rates,
@@ -63,13 +63,21 @@ CASES = (
             {"power": 1.3},
             {"power": 2.5},
             {"power": -0.5},
+            {"log_input": True},
+            *({"power": power, "log_input": True} for power in (0.0, 1.0, 1.9, 2.0, 3.0, -0.5)),
         ),
         kinks=tuple(x[:-1] for x in POSITIVE),
     ),
     Case(
         "negative_binomial_nll_loss",
         _counts,
-        ({}, {"dispersion": 0.01}, {"dispersion": 30.0}),
+        (
+            {},
+            {"dispersion": 0.01},
+            {"dispersion": 30.0},
+            {"log_input": True},
+            {"dispersion": 0.01, "log_input": True},
+        ),
         kinks=COUNTS,
     ),
 )
@@ -128,6 +136,31 @@ def amounts(dtype: np.dtype, power: float = 2.0) -> Batch:
     return pred[good], target[good]
 
 
+def log_amounts(dtype: np.dtype, power: float = 2.0, **_: object) -> Batch:
+    """Return logarithms of means of every size, and targets, some next to the target's logarithm.
+
+    Targets are from 0, or positive, or of either sign, as the power has it.
+    """
+    spread = np.linspace(-60, 60, 61)
+    targets = [1e-5, *COUNTS, *([0.0] if power < 2 else []), *([-3.0] if power <= 0 else [])]
+    pred, target = together(
+        [
+            (np.concatenate([spread, around(np.log(y), dtype) if y > 0 else spread[:0]]), y)
+            for y in targets
+        ],
+        dtype,
+    )
+    return moderate(dtype, pred, target)
+
+
+def log_means(dtype: np.dtype, **_: object) -> Batch:
+    """Return logarithms of means of every size, infinities included, and whole counts."""
+    spread = np.asarray([*np.linspace(-300, 300, 61), np.inf, -np.inf])
+    counts = (0.0, 1.0, 2.0, 7.0, 300.0, 1e5)
+    batches = [(np.append(spread, around(np.log(max(y, 1e-9)), dtype)), y) for y in counts]
+    return together(batches, dtype)
+
+
 POWERS = (0.0, 1.0, 1 + 1e-14, 1.5, 1.9, 2.0, 2 + 1e-9, 3.0, 4.5, -1e-9, -0.3, -3.5)
 
 SWEEPS = (
@@ -145,6 +178,17 @@ SWEEPS = (
             factor=8.0,
         )
         for power in POWERS
+    ),
+    pointwise(pl.gamma_deviance_loss, log_amounts, log_input=True),
+    *(
+        pointwise(pl.tweedie_deviance_loss, log_amounts, power=power, log_input=True, factor=8.0)
+        for power in (0.0, 1.0, 1 + 1e-14, 1.5, 1.9, 2.0, 2 + 1e-9, 3.0, -0.3)
+    ),
+    *(
+        pointwise(
+            pl.negative_binomial_nll_loss, log_means, dispersion=a, log_input=True, factor=8.0
+        )
+        for a in (1.0, 0.03, 20.0)
     ),
     *(
         pointwise(pl.negative_binomial_nll_loss, means, dispersion=a, factor=8.0)

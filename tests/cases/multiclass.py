@@ -1,6 +1,5 @@
 """Cases and sweeps of the losses of a row of logits."""
 
-import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -42,16 +41,24 @@ def _logarithms(draw: Callable[..., Batch]) -> Callable[..., Batch]:
     return drawn
 
 
-def _exactly(row: Sequence[Any], target: Any, label_smoothing: Any) -> tuple[Any, ...]:
+def _exactly(
+    row: Sequence[Any], target: Any, label_smoothing: Any, **parameters: Any
+) -> tuple[Any, ...]:
     """Return the exact cross-entropy of labels or rows, smoothed or not."""
     rows_given = isinstance(target, tuple)
     target = target if rows_given else [mpf(int(i == target)) for i in range(len(row))]
-    return exact.multiclass.cross_entropy(
-        row, [(1 - label_smoothing) * y + label_smoothing / len(row) for y in target]
-    )
+    smoothed = [(1 - label_smoothing) * y + label_smoothing / len(row) for y in target]
+    return exact.multiclass.scaled_cross_entropy(tuple(row), smoothed, **parameters)
 
 
 SMOOTHED = ({}, {"label_smoothing": 0.1})
+SCALED = (
+    *SMOOTHED,
+    {"softcap": 2.0},
+    {"temperature": 0.25},
+    {"z_loss": 0.125},
+    {"softcap": 30.0, "temperature": 2.0, "z_loss": 0.5, "label_smoothing": 0.25},
+)
 LOGITS = (
     [
         [0.0, 0.0, 0.0],
@@ -92,22 +99,35 @@ CURVES: dict[str, tuple[dict[str, float], ...]] = {
         {"gamma": 0.5},
         {"gamma": 0.0},
         {"gamma": 3.0},
+        {"label_smoothing": 0.1},
     ),
-    "generalized_cross_entropy": ({}, {"q": 0.0}, {"q": 1e-6}, {"q": 1.0}),
-    "poly_cross_entropy": ({}, {"epsilon": 0.0}, {"epsilon": -1.0}, {"epsilon": 2.5}),
+    "generalized_cross_entropy": (
+        {},
+        {"q": 0.0},
+        {"q": 1e-6},
+        {"q": 1.0},
+        {"label_smoothing": 0.1},
+    ),
+    "poly_cross_entropy": (
+        {},
+        {"epsilon": 0.0},
+        {"epsilon": -1.0},
+        {"epsilon": 2.5},
+        {"label_smoothing": 0.1},
+    ),
 }
 
 CASES = (
     Case(
         "cross_entropy",
         draw_labels,
-        SMOOTHED,
+        SCALED,
         kinks=LOGITS,
         kind="labels",
         row=True,
         exact=_exactly,
     ),
-    Case("cross_entropy", _distributions, SMOOTHED, kind="probabilities", row=True, exact=_exactly),
+    Case("cross_entropy", _distributions, SCALED, kind="probabilities", row=True, exact=_exactly),
     *(
         Case(name, draw_labels, settings, kinks=SURPRISES, kind="labels", row=True)
         for name, settings in CURVES.items()
@@ -119,6 +139,7 @@ CASES = (
     Case(
         "nll_loss",
         _logarithms(_probabilities),
+        SMOOTHED,
         kinks=([[0.0, -INF], [-INF, 0.0], [-1.0, -1.0], [-0.0, -2.0]], [0, 1, 1, 0]),
         kind="labels",
         row=True,
@@ -126,6 +147,7 @@ CASES = (
     Case(
         "nll_loss",
         _logarithms(_two_distributions),
+        SMOOTHED,
         kinks=([[0.0, -INF], [-INF, 0.0], [-1.0, -1.0]], [[1.0, 0.0], [0.0, 1.0], [0.5, 0.25]]),
         kind="probabilities",
         row=True,
@@ -133,7 +155,7 @@ CASES = (
     Case(
         "categorical_cross_entropy",
         _probabilities,
-        ({}, {"eps": 0.0}, {"eps": 1e-2}),
+        ({}, {"eps": 0.0}, {"eps": 1e-2}, {"label_smoothing": 0.1}),
         kinks=([[1.0, 0.0], [0.25, 0.75], [0.5, 0.5]], [0, 1, 1]),
         kind="labels",
         row=True,
@@ -141,7 +163,7 @@ CASES = (
     Case(
         "categorical_cross_entropy",
         _two_distributions,
-        ({}, {"eps": 0.0}, {"eps": 1e-2}),
+        ({}, {"eps": 0.0}, {"eps": 1e-2}, {"label_smoothing": 0.1}),
         kinks=([[1.0, 0.0], [0.25, 0.75], [0.5, 0.5]], [[1.0, 0.0], [0.0, 1.0], [0.5, 0.25]]),
         kind="probabilities",
         row=True,
@@ -173,11 +195,11 @@ def spread_out(dtype: np.dtype) -> Iterator[Batch]:
 
 
 def _sweep(kind: str, batches: Any, **parameters: float) -> Sweep:
-    smoothing = mpf(parameters.get("label_smoothing", 0))
+    reference = with_parameters(_exactly, {**pl.cross_entropy.signature.defaults, **parameters})
     return Sweep(
         " ".join(("cross_entropy", kind, *(f"{key}={value}" for key, value in parameters.items()))),
         of_loss(pl.cross_entropy, **parameters),
-        functools.partial(_exactly, label_smoothing=smoothing),
+        reference,
         batches,
     )
 
@@ -241,6 +263,9 @@ SWEEPS = (
     _sweep("labels", labelled),
     _sweep("probabilities", spread_out),
     _sweep("probabilities", spread_out, label_smoothing=0.1),
+    _sweep("labels", labelled, temperature=0.3),
+    _sweep("labels", labelled, z_loss=0.125),
+    _sweep("probabilities", spread_out, z_loss=0.125),
     *(
         of_row(getattr(pl, name), "labels", surprising, **parameters)
         for name, settings in CURVES.items()

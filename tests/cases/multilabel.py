@@ -9,7 +9,7 @@ from exact.arithmetic import finfo
 
 import portable_losses as pl
 
-from .case import CLASSES, Batch, Case, Sweep, of_loss
+from .case import CLASSES, Batch, Case, Sweep, of_loss, with_parameters
 from .draws import real, soft_or_hard, zero_or_one
 from .points import rows
 
@@ -54,7 +54,11 @@ INFINITE = [
 
 CASES = (
     Case(
-        "multilabel_soft_margin_loss", _soft, kinks=([*SCORES, *INFINITE], [*SETS, *SETS]), row=True
+        "multilabel_soft_margin_loss",
+        _soft,
+        ({}, {"label_smoothing": 0.1}),
+        kinks=([*SCORES, *INFINITE], [*SETS, *SETS]),
+        row=True,
     ),
     Case("multilabel_margin_loss", _sets, kinks=(SCORES, SETS), row=True),
     Case("zlpr_loss", _sets, kinks=([*SCORES, *INFINITE], [*SETS, *SETS]), row=True),
@@ -97,12 +101,15 @@ def soft_scores(dtype: np.dtype) -> Iterator[Batch]:
         yield x, random.choice([0, 1e-3, 0.1, 0.5, 0.99, 1], x.shape).astype(dtype)
 
 
-def _by_row(loss: Any, batches: Any) -> Sweep:
-    return Sweep(loss.__name__, of_loss(loss), exact.of(loss.__name__), batches)
+def _by_row(loss: Any, batches: Any, **parameters: float) -> Sweep:
+    name = " ".join((loss.__name__, *(f"{key}={value}" for key, value in parameters.items())))
+    exactly = with_parameters(exact.of(loss.__name__), {**loss.signature.defaults, **parameters})
+    return Sweep(name, of_loss(loss, **parameters), exactly, batches)
 
 
 SWEEPS = (
     _by_row(pl.multilabel_soft_margin_loss, soft_scores),
+    _by_row(pl.multilabel_soft_margin_loss, soft_scores, label_smoothing=0.1),
     _by_row(pl.multilabel_margin_loss, finite_scores),
     _by_row(pl.zlpr_loss, scores),
 )

@@ -91,9 +91,18 @@ MORE_CLASS_KINKS = (
     [*CLASS_KINKS[1], [[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]], [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]],
 )
 
+LOGITS = {"from_logits": True}
+"""What a case draws is taken for logits."""
+
 CASES = (
-    Case("dice_loss", _soft, ({}, {"smooth": 1.0}), kinks=KINKS, row=True),
-    Case("jaccard_loss", _soft, ({}, {"smooth": 0.5}), kinks=KINKS, row=True),
+    Case(
+        "dice_loss",
+        _soft,
+        ({}, {"smooth": 1.0}, LOGITS, {"smooth": 1.0, **LOGITS}),
+        kinks=KINKS,
+        row=True,
+    ),
+    Case("jaccard_loss", _soft, ({}, {"smooth": 0.5}, LOGITS), kinks=KINKS, row=True),
     Case(
         "tversky_loss",
         _soft,
@@ -102,12 +111,22 @@ CASES = (
             {"alpha": 0.3, "beta": 0.7},
             {"alpha": 0.7, "beta": 0.3, "gamma": 0.75},
             {"alpha": 0.3, "beta": 1.5, "gamma": 2.0},
+            {"alpha": 0.3, "beta": 0.7, "smooth": 1.0},
+            {"gamma": 2.0, "smooth": 1e-3},
+            LOGITS,
+            {"alpha": 0.3, "beta": 0.7, "gamma": 2.0, **LOGITS},
         ),
         kinks=KINKS,
         row=True,
     ),
-    Case("matthews_loss", _both, kinks=KINKS, row=True),
-    Case("generalized_dice_loss", _labelled, kinks=MORE_CLASS_KINKS, row=True),
+    Case("matthews_loss", _both, ({}, LOGITS), kinks=KINKS, row=True),
+    Case(
+        "generalized_dice_loss",
+        _labelled,
+        ({}, {"smooth": 0.125}, LOGITS),
+        kinks=MORE_CLASS_KINKS,
+        row=True,
+    ),
     Case(
         "lovasz_hinge_loss",
         _scores,
@@ -132,12 +151,16 @@ CASES = (
         row=True,
     ),
     Case(
-        "lovasz_softmax_loss", _labelled, ({}, {"classes": "all"}), kinks=MORE_CLASS_KINKS, row=True
+        "lovasz_softmax_loss",
+        _labelled,
+        ({}, {"classes": "all"}, LOGITS),
+        kinks=MORE_CLASS_KINKS,
+        row=True,
     ),
     Case(
         "lovasz_softmax_loss",
         _with_labels,
-        ({}, {"classes": "all"}),
+        ({}, {"classes": "all"}, LOGITS),
         kinks=(CLASS_KINKS[0], [[0, 0, 1], [1, 1, 1], [0, 1, 0]]),
         kind="labels",
         row=True,
@@ -256,6 +279,35 @@ def scores(dtype: np.dtype) -> Iterator[Batch]:
             yield x, np.zeros_like(x)
 
 
+def region_logits(dtype: np.dtype) -> Iterator[Batch]:
+    """Return logits of every size, most of them on the right side, of sets and of soft regions."""
+    for size, count in ((3, 20), (12, 4)):
+        random = np.random.default_rng(size + 1)
+        shape = (count, size)
+        hard = random.integers(0, 2, shape).astype(float)
+        soft = random.uniform(0, 1, shape)
+        side = np.where(hard == 1, 1.0, -1.0) * random.choice([1, 1, -1], shape)
+        for logits in (
+            random.normal(0, 3, shape),
+            side * random.uniform(10, 80, shape),
+            side * random.choice([0.0, 5.0, INF], shape),
+            np.abs(side) * random.uniform(-60, 60, (count, 1)),
+        ):
+            yield logits.astype(dtype), hard.astype(dtype)
+            yield np.clip(logits, -60, 60).astype(dtype), soft.astype(dtype)
+
+
+def class_logits(dtype: np.dtype) -> Iterator[Batch]:
+    """Return logits of 2 or 3 classes, one of which may dominate, and the classes of elements."""
+    for number, size, count in ((2, 2, 20), (3, 5, 6)):
+        random = np.random.default_rng(number + 1)
+        shape = (count, number, size)
+        labels = random.integers(0, number, (count, 1, size))
+        hard = (labels == np.arange(number)[:, None]).astype(float)
+        for logits in (random.normal(0, 2, shape), random.normal(0, 2, shape) + 30 * hard):
+            yield logits.astype(dtype), hard.astype(dtype)
+
+
 def _by_region(
     loss: Any, batches: Callable[[np.dtype], Iterator[Batch]], orders: int = 3, **parameters: Any
 ) -> Sweep:
@@ -265,6 +317,12 @@ def _by_region(
 
 
 SWEEPS = (
+    *(
+        _by_region(loss, region_logits, **LOGITS)
+        for loss in (pl.dice_loss, pl.jaccard_loss, pl.tversky_loss, pl.matthews_loss)
+    ),
+    _by_region(pl.generalized_dice_loss, class_logits, 2, **LOGITS),
+    _by_region(pl.lovasz_softmax_loss, class_logits, 2, **LOGITS),
     *(_by_region(pl.dice_loss, regions, smooth=smooth) for smooth in (0.0, 1.0, 1e-5)),
     *(_by_region(pl.jaccard_loss, regions, smooth=smooth) for smooth in (0.0, 0.3)),
     _by_region(pl.tversky_loss, regions, alpha=0.3, beta=0.7),
@@ -273,8 +331,9 @@ SWEEPS = (
         _by_region(pl.tversky_loss, regions, alpha=0.7, beta=0.3, gamma=gamma)
         for gamma in (0.75, 4 / 3, 2.0)
     ),
+    _by_region(pl.tversky_loss, regions, alpha=0.3, beta=0.7, smooth=1e-5),
     _by_region(pl.matthews_loss, without_ties),
-    _by_region(pl.generalized_dice_loss, soft_classes),
+    *(_by_region(pl.generalized_dice_loss, soft_classes, smooth=smooth) for smooth in (0.0, 1e-5)),
     _by_region(pl.lovasz_hinge_loss, scores, 2),
     *(
         _by_region(pl.lovasz_softmax_loss, classes, 2, classes=which)

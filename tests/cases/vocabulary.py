@@ -26,7 +26,7 @@ def _labelled(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:
 SETTINGS: tuple[dict[str, Any], ...] = (
     {},
     {"label_smoothing": 0.2, "z_loss": 0.125},
-    {"softcap": 2.0, "z_loss": 0.5},
+    {"softcap": 2.0, "temperature": 0.5, "z_loss": 0.5},
 )
 KINKS = ([[0.0, 0.0, 0.0], [200.0, 0.0, 0.0], [0.0, -200.0, 100.0]], [0, 1, 2])
 

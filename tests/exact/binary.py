@@ -7,7 +7,15 @@ from mpmath import mp, mpf
 from .arithmetic import Exact, difference, product, ratio, surplus
 
 
-def binary_cross_entropy(pred: Exact, target: Exact, eps: Exact) -> tuple[Exact, ...]:
+def smoothed(target: Exact, label_smoothing: Exact) -> Exact:
+    """Return the share of yes, if some of what was observed is spread over yes and no."""
+    return target + label_smoothing * (mpf(1) / 2 - target)
+
+
+def binary_cross_entropy(
+    pred: Exact, target: Exact, eps: Exact, label_smoothing: Exact
+) -> tuple[Exact, ...]:
+    target = smoothed(target, label_smoothing)
     yes, no = max(pred, eps), max(1 - pred, eps)
     log_no = mp.log1p(-pred) if 1 - pred >= eps and pred < 1 else mp.log(no)
     value = -product(target, mp.log(yes)) - product(1 - target, log_no)
@@ -19,8 +27,9 @@ def binary_cross_entropy(pred: Exact, target: Exact, eps: Exact) -> tuple[Exact,
 
 
 def binary_cross_entropy_with_logits(
-    pred: Exact, target: Exact, pos_weight: Exact
+    pred: Exact, target: Exact, pos_weight: Exact, label_smoothing: Exact
 ) -> tuple[Exact, ...]:
+    target = smoothed(target, label_smoothing)
     yes, no = 1 / (1 + mp.exp(-pred)), 1 / (1 + mp.exp(pred))
     value = product(pos_weight * target, mp.log1p(mp.exp(-pred))) + product(
         1 - target, mp.log1p(mp.exp(pred))
@@ -88,8 +97,9 @@ def _focal(pred: Exact, gamma: Exact) -> Part:
 
 
 def sigmoid_focal_loss(
-    pred: Exact, target: Exact, gamma: Exact, alpha: Exact | None
+    pred: Exact, target: Exact, gamma: Exact, alpha: Exact | None, label_smoothing: Exact
 ) -> tuple[Any, ...]:
+    target = smoothed(target, label_smoothing)
     return _mixed(target, _focal(pred, gamma), _focal(-pred, gamma), alpha)
 
 
@@ -103,15 +113,23 @@ def _poly(pred: Exact, epsilon: Exact) -> Part:
     return value, no * (1 + epsilon * yes), yes * no * (1 + epsilon * yes), yes * no * epsilon * no
 
 
-def poly_binary_cross_entropy(pred: Exact, target: Exact, epsilon: Exact) -> tuple[Any, ...]:
+def poly_binary_cross_entropy(
+    pred: Exact, target: Exact, epsilon: Exact, label_smoothing: Exact
+) -> tuple[Any, ...]:
+    target = smoothed(target, label_smoothing)
     return _mixed(target, _poly(pred, epsilon), _poly(-pred, epsilon))
 
 
 def asymmetric_loss(
-    pred: Exact, target: Exact, gamma_negative: Exact, gamma_positive: Exact, clip: Exact
+    pred: Exact,
+    target: Exact,
+    gamma_negative: Exact,
+    gamma_positive: Exact,
+    clip: Exact,
+    label_smoothing: Exact,
 ) -> tuple[Any, ...]:
     return _mixed(
-        target,
+        smoothed(target, label_smoothing),
         _focal(pred, gamma_positive),
         _focal(-pred, gamma_negative) if clip == 0 else _shifted(pred, gamma_negative, clip),
     )

@@ -38,8 +38,12 @@ def poisson_deviance_loss(pred: Exact, target: Exact) -> tuple[Exact, ...]:
     return value, 2 * _relative(pred, target), 2 * ratio(target, pred**2)
 
 
-def negative_binomial_nll_loss(pred: Exact, target: Exact, dispersion: Exact) -> tuple[Any, ...]:
+def negative_binomial_nll_loss(
+    pred: Exact, target: Exact, dispersion: Exact, log_input: bool
+) -> tuple[Any, ...]:
     size = 1 / dispersion
+    if log_input:
+        return _negative_binomial_from_logarithm(pred, target, size)
     with mp.extradps(_digits(target, pred, size)):
         value = (
             mp.loggamma(target + 1)
@@ -53,18 +57,55 @@ def negative_binomial_nll_loss(pred: Exact, target: Exact, dispersion: Exact) ->
     return value, first, difference(scale * target * (size + 2 * pred), scale * pred**2)
 
 
-def gamma_deviance_loss(pred: Exact, target: Exact) -> tuple[Any, ...]:
+def _negative_binomial_from_logarithm(pred: Exact, target: Exact, size: Exact) -> tuple[Any, ...]:
+    """Return minus the logarithm of the mass, whose terms cancel, and its derivatives."""
+    if mp.isinf(pred):
+        rising = pred > 0
+        value = mp.inf if rising or target else mpf(0)
+        return value, size if rising else -target, mpf(0)
+    mean = mp.exp(pred)
+    with mp.extradps(_digits(target, mean, 1 / mean, size, 1 / size)):
+        value = (
+            mp.loggamma(target + 1)
+            + mp.loggamma(size)
+            - mp.loggamma(target + size)
+            + size * mp.log1p(mean / size)
+            + target * mp.log1p(size / mean)
+        )
+    share = size / (size + mean)
+    second = (target + size) * share * mean / (size + mean)
+    return value, difference(mean * share, target * share), second
+
+
+def gamma_deviance_loss(pred: Exact, target: Exact, log_input: bool) -> tuple[Any, ...]:
+    if log_input:
+        ratio_to_mean = target * mp.exp(-pred)
+        with mp.extradps(50):
+            value = 2 * (pred - mp.log(target) + target * mp.exp(-pred) - 1)
+        return value, difference(mpf(2), 2 * ratio_to_mean), 2 * ratio_to_mean
     with mp.extradps(50):
         value = 2 * (mp.log(pred / target) + target / pred - 1)
     return value, 2 * (pred - target) / pred**2, difference(4 * target / pred**3, 2 / pred**2)
 
 
-def tweedie_deviance_loss(pred: Exact, target: Exact, power: Exact) -> tuple[Any, ...]:
+def tweedie_deviance_loss(
+    pred: Exact, target: Exact, power: Exact, log_input: bool
+) -> tuple[Any, ...]:
     """Return the loss by its three terms, which may be 1e17 times as large as their sum."""
+    if log_input:
+        with mp.extradps(100):
+            value = tweedie_deviance_loss(mp.exp(pred), target, power, False)[0]
+        of_mean = mp.exp((2 - power) * pred)
+        of_target = target * mp.exp((1 - power) * pred)
+        return (
+            value,
+            difference(2 * of_mean, 2 * of_target),
+            difference(2 * (2 - power) * of_mean, 2 * (1 - power) * of_target),
+        )
     if power == 1:
         return poisson_deviance_loss(pred, target)
     if power == 2:
-        return gamma_deviance_loss(pred, target)
+        return gamma_deviance_loss(pred, target, False)
     with mp.extradps(100):
         if power == 0:
             value = (pred - target) ** 2

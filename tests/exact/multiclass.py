@@ -7,7 +7,7 @@ from typing import Any
 
 from mpmath import mp, mpf
 
-from .arithmetic import Exact, difference, odds, product, ratio, surplus
+from .arithmetic import Difference, Exact, difference, odds, product, ratio, surplus
 
 
 def cross_entropy(
@@ -35,6 +35,48 @@ def cross_entropy(
     return value, first, second
 
 
+def scaled_cross_entropy(
+    logits: tuple[Exact, ...],
+    target: Sequence[Exact],
+    softcap: Exact | None,
+    temperature: Exact,
+    z_loss: Exact,
+) -> tuple[Exact, list[Any], list[Any]]:
+    """Return that of bounded logits at a temperature, and a penalty, by the chain rule."""
+    if softcap is None and temperature == 1 and not z_loss:
+        return cross_entropy(logits, target)
+    bounded = [
+        (z, mpf(1), mpf(0)) if softcap is None or z == -mp.inf else _bounded(z, softcap)
+        for z in logits
+    ]
+    scaled = tuple(z / temperature for z, _, _ in bounded)
+    value, first, second = cross_entropy(scaled, target)
+    log_total = max(scaled) + mp.log(sum(mp.exp(z - max(scaled)) for z in scaled))
+    slopes, bends = [], []
+    for other, given, bend, (_, rate, turn) in zip(
+        odds(scaled), first, second, bounded, strict=True
+    ):
+        slope = given.exact if isinstance(given, Difference) else given
+        term = given.term if isinstance(given, Difference) else abs(given)
+        p = 1 / (1 + other)
+        drift = 2 * z_loss * log_total
+        total = slope + drift * p
+        curved = bend + drift * p * (1 - p) + 2 * z_loss * p**2
+        rate, turn = rate / temperature, turn / temperature
+        slopes.append(Difference(total * rate, max(term, abs(drift * p)) * rate))
+        terms = curved * rate**2, total * turn
+        bends.append(
+            Difference(sum(terms), max(*map(abs, terms), abs(drift) * p * rate**2, bend * rate**2))
+        )
+    return value + z_loss * log_total**2, slopes, bends
+
+
+def _bounded(z: Exact, bound: Exact) -> tuple[Exact, Exact, Exact]:
+    """Return bound * tanh(z / bound), and both derivatives."""
+    rate = mp.sech(z / bound) ** 2
+    return bound * mp.tanh(z / bound), rate, -2 / bound * mp.tanh(z / bound) * rate
+
+
 # From probabilities. A target is a label or a row.
 
 
@@ -47,14 +89,22 @@ def targets(target: Any, classes: int) -> list[Exact]:
     )
 
 
-def nll_loss(log_prob: tuple[Exact, ...], target: Any) -> tuple[Any, ...]:
-    target = targets(target, len(log_prob))
+def smoothed(target: Any, classes: int, label_smoothing: Exact) -> list[Exact]:
+    """Return the target of each class, of which some is spread over all classes."""
+    return [y + label_smoothing * (mpf(1) / classes - y) for y in targets(target, classes)]
+
+
+def nll_loss(log_prob: tuple[Exact, ...], target: Any, label_smoothing: Exact) -> tuple[Any, ...]:
+    target = smoothed(target, len(log_prob), label_smoothing)
     value = -sum(product(y, x) for y, x in zip(target, log_prob, strict=True))
     return value, [-y for y in target], [mpf(0)] * len(target)
 
 
-def categorical_cross_entropy(prob: tuple[Exact, ...], target: Any, eps: Exact) -> tuple[Any, ...]:
-    target, floored = targets(target, len(prob)), [max(p, eps) for p in prob]
+def categorical_cross_entropy(
+    prob: tuple[Exact, ...], target: Any, eps: Exact, label_smoothing: Exact
+) -> tuple[Any, ...]:
+    target = smoothed(target, len(prob), label_smoothing)
+    floored = [max(p, eps) for p in prob]
     pairs = list(zip(target, floored, strict=True))
     value = -sum(product(y, mp.log(p)) for y, p in pairs)
     return value, [-ratio(y, p) for y, p in pairs], [ratio(y, p**2) for y, p in pairs]
@@ -79,8 +129,10 @@ def _probability(other: Exact) -> tuple[Exact, Exact]:
     return (1 / (1 + other), other / (1 + other)) if other < mp.inf else (mpf(0), mpf(1))
 
 
-def _of_surprise(logits: tuple[Exact, ...], target: Any, curve: Curve) -> tuple[Any, ...]:
-    target, others = targets(target, len(logits)), odds(logits)
+def _of_surprise(
+    logits: tuple[Exact, ...], target: Any, curve: Curve, label_smoothing: Exact
+) -> tuple[Any, ...]:
+    target, others = smoothed(target, len(logits), label_smoothing), odds(logits)
     found = [
         [product(y, x) for x in curve(other)] if y else [mpf(0)] * 6
         for y, other in zip(target, others, strict=True)
@@ -100,7 +152,9 @@ def _of_surprise(logits: tuple[Exact, ...], target: Any, curve: Curve) -> tuple[
     return sum(values), first, second
 
 
-def softmax_focal_loss(logits: tuple[Exact, ...], target: Any, gamma: Exact) -> tuple[Any, ...]:
+def softmax_focal_loss(
+    logits: tuple[Exact, ...], target: Any, gamma: Exact, label_smoothing: Exact
+) -> tuple[Any, ...]:
     def curve(other: Exact) -> tuple[Exact, ...]:
         p, rest = _probability(other)
         nats = mp.log1p(other) if other < mp.inf else mp.inf
@@ -118,10 +172,12 @@ def softmax_focal_loss(logits: tuple[Exact, ...], target: Any, gamma: Exact) -> 
             gamma * weight / rest * surprise + max(-mixed, 0),
         )
 
-    return _of_surprise(logits, target, curve)
+    return _of_surprise(logits, target, curve, label_smoothing)
 
 
-def generalized_cross_entropy(logits: tuple[Exact, ...], target: Any, q: Exact) -> tuple[Any, ...]:
+def generalized_cross_entropy(
+    logits: tuple[Exact, ...], target: Any, q: Exact, label_smoothing: Exact
+) -> tuple[Any, ...]:
     def curve(other: Exact) -> tuple[Exact, ...]:
         p, rest = _probability(other)
         nats = mp.log1p(other) if other < mp.inf else mp.inf
@@ -129,10 +185,15 @@ def generalized_cross_entropy(logits: tuple[Exact, ...], target: Any, q: Exact) 
         value = -mp.expm1(-q * nats) / q if q else nats
         return value, power, p * rest * power, q * rest**2 * power, mpf(0), q * power
 
-    return _of_surprise(logits, target, curve)
+    return _of_surprise(logits, target, curve, label_smoothing)
 
 
-def poly_cross_entropy(logits: tuple[Exact, ...], target: Any, epsilon: Exact) -> tuple[Any, ...]:
+def poly_cross_entropy(
+    logits: tuple[Exact, ...], target: Any, epsilon: Exact, label_smoothing: Exact
+) -> tuple[Any, ...]:
+    if label_smoothing:
+        target = tuple(smoothed(target, len(logits), label_smoothing))
+
     def curve(other: Exact) -> tuple[Exact, ...]:
         _, rest = _probability(other)
         value = (
@@ -146,7 +207,7 @@ def poly_cross_entropy(logits: tuple[Exact, ...], target: Any, epsilon: Exact) -
         level = 1 - abs(epsilon)
         return slope + max(level, 0), max(-level, 0)
 
-    value, first, _ = _of_surprise(logits, target, curve)
+    value, first, _ = _of_surprise(logits, target, curve, mpf(0))
     shares = targets(target, len(logits))
     seen = [_probability(other) for other in odds(logits)]
     mass = _sums_of_others(shares)

@@ -11,10 +11,10 @@ from .arithmetic import Difference, Exact
 Row = Sequence[Exact]
 
 
-def multilabel_soft_margin_loss(pred: Row, target: Row) -> tuple[Any, ...]:
+def multilabel_soft_margin_loss(pred: Row, target: Row, label_smoothing: Exact) -> tuple[Any, ...]:
     classes = len(pred)
     each = [
-        binary.binary_cross_entropy_with_logits(z, y, mpf(1))
+        binary.binary_cross_entropy_with_logits(z, y, mpf(1), label_smoothing)
         for z, y in zip(pred, target, strict=True)
     ]
     values, firsts, seconds = zip(*each, strict=True)

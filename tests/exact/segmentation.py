@@ -1,16 +1,19 @@
 """Losses that compare regions."""
 
+import functools
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
 
 from mpmath import mp, mpf
 
-from .arithmetic import Difference, Exact, difference
+from .arithmetic import Difference, Exact, difference, odds
 
 Row = Sequence[Exact]
 Rows = tuple[Exact, list[Any], list[Any]]
 """The value, and for each element the derivative and the diagonal of the second."""
+
+Classes = Sequence[Row]
 
 EXACT_SUMS = 2400
 """This number of bits holds sums of probabilities and most products of two without rounding."""
@@ -32,6 +35,32 @@ def _each(pred: Row, target: Row, function: Callable[[Exact], Any]) -> list[Any]
     return [function((1 - _side(p, y)) / 2) for p, y in zip(pred, target, strict=True)]
 
 
+def _of_logits(function: Callable[..., Rows]) -> Callable[..., Rows]:
+    """Return a loss of probabilities, or of logits by the chain rule of the sigmoid."""
+
+    @functools.wraps(function)
+    def exactly(pred: Row, target: Row, *, from_logits: bool, **parameters: Any) -> Rows:
+        if not from_logits:
+            return function(pred, target, **parameters)
+        with mp.extraprec(EXACT_SUMS):
+            prob = [1 / (1 + mp.exp(-z)) for z in pred]
+            value, first, second = function(prob, target, **parameters)
+            slopes, bends = [], []
+            for z, p, f, s in zip(pred, prob, first, second, strict=True):
+                rate = p / (1 + mp.exp(z))
+                turn = rate * (1 - 2 * p)
+                (f, f_term), (s, s_term) = (
+                    x if isinstance(x, Difference) else (x, abs(x)) for x in (f, s)
+                )
+                slopes.append(Difference(f * rate, f_term * rate))
+                term = max(s_term * rate**2, f_term * abs(turn))
+                bends.append(Difference(s * rate**2 + f * turn, term))
+            return value, slopes, bends
+
+    return exactly
+
+
+@_of_logits
 def dice_loss(pred: Row, target: Row, smooth: Exact) -> Rows:
     with mp.extraprec(EXACT_SUMS):
         numerator, whole = (
@@ -47,6 +76,7 @@ def dice_loss(pred: Row, target: Row, smooth: Exact) -> Rows:
         )
 
 
+@_of_logits
 def jaccard_loss(pred: Row, target: Row, smooth: Exact) -> Rows:
     with mp.extraprec(EXACT_SUMS):
         common = _intersection(pred, target)
@@ -70,16 +100,20 @@ def _nothing(pred: Row) -> Rows:
     return mpf(0), [mpf(0)] * len(pred), [mpf(0)] * len(pred)
 
 
-def tversky_loss(pred: Row, target: Row, alpha: Exact, beta: Exact, gamma: Exact) -> Rows:
+@_of_logits
+def tversky_loss(
+    pred: Row, target: Row, alpha: Exact, beta: Exact, gamma: Exact, smooth: Exact
+) -> Rows:
     with mp.extraprec(EXACT_SUMS):
         common = _intersection(pred, target)
-        whole = common + alpha * (sum(pred) - common) + beta * (sum(target) - common)
+        whole = common + alpha * (sum(pred) - common) + beta * (sum(target) - common) + smooth
         if whole == 0:
             return _nothing(pred)
-        base = 1 - common / whole
+        numerator = common + smooth
+        base = 1 - numerator / whole
 
         def first(rate: Exact) -> Exact:
-            return common * (alpha + (1 - alpha - beta) * rate) / whole**2 - rate / whole
+            return numerator * (alpha + (1 - alpha - beta) * rate) / whole**2 - rate / whole
 
         def second(rate: Exact) -> Exact:
             return -2 * first(rate) * (alpha + (1 - alpha - beta) * rate) / whole
@@ -125,6 +159,7 @@ def tversky_loss(pred: Row, target: Row, alpha: Exact, beta: Exact, gamma: Exact
         )
 
 
+@_of_logits
 def matthews_loss(pred: Row, target: Row) -> Rows:
     with mp.extraprec(EXACT_SUMS):
         size, common, predicted, observed = (
@@ -171,17 +206,64 @@ def matthews_loss(pred: Row, target: Row) -> Rows:
         )
 
 
-Classes = Sequence[Row]
+def _of_class_logits(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a loss of the probabilities of classes, or of logits through their softmax."""
+
+    @functools.wraps(function)
+    def exactly(pred: Classes, target: Classes, *, from_logits: bool, **parameters: Any) -> Any:
+        if not from_logits:
+            return function(pred, target, **parameters)
+        with mp.extraprec(EXACT_SUMS):
+            value, first, *second = function(_softmax(pred), target, **parameters)
+            slopes, found = _through_softmax(pred, first), []
+            if second:
+                found.append([[mpf(0)] * len(row) for row in pred])
+                for k, row in enumerate(pred):
+                    for i in range(len(row)):
+
+                        def moved(z: Exact, k: int = k, i: int = i) -> Exact:
+                            rows = [list(each) for each in pred]
+                            rows[k][i] = z
+                            return function(_softmax(rows), target, **parameters)[0]
+
+                        bend = mp.diff(moved, row[i], 2) if row[i] > -mp.inf else mpf(0)
+                        found[0][k][i] = Difference(bend, abs(slopes[k][i].term))
+            return value, slopes, *found
+
+    return exactly
 
 
-def generalized_dice_loss(pred: Classes, target: Classes) -> Rows:
+def _softmax(logits: Classes) -> list[list[Exact]]:
+    columns = [odds(tuple(column)) for column in zip(*logits, strict=True)]
+    shares = [[1 / (1 + other) if other < mp.inf else mpf(0) for other in row] for row in columns]
+    return [list(row) for row in zip(*shares, strict=True)]
+
+
+def _through_softmax(logits: Classes, slopes: Any) -> list[list[Difference]]:
+    prob = _softmax(logits)
+    total = [
+        sum(p[i] * g[i] for p, g in zip(prob, slopes, strict=True)) for i in range(len(prob[0]))
+    ]
+    return [
+        [
+            Difference(q * (h - mean), q * (1 - q) * max(abs(s[i]) for s in slopes))
+            for i, (q, h, mean) in enumerate(zip(p, g, total, strict=True))
+        ]
+        for p, g in zip(prob, slopes, strict=True)
+    ]
+
+
+@_of_class_logits
+def generalized_dice_loss(pred: Classes, target: Classes, smooth: Exact) -> Rows:
     with mp.extraprec(EXACT_SUMS):
         sizes = [sum(row) for row in target]
         rarest = min((size for size in sizes if size), default=mpf(1))
         weights = [1 / (size or rarest) ** 2 for size in sizes]
         commons = [_intersection(p, y) for p, y in zip(pred, target, strict=True)]
-        numerator = 2 * sum(w * common for w, common in zip(weights, commons, strict=True))
-        whole = sum(w * (sum(p) + size) for w, p, size in zip(weights, pred, sizes, strict=True))
+        numerator = 2 * sum(w * common for w, common in zip(weights, commons, strict=True)) + smooth
+        whole = smooth + sum(
+            w * (sum(p) + size) for w, p, size in zip(weights, pred, sizes, strict=True)
+        )
         if whole == 0:
             nothing = [[mpf(0)] * len(row) for row in pred]
             return mpf(0), nothing, nothing
@@ -232,6 +314,7 @@ def lovasz_hinge_loss(pred: Row, target: Row) -> tuple[Exact, list[Exact]]:
         ]
 
 
+@_of_class_logits
 def lovasz_softmax_loss(
     pred: Classes, target: Classes, classes: str
 ) -> tuple[Exact, list[list[Exact]]]:

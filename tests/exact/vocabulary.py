@@ -20,6 +20,7 @@ def layer(weight: np.ndarray, bias: np.ndarray | None = None) -> Callable[..., A
         label: Exact,
         label_smoothing: Exact,
         softcap: Exact | None,
+        temperature: Exact,
         z_loss: Exact,
     ) -> tuple[Exact, list[Exact]]:
         logits = [
@@ -30,6 +31,7 @@ def layer(weight: np.ndarray, bias: np.ndarray | None = None) -> Callable[..., A
         if softcap is not None:
             slopes = [1 - mp.tanh(z / softcap) ** 2 for z in logits]
             logits = [softcap * mp.tanh(z / softcap) for z in logits]
+        slopes, logits = ([x / temperature for x in each] for each in (slopes, logits))
         log_total = mp.log(sum(map(mp.exp, logits)))
         wanted = [
             (1 - label_smoothing) * y + label_smoothing / len(rows)

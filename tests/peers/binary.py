@@ -21,7 +21,7 @@ def _optax() -> Any:
 
 
 def _scikit_learn_half_binomial(
-    pred: np.ndarray, target: np.ndarray, pos_weight: float
+    pred: np.ndarray, target: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     from sklearn._loss.loss import HalfBinomialLoss
 
@@ -33,10 +33,10 @@ def _torch_cross_entropy(pred: Any, target: Any, eps: float) -> Any:
     return _functional().binary_cross_entropy(pred, target, reduction="none")
 
 
-def _torch_with_logits(pred: Any, target: Any, pos_weight: float) -> Any:
-    weight = pred.new_tensor(pos_weight)
+def _torch_with_logits(pred: Any, target: Any, pos_weight: float, label_smoothing: float) -> Any:
+    weight, even = pred.new_tensor(pos_weight), 0.5 + 0 * target
     return _functional().binary_cross_entropy_with_logits(
-        pred, target, reduction="none", pos_weight=weight
+        pred, target.lerp(even, label_smoothing), reduction="none", pos_weight=weight
     )
 
 
@@ -69,12 +69,14 @@ def _scikit_learn_exponential(
     return ExponentialLoss().loss_gradient((target + 1) / 2, np.ascontiguousarray(pred))
 
 
-def _optax_poly(pred: Any, target: Any, epsilon: float) -> Any:
+def _optax_poly(pred: Any, target: Any, epsilon: float, label_smoothing: float) -> Any:
     """Return the loss of two classes, of which one has the logit 0."""
     import jax.numpy as jnp
+    import optax
 
     logits, labels = jnp.stack([0 * pred, pred], axis=-1), jnp.stack([1 - target, target], axis=-1)
-    return _optax().poly_loss_cross_entropy(logits, labels, epsilon=epsilon)
+    labels = optax.smooth_labels(labels, label_smoothing)
+    return optax.losses.poly_loss_cross_entropy(logits, labels, epsilon=epsilon)
 
 
 PEERS = {
@@ -101,11 +103,11 @@ PEERS = {
         ),
         Peer(
             "scikit-learn",
-            lambda *given, **parameters: _scikit_learn_half_binomial(*given, **parameters)[0],
+            lambda pred, target, pos_weight: _scikit_learn_half_binomial(pred, target)[0],
             lambda pred, target, pos_weight: (
                 np.isfinite(pred) & _unweighted(pred, target, pos_weight)
             ),
-            lambda *given, **parameters: _scikit_learn_half_binomial(*given, **parameters)[1],
+            lambda pred, target, pos_weight: _scikit_learn_half_binomial(pred, target)[1],
         ),
     ),
     "soft_margin_loss": (
@@ -132,7 +134,9 @@ PEERS = {
     ),
     "sigmoid_focal_loss": (
         Peer(
-            "optax", _optax_focal, lambda p, y, **settings: np.isfinite(p) & _hard(p, y, **settings)
+            "optax",
+            _optax_focal,
+            lambda p, y, gamma, alpha: np.isfinite(p) & _hard(p, y, gamma, alpha),
         ),
     ),
 }

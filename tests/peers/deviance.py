@@ -38,16 +38,31 @@ def _scikit_learn(power: float, factor: float = 2.0) -> tuple[Any, Any]:
     return value, gradient
 
 
-def _tweedie(pred: Numbers, target: Numbers, power: float) -> Numbers:
-    return _scikit_learn(power)[0](pred, target)
+def _tweedie(pred: Numbers, target: Numbers, power: float = 2.0, *, log_input: bool) -> Numbers:
+    if not log_input:
+        return _scikit_learn(power)[0](pred, target)
+    loss = _of_logarithm(power)
+    return 2 * (loss.loss(target, pred) + loss.constant_to_optimal_zero(target))
 
 
-def _tweedie_gradient(pred: Numbers, target: Numbers, power: float) -> Numbers:
-    return _scikit_learn(power)[1](pred, target)
+def _tweedie_gradient(
+    pred: Numbers, target: Numbers, power: float = 2.0, *, log_input: bool
+) -> Numbers:
+    if not log_input:
+        return _scikit_learn(power)[1](pred, target)
+    return 2 * _of_logarithm(power).gradient(target, pred)
 
 
-def _negative_binomial(pred: Numbers, target: Numbers, dispersion: float) -> Numbers:
-    size = 1 / dispersion
+def _of_logarithm(power: float) -> Any:
+    from sklearn._loss.loss import HalfTweedieLoss
+
+    return HalfTweedieLoss(power=power)
+
+
+def _negative_binomial(
+    pred: Numbers, target: Numbers, dispersion: float, log_input: bool
+) -> Numbers:
+    size, pred = 1 / dispersion, np.exp(pred) if log_input else pred
     return -scipy.stats.nbinom.logpmf(target, size, size / (size + pred))
 
 
@@ -62,16 +77,14 @@ PEERS = {
         Peer("scikit-learn", *_scikit_learn(1.0)[:1], gradient=_scikit_learn(1.0)[1]),
         Peer("scipy", lambda pred, target: 2 * scipy.special.kl_div(target, pred)),
     ),
-    "gamma_deviance_loss": (
-        Peer("scikit-learn", *_scikit_learn(2.0)[:1], gradient=_scikit_learn(2.0)[1]),
-    ),
+    "gamma_deviance_loss": (Peer("scikit-learn", _tweedie, gradient=_tweedie_gradient),),
     # Near the powers 1 and 2 three large terms cancel in scikit-learn: at 1 + 1e-12 the third digit
     # is wrong.
     "tweedie_deviance_loss": (
         Peer(
             "scikit-learn",
             _tweedie,
-            lambda pred, target, power: (
+            lambda pred, target, power, log_input: (
                 min(abs(power - 1), abs(power - 2)) > 0.01 or power in (1, 2)
             ),
             _tweedie_gradient,
@@ -80,6 +93,6 @@ PEERS = {
     # SciPy takes the number of failures, which is not a whole number here, and loses digits where
     # it is large.
     "negative_binomial_nll_loss": (
-        Peer("scipy", _negative_binomial, lambda pred, target, dispersion: dispersion > 0.1),
+        Peer("scipy", _negative_binomial, lambda pred, target, dispersion, **_: dispersion > 0.1),
     ),
 }

@@ -26,10 +26,20 @@ def _nothing_masked(logits: Any, target: Any, **parameters: Any) -> Any:
     return np.all(np.isfinite(logits), axis=-1)
 
 
-def _torch_cross_entropy(logits: Any, target: Any, label_smoothing: float) -> Any:
+def _torch_cross_entropy(
+    logits: Any,
+    target: Any,
+    label_smoothing: float,
+    softcap: float | None,
+    temperature: float,
+    z_loss: float,
+) -> Any:
     from torch.nn.functional import cross_entropy
 
-    return cross_entropy(logits, target, reduction="none", label_smoothing=label_smoothing)
+    logits = logits if softcap is None else softcap * (logits / softcap).tanh()
+    logits = logits / temperature
+    loss = cross_entropy(logits, target, reduction="none", label_smoothing=label_smoothing)
+    return loss + z_loss * logits.logsumexp(-1) ** 2
 
 
 def _torch_nll(log_prob: Any, target: Any) -> Any:
@@ -58,10 +68,11 @@ def _optax_cross_entropy(logits: Any, target: Any, label_smoothing: float) -> An
     )
 
 
-def _optax_poly(logits: Any, target: Any, epsilon: float) -> Any:
+def _optax_poly(logits: Any, target: Any, epsilon: float, label_smoothing: float) -> Any:
     import optax
 
-    return optax.losses.poly_loss_cross_entropy(logits, _rows(target, logits), epsilon=epsilon)
+    target = optax.smooth_labels(_rows(target, logits), label_smoothing)
+    return optax.losses.poly_loss_cross_entropy(logits, target, epsilon=epsilon)
 
 
 def _optax(name: str) -> Any:

@@ -1,5 +1,6 @@
 """A peer: the same loss in another package, called with NumPy arrays."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,19 @@ Batch = tuple[np.ndarray, ...]
 
 OF_TORCH = ("torch", "MONAI", "pytorch-metric-learning")
 """The packages that compute with tensors."""
+
+NEUTRAL = {
+    "from_logits": False,
+    "label_smoothing": 0.0,
+    "smooth": 0.0,
+    "softcap": None,
+    "temperature": 1.0,
+    "z_loss": 0.0,
+}
+"""Options of ours that many peers lack, with the value that changes nothing.
+
+A function that does not name one of them lacks it.
+"""
 
 
 @dataclass(frozen=True)
@@ -29,11 +43,15 @@ class Peer:
 
     def right(self, arrays: Batch, parameters: Mapping[str, Any]) -> np.ndarray:
         """Return for which losses the peer is right."""
-        answer = True if self.where is None else self.where(*arrays, **parameters)
+        where = self.where
+        answer = True if where is None else where(*arrays, **known(where, parameters))
+        own = known(self.function, parameters)
+        answer &= all(parameters[key] == NEUTRAL[key] for key in parameters.keys() - own.keys())
         return np.broadcast_to(np.asarray(answer, dtype=bool), (len(arrays[0]),))
 
     def values(self, arrays: Batch, parameters: Mapping[str, Any]) -> np.ndarray:
         """Return the loss of each element."""
+        parameters = known(self.function, parameters)
         if self.library in OF_TORCH:
             import torch
 
@@ -53,6 +71,7 @@ class Peer:
         """Return derivatives with respect to the first `number` arrays; None if there are none."""
         if not self.differentiated:
             return None
+        parameters = known(self.function, parameters)
         if self.library in OF_TORCH:
             import torch
 
@@ -76,3 +95,10 @@ class Peer:
         with np.errstate(all="ignore"):
             found = self.gradient(*arrays, **parameters)
         return tuple(map(np.asarray, found)) if isinstance(found, tuple) else (np.asarray(found),)
+
+
+def known(function: Callable[..., Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters without the options that a function lacks."""
+    names = inspect.signature(function).parameters
+    every = any(one.kind is one.VAR_KEYWORD for one in names.values())
+    return {key: x for key, x in parameters.items() if every or key in names or key not in NEUTRAL}

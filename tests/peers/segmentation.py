@@ -31,10 +31,39 @@ def _monai(name: str, pred: Any, target: Any, **parameters: Any) -> Any:
     return loss(pred[:, None, :], target[:, None, :]).reshape(-1)
 
 
-def _monai_overlap(pred: Any, target: Any, smooth: float, *, jaccard: bool) -> Any:
+def _monai_overlap(
+    pred: Any, target: Any, smooth: float, from_logits: bool, *, jaccard: bool
+) -> Any:
     # for Jaccard's loss it doubles numerator and denominator, and adds what it was given
     smooth *= 1 + jaccard
-    return _monai("DiceLoss", pred, target, smooth_nr=smooth, smooth_dr=smooth, jaccard=jaccard)
+    return _monai(
+        "DiceLoss",
+        pred,
+        target,
+        smooth_nr=smooth,
+        smooth_dr=smooth,
+        jaccard=jaccard,
+        sigmoid=from_logits,
+    )
+
+
+def _monai_generalized(pred: Any, target: Any, smooth: float, from_logits: bool) -> Any:
+    from monai.losses import GeneralizedDiceLoss
+
+    loss = GeneralizedDiceLoss(
+        reduction="none",
+        soft_label=True,
+        smooth_nr=smooth,
+        smooth_dr=smooth,
+        softmax=from_logits,
+    )
+    return loss(pred, target).reshape(-1)
+
+
+def _has_exact_weights(pred: Any, target: Any, **parameters: Any) -> Any:
+    """Return whether float32, in which MONAI has the weights, holds one over each squared size."""
+    size = target.sum(axis=-1)
+    return np.all((size == 0) | (np.log2(np.maximum(size, 1)) % 1 == 0), axis=-1)
 
 
 def _is_somewhere(pred: Any, target: Any, **parameters: Any) -> Any:
@@ -65,26 +94,28 @@ PEERS: dict[str, tuple[Peer, ...]] = {
     "tversky_loss": (
         Peer(
             "optax",
-            lambda pred, target, alpha, beta, gamma: (
-                _optax_dice(pred, target, smooth=0.0, alpha=alpha, beta=beta) ** gamma
+            lambda pred, target, alpha, beta, gamma, smooth: (
+                _optax_dice(pred, target, smooth=smooth, alpha=alpha, beta=beta) ** gamma
             ),
             where=lambda pred, target, alpha, beta, gamma: _is_hard(target),
         ),
         Peer(
             "MONAI",
-            lambda pred, target, alpha, beta, gamma: (
+            lambda pred, target, alpha, beta, gamma, smooth, from_logits: (
                 _monai(
                     "TverskyLoss",
                     pred,
                     target,
                     alpha=alpha,
                     beta=beta,
-                    smooth_nr=0.0,
-                    smooth_dr=0.0,
+                    smooth_nr=smooth,
+                    smooth_dr=smooth,
+                    sigmoid=from_logits,
                 )
                 ** gamma
             ),
             where=_is_somewhere,
         ),
     ),
+    "generalized_dice_loss": (Peer("MONAI", _monai_generalized, where=_has_exact_weights),),
 }

@@ -10,37 +10,55 @@ from importlib.util import find_spec
 from typing import Any
 
 import array_api_compat
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..typing import Array
 from .base import Backend
-from .numpy import NUMBER, set_workers, validation
+from .numpy import NUMBER, set_workers
 from .numpy import backend as default
+from .validation import validating, validation
 
-__all__ = ["NUMBER", "Backend", "backend_of", "default", "set_workers", "validation"]
+__all__ = [
+    "NUMBER",
+    "Backend",
+    "backend_of",
+    "default",
+    "set_workers",
+    "validating",
+    "validation",
+]
 
 _ALIASES = {"jaxlib": "jax"}
 """Where arrays of a library are defined by another module."""
 
+_package = sys.modules[__name__]
 _by_type: dict[type, Backend | None] = {}
 _by_library: dict[Any, Backend] = {}
 
 
 def backend_of(array: Array) -> Backend | None:
     """Return the backend of an array, or None for an object that belongs to no array library."""
+    if hasattr(array, "__torch_function__"):
+        # Not from the dict, which grows: torch.compile compiles again if what it read has changed.
+        found: Backend = _package.torch.backend
+        return found
     kind = type(array)
     if kind not in _by_type:
         _by_type[kind] = _found(array)
     return _by_type[kind]
 
 
-def _found(array: Array) -> Backend | None:
-    torch = sys.modules.get("torch")
-    if torch is not None and issubclass(type(array), torch.Tensor):
-        # torch.compile may be the first caller: it can trace this import, but no other.
-        from . import torch as of_torch
+def __getattr__(name: str) -> Any:
+    """Import the file of a library when it is first used."""
+    if find_spec(f"{__name__}.{name}") is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(f"{__name__}.{name}")
 
-        return of_torch.backend
+
+def _found(array: Array) -> Backend | None:
     for base in type(array).__mro__:
+        if base is NDArrayOperatorsMixin:
+            continue  # NumPy's operators for the arrays of other libraries, such as sparse
         module = base.__module__.partition(".")[0]
         path = f"{__name__}.{_ALIASES.get(module, module)}"
         if find_spec(path) is not None:

@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, ClassVar, NoReturn
 
+import numpy as np
+
 from .._numerics import ArrayNamespace
 from .._numerics.standard import device_of
-from ..typing import Array, Namespace
+from ..typing import Array, Domain, Namespace
 
 Pull = Callable[[Array], tuple[Array, ...]]
 """A function from an array like the value to the gradients of the arguments."""
@@ -45,6 +47,16 @@ class Backend:
 
     def check(self, name: str, key: str, array: Array) -> None:
         """Refuse an array that holds more than numbers, such as a mask, which would be lost."""
+
+    def view(self, array: Array) -> Any:
+        """Return a view of an array for NumPy; None if its values cannot be seen without a copy.
+
+        Each library has its own errors for arrays that are lazy, traced or on another device.
+        """
+        try:
+            return np.from_dlpack(array)
+        except Exception:  # noqa: BLE001
+            return None
 
     def device(self, array: Array) -> Any:
         """Return the device of an array; None if there is only one, or for a tracer."""
@@ -106,6 +118,22 @@ class Backend:
         """Raise the error of the argument that `fault` named."""
         raise ValueError(f"{call.plan.formulas.name}: {fault} holds a value outside its domain")
 
+    def masks(
+        self, name: str, key: str, labels: Array, like: Array, axis: int, domain: Domain
+    ) -> Array:
+        """Return a mask of the elements with the label of each class, along an axis of `like`.
+
+        A label outside its domain makes NaN of the element in all masks.
+        """
+        xp = self.xp
+        labels = xp.astype(labels, xp.default_dtype(labels, "indexing"), copy=False)
+        of_element = labels[(*(slice(None),) * axis, None, ...)]
+        found = of_element == xp.places(like, axis, of_element.dtype)
+        real = xp.isdtype(like.dtype, "real floating")
+        masks = xp.astype(found, like.dtype if real else xp.default_dtype(like, "real floating"))
+        stray = (of_element < 0) | (of_element >= like.shape[axis])
+        return masks + xp.nan_where(stray, masks.dtype)
+
     def compute(
         self,
         call: Any,
@@ -119,6 +147,13 @@ class Backend:
         Autodiff of the losses should find the registered derivative.
         """
         results: list[Any] = call.compute(orders, head, arrays, sequences)
+        return results
+
+    def pulled(
+        self, call: Any, share: Array, arrays: Sequence[Array], sequences: Mapping[str, Array]
+    ) -> tuple[Array, tuple[Array, ...]]:
+        """Return the losses, and the gradients of their sum, each times its share in the result."""
+        results: tuple[Array, tuple[Array, ...]] = call.pulled(share, arrays, sequences)
         return results
 
     def check_count(self, call: Any, count: Any) -> None:

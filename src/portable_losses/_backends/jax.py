@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.custom_derivatives import SymbolicZero
 from jax.lax import optimization_barrier, stop_gradient
 
@@ -264,6 +265,14 @@ class Jax(Backend):
         if not isinstance(array, jax.Array):
             kind = type(array).__name__
             raise TypeError(f"{name}: {key} must be an array, got {kind}; pass `{key}.todense()`")
+
+    def view(self, array: Array) -> Any:
+        """View a concrete array on a CPU; NumPy's DLPack lacks bfloat16."""
+        traced = isinstance(array, jax.core.Tracer)
+        if traced or not array.is_fully_addressable:
+            return None
+        here = all(device.platform == "cpu" for device in array.devices())
+        return np.asarray(array) if here else None
 
     def evaluate(self, request: Any) -> list[Any]:
         """Evaluate with a compiled function, which the plan keeps; transforms of JAX see one call.

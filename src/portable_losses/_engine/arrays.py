@@ -5,6 +5,7 @@ from numbers import Integral
 from typing import Any, NoReturn
 
 from .._backends import NUMBER, Backend, backend_of, default
+from .._backends.labels import unlabelled
 from ..typing import Array, Domain
 from .signature import Signature
 
@@ -13,6 +14,9 @@ def read(name: str, key: str, value: Any) -> tuple[Backend, Array]:
     """Return an array and its backend; the default backend reads objects of no array library."""
     backend = backend_of(value)
     if backend is None:
+        inner = unlabelled(value)
+        if inner is not value:
+            return read(name, key, inner)
         _refuse_arrays_in_a_list(name, key, value)
     if backend is None or not backend.takes(value):
         return default, default.read(name, key, value)
@@ -149,7 +153,10 @@ def check_kind(
         hint = "; number the classes from 0" if domain.labels else ""
         if is_kind(backend, array.dtype, "real floating"):
             cure = f"pass `{key}.astype(int)`" if backend is default else "convert it to integers"
-            others = "; probabilities have the class axis as well" if domain.labels else ""
+            if backend is default and backend.xp.any(array != array):
+                cure = "some are missing (NaN); drop these rows, or leave them out with `where`"
+            rows = any("class" in way[i] for way in signature.ways)
+            others = "; probabilities have the class axis as well" if rows else ""
             hint = f"; {cure}{others}"
         raise TypeError(
             f"{signature.name}: {key} has the shape of {kind}, {tuple(array.shape)}, which are "

@@ -1,7 +1,10 @@
 """The option or the expression that was probably meant where shapes do not agree."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from .._backends import default
+from ..typing import PerLabel
 from .signature import Signature
 
 Shape = tuple[int, ...]
@@ -26,7 +29,10 @@ def cure(signature: Signature, way: int, i: int, first: Shape, other: Shape) -> 
     for cores in ways:
         if options := _moved(signature, way, first, cores, other):
             return f"; {_pass(options)}"
-    levels = any(parameter.sequence for parameter in signature.parameters.values())
+    levels = any(
+        each.sequence and PerLabel() not in each.constraints
+        for each in signature.parameters.values()
+    )
     for cores in (each for each in ways if levels or len(each) < len(of_first)):
         for k, shape in _without_one(other):
             expression = f"{name}[{_index(k, len(other))}]"
@@ -37,12 +43,22 @@ def cure(signature: Signature, way: int, i: int, first: Shape, other: Shape) -> 
     return ""
 
 
+def axis_of_labels(first: Shape, other: Shape) -> str:
+    """Return the option for class labels that lack one axis of the predictions, or nothing."""
+    for k in range(len(first)):
+        if len(first) > 1 and (*first[:k], *first[k + 1 :]) == other:
+            return f"; for class labels pass `class_axis={k}`"
+    return ""
+
+
 def _moved(
     signature: Signature, way: int, first: Shape, cores: tuple[str, ...], other: Shape
 ) -> dict[str, int]:
     """Return the options with which the loop axes agree, if the first core axis is elsewhere."""
     of_first = signature.ways[way][0]
     for k in range(len(first) - 1) if of_first else ():
+        if k == len(first) - len(of_first):
+            continue  # where it is by default
         left = _loop(first, of_first, k)
         if left == _loop(other, cores, None):
             return {f"{of_first[0]}_axis": k}
@@ -84,3 +100,13 @@ def weights_along(key: str, shape: Shape, loop: Shape) -> str:
         return ""
     more = ", ".join([":"] * len(shape) + ["None"] * (len(loop) - len(shape)))
     return f"; pass `{key}[{more}]`"
+
+
+def spelled(message: str, read: Mapping[str, Any]) -> str:
+    """Return a message whose expressions suit arguments that are no arrays, such as data frames."""
+    for name, value in read.items():
+        if array := default.expression(name, value):
+            for then in (".", "["):
+                message = message.replace(f"`{name}{then}", f"`{array}{then}")
+            message = message.replace(f"({name}.shape)", f"({array}.shape)")
+    return message

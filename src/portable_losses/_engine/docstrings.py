@@ -33,6 +33,21 @@ ignore_index : int, optional
     Rows with this label are left out, as by `where`. It needs integer labels.""",
 }
 
+_LABELLED = """\
+class_axis : int, optional
+    The axis of the classes, for a target of class labels: each class is one region, of the
+    elements with its label."""
+
+_WEIGHTED = """\
+class_weights : array of shape (K,), optional
+    One weight for each class, multiplied with `weights`: the loss of a row is the sum of weight *
+    loss over the classes, divided by K. The mean divides by the mean weight too."""
+
+_SUMMED = """\
+class_axis : int or None, default -1
+    The axis of the class dimension. With None each class of each row has a loss, its term of the
+    sum."""
+
 _RAISES = """\
 Raises
 ------
@@ -76,9 +91,15 @@ _ENTRIES = """
 def _option(signature: Signature, name: str, default: Any) -> str:
     if name == "where" and signature.masks_entries:
         return _OPTIONS[name] + _ENTRIES
+    if signature.averaged and name == "class_weights":
+        return _WEIGHTED
     if name in _OPTIONS:
         return _OPTIONS[name]
     dimension = name.removesuffix("_axis")
+    if signature.masked and dimension == "class":
+        return _LABELLED
+    if signature.axisless and dimension == "class":
+        return _SUMMED
     if default is None:
         return (
             f"{name} : int, optional\n"

@@ -13,23 +13,24 @@ from .signature import KEEP
 
 def with_mask(
     formulas: Formulas,
+    arguments: Sequence[Any],
     arrays: Sequence[Any],
     extras: Mapping[str, Any],
     settings: Mapping[str, Any],
-) -> tuple[Sequence[Any], Mapping[str, Any]]:
-    """Make a mask of entries one of the arrays, and one of losses of it.
+) -> tuple[Sequence[Any], Sequence[Any], Mapping[str, Any]]:
+    """Make a mask of entries one of the arrays, given and read, and one of losses of it.
 
     A loss is left out if each of its entries is. A mask of losses stays what it is.
     """
     signature, mask, first = formulas.signature, extras["where"], arrays[0]
     options = {**signature.options, **settings}
     if isinstance(mask, NUMBER) or mask.ndim != first.ndim or mask.ndim == 0:
-        return arrays, extras
+        return arguments, arrays, extras
     if all(options[f"{core}_axis"] is None for core in signature.core):
-        return arrays, extras  # each element is a loss
+        return arguments, arrays, extras  # each element is a loss
     backend = backend_of(mask)
     if backend is None or not is_kind(backend, mask.dtype, "bool"):
-        return arrays, extras  # it is refused with the other options
+        return arguments, arrays, extras  # it is refused with the other options
     places = places_of(signature, signature.core, first, options)
     losses = tuple(n for i, n in enumerate(first.shape) if i not in places)
     sizes = list(zip(mask.shape, first.shape, strict=True))
@@ -43,7 +44,7 @@ def with_mask(
     if any(a != b for a, b in sizes if known(a) and known(b)):
         mask = xp.broadcast_to(mask, first.shape)
     extras = {**extras, "where": xp.any(mask, axis=places)}
-    if KEEP not in signature.arguments:
-        return [*arrays, mask], extras
-    place = signature.arguments.index(KEEP)
-    return [*arrays[:place], mask, *arrays[place + 1 :]], extras
+    end = len(signature.arguments)
+    place = signature.arguments.index(KEEP) if KEEP in signature.arguments else end
+    given, read = ([*x[:place], mask, *x[place + 1 :]] for x in (arguments, arrays))
+    return given, read, extras

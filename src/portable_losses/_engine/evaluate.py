@@ -4,14 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .._backends import NUMBER, Backend, backend_of, default
+from .._backends import NUMBER, Backend, backend_of, default, validating
 from .._numerics.standard import device_of
 from ..typing import Array
 from . import reduction, weights
 from .call import Call
+from .classes import rearranged, restored
+from .cures import spelled
 from .entries import with_mask
 from .formulas import Formulas, Orders
-from .given import by_name, constant_like, read_given
+from .given import belongs_to_none, by_name, constant_like, read_given
+from .labelled import check_labels
 from .layout import Layout, alone, lay_out
 from .plan import Plan, check_kinds, make_plan
 
@@ -124,12 +127,44 @@ def evaluate(
         if constant is not None:
             return _of_constant(formulas, orders, [constant, *arguments[1:]], options)
     arrays, extras, settings = read_given(formulas, arguments, options)
+    place = None
+    if options and (formulas.signature.axisless or formulas.signature.averaged):
+        arrays, extras, settings, place = rearranged(formulas.signature, arrays, extras, settings)
     if "where" in extras and formulas.signature.masks_entries:
-        arrays, extras = with_mask(formulas, arrays, extras, settings)
-    request = _request(formulas, orders, arrays, extras, settings, checked)
+        arguments, arrays, extras = with_mask(formulas, arguments, arrays, extras, settings)
+    try:
+        request = _request(formulas, orders, arrays, extras, settings, checked)
+    except (TypeError, ValueError) as error:
+        given = dict(zip(names, arguments, strict=False)) | dict(options)
+        read = {key: x for key, x in given.items() if belongs_to_none(x)}
+        if not read or type(error) not in (TypeError, ValueError):
+            raise
+        raise type(error)(spelled(str(error), read)) from None
+    if arrays is not arguments:  # some were read, or have labels
+        check_labels(request.plan, arguments, options)
     if 2 in orders:
         _check_second(formulas)
-    return request.plan.backend.evaluate(request)
+    backend = request.plan.backend
+    if checked and backend is not default and backend.keeps_plans() and validating():
+        _look(request)
+    results = backend.evaluate(request)
+    return results if place is None else restored(backend.xp, results, place)
+
+
+def _look(request: Request) -> None:
+    """Let NumPy check the values of arrays of another library, if it can view all of them."""
+    backend = request.plan.backend
+
+    def view(x: Any) -> Any:
+        return x if x is None or isinstance(x, NUMBER) else backend.view(x)
+
+    arrays = [view(x) for x in request.arrays]
+    extras = {key: view(x) for key, x in request.extras.items()}
+    seen = [*zip(request.arrays, arrays, strict=True)]
+    seen += [(x, extras[key]) for key, x in request.extras.items()]
+    if all(x is None or found is not None for x, found in seen):
+        formulas, settings = request.plan.formulas, request.settings
+        default.look(_request(formulas, (0,), arrays, extras, settings, True))
 
 
 def _of_constant(

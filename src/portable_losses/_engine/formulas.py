@@ -44,7 +44,6 @@ class Formulas:
         """The plans of the last calls."""
         self.layouts: dict[Any, Any] = {}
         """The layouts of the last calls with arrays of the default library."""
-        self._signatures: dict[tuple[frozenset[str], bool], Signature] = {}
 
     def __reduce__(self) -> Any:
         """Pickle the formulas as those of their loss."""
@@ -72,12 +71,8 @@ class Formulas:
         given = dict(zip(names, arrays, strict=False))
         missing = frozenset(name for name in optional if given.get(name) is None)
         masked = self.signature.masks_entries and len(arrays) == len(names) + 1
-        if not missing and not masked:
-            return self.signature
-        if (missing, masked) not in self._signatures:
-            signature = self.signature.without(missing) if missing else self.signature
-            self._signatures[missing, masked] = signature.with_mask() if masked else signature
-        return self._signatures[missing, masked]
+        signature = self.signature.without(missing) if missing else self.signature
+        return signature.with_mask() if masked else signature
 
     def compute(
         self,

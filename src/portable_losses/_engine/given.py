@@ -6,12 +6,13 @@ from types import NoneType
 from typing import Any, NoReturn
 
 from .._backends import NUMBER, backend_of, default
+from .._backends.labels import unlabelled
 from .._numerics.standard import device_of
 from ..typing import Array
 from .arrays import floating, read
 from .formulas import Formulas
 from .parameters import check_parameter
-from .plan import read_settings
+from .plan import REDUCTIONS, read_settings
 from .signature import KEEP, Signature
 from .weights import check_kind_of_class_weights
 
@@ -57,7 +58,7 @@ def read_given(
             found = read(formulas.name, names[i], x)[1]
             if found is not x:
                 arrays = [*arrays[:i], found, *arrays[i + 1 :]]
-                homeless += [names[i]] if backend_of(x) is None else []
+                homeless += [names[i]] if belongs_to_none(x) else []
     settings, extras = options, {}
     if options:
         settings = {}
@@ -65,6 +66,7 @@ def read_given(
             if key not in _MODIFIERS and type(value) in _PLAIN:
                 settings[key] = value
                 continue
+            value = unlabelled(value)
             found = _array(formulas, key, value)
             if found is None:
                 settings[key] = value
@@ -77,6 +79,11 @@ def read_given(
     if homeless:
         arrays, extras = _joined(signature, homeless, arrays, extras)
     return arrays, extras, settings
+
+
+def belongs_to_none(x: Any) -> bool:
+    """Return whether a value belongs to no array library, with or without labels."""
+    return backend_of(x) is None and backend_of(unlabelled(x)) is None
 
 
 def _array(formulas: Formulas, key: str, value: Any) -> Any:
@@ -163,9 +170,9 @@ def _refuse_count(
         names += f"; optionally {', '.join(missing)}"
     more = arguments[len(formulas.signature.arguments) :]
     named = zip(signature.parameters, more, strict=False)
-    cure = ", ".join(
-        f"{key}={value!r}" for key, value in named if isinstance(value, (*NUMBER, str))
-    )
+    cure = ", ".join(f"{key}={value!r}" for key, value in named if isinstance(value, NUMBER))
+    if more and isinstance(more[0], str) and more[0] in REDUCTIONS:
+        cure = f"reduction={more[0]!r}"
     raise TypeError(
         f"{formulas.name} takes {len(signature.arguments)} arrays ({names}), got {len(arguments)}; "
         f"everything else is passed by keyword{': ' if cure else ''}{cure}"

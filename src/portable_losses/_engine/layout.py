@@ -10,7 +10,15 @@ from .._numerics.standard import known
 from ..typing import Array, Domain
 from .arrays import python_number
 from .plan import PARTS, Plan
-from .shapes import Merge, check_agreement, check_broadcast, check_indices, merged, spread
+from .shapes import (
+    MAY_BE_EMPTY,
+    Merge,
+    check_agreement,
+    check_broadcast,
+    check_indices,
+    merged,
+    spread,
+)
 
 
 @dataclass(slots=True)
@@ -45,6 +53,8 @@ class Layout:
     """The arguments that are numbers and stay such: arrays without axes."""
     losses: int = 0
     """How many losses there are, if that is known."""
+    void: bool = False
+    """Whether the rows have no entries, so that there is no loss."""
     entries: int = 1
     """The number of inputs of one loss: those of its row, or of the arrays that rows share."""
     kept: Any = None
@@ -124,6 +134,7 @@ def lay_out(plan: Plan, arguments: Sequence[Any], extras: Mapping[str, Any]) -> 
             _check_parameter(plan, key, value, loop)
         elif not isinstance(value, NUMBER):
             check_broadcast(signature.name, key, value, loop)
+    void = any(known(size) and not size for core, size in sizes.items() if core in MAY_BE_EMPTY)
     reduced = loop if plan.axis is None else [loop[i] for i in plan.axis]
     changed = [
         slot.number or slot.extended or slot.moved or (slot.shared and tuple(x.shape) != loop)
@@ -145,6 +156,7 @@ def lay_out(plan: Plan, arguments: Sequence[Any], extras: Mapping[str, Any]) -> 
         count=prod(reduced) if all(map(known, reduced)) else None,
         scalars=_scalars(plan, arrays, loop, extras),
         losses=prod(loop) if all(map(known, loop)) else 0,
+        void=void,
         entries=_entries(plan, sizes),
     )
 
@@ -168,10 +180,10 @@ def _scalars(
 def _entries(plan: Plan, sizes: Mapping[str, int]) -> int:
     """Count the inputs of one loss.
 
-    A formula that takes steps needs at each step only the product of the other dimensions.
+    A formula that takes steps along a dimension needs at each only the product of the others.
     """
     signature = plan.signature
-    if steps := signature.steps:
+    if (steps := signature.steps) in sizes:
         return sizes[steps] * sum(size for core, size in sizes.items() if core != steps)
     rows = (signature.core, *signature.shared) if plan.core else ()
     return max([1, *(prod([sizes.get(core, 1) for core in cores]) for cores in rows)])

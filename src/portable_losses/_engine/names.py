@@ -25,7 +25,11 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "reduce": ("reduction",),
     "p": ("power",),
     "log_target": ("log_input",),
-    "from_logits": (),
+    "sigmoid": ("from_logits",),
+    "softmax": ("from_logits",),
+    "to_onehot_y": ("class_axis",),
+    "smooth_nr": ("smooth",),
+    "smooth_dr": ("smooth",),
 }
 """The name that other libraries give to an option, and the names that it may have here."""
 
@@ -46,8 +50,10 @@ def option_meant(signature: Signature, key: str) -> str:
     if key in _TARGET:
         target = signature.arguments[signature.target]
         return f"it is called {target} here; arrays are passed by position"
-    if key == "from_logits" and (other := _FROM_LOGITS.get(signature.name)):
-        return f"logits go to {other}"
+    if key == "from_logits":
+        if other := _FROM_LOGITS.get(signature.name):
+            return f"logits go to {other}"
+        return f"{signature.arguments[0]} always holds {signature.domains[0][0].description}"
     for name in _OPTIONS.get(key, ()):
         if name in known:
             return f"it is called {name} here"

@@ -52,11 +52,15 @@ def check_parameter(loss: str, parameter: Parameter, value: Any) -> Any:
     elif kind in (int, float):
         wanted, word = (Integral, "a whole number") if kind is int else (Real, "a number")
         if not isinstance(value, wanted):
-            others = " or a sequence of numbers" if parameter.sequence else ""
-            others += " or an array" if parameter.array else ""
-            others += " or None" if parameter.optional else ""
+            more = {
+                "a sequence of numbers": parameter.sequence,
+                "an array": parameter.array,
+                "None": parameter.optional,
+            }
+            *first, last = [word, *(kind for kind, allowed in more.items() if allowed)]
+            kinds = f"{', '.join(first)} or {last}" if first else last
             raise TypeError(
-                f"{loss}: {parameter.name} must be {word}{others}, got {_brief(value)}"
+                f"{loss}: {parameter.name} must be {kinds}, got {_brief(value)}"
                 f"{'' if parameter.array else ': one number, known before the call, not an array'}"
             )
         if not all(holds(constraint, value) for constraint in parameter.constraints):

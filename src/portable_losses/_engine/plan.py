@@ -9,7 +9,7 @@ from numbers import Integral
 from typing import Any, NamedTuple, get_args
 
 from .._backends import NUMBER, Backend, backend_of, default
-from ..typing import Array, Domain, Reduction
+from ..typing import Array, Domain, PerLabel, Reduction
 from .arrays import check_kind, check_number, check_real, floating, is_kind, one_library
 from .formulas import Formulas
 from .names import option_meant
@@ -148,7 +148,12 @@ def make_plan(
             f"{name}: {signature.arguments[0]} needs the axis {axes}; its shape is {pred.shape}"
         )
     numbers = tuple(key for key in extras if key in signature.arrays)
-    along = any(signature.parameters[key].sequence and extras[key].ndim == 1 for key in numbers)
+    along = any(
+        signature.parameters[key].sequence
+        and PerLabel() not in signature.parameters[key].constraints
+        and extras[key].ndim == 1
+        for key in numbers
+    )
     extended = [along and _lacks_last(signature, arrays, i) for i in range(len(arrays))]
     sharing = [_shares(signature, arrays, i) or extended[i] for i in range(len(arrays))]
     seen = [x[..., None] if longer else x for x, longer in zip(arrays, extended, strict=True)]
@@ -213,13 +218,14 @@ def _absent(
 
     It adds nothing to the row, or the formula takes the mask as well.
     """
-    cores, names = signature.ways[way], formulas.signature.arguments
-    own = dict(zip(names, signature.absent, strict=False))
-    return {
-        i: int(domains[i].safe) if domains[i].integer else own[name]
-        for i, name in enumerate(signature.arguments)
-        if cores[i] and set(cores[i]) <= set(cores[0]) and name != KEEP
-    }
+    cores, found = signature.ways[way], {}
+    stated = dict(zip(formulas.signature.arguments, signature.absent, strict=False))
+    for i, (name, domain) in enumerate(zip(signature.arguments, domains, strict=True)):
+        if name == KEEP or not cores[i] or not set(cores[i]) <= set(cores[0]):
+            continue
+        own = stated[name] if domain.absent is None else domain.absent
+        found[i] = int(domain.safe) if domain.integer else own
+    return found
 
 
 def _slack(backend: Backend, x: Any, dtype: Any) -> float:

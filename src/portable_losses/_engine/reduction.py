@@ -15,6 +15,8 @@ from .weights import Part, read_part
 def whole(call: Call, orders: Orders) -> list[Any]:
     """Evaluate a call at once: for each order the reduced value, or a list of gradients."""
     layout = call.layout
+    if layout.void:
+        return _of_nothing(call, orders)
     finish = layout.finish
     wanted = orders if finish is None or 0 in orders else (0, *orders)
     part = read_part(call, call.arrays, call.weights, call.where)
@@ -35,6 +37,20 @@ def whole(call: Call, orders: Orders) -> list[Any]:
     return results if wanted is orders else results[1:]
 
 
+def _of_nothing(call: Call, orders: Orders) -> list[Any]:
+    """Return the results for rows without entries, such as a set of no samples: all are left out.
+
+    The value depends on the predictions, for autodiff: its gradient is empty.
+    """
+    xp, layout, plan = call.backend.xp, call.layout, call.plan
+    value = xp.sum(xp.cast(call.arrays[0], plan.dtype), axis=tuple(range(-plan.core, 0)))
+    if layout.reduction != "none":
+        value = xp.sum(value, axis=layout.axis)
+    value = xp.cast(value * nan if layout.reduction == "mean" else value, plan.result)
+    gradients = [xp.zeros_like(call.arrays[i]) for i in plan.signature.predicted]
+    return [_finished(call, gradients, None) if order else value for order in orders]
+
+
 def losses_and_gradients(
     call: Call, orders: Orders, part: Part, sequences: Mapping[str, Array], divisor: Any
 ) -> list[Any]:
@@ -44,7 +60,7 @@ def losses_and_gradients(
     """
     if call.plan.pulls and orders != (0,):
         share = _share(call, part, divisor)
-        value, gradients = call.pulled(share, part.arrays, sequences)
+        value, gradients = call.backend.pulled(call, share, part.arrays, sequences)
         return [gradients if order else _weighed(value, part) for order in orders]
     head, arrays = call.backend.laid_out(call, part.arrays)
     results = call.backend.compute(call, orders, head, arrays, sequences)
@@ -103,14 +119,17 @@ def _share(call: Call, part: Part, divisor: Any) -> Array:
 
 
 def _share_of_each(call: Call, part: Part) -> Any:
-    """Return the divisor of a mean, the number of losses or the sum of weights; 1 if it is 0."""
-    if call.layout.reduction != "mean":
+    """Return the divisor of a mean, the number of losses or the sum of weights; 1 if it is 0.
+
+    A compiler may have a symbol for the number, which is no int; then the losses are counted.
+    """
+    layout = call.layout
+    if layout.reduction != "mean":
         return 1
-    losses = part.arrays[0][(..., *(0,) * call.plan.core)]
+    if part.weight is None and isinstance(layout.count, int):
+        return layout.count or 1
+    xp, losses = call.backend.xp, part.arrays[0][(..., *(0,) * call.plan.core)]
     count = _count(call, losses, part.weight, keepdims=True)
-    if isinstance(count, int):
-        return count or 1
-    xp = call.backend.xp
     return xp.cast(xp.where(count == 0, xp.ones_like(count), count), call.plan.dtype)
 
 
@@ -138,9 +157,7 @@ def _parts(call: Call, value: Array, weight: Array | None) -> tuple[Array, Array
 
 
 def _count(call: Call, losses: Array, weight: Array | None, keepdims: bool = False) -> Any:
-    """Sum the weights; without weights count the losses, as an int where the shape is known."""
-    if weight is None and call.layout.count is not None:
-        return call.layout.count
+    """Sum the weights; without weights count the losses, if their number is not known."""
     if weight is None or weight.shape != losses.shape:
         ones = call.backend.xp.ones_like(losses)
         weight = ones if weight is None else ones * weight

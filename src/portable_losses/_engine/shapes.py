@@ -8,8 +8,11 @@ from typing import Any, NamedTuple, NoReturn
 from .._backends import NUMBER
 from .._numerics.standard import known
 from ..typing import Array, Namespace
-from .cures import cure, weights_along
+from .cures import axis_of_labels, cure, weights_along
 from .signature import Signature
+
+MAY_BE_EMPTY = frozenset({"item", "region", "sample"})
+"""The core dimensions that may be empty, as a batch may: there is no loss then."""
 
 
 def way_of(
@@ -56,9 +59,12 @@ def way_of(
         )
         for cores in signature.ways
     )
+    target = arrays[signature.target]
+    masked = signature.masked and not isinstance(target, NUMBER)
+    hint = axis_of_labels(tuple(arrays[0].shape), tuple(target.shape)) if masked else ""
     raise ValueError(
         f"{signature.name}: the shapes do not fit: {shapes}; it takes {wanted}, "
-        "where ... are the same axes for all"
+        f"where ... are the same axes for all{hint}"
     )
 
 
@@ -182,11 +188,12 @@ def check_agreement(
     first = tuple(arrays[0].shape)
     loops = len(first) - len(cores[0])
     loop, sizes = first[:loops], dict(zip(cores[0], first[loops:], strict=True))
-    if 0 in sizes.values():
-        shape, names = tuple(given[0].shape), ", ".join(sizes)
-        raise ValueError(
-            f"{signature.name}: {signature.arguments[0]} of shape {shape} has no {names}"
-        )
+    for core, size in sizes.items():
+        if known(size) and not size and core not in MAY_BE_EMPTY:
+            raise ValueError(
+                f"{signature.name}: {signature.arguments[0]} of shape {tuple(given[0].shape)} has "
+                f"no {core}, and a loss needs at least one; only a batch may be empty"
+            )
     for i, shared in enumerate(sharing):
         if i == 0 or isinstance(arrays[i], NUMBER):
             continue
@@ -199,6 +206,16 @@ def check_agreement(
         expected = (*ahead, *(sizes.setdefault(core, size) for core, size in own))
         if shape != expected and (len(shape) != len(expected) or _differ(shape, expected)):
             _refuse(signature, way, i, given)
+    choice = signature.choice
+    if choice is not None and choice.constant and loop and sizes.get("class") == 1:
+        i = next(i for i, of_array in enumerate(cores) if "class" in of_array)
+        named = "class_axis" in signature.options
+        hint = "; if another axis holds the classes, pass class_axis" if named else ""
+        raise ValueError(
+            f"{signature.name}: {signature.arguments[i]} of shape {tuple(given[i].shape)} "
+            "has one class, for which the loss is constant; one score for each row belongs to "
+            f"{choice.binary}{hint}"
+        )
     return loop, sizes
 
 
@@ -230,7 +247,7 @@ def _refuse(signature: Signature, way: int, i: int, given: Sequence[Any]) -> NoR
         wanted = "their shapes must be the same"
     else:
         excepted = f"{', '.join(others)} and {last}" if others else last
-        wanted = f"their axes must be the same, but for {excepted}"
+        wanted = f"their axes must be the same, except {excepted}"
     hint = cure(signature, way, i, first, other)
     raise ValueError(
         f"{signature.name}: {names[0]} has shape {first} and {names[i]} has shape {other}: "

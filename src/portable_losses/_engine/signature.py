@@ -5,10 +5,20 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import chain
 from types import NoneType, UnionType
 from typing import Any, TypeAlias, Union, Unpack, get_args, get_origin, get_type_hints
 
-from ..typing import DependentDomain, Domain, Index, Kept, Numbers, Options
+from ..typing import (
+    DependentDomain,
+    Domain,
+    Index,
+    Kept,
+    MeanOfClasses,
+    Numbers,
+    OneOfSeveral,
+    Options,
+)
 from .parameters import Parameter, check_parameter
 
 DEFAULTS: Mapping[str, Any] = {
@@ -16,7 +26,7 @@ DEFAULTS: Mapping[str, Any] = {
     "weights": None,
     "where": None,
     "axis": None,
-    "class_axis": -1,
+    "class_axis": None,
     "class_weights": None,
     "ignore_index": None,
 }
@@ -30,9 +40,27 @@ MASK: Domain = get_args(Kept)[1]
 TEMPORARIES = 16
 """The default number of arrays like the predictions that a formula needs at once."""
 
+
 Domains: TypeAlias = tuple[Domain, ...]
 
 _BRACKET = re.compile(r"\(([^()]*)\)")
+
+
+class Shown(inspect.Signature):
+    """A signature that is printed without annotations.
+
+    `help` and notebooks show it beside the docstring, which states the domains in better words.
+    """
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        parameters = self.parameters.values()
+        return str(inspect.Signature([p.replace(annotation=p.empty) for p in parameters]))
+
+    def format(self, **_: Any) -> str:
+        """Return the same text; `help` asks for it in Python 3.13 and later."""
+        return str(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +103,17 @@ class Signature:
     core: tuple[str, ...]
     """The core dimensions of the first argument in the first signature; none if pointwise."""
     steps: str
-    """The core dimension along which the formula takes steps, if there is one."""
+    """The core dimension or the parameter that counts the steps of the formula, if it takes any."""
     temporaries: int
     """The number of arrays like the predictions that the formulas need at once."""
+    axisless: bool
+    """Whether there may be no class axis: ``class_axis=None`` has a meaning."""
+    masked: bool
+    """Whether the target may hold class labels, though the loss compares one class at a time."""
+    averaged: bool
+    """Whether the loss of a row is the mean of losses of its classes."""
+    choice: OneOfSeveral | None
+    """Given if one of several classes is right."""
 
     def domains_for(self, way: int, parameters: Mapping[str, Any]) -> Domains:
         """Return the domains of a way to call the loss with parameters."""
@@ -167,9 +203,9 @@ def read(
             f"or no argument may have any, got {layouts}"
         )
     common = frozenset(i for i, cores in enumerate(ways[0]) if cores and sharing[i])
-    if steps and any(steps not in way[0] for way in ways):
-        raise ValueError(f"{name}: steps={steps!r} is no core dimension of the first argument")
     own = {p.name: _parameter(name, p, hints.get(p.name, Any)) for p in keywords}
+    if steps and steps not in own and not all(steps in chain(*way) for way in ways):
+        raise ValueError(f"{name}: steps={steps!r} is neither a core dimension nor a parameter")
     kinds = _option_kinds(hints.get(rest[0].name) if rest else None)
     options = {name: default for name, default in DEFAULTS.items() if name in kinds}
     # If one signature has no core axes, an axis must be given.
@@ -237,11 +273,21 @@ def read(
         core=ways[0][0],
         steps=steps,
         temporaries=temporaries,
-        public=inspect.Signature(
+        axisless=NoneType in _alternatives(kinds.get("class_axis")),
+        masked="class_axis" in options and not any("class" in c for way in ways for c in way),
+        averaged=MeanOfClasses() in getattr(hints.get(arguments[0]), "__metadata__", ()),
+        choice=_choice(hints, arguments),
+        public=Shown(
             [p for p in positional if p.name != KEEP] + keywords + shown,
             return_annotation=hints.get("return", Any),
         ),
     )
+
+
+def _choice(hints: Mapping[str, Any], arguments: Sequence[str]) -> OneOfSeveral | None:
+    """Return the mark of the scores of classes, if there is one."""
+    data = (getattr(hints.get(key), "__metadata__", ()) for key in arguments)
+    return next((x for each in data for x in each if isinstance(x, OneOfSeveral)), None)
 
 
 def _predicted(

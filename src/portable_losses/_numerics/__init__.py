@@ -12,6 +12,7 @@ module             functions
 `rows`             the softmax and its parts, entries of rows, orders of rows
 `sums`             sums with their rounding errors
 `loops`            steps along an axis, all pairs of entries in pieces
+`logits`           logits with a bound and a temperature
 `standard`         dtypes, devices, casts
 =================  ==================================================================
 """

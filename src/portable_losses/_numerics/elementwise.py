@@ -56,6 +56,16 @@ def logistic_tail(xp: Namespace, x: Array) -> tuple[Array, Array]:
 
 
 @building_block
+def logistic_slope(xp: Namespace, x: Array, target: Array, label_smoothing: Any = 0.0) -> Array:
+    """Return the derivative of the logistic loss far from 0: 1 - target above, -target below."""
+    above = xp.cast(x >= 0, x.dtype)
+    slope = above - target
+    if is_exactly(label_smoothing, 0):
+        return slope
+    return (1 - label_smoothing) * slope + label_smoothing * (above - 0.5)
+
+
+@building_block
 def softplus(xp: Namespace, x: Array) -> Array:
     """Return log(1 + exp(x))."""
     return xp.relu(x) + xp.log1p(xp.decay(x))
@@ -83,6 +93,14 @@ def unit_step(xp: Namespace, x: Array) -> Array:
 def weighted(xp: Namespace, weight: Array, value: Array) -> Array:
     """Return weight * value, where 0 * inf is 0; so are both derivatives."""
     return weight * xp.where((weight == 0) & xp.isinf(value), 0.0, value)
+
+
+@building_block
+def smoothed(xp: Namespace, target: Array, share: Any, classes: int = 2) -> Array:
+    """Return the probability of a class, with a share of all spread evenly over the classes."""
+    if is_exactly(share, 0):
+        return target
+    return (1 - share) * target + share / classes
 
 
 @building_block
@@ -168,8 +186,8 @@ def smaller(xp: Namespace, pred: Array, target: Array) -> Array:
 
     The whole domain is below a target of 1 and above a target of 0: see `by_side`.
     """
-    above_zero = xp.where(target == 0, target, xp.minimum(pred, target))
-    return xp.where(target == 1, pred, above_zero)
+    above_zero = xp.where((target == 0) & (pred >= 0), target, xp.minimum(pred, target))
+    return xp.where((target == 1) & (pred <= 1), pred, above_zero)
 
 
 @building_block
@@ -181,8 +199,9 @@ def by_side(
     Predictions and targets are in [0, 1]. No prediction is below a target of 0 or above a target of
     1, so a prediction at such a target counts as on the other side.
     """
-    is_below = (pred < target) | (target == 1)
-    is_at = (pred == target) & (target > 0) & (target < 1)
+    beyond_zero = target > 0
+    is_below = ((pred < target) & beyond_zero) | (target == 1)
+    is_at = (pred == target) & beyond_zero & (target < 1)
     return xp.where(is_at, at, xp.where(is_below, below, above))
 
 

@@ -8,13 +8,26 @@ from ..typing import Namespace
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+STANDARD = "2024.12"
+"""The version of the array API standard that formulas are written in."""
+
 BLOCKS: dict[str, Callable[..., Any]] = {}
 """The building blocks by name: each takes the namespace, then its own arguments."""
+
+
+SUBSTITUTES: dict[str, Callable[..., Any]] = {}
+"""Functions of the standard by name, written in others, for libraries that lack them."""
 
 
 def building_block(function: Function) -> Function:
     """Make a function a part of every namespace, under its own name."""
     BLOCKS[function.__name__] = function
+    return function
+
+
+def substitute(function: Function) -> Function:
+    """Make a function a part of the namespaces of libraries that lack it."""
+    SUBSTITUTES[function.__name__] = function
     return function
 
 
@@ -27,11 +40,22 @@ class ArrayNamespace:
         The functions of the array API standard.
     overrides : mapping of str to callable
         Functions that take the place of those of the library, or of building blocks.
+
+    Raises
+    ------
+    TypeError
+        If the library follows an older version of the standard.
     """
 
     def __init__(self, library: Namespace, overrides: Mapping[str, Callable[..., Any]]) -> None:
+        if not hasattr(library, "__array_namespace_info__"):
+            raise TypeError(
+                f"{library.__name__} follows an old version of the array API standard, if any; "
+                f"version {STANDARD} or later is needed: update the library, or convert the arrays"
+            )
         public = {name: value for name, value in vars(library).items() if name[:2] != "__"}
-        blocks = {name: MethodType(block, self) for name, block in BLOCKS.items()}
+        lacking = {name: f for name, f in SUBSTITUTES.items() if not hasattr(library, name)}
+        blocks = {name: MethodType(f, self) for name, f in (BLOCKS | lacking).items()}
         vars(self).update(public | blocks | dict(overrides))
         self.library = library
         self.__name__: str = library.__name__
@@ -39,7 +63,14 @@ class ArrayNamespace:
 
     def __getattr__(self, name: str) -> Any:
         """Return what the library makes on demand."""
-        return getattr(vars(self)["library"], name)
+        library = vars(self)["library"]
+        try:
+            return getattr(library, name)
+        except AttributeError as error:
+            raise AttributeError(
+                f"{library.__name__} has no {name!r}; losses need version {STANDARD} of the array "
+                "API standard, or a later one"
+            ) from error
 
     def __repr__(self) -> str:
         return f"<namespace of {self.__name__}>"

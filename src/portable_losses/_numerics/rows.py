@@ -6,8 +6,7 @@ Some functions need the axis to be 0 or -1, the first or the last; formulas rece
 from typing import Any, NamedTuple
 
 from ..typing import Array, Axis, Namespace
-from .namespace import building_block
-from .standard import device_of
+from .namespace import building_block, substitute
 
 
 @building_block
@@ -130,6 +129,21 @@ def with_axis(numbers: Array, axis: Axis) -> Array:
     return numbers[..., None] if axis == -1 else numbers[None, ...]
 
 
+@substitute
+def arange(xp: Namespace, stop: int, /, *, dtype: Any = None, device: Any = None) -> Array:
+    """Return the numbers from 0."""
+    return xp.asarray(list(range(stop)), dtype=dtype, device=device)
+
+
+@substitute
+def take_along_axis(xp: Namespace, x: Array, indices: Array, /, *, axis: int = -1) -> Array:
+    """Take entries by a comparison of each index with each place, and a sum."""
+    x, indices = (xp.moveaxis(each, axis, -1) for each in (x, indices))
+    chosen = indices[..., None] == xp.places(x, -1, indices.dtype)[..., None, :]
+    taken = xp.sum(xp.where(chosen, x[..., None, :], xp.zeros_like(x[..., None, :])), axis=-1)
+    return xp.moveaxis(xp.astype(taken, x.dtype, copy=False), -1, axis)
+
+
 @building_block
 def pick(xp: Namespace, values: Array, labels: Array, axis: Axis) -> Array:
     """Return the entry of each row, along the first or the last axis, that its label names."""
@@ -201,7 +215,7 @@ def places(xp: Namespace, like: Array, axis: Axis, dtype: Any = None) -> Array:
     """Return the numbers from 0 along an axis of an array, in a shape that broadcasts with it."""
     shape = [1] * like.ndim
     shape[axis] = -1
-    numbers = xp.arange(like.shape[axis], dtype=dtype, device=device_of(like))
+    numbers = xp.numbers(like.shape[axis], like, dtype)
     return xp.reshape(numbers, tuple(shape))
 
 
@@ -209,6 +223,16 @@ def places(xp: Namespace, like: Array, axis: Axis, dtype: Any = None) -> Array:
 def one_hot(xp: Namespace, labels: Array, like: Array, axis: Axis) -> Array:
     """Return for each entry of the rows of `like` whether the row's label names it."""
     return with_axis(labels, axis) == xp.places(like, axis, labels.dtype)
+
+
+@building_block
+def class_shares(
+    xp: Namespace, target: Array, like: Array, axis: Axis, label_smoothing: float = 0.0
+) -> Array:
+    """Return the target of each class, also for labels, with a share spread over all classes."""
+    if target.ndim < like.ndim:
+        target = xp.astype(xp.one_hot(target, like, axis), like.dtype)
+    return xp.smoothed(target, label_smoothing, like.shape[axis])
 
 
 @building_block
@@ -236,7 +260,7 @@ def neighbours(xp: Namespace, x: Array, axis: Axis, by: int, fill: float | None)
     not joined, because a lazy library can do that with an unknown number of rows.
     """
     size = x.shape[axis]
-    place = xp.arange(size, device=device_of(x))
+    place = xp.numbers(size, x)
     source = place + by
     taken = xp.take(x, xp.where((source < 0) | (source >= size), place, source), axis=axis)
     if fill is None:

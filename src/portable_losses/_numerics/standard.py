@@ -1,5 +1,7 @@
 """Dtypes, devices and casts, by the array API standard."""
 
+from math import prod
+from numbers import Integral
 from typing import Any
 
 from ..typing import Array, Namespace
@@ -27,6 +29,15 @@ def is_exactly(parameter: Any, number: float) -> bool:
 
 
 @building_block
+def known_size(xp: Namespace, x: Array) -> int:
+    """Return the number of entries of an array along the axes whose sizes are known numbers.
+
+    The size of an axis may be unknown to a lazy library, or a symbol of a compiler.
+    """
+    return prod(int(size) for size in x.shape if isinstance(size, Integral))
+
+
+@building_block
 def default_dtype(xp: Namespace, like: Array, kind: str) -> Any:
     """Return the default dtype of a kind, as the standard names it, on the device of an array."""
     return xp.__array_namespace_info__().default_dtypes(device=device_of(like))[kind]
@@ -51,3 +62,9 @@ def scalar(xp: Namespace, number: Any, dtype: Any, like: Array) -> Array:
     if is_array(number):
         return xp.cast(number, dtype)
     return xp.asarray(number, dtype=dtype, device=device_of(like))
+
+
+@building_block
+def numbers(xp: Namespace, size: Any, like: Array, dtype: Any = None) -> Array:
+    """Return the numbers from 0 to a size, without it, on the device of an array."""
+    return xp.arange(size, dtype=dtype, device=device_of(like))

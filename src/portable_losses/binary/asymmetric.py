@@ -6,7 +6,16 @@ from annotated_types import Ge, Lt
 
 from .._loss import loss
 from .._numerics.standard import is_exactly
-from ..typing import Array, Logit, Namespace, NonNegative, Number, Options, Probability
+from ..typing import (
+    Array,
+    Logit,
+    Namespace,
+    NonNegative,
+    Number,
+    Options,
+    Probability,
+    UnitInterval,
+)
 from .focal import Focal, focal, surprises
 
 __all__ = ["asymmetric_loss"]
@@ -24,6 +33,7 @@ def asymmetric_loss(
     gamma_negative: NonNegative = 4.0,
     gamma_positive: NonNegative = 1.0,
     clip: Clip = 0.05,
+    label_smoothing: UnitInterval = 0.0,
     **options: Unpack[Options],
 ) -> Array:
     r"""Asymmetric loss: focal loss with separate exponents for positives and negatives.
@@ -45,6 +55,9 @@ def asymmetric_loss(
     clip : float, default 0.05
         Subtracted from the probability of the positive class if the target is negative, in [0, 1).
         A negative with a smaller probability costs nothing.
+    label_smoothing : float, default 0.0
+        The share s of each target that is spread evenly over the two classes, in [0, 1]: targets
+        become (1 - s) * target + s / 2.
 
     Returns
     -------
@@ -88,9 +101,14 @@ def asymmetric_loss(
     array([0.01513..., 0.84641..., 0.        ])
     >>> pl.asymmetric_loss.grad([2.0, 2.0, -4.0], [1.0, 0.0, 0.0], reduction="sum")
     array([-0.02753596,  0.72348993,  0.        ])
+    >>> pl.asymmetric_loss([2.0, 2.0], [1.0, 0.0], label_smoothing=0.1, reduction="none")
+    array([0.05669..., 0.80485...])
     """
     positive, negative = _both(xp, pred, gamma_negative, gamma_positive, clip)
-    return xp.weighted(target, positive.value()) + xp.weighted(1 - target, negative.value())
+    share = xp.smoothed(target, label_smoothing)
+    return xp.weighted(share, positive.value()) + xp.weighted(
+        xp.smoothed(1 - target, label_smoothing), negative.value()
+    )
 
 
 class Clipped(NamedTuple):
@@ -168,10 +186,16 @@ def _(
     gamma_negative: NonNegative,
     gamma_positive: NonNegative,
     clip: Clip,
+    label_smoothing: UnitInterval,
 ) -> tuple[Array, Array]:
     positive, negative = _both(xp, pred, gamma_negative, gamma_positive, clip)
-    value = xp.weighted(target, positive.value()) + xp.weighted(1 - target, negative.value())
-    return value, target * positive.derivative(xp) - (1 - target) * negative.derivative(xp)
+    share = xp.smoothed(target, label_smoothing)
+    value = xp.weighted(share, positive.value()) + xp.weighted(
+        xp.smoothed(1 - target, label_smoothing), negative.value()
+    )
+    return value, share * positive.derivative(xp) - xp.smoothed(
+        1 - target, label_smoothing
+    ) * negative.derivative(xp)
 
 
 @asymmetric_loss.second_derivative
@@ -184,7 +208,12 @@ def _(
     gamma_negative: NonNegative,
     gamma_positive: NonNegative,
     clip: Clip,
+    label_smoothing: UnitInterval,
 ) -> Array:
     positive, negative = _both(xp, pred, gamma_negative, gamma_positive, clip)
+    share = xp.smoothed(target, label_smoothing)
     by_negative = negative.second_derivative(xp)
-    return target * positive.second_derivative(xp) + (1 - target) * by_negative
+    return (
+        share * positive.second_derivative(xp)
+        + xp.smoothed(1 - target, label_smoothing) * by_negative
+    )

@@ -7,7 +7,16 @@ from annotated_types import Ge, Lt
 
 from .._loss import loss
 from .._numerics.standard import is_exactly
-from ..typing import Array, Logit, Namespace, NonNegative, Number, Options, Probability
+from ..typing import (
+    Array,
+    Logit,
+    Namespace,
+    NonNegative,
+    Number,
+    Options,
+    Probability,
+    UnitInterval,
+)
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
 
@@ -22,6 +31,7 @@ def binary_cross_entropy(
     /,
     *,
     eps: Floor = 1e-15,
+    label_smoothing: UnitInterval = 0.0,
     **options: Unpack[Options],
 ) -> Array:
     r"""Binary cross-entropy of probabilities.
@@ -37,6 +47,9 @@ def binary_cross_entropy(
         Floor of the probabilities under the logarithms, in [0, 0.5). It keeps the loss of a
         certain and wrong prediction finite: ``-log(eps)``, 34.54 by default. With 0 that loss is
         inf.
+    label_smoothing : float, default 0.0
+        The share s of each target that is spread evenly over the two classes, in [0, 1]: targets
+        become (1 - s) * target + s / 2.
 
     Returns
     -------
@@ -80,25 +93,47 @@ def binary_cross_entropy(
     0.27977656...
     >>> pl.binary_cross_entropy([0.0, 1.0], [1.0, 1.0], reduction="none")
     array([34.53877639,  0.        ])
+    >>> pl.binary_cross_entropy([0.9, 0.2], [1.0, 0.0], label_smoothing=0.1, reduction="none")
+    array([0.21522..., 0.29245...])
     """
     floor = log(eps) if eps else -inf
     log_positive = xp.floored_log(pred, floor)
     log_negative = xp.floored_log1m(pred, floor)
     product = xp.multiply if eps else xp.weighted  # without a floor 0 * inf is possible
-    return -product(target, log_positive) - product(1 - target, log_negative)
+    of_positive = -product(xp.smoothed(target, label_smoothing), log_positive)
+    return of_positive - product(xp.smoothed(1 - target, label_smoothing), log_negative)
 
 
 @binary_cross_entropy.derivative
-def _(xp: Namespace, pred: Probability, target: Probability, /, *, eps: Floor) -> Array:
+def _(
+    xp: Namespace,
+    pred: Probability,
+    target: Probability,
+    /,
+    *,
+    eps: Floor,
+    label_smoothing: UnitInterval,
+) -> Array:
+    share = xp.smoothed(target, label_smoothing)
     if eps == 0:
-        return xp.safe_divide(1 - target, 1 - pred) - xp.safe_divide(target, pred)
-    return (pred - target) / (xp.maximum(pred, eps) * xp.maximum(1 - pred, eps))
+        other = xp.smoothed(1 - target, label_smoothing)
+        return xp.safe_divide(other, 1 - pred) - xp.safe_divide(share, pred)
+    return (pred - share) / (xp.maximum(pred, eps) * xp.maximum(1 - pred, eps))
 
 
 @binary_cross_entropy.second_derivative
-def _(xp: Namespace, pred: Probability, target: Probability, /, *, eps: Floor) -> Array:
+def _(
+    xp: Namespace,
+    pred: Probability,
+    target: Probability,
+    /,
+    *,
+    eps: Floor,
+    label_smoothing: UnitInterval,
+) -> Array:
     positive, negative = xp.maximum(pred, eps), xp.maximum(1 - pred, eps)
-    return xp.over_square(target, positive) + xp.over_square(1 - target, negative)
+    share, other = (xp.smoothed(x, label_smoothing) for x in (target, 1 - target))
+    return xp.over_square(share, positive) + xp.over_square(other, negative)
 
 
 @loss(temporaries=8)
@@ -109,6 +144,7 @@ def binary_cross_entropy_with_logits(
     /,
     *,
     pos_weight: NonNegative = 1.0,
+    label_smoothing: UnitInterval = 0.0,
     **options: Unpack[Options],
 ) -> Array:
     r"""Binary cross-entropy of logits.
@@ -125,6 +161,9 @@ def binary_cross_entropy_with_logits(
         Weight of the positive class, not negative. The number of negatives divided by the number
         of positives balances the two. An array broadcasts to the shape of `pred`: one weight for
         each of several labels, for example.
+    label_smoothing : float, default 0.0
+        The share s of each target that is spread evenly over the two classes, in [0, 1]: targets
+        become (1 - s) * target + s / 2, before `pos_weight` counts.
 
     Returns
     -------
@@ -167,30 +206,47 @@ def binary_cross_entropy_with_logits(
     0.15392626529447...
     >>> pl.binary_cross_entropy_with_logits.grad([0.0, 800.0], [1.0, 0.0], reduction="sum")
     array([-0.5,  1. ])
+    >>> pl.binary_cross_entropy_with_logits.grad([0.0, 800.0], [1.0, 1.0], label_smoothing=0.25)
+    array([-0.1875,  0.0625])
     """
-    slope, total = _weights(xp, pred, target, pos_weight)
+    slope, total = _weights(xp, pred, target, pos_weight, label_smoothing)
     return xp.weighted(slope, pred) + total * xp.log1p(xp.decay(pred))
 
 
 def _weights(
-    xp: Namespace, pred: Array, target: Array, pos_weight: Number
+    xp: Namespace, pred: Array, target: Array, pos_weight: Number, label_smoothing: Number
 ) -> tuple[Array, Array | float]:
     """Return the slope of the loss for large logits of this sign, and the weight of the tail."""
     if is_exactly(pos_weight, 1):
-        return xp.cast(pred >= 0, pred.dtype) - target, 1.0
-    positive, negative = pos_weight * target, 1 - target
+        return xp.logistic_slope(pred, target, label_smoothing), 1.0
+    share, negative = (xp.smoothed(x, label_smoothing) for x in (target, 1 - target))
+    positive = pos_weight * share
     return xp.where(pred < 0, -positive, negative), positive + negative
 
 
 @binary_cross_entropy_with_logits.value_and_derivative
 def _(
-    xp: Namespace, pred: Logit, target: Probability, /, *, pos_weight: NonNegative
+    xp: Namespace,
+    pred: Logit,
+    target: Probability,
+    /,
+    *,
+    pos_weight: NonNegative,
+    label_smoothing: UnitInterval,
 ) -> tuple[Array, Array]:
-    slope, total = _weights(xp, pred, target, pos_weight)
+    slope, total = _weights(xp, pred, target, pos_weight, label_smoothing)
     tail, slope_of_tail = xp.logistic_tail(pred)
     return xp.weighted(slope, pred) + total * tail, slope + total * slope_of_tail
 
 
 @binary_cross_entropy_with_logits.second_derivative
-def _(xp: Namespace, pred: Logit, target: Probability, /, *, pos_weight: NonNegative) -> Array:
-    return _weights(xp, pred, target, pos_weight)[1] * xp.logistic_density(pred)
+def _(
+    xp: Namespace,
+    pred: Logit,
+    target: Probability,
+    /,
+    *,
+    pos_weight: NonNegative,
+    label_smoothing: UnitInterval,
+) -> Array:
+    return _weights(xp, pred, target, pos_weight, label_smoothing)[1] * xp.logistic_density(pred)

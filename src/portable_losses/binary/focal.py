@@ -1,11 +1,13 @@
 """Losses of a logit that weight easy and hard examples differently."""
 
+from collections.abc import Sequence
 from math import inf
-from typing import Annotated, NamedTuple, Unpack
+from typing import Annotated, Any, NamedTuple, Unpack
 
-from annotated_types import Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
 
 from .._loss import loss
+from .._numerics.standard import is_array
 from ..typing import (
     Array,
     Logit,
@@ -13,6 +15,7 @@ from ..typing import (
     NonNegative,
     Number,
     Options,
+    PerLabel,
     Probability,
     UnitInterval,
 )
@@ -20,6 +23,7 @@ from ..typing import (
 __all__ = ["poly_binary_cross_entropy", "sigmoid_focal_loss"]
 
 Finite = Annotated[Number, Gt(-inf), Lt(inf)]
+Balance = Annotated[Number | Sequence[float], Ge(0.0), Le(1.0), PerLabel()]
 
 
 class Focal(NamedTuple):
@@ -66,11 +70,17 @@ def _both(xp: Namespace, pred: Array, gamma: Number) -> tuple[Focal, Focal]:
     return focal(xp, positive, negative, gamma), focal(xp, negative, positive, gamma)
 
 
-def _shares(target: Array, alpha: Number | None) -> tuple[Array, Array]:
-    """Return the weights of the two classes."""
+def shares(
+    xp: Namespace, target: Array, alpha: Any, label_smoothing: Number
+) -> tuple[Array, Array]:
+    """Return the weights of the two classes; `alpha` is a number, an array or None."""
+    positive, negative = (xp.smoothed(x, label_smoothing) for x in (target, 1 - target))
     if alpha is None:
-        return target, 1 - target
-    return alpha * target, (1 - alpha) * (1 - target)
+        return positive, negative
+    rest = 1 - alpha
+    if is_array(alpha):
+        alpha, rest = (xp.astype(x, target.dtype) for x in (alpha, rest))
+    return alpha * positive, rest * negative
 
 
 @loss
@@ -81,7 +91,8 @@ def sigmoid_focal_loss(
     /,
     *,
     gamma: NonNegative = 2.0,
-    alpha: UnitInterval | None = None,
+    alpha: Balance | None = None,
+    label_smoothing: UnitInterval = 0.0,
     **options: Unpack[Options],
 ) -> Array:
     r"""Focal loss of logits: cross-entropy with less weight where the prediction is right.
@@ -97,9 +108,13 @@ def sigmoid_focal_loss(
     gamma : float, default 2.0
         Exponent of the weight, which falls with the probability of the observed class: not
         negative. With 0 the loss is the binary cross-entropy.
-    alpha : float, optional
+    alpha : float or sequence of float, optional
         Weight of the positive class, in [0, 1]; that of the negative class is ``1 - alpha``. By
-        default both are 1.
+        default both are 1. A sequence has one number for each entry of the last axis of `pred`,
+        along which the labels of several binary classifications lie.
+    label_smoothing : float, default 0.0
+        The share s of each target that is spread evenly over the two classes, in [0, 1]: targets
+        become (1 - s) * target + s / 2.
 
     Returns
     -------
@@ -144,8 +159,12 @@ def sigmoid_focal_loss(
     array([6.75734905e-02, 5.87156972e-06, 3.87490724e+00])
     >>> pl.sigmoid_focal_loss.grad([0.0, 1000.0], [1.0, 0.0], reduction="sum", gamma=0.5)
     array([-0.47608566,  1.        ])
+    >>> pl.sigmoid_focal_loss([[0.5, 0.5]], [[1.0, 1.0]], alpha=[0.25, 0.75], reduction="none")
+    array([[0.01689337, 0.05068012]])
+    >>> pl.sigmoid_focal_loss([0.5, 4.0], [1.0, 1.0], label_smoothing=0.1, reduction="none")
+    array([0.08306..., 0.19375...])
     """
-    share, other = _shares(target, alpha)
+    share, other = shares(xp, target, alpha, label_smoothing)
     positive, negative = _both(xp, pred, gamma)
     return xp.weighted(share, positive.value()) + xp.weighted(other, negative.value())
 
@@ -158,9 +177,10 @@ def _(
     /,
     *,
     gamma: NonNegative,
-    alpha: UnitInterval | None,
+    alpha: Balance | None,
+    label_smoothing: UnitInterval,
 ) -> tuple[Array, Array]:
-    share, other = _shares(target, alpha)
+    share, other = shares(xp, target, alpha, label_smoothing)
     positive, negative = _both(xp, pred, gamma)
     value = xp.weighted(share, positive.value()) + xp.weighted(other, negative.value())
     return value, share * positive.derivative(xp) - other * negative.derivative(xp)
@@ -174,9 +194,10 @@ def _(
     /,
     *,
     gamma: NonNegative,
-    alpha: UnitInterval | None,
+    alpha: Balance | None,
+    label_smoothing: UnitInterval,
 ) -> Array:
-    share, other = _shares(target, alpha)
+    share, other = shares(xp, target, alpha, label_smoothing)
     positive, negative = _both(xp, pred, gamma)
     return share * positive.second_derivative(xp) + other * negative.second_derivative(xp)
 
@@ -189,6 +210,7 @@ def poly_binary_cross_entropy(
     /,
     *,
     epsilon: Finite = 1.0,
+    label_smoothing: UnitInterval = 0.0,
     **options: Unpack[Options],
 ) -> Array:
     r"""Poly-1 loss of logits: binary cross-entropy with another first coefficient.
@@ -206,6 +228,9 @@ def poly_binary_cross_entropy(
     epsilon : float, default 1.0
         Added to the first coefficient of the series of the cross-entropy, which is 1. From -1 on
         the loss is not negative.
+    label_smoothing : float, default 0.0
+        The share s of each target that is spread evenly over the two classes, in [0, 1]: targets
+        become (1 - s) * target + s / 2.
 
     Returns
     -------
@@ -252,25 +277,46 @@ def poly_binary_cross_entropy(
     array([  1.19314718, 801.        ])
     >>> pl.poly_binary_cross_entropy.grad([0.0, 800.0], [1.0, 0.0], reduction="sum")
     array([-0.75,  1.  ])
+    >>> pl.poly_binary_cross_entropy([0.0, 4.0], [1.0, 1.0], label_smoothing=0.1, reduction="none")
+    array([1.19314..., 0.28433...])
     """
     positive, negative = xp.sigmoids(pred)
     less = xp.minimum(positive, negative)
     missed = xp.relu(-pred) + (less + epsilon * negative)
     false_alarm = xp.relu(pred) + (less + epsilon * positive)
     common = -xp.log1pmx(-less)
-    return common + (xp.weighted(target, missed) + xp.weighted(1 - target, false_alarm))
+    share, other = shares(xp, target, None, label_smoothing)
+    return common + (xp.weighted(share, missed) + xp.weighted(other, false_alarm))
 
 
 @poly_binary_cross_entropy.derivative
-def _(xp: Namespace, pred: Logit, target: Probability, /, *, epsilon: Finite) -> Array:
+def _(
+    xp: Namespace,
+    pred: Logit,
+    target: Probability,
+    /,
+    *,
+    epsilon: Finite,
+    label_smoothing: UnitInterval,
+) -> Array:
     p, q = xp.sigmoids(pred)
     missed, false_alarm = q * (q + (1 + epsilon) * p), p * (p + (1 + epsilon) * q)
-    return (1 - target) * false_alarm - target * missed
+    share, other = shares(xp, target, None, label_smoothing)
+    return other * false_alarm - share * missed
 
 
 @poly_binary_cross_entropy.second_derivative
-def _(xp: Namespace, pred: Logit, target: Probability, /, *, epsilon: Finite) -> Array:
+def _(
+    xp: Namespace,
+    pred: Logit,
+    target: Probability,
+    /,
+    *,
+    epsilon: Finite,
+    label_smoothing: UnitInterval,
+) -> Array:
     p, q = xp.sigmoids(pred)
     missed = (1 + epsilon) * p + (1 - epsilon) * q
     false_alarm = (1 + epsilon) * q + (1 - epsilon) * p
-    return p * q * (target * missed + (1 - target) * false_alarm)
+    share, other = shares(xp, target, None, label_smoothing)
+    return p * q * (share * missed + other * false_alarm)

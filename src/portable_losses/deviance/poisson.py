@@ -1,12 +1,14 @@
 """Losses of counts: of a Poisson and of a negative binomial distribution."""
 
-from math import exp
-from typing import Annotated, Unpack
+from math import exp, log
+from typing import Annotated, Any, Unpack
 
 from annotated_types import Interval
 
 from .._loss import loss
-from ..typing import Array, Count, DependentDomain, Domain, Namespace, Options, Positive
+from .._numerics.standard import is_array
+from ..typing import Array, Count, DependentDomain, Domain, Namespace, Number, Options, Positive
+from ._log_mean import LOG_MEAN
 
 __all__ = ["negative_binomial_nll_loss", "poisson_deviance_loss", "poisson_nll_loss"]
 
@@ -33,15 +35,13 @@ Amount = Annotated[
         hint="counts and amounts are not negative",
     ),
 ]
-Mean = Annotated[
-    Array,
-    Domain(
-        "means, positive numbers",
-        safe=1.0,
-        interval=Interval(gt=0.0),
-        hint="the logarithm of a mean (any real number) goes through the exponential first",
-    ),
-]
+_MEAN = Domain(
+    "means, positive numbers",
+    safe=1.0,
+    interval=Interval(gt=0.0),
+    hint="logarithms of means (any real numbers) go with `log_input=True`",
+)
+Mean = Annotated[Array, DependentDomain(lambda log_input, **_: LOG_MEAN if log_input else _MEAN)]
 
 
 @loss(temporaries=8)
@@ -96,8 +96,8 @@ def poisson_nll_loss(
     half the deviance and :math:`\log y! - y \log y + y`. Both are non-negative.
 
     In torch `full` adds Stirling's approximation, which is 0.652 instead of 0.693 for a count of 2,
-    and adds nothing for counts up to 1. Without `log_input` torch adds 1e-8 to the rate. Keras
-    takes rates and adds 1e-7.
+    and adds nothing for counts up to 1. Without `log_input` torch adds 1e-8 to the rate under the
+    logarithm, and only there. Keras takes rates and adds 1e-7 in the same place.
 
     References
     ----------
@@ -215,6 +215,7 @@ def negative_binomial_nll_loss(
     /,
     *,
     dispersion: Positive = 1.0,
+    log_input: bool = False,
     **options: Unpack[Options],
 ) -> Array:
     r"""Negative log-likelihood of a negative binomial distribution.
@@ -224,11 +225,14 @@ def negative_binomial_nll_loss(
     Parameters
     ----------
     pred : array
-        Predicted means, of any shape: positive numbers.
+        Predicted means, of any shape: positive numbers. If `log_input` is True, their logarithms:
+        real numbers, -inf and inf included.
     target : array or number
         Observed counts, of the shape of `pred`: whole numbers from 0.
     dispersion : float, default 1.0
         The excess of the variance, positive: it is ``mean + dispersion * mean**2``.
+    log_input : bool, default False
+        Whether `pred` holds logarithms of means, which a model can predict without a bound.
 
     Returns
     -------
@@ -261,6 +265,11 @@ def negative_binomial_nll_loss(
     derivative is :math:`(\mu - y) / (\mu (1 + \alpha \mu))`. With :math:`q = 1 / (1 + \alpha \mu)`
     the second one is :math:`q (y (2 - q) / \mu^2 - \alpha q)`.
 
+    With respect to the logarithm :math:`z = \log \mu` they are :math:`r p - y (1 - p)` and
+    :math:`(y + r) p (1 - p)`, where :math:`p = \mu / (r + \mu)` is the sigmoid of :math:`z - \log
+    r`. The loss is linear in `z` from :math:`\pm 80` on: by `r` for each unit above, and by `y` for
+    each unit below.
+
     SciPy's ``nbinom`` has the parameters :math:`r` and :math:`r / (r + \mu)`. Here the dispersion
     is a setting; it is not learned.
 
@@ -277,7 +286,24 @@ def negative_binomial_nll_loss(
     array([0.69314718, 2.31500761])
     >>> pl.negative_binomial_nll_loss.grad([1.0, 2.0], [0.0, 3.0], reduction="sum", dispersion=0.5)
     array([ 0.66666667, -0.25      ])
+    >>> pl.negative_binomial_nll_loss([0.0, 90.0], [0.0, 3.0], reduction="none", log_input=True)
+    array([ 0.69314718, 90.        ])
     """
+    if log_input:
+        # Without a count the loss is the mean, however small.
+        inside = xp.minimum(xp.where(target == 0, pred, xp.maximum(pred, -_LINEAR)), _LINEAR)
+        above = xp.relu(pred - _LINEAR) / dispersion
+        below = xp.weighted(target, xp.relu(-_LINEAR - pred))
+        return _negative_binomial(xp, xp.exp(inside), target, dispersion) + above + below
+    return _negative_binomial(xp, pred, target, dispersion)
+
+
+_LINEAR = 80.0
+"""Beyond this logarithm of the mean the loss is linear in it; the exponential is finite."""
+
+
+def _negative_binomial(xp: Namespace, pred: Array, target: Array, dispersion: Number) -> Array:
+    """Return the loss from the mean."""
     size = xp.scalar(1 / dispersion, pred.dtype, pred)
     rest = size / (size + pred)  # 1 / (1 + dispersion * pred)
     gap, total = (pred - target) * rest, target + size
@@ -288,12 +314,25 @@ def negative_binomial_nll_loss(
     return factorials + xp.where(target == 0, 0.0, remainders) + of_count + of_size
 
 
+def _log(xp: Namespace, dispersion: Any) -> Any:
+    return xp.log(dispersion) if is_array(dispersion) else log(dispersion)
+
+
 @negative_binomial_nll_loss.derivative
-def _(xp: Namespace, pred: Mean, target: Count, /, *, dispersion: Positive) -> Array:
+def _(
+    xp: Namespace, pred: Mean, target: Count, /, *, dispersion: Positive, log_input: bool
+) -> Array:
+    if log_input:
+        prob, rest = xp.sigmoids(pred + _log(xp, dispersion))
+        return prob / dispersion - target * rest
     return xp.relative_difference(pred, target) / (1 + dispersion * pred)
 
 
 @negative_binomial_nll_loss.second_derivative
-def _(xp: Namespace, pred: Mean, target: Count, /, *, dispersion: Positive) -> Array:
+def _(
+    xp: Namespace, pred: Mean, target: Count, /, *, dispersion: Positive, log_input: bool
+) -> Array:
+    if log_input:
+        return (target + 1 / dispersion) * xp.logistic_density(pred + _log(xp, dispersion))
     rest = 1 / (1 + dispersion * pred)
     return rest * (xp.over_square(target, pred) * (2 - rest) - dispersion * rest)

@@ -9,6 +9,7 @@ from annotated_types import Gt, Interval, Lt
 from .._loss import loss
 from .._numerics.elementwise import polynomial
 from ..typing import Array, DependentDomain, Domain, Gap, Namespace, Options
+from ._log_mean import LOG_MEAN, half_gamma, half_poisson, over_mean, relative_excess
 from .poisson import poisson_deviance_loss
 
 __all__ = ["gamma_deviance_loss", "tweedie_deviance_loss"]
@@ -17,7 +18,7 @@ _POSITIVE = Domain(
     "positive numbers",
     safe=1.0,
     interval=Interval(gt=0.0),
-    hint="amounts that may be 0 go with a power from 1 to below 2",
+    hint="amounts that may be 0 go with `tweedie_deviance_loss` and a power from 1 to below 2",
 )
 _NOT_NEGATIVE = Domain(
     "amounts, numbers from 0",
@@ -26,17 +27,28 @@ _NOT_NEGATIVE = Domain(
     sharp=True,
     hint="amounts that may be negative go with a power of 0 or below",
 )
+_MEAN = Domain(
+    "means, positive numbers",
+    safe=1.0,
+    interval=Interval(gt=0.0),
+    hint="logarithms of means (any real numbers) go with `log_input=True`",
+)
 _REAL = Domain("real numbers", safe=1.0)
 
 Positive = Annotated[Array, _POSITIVE]
+PositiveOrLog = Annotated[
+    Array, DependentDomain(lambda log_input: LOG_MEAN if log_input else _MEAN)
+]
 Power = Annotated[float, Gt(-inf), Lt(inf), Gap(0.0, 1.0)]
 
 
-def _domain_of_mean(power: float) -> Domain:
-    return _REAL if power == 0 else _POSITIVE
+def _domain_of_mean(power: float, log_input: bool) -> Domain:
+    if log_input:
+        return LOG_MEAN
+    return _REAL if power == 0 else _MEAN
 
 
-def _domain_of_target(power: float) -> Domain:
+def _domain_of_target(power: float, **_: bool) -> Domain:
     if power <= 0:
         return _REAL
     return _NOT_NEGATIVE if power < 2 else _POSITIVE
@@ -48,16 +60,25 @@ Amount = Annotated[Array, DependentDomain(_domain_of_target)]
 
 @loss
 def gamma_deviance_loss(
-    xp: Namespace, pred: Positive, target: Positive, /, **options: Unpack[Options]
+    xp: Namespace,
+    pred: PositiveOrLog,
+    target: Positive,
+    /,
+    *,
+    log_input: bool = False,
+    **options: Unpack[Options],
 ) -> Array:
     r"""Deviance of a gamma distribution: an error relative to the prediction.
 
     Parameters
     ----------
     pred : array
-        Predicted means, of any shape: positive numbers.
+        Predicted means, of any shape: positive numbers. If `log_input` is True, their logarithms:
+        real numbers, -inf and inf included.
     target : array or number
         Observed amounts, of the shape of `pred`: positive numbers.
+    log_input : bool, default False
+        Whether `pred` holds logarithms of means, which a model can predict without a bound.
 
     Returns
     -------
@@ -81,6 +102,9 @@ def gamma_deviance_loss(
     \mu`. The derivative is :math:`2 (\mu - y) / \mu^2`, the second one :math:`2 (2 y - \mu) /
     \mu^3`. It is negative for means above twice the target: the loss is not convex.
 
+    In the logarithm :math:`z = \log \mu` it is: with :math:`w = \log y - z` the loss is :math:`2
+    (e^w - 1 - w)`, its derivative :math:`-2 (e^w - 1)`, and the second one :math:`2 e^w`.
+
     scikit-learn's ``mean_gamma_deviance`` is the mean of this loss. The negative log-likelihood of
     a gamma distribution of known shape is proportional to half of it, apart from a term of the
     target alone.
@@ -97,30 +121,46 @@ def gamma_deviance_loss(
     array([0.18906978, 0.        ])
     >>> pl.gamma_deviance_loss.grad([2.0, 3.0], [3.0, 3.0], reduction="sum")
     array([-0.5,  0. ])
+    >>> pl.gamma_deviance_loss.grad([0.0, 800.0], [2.0, 3.0], reduction="sum", log_input=True)
+    array([-2.,  2.])
     """
+    if log_input:
+        return 2 * half_gamma(xp, pred, target)
     return 2 * (xp.i_divergence(pred, target, target - pred) / pred)
 
 
 @gamma_deviance_loss.derivative
-def _(xp: Namespace, pred: Positive, target: Positive, /) -> Array:
+def _(xp: Namespace, pred: PositiveOrLog, target: Positive, /, *, log_input: bool) -> Array:
+    if log_input:
+        return -2 * relative_excess(xp, pred, target)
     return 2 * (xp.relative_difference(pred, target) / pred)
 
 
 @gamma_deviance_loss.second_derivative
-def _(xp: Namespace, pred: Positive, target: Positive, /) -> Array:
+def _(xp: Namespace, pred: PositiveOrLog, target: Positive, /, *, log_input: bool) -> Array:
+    if log_input:
+        return 2 * over_mean(xp, pred, target)
     return 2 * xp.over_square(2 * (target / pred) - 1, pred)
 
 
 @loss(temporaries=8)
 def tweedie_deviance_loss(
-    xp: Namespace, pred: Mean, target: Amount, /, *, power: Power = 1.5, **options: Unpack[Options]
+    xp: Namespace,
+    pred: Mean,
+    target: Amount,
+    /,
+    *,
+    power: Power = 1.5,
+    log_input: bool = False,
+    **options: Unpack[Options],
 ) -> Array:
     r"""Deviance of a Tweedie distribution: the variance of the target is a power of its mean.
 
     Parameters
     ----------
     pred : array
-        Predicted means, of any shape: positive numbers. For `power` 0 any real number.
+        Predicted means, of any shape: positive numbers. For `power` 0 any real number. If
+        `log_input` is True, their logarithms: real numbers, -inf and inf included.
     target : array or number
         Observed amounts, of the shape of `pred`: numbers from 0 for a `power` from 1 to below 2,
         positive from 2 on, and any real number for 0 and below.
@@ -129,6 +169,8 @@ def tweedie_deviance_loss(
         distribution, 1 for Poisson's, 2 for a gamma and 3 for an inverse Gaussian distribution.
         Between 1 and 2 many targets are 0, and the others are distributed as sums of gamma
         variables. No distribution has a power between 0 and 1.
+    log_input : bool, default False
+        Whether `pred` holds logarithms of means, which a model can predict without a bound.
 
     Returns
     -------
@@ -165,6 +207,11 @@ def tweedie_deviance_loss(
     p)`. For negative powers the loss of a target of 0 or below has no first term: it is the limit
     for a target of 0, and grows with the size of a negative target.
 
+    With respect to the logarithm :math:`z = \log \mu` the derivative is :math:`2 (e^{(2 - p) z} - y
+    e^{(1 - p) z})`, which is XGBoost's and LightGBM's ``tweedie`` but for the factor 2, and the
+    second one :math:`2 ((2 - p) e^{(2 - p) z} - (1 - p) y e^{(1 - p) z})`. Powers of the mean are
+    exponentials of multiples of `z`, so the mean itself may be beyond the largest number.
+
     scikit-learn's ``mean_tweedie_deviance`` is the mean of this loss, with the default power 0.
     Next to the powers 1 and 2 it cancels: it returns 0.5000 instead of 0.4328 at 1 + 1e-14.
 
@@ -183,6 +230,8 @@ def tweedie_deviance_loss(
     >>> pl.tweedie_deviance_loss.grad([2.0, 3.0, 0.25], [3.0, 3.0, 0.0], reduction="sum")
     array([-0.70710678,  0.        ,  4.        ])
     """
+    if log_input:
+        return _from_logarithm(xp, pred, target, power)
     if power in _CLOSED_FORMS:
         return _CLOSED_FORMS[power](xp, pred, target)
     if power > 2:
@@ -212,7 +261,7 @@ _CLOSED_FORMS: dict[float, Callable[[Namespace, Array, Array], Array]] = {
     0.0: _normal,
     1.0: poisson_deviance_loss.formula,
     1.5: _compound_poisson_gamma,
-    2.0: gamma_deviance_loss.formula,
+    2.0: lambda xp, pred, target: gamma_deviance_loss.formula(xp, pred, target, log_input=False),
     3.0: _inverse_gaussian,
 }
 """The deviances of well-known distributions by power, in forms in which nothing cancels."""
@@ -241,6 +290,50 @@ def _half_deviance(xp: Namespace, mean: Array, target: Array, power: float) -> A
     return xp.where(near, series, growth(a, mean**a) - growth(b, target * mean**b))
 
 
+def _from_logarithm(xp: Namespace, log_mean: Array, target: Array, power: float) -> Array:
+    """Return the deviance from the logarithm of the mean: see `_half_deviance` for its terms."""
+    if power == 0:
+        return (xp.exp(log_mean) - target) ** 2
+    if power in (1, 2):
+        return 2 * (half_poisson if power == 1 else half_gamma)(xp, log_mean, target)
+    a, b = 2 - power, 1 - power
+    absent = target <= 0
+    present = xp.where(absent, 1.0, target)
+    of_target, log_ratio = _raised(present, 2, power), log_mean - xp.log(present)
+    near = xp.abs(log_ratio) * max(1.0, abs(a), abs(b)) < 1
+    x = xp.where(near, log_ratio, 0.0)
+    series = of_target * x * x * polynomial(x, _divided_difference(a, b))
+    of_both = _combined(xp, log_mean, target, power, 1 / a, 1 / b)
+    if min(abs(a), abs(b)) >= 0.25:
+        far = of_both + of_target / (a * b)
+    else:
+        bounded = xp.maximum(log_ratio, -300.0)  # far below, the other term exceeds this one
+
+        def growth(exponent: float, scale: Array | float) -> Array:
+            """Return (scale * mean**exponent - target**a) / exponent."""
+            if abs(exponent) < 0.25:
+                return of_target * (xp.expm1(exponent * bounded) / exponent)
+            return (scale * xp.exp(exponent * log_mean) - of_target) / exponent
+
+        far = growth(a, 1.0) - growth(b, present)
+    return 2 * xp.where(absent, of_both, xp.where(near, series, far))
+
+
+def _combined(
+    xp: Namespace, log_mean: Array, target: Array, power: float, a: float, b: float
+) -> Array:
+    """Return a * mean**(2 - power) - b * target * mean**(1 - power).
+
+    The larger power is a factor of both, so that they are not two infinities. It is the square of
+    its root, which does not overflow where the product does not.
+    """
+    growing, decay = log_mean > 0, xp.decay(log_mean)
+    of_mean, of_target = xp.where(growing, 1.0, decay), target * xp.where(growing, decay, 1.0)
+    exponent = xp.weighted(xp.where(growing, xp.full_like(decay, 2 - power), 1 - power), log_mean)
+    root = xp.exp(0.5 * exponent)
+    return xp.weighted(xp.weighted(a * of_mean - b * of_target, root), root)
+
+
 def _sum_of_powers(mean: Array, target: Array, of_target: Array, power: float) -> Array:
     """Return the half deviance from its three terms; `of_target` is the last one."""
     a, b = 2 - power, 1 - power
@@ -262,14 +355,18 @@ def _divided_difference(a: float, b: float) -> tuple[float, ...]:
 
 
 @tweedie_deviance_loss.derivative
-def _(xp: Namespace, pred: Mean, target: Amount, /, *, power: Power) -> Array:
+def _(xp: Namespace, pred: Mean, target: Amount, /, *, power: Power, log_input: bool) -> Array:
+    if log_input:
+        return 2 * _combined(xp, pred, target, power, 1.0, 1.0)
     if power <= 0:
         return 2 * (pred - target) * pred**-power
     return 2 * xp.weighted(xp.relative_difference(pred, target), pred ** (1 - power))
 
 
 @tweedie_deviance_loss.second_derivative
-def _(xp: Namespace, pred: Mean, target: Amount, /, *, power: Power) -> Array:
+def _(xp: Namespace, pred: Mean, target: Amount, /, *, power: Power, log_input: bool) -> Array:
+    if log_input:
+        return 2 * _combined(xp, pred, target, power, 2 - power, 1 - power)
     if power == 0:
         return xp.full_like(pred, 2.0)
     if power < -1:

@@ -29,3 +29,9 @@ class RowOptions(Options, total=False):
     """The options of the losses that compare two rows."""
 
     class_axis: int
+
+
+class SumOptions(Options, total=False):
+    """Those of the losses that are sums over classes, each of which may be a loss by itself."""
+
+    class_axis: int | None

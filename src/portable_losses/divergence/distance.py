@@ -4,7 +4,7 @@ from typing import Unpack
 
 from .._loss import loss
 from ..typing import Array, Axis, Namespace
-from ._row import Distribution, RowOptions
+from ._row import Distribution, RowOptions, SumOptions
 
 __all__ = ["hellinger_loss", "total_variation_loss", "wasserstein_loss"]
 
@@ -16,7 +16,7 @@ def total_variation_loss(
     pred: Distribution,
     target: Distribution,
     /,
-    **options: Unpack[RowOptions],
+    **options: Unpack[SumOptions],
 ) -> Array:
     r"""Total variation distance: the largest difference of the probabilities of any event.
 
@@ -61,6 +61,8 @@ def total_variation_loss(
     0.25
     >>> pl.total_variation_loss.grad([0.5, 0.25, 0.25], [0.25, 0.25, 0.5])
     array([ 0.5,  0. , -0.5])
+    >>> pl.total_variation_loss([0.5, 0.25], [0.25, 0.5], class_axis=None, reduction="none")
+    array([0.125, 0.125])
     """
     return 0.5 * xp.squeeze(xp.row_sum(xp.abs(pred - target), axis), axis=axis)
 

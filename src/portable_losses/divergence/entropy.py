@@ -12,7 +12,7 @@ from ._row import (
     PROBABILITIES,
     Distribution,
     LogDistribution,
-    RowOptions,
+    SumOptions,
 )
 
 __all__ = ["generalized_kl_loss", "js_divergence_loss", "kl_div"]
@@ -51,7 +51,7 @@ def kl_div(
     /,
     *,
     log_target: bool = False,
-    **options: Unpack[RowOptions],
+    **options: Unpack[SumOptions],
 ) -> Array:
     r"""Kullback-Leibler divergence of the target from predicted log-probabilities.
 
@@ -96,9 +96,10 @@ def kl_div(
     rounding error of their entropies, which cancel. With `log_target` only the difference is
     rounded.
 
-    The mean is over rows, which torch calls "batchmean"; its "mean" divides by the number of
-    classes as well. The order of the arguments is that of torch and optax. Keras and SciPy's
-    ``rel_entr`` have the target first and take probabilities; MLX takes two logarithms.
+    The mean is over rows, which torch calls "batchmean". With ``class_axis=None`` each class has a
+    loss: "mean" is that of torch, and "none" returns the terms of the sum. The order of the
+    arguments is that of torch and optax. Keras and SciPy's ``rel_entr`` have the target first and
+    take probabilities; MLX takes two logarithms.
 
     References
     ----------
@@ -116,6 +117,8 @@ def kl_div(
     array([0.34657359, 0.        ])
     >>> pl.kl_div.grad(log_pred[0], [0.5, 0.5, 0.0])
     array([-0.5, -0.5,  0. ])
+    >>> pl.kl_div(log_pred[0], [0.5, 0.5, 0.0], class_axis=None, reduction="none")
+    array([0.34657359, 0.        , 0.        ])
     """
     if log_target:
         absent = (target == -inf) & (log_pred == log_pred)
@@ -156,7 +159,7 @@ def _(
 
 @loss("(class),(class)->()", absent=(0.0, 0.0))
 def generalized_kl_loss(
-    xp: Namespace, axis: Axis, pred: Amount, target: Amount, /, **options: Unpack[RowOptions]
+    xp: Namespace, axis: Axis, pred: Amount, target: Amount, /, **options: Unpack[SumOptions]
 ) -> Array:
     r"""Generalized Kullback-Leibler divergence, or I-divergence, of amounts.
 
@@ -238,7 +241,7 @@ def js_divergence_loss(
     /,
     *,
     beta: Share = 0.5,
-    **options: Unpack[RowOptions],
+    **options: Unpack[SumOptions],
 ) -> Array:
     r"""Jensen-Shannon divergence: the mean divergence of two distributions from their mixture.
 

@@ -7,7 +7,6 @@ from annotated_types import Ge, Interval
 
 from .._loss import loss
 from .._numerics.loops import Arrays, Stepped
-from .._numerics.standard import device_of
 from ..typing import Array, Axis, Domain, Namespace, Number, Positive, SharedReal
 from ._row import RowOptions
 
@@ -24,7 +23,7 @@ Mass = Annotated[
 ]
 
 
-@loss("(class),(class),(class,class)->()")
+@loss("(class),(class),(class,class)->()", steps="iterations")
 def sinkhorn_loss(
     xp: Namespace,
     axis: Axis,
@@ -163,7 +162,7 @@ def _potentials(
     pred, target = (xp.moveaxis(x, axis, -1) for x in (pred, target))
     mass = xp.sum(pred, axis=-1, keepdims=True)
     pred, target = pred / mass, target / xp.sum(target, axis=-1, keepdims=True)
-    places = xp.arange(pred.shape[-1], dtype=pred.dtype, device=device_of(pred))
+    places = xp.numbers(pred.shape[-1], pred, pred.dtype)
     price = (xp.abs(places[:, None] - places) if cost is None else cost) / epsilon
     turned = xp.matrix_transpose(price)
 
@@ -172,7 +171,7 @@ def _potentials(
         return (first, -_log_sums(xp, pred, first, turned)), ()
 
     none = xp.zeros_like(pred)
-    times = xp.arange(iterations, device=device_of(pred))
+    times = xp.numbers(iterations, pred)
     (first, second), _ = xp.scan(step, (none, none), (times,))
     return _Solution(pred, target, mass, first, second, price)
 

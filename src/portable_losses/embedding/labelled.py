@@ -196,8 +196,9 @@ def supcon_loss(
     :math:`c_{ij}` is :math:`p_{ij} - [j \in P_i] / |P_i|`, divided by the temperature and the
     number of vectors that have positives. The largest temporaries hold n x n numbers.
 
-    The paper calls this loss "out". pytorch-metric-learning has the same; the authors' program
-    multiplies it by the temperature divided by 0.07.
+    The paper calls this loss "out". pytorch-metric-learning has the same, but returns 0 for a set
+    in which all labels are equal. The authors' program multiplies it by the temperature divided by
+    0.07.
 
     References
     ----------

@@ -125,7 +125,9 @@ def margin_ranking_loss(
     0. The loss of two infinite scores of equal sign is NaN.
 
     torch has the same loss, but its gradient at the margin is that of a positive loss: with a
-    margin of 0 ties have a gradient.
+    margin of 0 ties have a gradient. A target of 0 is outside the domain, so its loss is NaN where
+    values are not checked. In torch it costs the margin and has no gradient: leave out such pairs
+    with `where`.
 
     References
     ----------

@@ -4,9 +4,10 @@ The surprise of a class has the derivative p - 1 with respect to its own logit, 
 to that of another class. The rest follows by the chain rule.
 """
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from .._numerics.rows import LabelParts, SoftmaxParts
+from .._numerics.standard import is_exactly
 from ..typing import Array, Axis, Namespace
 
 
@@ -53,8 +54,23 @@ def surprise(xp: Namespace, parts: LabelParts | SoftmaxParts) -> Surprise:
     return Surprise(xp, xp.log1p(parts.rest) + parts.gap, parts.prob, parts.complement)
 
 
-def value(xp: Namespace, axis: Axis, logits: Array, target: Array, curve: Curve) -> Array:
+def spread(xp: Namespace, axis: Axis, logits: Array, target: Array, label_smoothing: Any) -> Array:
+    """Return the target of each class if a share is spread over them, else the target as it is."""
+    if is_exactly(label_smoothing, 0):
+        return target
+    return xp.class_shares(target, logits, axis, label_smoothing)
+
+
+def value(
+    xp: Namespace,
+    axis: Axis,
+    logits: Array,
+    target: Array,
+    curve: Curve,
+    label_smoothing: Any,
+) -> Array:
     """Return f at the label, or the sum of f at all classes, weighted by the target."""
+    target = spread(xp, axis, logits, target, label_smoothing)
     return _value(xp, axis, parts_of(xp, axis, logits, target), target, curve)
 
 
@@ -68,9 +84,15 @@ def _value(
 
 
 def value_and_gradient(
-    xp: Namespace, axis: Axis, logits: Array, target: Array, curve: Curve
+    xp: Namespace,
+    axis: Axis,
+    logits: Array,
+    target: Array,
+    curve: Curve,
+    label_smoothing: Any,
 ) -> tuple[Array, Array]:
     """Return the value, and the derivative p_j * sum(y_k * f'_k) - y_j * f'_j."""
+    target = spread(xp, axis, logits, target, label_smoothing)
     parts = parts_of(xp, axis, logits, target)
     seen = surprise(xp, parts)
     slope = curve.slope(seen)
@@ -83,12 +105,20 @@ def value_and_gradient(
     return _value(xp, axis, parts, target, curve), gradient
 
 
-def diagonal(xp: Namespace, axis: Axis, logits: Array, target: Array, curve: Curve) -> Array:
+def diagonal(
+    xp: Namespace,
+    axis: Axis,
+    logits: Array,
+    target: Array,
+    curve: Curve,
+    label_smoothing: Any,
+) -> Array:
     """Return the diagonal of the second derivative.
 
     A class adds (1 - p) * (p * f' + (1 - p) * f'') to the derivative of its own logit, and p_j *
     ((1 - p_j) * f' + p_j * f'') to that of another logit.
     """
+    target = spread(xp, axis, logits, target, label_smoothing)
     parts = xp.softmax_parts(logits, axis)
     prob, complement = parts.prob, parts.complement
     if target.ndim < logits.ndim:

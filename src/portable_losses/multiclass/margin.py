@@ -4,7 +4,16 @@ from math import inf
 from typing import Any, Literal, Unpack
 
 from .._loss import loss
-from ..typing import Array, Axis, ClassLogit, ClassOptions, Labels, Namespace, NonNegative, Number
+from ..typing import (
+    Array,
+    Axis,
+    ClassLogit,
+    ClassOptions,
+    Labels,
+    Namespace,
+    NonNegative,
+    Number,
+)
 
 __all__ = ["crammer_singer_loss", "multi_margin_loss", "multiclass_perceptron_loss"]
 

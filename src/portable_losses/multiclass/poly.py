@@ -8,7 +8,17 @@ from annotated_types import Gt, Lt
 
 from .._loss import loss
 from .._numerics.standard import is_array
-from ..typing import Array, Axis, ClassLogit, ClassOptions, LabelsOrProbability, Namespace, Number
+from ..typing import (
+    Array,
+    Axis,
+    ClassLogit,
+    ClassOptions,
+    LabelsOrProbability,
+    Namespace,
+    Number,
+    OneOfSeveral,
+    UnitInterval,
+)
 from ._surprise import Surprise, diagonal, value, value_and_gradient
 
 __all__ = ["poly_cross_entropy"]
@@ -57,11 +67,12 @@ class Poly:
 def poly_cross_entropy(
     xp: Namespace,
     axis: Axis,
-    logits: ClassLogit,
+    logits: Annotated[ClassLogit, OneOfSeveral("poly_binary_cross_entropy")],
     target: LabelsOrProbability,
     /,
     *,
     epsilon: Finite = 1.0,
+    label_smoothing: UnitInterval = 0.0,
     **options: Unpack[ClassOptions],
 ) -> Array:
     r"""Poly-1 loss of logits: cross-entropy plus a multiple of the other classes' probability.
@@ -77,6 +88,9 @@ def poly_cross_entropy(
     epsilon : float, default 1.0
         Added to the first coefficient of the series of the cross-entropy, which is 1. From -1 on
         the loss is not negative.
+    label_smoothing : float, default 0.0
+        The share s of each target that is spread evenly over all classes, in [0, 1]: targets become
+        (1 - s) * target + s / K.
 
     Returns
     -------
@@ -123,8 +137,10 @@ def poly_cross_entropy(
     array([0.45571..., 1.76527...])
     >>> pl.poly_cross_entropy.grad([0.0, 0.0], 1)
     array([ 0.75, -0.75])
+    >>> pl.poly_cross_entropy(logits, [0, 2], label_smoothing=0.1, reduction="none")
+    array([0.65094..., 1.76527...])
     """
-    return value(xp, axis, logits, target, Poly(epsilon))
+    return value(xp, axis, logits, target, Poly(epsilon), label_smoothing)
 
 
 @poly_cross_entropy.value_and_derivative
@@ -136,8 +152,9 @@ def _(
     /,
     *,
     epsilon: Finite,
+    label_smoothing: UnitInterval,
 ) -> tuple[Array, Array]:
-    return value_and_gradient(xp, axis, logits, target, Poly(epsilon))
+    return value_and_gradient(xp, axis, logits, target, Poly(epsilon), label_smoothing)
 
 
 @poly_cross_entropy.second_derivative
@@ -149,5 +166,6 @@ def _(
     /,
     *,
     epsilon: Finite,
+    label_smoothing: UnitInterval,
 ) -> Array:
-    return diagonal(xp, axis, logits, target, Poly(epsilon))
+    return diagonal(xp, axis, logits, target, Poly(epsilon), label_smoothing)

@@ -6,7 +6,17 @@ from typing import Annotated, Unpack
 from annotated_types import Ge, Interval, Lt
 
 from .._loss import loss
-from ..typing import Array, Axis, ClassOptions, Domain, LabelsOrProbability, Namespace, Probability
+from ..typing import (
+    Array,
+    Axis,
+    ClassOptions,
+    Domain,
+    LabelsOrProbability,
+    Namespace,
+    OneOfSeveral,
+    UnitInterval,
+)
+from ._surprise import spread
 
 __all__ = ["categorical_cross_entropy", "nll_loss"]
 
@@ -19,16 +29,28 @@ LogProbability = Annotated[
         "probabilities belong to `categorical_cross_entropy`",
     ),
 ]
+ClassProbability = Annotated[
+    Array,
+    Domain(
+        "probabilities in [0, 1]",
+        safe=0.5,
+        interval=Interval(ge=0.0, le=1.0),
+        hint="logits belong to `cross_entropy`, or go through `special.softmax` first",
+    ),
+]
 Floor = Annotated[float, Ge(0.0), Lt(1.0)]
+BINARY = OneOfSeveral("binary_cross_entropy", constant=False)
 
 
 @loss("(class),()->()", "(class),(class)->()", temporaries=8)
 def nll_loss(
     xp: Namespace,
     axis: Axis,
-    log_prob: LogProbability,
+    log_prob: Annotated[LogProbability, BINARY],
     target: LabelsOrProbability,
     /,
+    *,
+    label_smoothing: UnitInterval = 0.0,
     **options: Unpack[ClassOptions],
 ) -> Array:
     r"""Negative log-likelihood of class labels, from log-probabilities.
@@ -41,6 +63,9 @@ def nll_loss(
         Class labels, of the shape of `log_prob` without the class axis: integers of any dtype from
         0 to K - 1. Or probabilities, of the shape of `log_prob`: in [0, 1]. The number of axes
         decides between the two.
+    label_smoothing : float, default 0.0
+        The share s of each target that is spread evenly over all classes, in [0, 1]: targets become
+        (1 - s) * target + s / K.
 
     Returns
     -------
@@ -79,38 +104,52 @@ def nll_loss(
     array([0.24131..., 1.09861...])
     >>> pl.nll_loss.grad([-0.5, -1.0], 1)
     array([ 0., -1.])
+    >>> pl.nll_loss.grad([-0.5, -1.0], 1, label_smoothing=0.5)
+    array([-0.25, -0.75])
     """
+    target = spread(xp, axis, log_prob, target, label_smoothing)
     if target.ndim < log_prob.ndim:
         return 0.0 - xp.pick(log_prob, target, axis)
     return 0.0 - xp.squeeze(xp.row_sum(xp.weighted(target, log_prob), axis), axis=axis)
 
 
 @nll_loss.derivative
-def _(xp: Namespace, axis: Axis, log_prob: LogProbability, target: LabelsOrProbability, /) -> Array:
-    return xp.where(log_prob == log_prob, 0.0 - _share(xp, axis, log_prob, target), log_prob)
+def _(
+    xp: Namespace,
+    axis: Axis,
+    log_prob: LogProbability,
+    target: LabelsOrProbability,
+    /,
+    *,
+    label_smoothing: UnitInterval,
+) -> Array:
+    share = xp.class_shares(target, log_prob, axis, label_smoothing)
+    return xp.where(log_prob == log_prob, 0.0 - share, log_prob)
 
 
 @nll_loss.second_derivative
-def _(xp: Namespace, axis: Axis, log_prob: LogProbability, target: LabelsOrProbability, /) -> Array:
+def _(
+    xp: Namespace,
+    axis: Axis,
+    log_prob: LogProbability,
+    target: LabelsOrProbability,
+    /,
+    *,
+    label_smoothing: UnitInterval,
+) -> Array:
     return xp.zeros_like(log_prob)
-
-
-def _share(xp: Namespace, axis: Axis, prob: Array, target: Array) -> Array:
-    """Return the target of each class: labels become rows of 0 and 1."""
-    if target.ndim < prob.ndim:
-        return xp.astype(xp.one_hot(target, prob, axis), prob.dtype)
-    return target
 
 
 @loss("(class),()->()", "(class),(class)->()", temporaries=8)
 def categorical_cross_entropy(
     xp: Namespace,
     axis: Axis,
-    prob: Probability,
+    prob: Annotated[ClassProbability, BINARY],
     target: LabelsOrProbability,
     /,
     *,
     eps: Floor = 1e-15,
+    label_smoothing: UnitInterval = 0.0,
     **options: Unpack[ClassOptions],
 ) -> Array:
     r"""Cross-entropy of probabilities with class labels, or with probabilities.
@@ -126,6 +165,9 @@ def categorical_cross_entropy(
     eps : float, default 1e-15
         Floor of the probabilities under the logarithm, in [0, 1). It makes the loss of a label with
         probability 0 finite: ``-log(eps)``, 34.54 by default. With 0 that loss is inf.
+    label_smoothing : float, default 0.0
+        The share s of each target that is spread evenly over all classes, in [0, 1]: targets become
+        (1 - s) * target + s / K.
 
     Returns
     -------
@@ -169,8 +211,11 @@ def categorical_cross_entropy(
     array([0.35667494, 0.69314718])
     >>> pl.categorical_cross_entropy.grad([0.75, 0.25], 1)
     array([ 0., -4.])
+    >>> float(pl.categorical_cross_entropy([0.75, 0.25], 0, label_smoothing=0.5))
+    0.56233...
     """
     floor = log(eps) if eps else -inf
+    target = spread(xp, axis, prob, target, label_smoothing)
     if target.ndim < prob.ndim:
         return 0.0 - xp.floored_log(xp.pick(prob, target, axis), floor)
     log_prob = xp.floored_log(prob, floor)
@@ -179,13 +224,29 @@ def categorical_cross_entropy(
 
 @categorical_cross_entropy.derivative
 def _(
-    xp: Namespace, axis: Axis, prob: Probability, target: LabelsOrProbability, /, *, eps: Floor
+    xp: Namespace,
+    axis: Axis,
+    prob: ClassProbability,
+    target: LabelsOrProbability,
+    /,
+    *,
+    eps: Floor,
+    label_smoothing: UnitInterval,
 ) -> Array:
-    return 0.0 - xp.safe_divide(_share(xp, axis, prob, target), xp.maximum(prob, eps))
+    share = xp.class_shares(target, prob, axis, label_smoothing)
+    return 0.0 - xp.safe_divide(share, xp.maximum(prob, eps))
 
 
 @categorical_cross_entropy.second_derivative
 def _(
-    xp: Namespace, axis: Axis, prob: Probability, target: LabelsOrProbability, /, *, eps: Floor
+    xp: Namespace,
+    axis: Axis,
+    prob: ClassProbability,
+    target: LabelsOrProbability,
+    /,
+    *,
+    eps: Floor,
+    label_smoothing: UnitInterval,
 ) -> Array:
-    return xp.over_square(_share(xp, axis, prob, target), xp.maximum(prob, eps))
+    share = xp.class_shares(target, prob, axis, label_smoothing)
+    return xp.over_square(share, xp.maximum(prob, eps))

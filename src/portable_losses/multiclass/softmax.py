@@ -1,7 +1,7 @@
 """Losses of logits with less weight for easy examples, or for examples with a wrong label."""
 
 from dataclasses import dataclass
-from typing import Unpack
+from typing import Annotated, Unpack
 
 from .._loss import loss
 from .._numerics.standard import is_array, is_exactly
@@ -14,6 +14,7 @@ from ..typing import (
     Namespace,
     NonNegative,
     Number,
+    OneOfSeveral,
     UnitInterval,
 )
 from ._surprise import Surprise, diagonal, value, value_and_gradient
@@ -62,11 +63,12 @@ def _ratio(seen: Surprise) -> Array:
 def softmax_focal_loss(
     xp: Namespace,
     axis: Axis,
-    logits: ClassLogit,
+    logits: Annotated[ClassLogit, OneOfSeveral("sigmoid_focal_loss")],
     target: LabelsOrProbability,
     /,
     *,
     gamma: NonNegative = 2.0,
+    label_smoothing: UnitInterval = 0.0,
     **options: Unpack[ClassOptions],
 ) -> Array:
     r"""Focal loss of logits with class labels: cross-entropy with less weight for easy examples.
@@ -82,6 +84,9 @@ def softmax_focal_loss(
     gamma : float, default 2.0
         Exponent of the weight, which falls with the probability of the observed class: not
         negative. With 0 the loss is the cross-entropy.
+    label_smoothing : float, default 0.0
+        The share s of each target that is spread evenly over all classes, in [0, 1]: targets become
+        (1 - s) * target + s / K.
 
     Returns
     -------
@@ -130,8 +135,10 @@ def softmax_focal_loss(
     array([1.10927...e-02, 4.00000...e+01])
     >>> pl.softmax_focal_loss.grad([0.0, 0.0], 1, gamma=0.5)
     array([ 0.47...,  -0.47...])
+    >>> pl.softmax_focal_loss(logits, [0, 1], label_smoothing=0.1, reduction="none")
+    array([ 0.14958869, 38.66666667])
     """
-    return value(xp, axis, logits, target, Focal(gamma))
+    return value(xp, axis, logits, target, Focal(gamma), label_smoothing)
 
 
 @softmax_focal_loss.value_and_derivative
@@ -143,8 +150,9 @@ def _(
     /,
     *,
     gamma: NonNegative,
+    label_smoothing: UnitInterval,
 ) -> tuple[Array, Array]:
-    return value_and_gradient(xp, axis, logits, target, Focal(gamma))
+    return value_and_gradient(xp, axis, logits, target, Focal(gamma), label_smoothing)
 
 
 @softmax_focal_loss.second_derivative
@@ -156,8 +164,9 @@ def _(
     /,
     *,
     gamma: NonNegative,
+    label_smoothing: UnitInterval,
 ) -> Array:
-    return diagonal(xp, axis, logits, target, Focal(gamma))
+    return diagonal(xp, axis, logits, target, Focal(gamma), label_smoothing)
 
 
 @dataclass(frozen=True)
@@ -201,11 +210,12 @@ class Generalized:
 def generalized_cross_entropy(
     xp: Namespace,
     axis: Axis,
-    logits: ClassLogit,
+    logits: Annotated[ClassLogit, OneOfSeveral("binary_cross_entropy_with_logits")],
     target: LabelsOrProbability,
     /,
     *,
     q: UnitInterval = 0.7,
+    label_smoothing: UnitInterval = 0.0,
     **options: Unpack[ClassOptions],
 ) -> Array:
     r"""Generalised cross-entropy of logits with class labels, some of which may be wrong.
@@ -221,6 +231,9 @@ def generalized_cross_entropy(
     q : float, default 0.7
         From 0, where the loss is the cross-entropy, to 1, where it is ``1 - p``, half the sum of
         the absolute errors.
+    label_smoothing : float, default 0.0
+        The share s of each target that is spread evenly over all classes, in [0, 1]: targets become
+        (1 - s) * target + s / K.
 
     Returns
     -------
@@ -264,8 +277,10 @@ def generalized_cross_entropy(
     array([0.22203..., 1.42857...])
     >>> pl.generalized_cross_entropy.grad([0.0, 0.0], 1, q=1.0)
     array([ 0.25, -0.25])
+    >>> pl.generalized_cross_entropy(logits, [0, 1], label_smoothing=0.1, reduction="none")
+    array([0.28346..., 1.38095...])
     """
-    return value(xp, axis, logits, target, Generalized(q))
+    return value(xp, axis, logits, target, Generalized(q), label_smoothing)
 
 
 @generalized_cross_entropy.value_and_derivative
@@ -277,8 +292,9 @@ def _(
     /,
     *,
     q: UnitInterval,
+    label_smoothing: UnitInterval,
 ) -> tuple[Array, Array]:
-    return value_and_gradient(xp, axis, logits, target, Generalized(q))
+    return value_and_gradient(xp, axis, logits, target, Generalized(q), label_smoothing)
 
 
 @generalized_cross_entropy.second_derivative
@@ -290,5 +306,6 @@ def _(
     /,
     *,
     q: UnitInterval,
+    label_smoothing: UnitInterval,
 ) -> Array:
-    return diagonal(xp, axis, logits, target, Generalized(q))
+    return diagonal(xp, axis, logits, target, Generalized(q), label_smoothing)

@@ -6,12 +6,12 @@ from typing import Annotated, Any, Unpack
 from annotated_types import Gt, Lt
 
 from .._loss import loss
+from .._numerics.standard import is_array
 from ..typing import Array, Namespace, Number, Options, Real
 
 __all__ = ["expectile_loss", "interval_loss", "pinball_loss"]
 
-Level = Annotated[Number, Gt(0.0), Lt(1.0)]
-Quantile = Annotated[Number | Sequence[float], Gt(0.0), Lt(1.0)]
+Level = Annotated[Number | Sequence[float], Gt(0.0), Lt(1.0)]
 
 
 @loss(temporaries=8)
@@ -21,7 +21,7 @@ def pinball_loss(
     target: Real,
     /,
     *,
-    quantile: Quantile = 0.5,
+    quantile: Level = 0.5,
     **options: Unpack[Options],
 ) -> Array:
     r"""Pinball loss, which a quantile minimises.
@@ -85,21 +85,21 @@ def pinball_loss(
     return xp.maximum(above * (pred - target), below * (target - pred))
 
 
-def _weights(xp: Namespace, pred: Array, quantile: Any) -> tuple[Any, Any]:
-    """Return the weights of too high and too low predictions; arrays for several quantiles."""
-    if isinstance(quantile, float):
-        return 1 - quantile, quantile
-    return xp.astype(1 - quantile, pred.dtype), xp.astype(quantile, pred.dtype)
+def _weights(xp: Namespace, pred: Array, level: Any) -> tuple[Any, Any]:
+    """Return the weights of too high and too low predictions; arrays for several levels."""
+    if not is_array(level):
+        return 1 - level, level
+    return xp.astype(1 - level, pred.dtype), xp.astype(level, pred.dtype)
 
 
 @pinball_loss.derivative
-def _(xp: Namespace, pred: Real, target: Real, /, *, quantile: Quantile) -> Array:
+def _(xp: Namespace, pred: Real, target: Real, /, *, quantile: Level) -> Array:
     above, below = _weights(xp, pred, quantile)
     return xp.clip(xp.sign(pred - target), -below, above)
 
 
 @pinball_loss.second_derivative
-def _(xp: Namespace, pred: Real, target: Real, /, *, quantile: Quantile) -> Array:
+def _(xp: Namespace, pred: Real, target: Real, /, *, quantile: Level) -> Array:
     return xp.zeros_like(pred)
 
 
@@ -118,12 +118,15 @@ def expectile_loss(
     Parameters
     ----------
     pred : array
-        Predicted expectiles, of any shape: real numbers.
+        Predicted expectiles, of any shape: real numbers. Several expectiles of one target lie along
+        the last axis.
     target : array or number
-        Observations, of the shape of `pred`: real numbers.
-    expectile : float, default 0.5
+        Observations, of the shape of `pred`: real numbers. Where `expectile` is a sequence, the
+        last axis may be missing.
+    expectile : float or sequence of float, default 0.5
         The predicted expectile, in (0, 1): the weight of the observations above the prediction.
-        Those below have 1 minus this weight.
+        Those below have 1 minus this weight. A sequence has one number for each entry of the last
+        axis of `pred`.
 
     Returns
     -------
@@ -144,7 +147,8 @@ def expectile_loss(
     The derivative is twice the weight times :math:`r`. The second derivative is twice the weight;
     it jumps at :math:`r = 0`, where it is :math:`2 \tau`.
 
-    There is no factor one half; XGBoost's ``reg:expectileerror`` has none either.
+    There is no factor one half. The gradient of XGBoost's ``reg:expectileerror`` is that of half
+    this loss, and at :math:`r = 0` its second derivative has the weight :math:`1 - \tau`.
 
     References
     ----------
@@ -158,6 +162,8 @@ def expectile_loss(
     array([0.75, 0.  , 1.  ])
     >>> pl.expectile_loss.grad([1.0, 3.0, 6.0], [2.0, 3.0, 4.0], expectile=0.75, reduction="sum")
     array([-1.5,  0. ,  1. ])
+    >>> pl.expectile_loss([[1.0, 3.0, 6.0]], [2.0], expectile=[0.25, 0.5, 0.75], reduction="none")
+    array([[0.25, 0.5 , 4.  ]])
     """
     residual = pred - target
     return _tilted(xp, residual, expectile) * residual
@@ -168,14 +174,16 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, expectile: Level) -> Array:
     return 2 * _tilted(xp, pred - target, expectile)
 
 
-def _tilted(xp: Namespace, residual: Array, expectile: Number) -> Array:
+def _tilted(xp: Namespace, residual: Array, expectile: Any) -> Array:
     """Return the residual times its weight."""
-    return xp.where(residual > 0, (1 - expectile) * residual, expectile * residual)
+    above, below = _weights(xp, residual, expectile)
+    return xp.where(residual > 0, above * residual, below * residual)
 
 
 @expectile_loss.second_derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, expectile: Level) -> Array:
-    return xp.where(pred > target, 2 - 2 * expectile, xp.full_like(pred, 2 * expectile))
+    above, below = _weights(xp, pred, expectile)
+    return 2 * xp.where(pred > target, above, below + xp.zeros_like(pred))
 
 
 @loss(predicted=2, temporaries=8)
@@ -194,14 +202,16 @@ def interval_loss(
     Parameters
     ----------
     lower : array
-        Predicted lower ends of the intervals, of any shape: real numbers.
+        Predicted lower ends of the intervals, of any shape: real numbers. Several intervals of one
+        target lie along the last axis.
     upper : array
         Predicted upper ends, of the shape of `lower`: real numbers.
     target : array or number
-        Observations, of the shape of `lower`: real numbers.
-    alpha : float, default 0.1
+        Observations, of the shape of `lower`: real numbers. Where `alpha` is a sequence, the last
+        axis may be missing.
+    alpha : float or sequence of float, default 0.1
         The share of the observations that the interval may miss, half of them on each side, in (0,
-        1).
+        1). A sequence has one number for each entry of the last axis of `lower`.
 
     Returns
     -------
@@ -242,8 +252,11 @@ def interval_loss(
     array([1., 6.])
     >>> pl.interval_loss.grad([1.0, 3.0], [2.0, 5.0], [1.5, 2.0], alpha=0.5, reduction="sum")
     (array([-1.,  3.]), array([1., 1.]))
+    >>> lower, upper = [[1.0, 0.5]], [[2.0, 2.5]]
+    >>> pl.interval_loss(lower, upper, [3.0], alpha=[0.5, 0.1], reduction="none")
+    array([[ 5., 12.]])
     """
-    slope = 2 / alpha - 1
+    _, slope = _penalties(xp, lower, alpha)
     of_lower = xp.maximum(slope * (lower - target), target - lower)
     of_upper = xp.maximum(slope * (target - upper), upper - target)
     return of_lower + of_upper
@@ -254,7 +267,16 @@ def _(
     xp: Namespace, lower: Real, upper: Real, target: Real, /, *, alpha: Level
 ) -> tuple[Array, Array]:
     below, above = xp.relu(xp.sign(lower - target)), xp.relu(xp.sign(target - upper))
-    return 2 / alpha * below - 1, 1 - 2 / alpha * above
+    penalty, _ = _penalties(xp, lower, alpha)
+    return penalty * below - 1, 1 - penalty * above
+
+
+def _penalties(xp: Namespace, lower: Array, alpha: Any) -> tuple[Any, Any]:
+    """Return the penalty of a miss by 1, and that penalty minus 1; arrays for several levels."""
+    penalty = 2 / alpha
+    if not is_array(penalty):
+        return penalty, penalty - 1
+    return xp.astype(penalty, lower.dtype), xp.astype(penalty - 1, lower.dtype)
 
 
 @interval_loss.second_derivative

@@ -3,7 +3,8 @@
 from .generalized import generalized_dice_loss
 from .lovasz import lovasz_hinge_loss, lovasz_softmax_loss
 from .matthews import matthews_loss
-from .overlap import dice_loss, jaccard_loss, tversky_loss
+from .overlap import dice_loss, jaccard_loss
+from .tversky import tversky_loss
 
 __all__ = [
     "dice_loss",

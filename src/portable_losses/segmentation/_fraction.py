@@ -1,6 +1,6 @@
 """The wrong part of a region, as a fraction of the whole."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..typing import Array, Namespace, Number
 
@@ -40,10 +40,13 @@ class Fraction(NamedTuple):
 
     def bends(self, xp: Namespace) -> Sides:
         """Return the second derivatives: -2 times the first, times the rate of log(whole)."""
-        rising, falling = self.above, self.common - self.below
-        rates = rising, 0.5 * (rising + falling), falling
         whole = self.wrong + self.right
         return tuple(
             -2 * xp.safe_divide(rate * slope, whole)
-            for rate, slope in zip(rates, self.slopes(xp), strict=True)
+            for rate, slope in zip(self.rates(), self.slopes(xp), strict=True)
         )
+
+    def rates(self) -> tuple[Any, Any, Any]:
+        """Return the derivatives of the whole."""
+        rising, falling = self.above, self.common - self.below
+        return rising, 0.5 * (rising + falling), falling

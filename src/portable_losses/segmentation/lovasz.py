@@ -5,7 +5,17 @@ from typing import Literal, NamedTuple, Unpack
 
 from .._loss import loss
 from ..typing import Array, Axis, Kept, Logit, Namespace
-from ._region import ClassRegionOptions, Mask, MaskOrLabels, Membership, RegionOptions
+from ._region import (
+    Chances,
+    ClassRegionOptions,
+    Mask,
+    MaskOrLabels,
+    Prediction,
+    RegionOptions,
+    mask,
+    slope_of_logits,
+    softmaxes,
+)
 
 __all__ = ["lovasz_hinge_loss", "lovasz_softmax_loss"]
 
@@ -15,6 +25,8 @@ def lovasz_hinge_loss(
     xp: Namespace, axis: Axis, pred: Logit, target: Mask, /, **options: Unpack[RegionOptions]
 ) -> Array:
     r"""Lovász hinge of a region: the Jaccard loss of the hinge losses of its elements.
+
+    The last axis is one region by default: images of shape (N, H, W) need ``region_axis=(1, 2)``.
 
     Parameters
     ----------
@@ -140,27 +152,35 @@ def _(xp: Namespace, axis: Axis, pred: Logit, target: Mask, /) -> tuple[Array, A
 def lovasz_softmax_loss(
     xp: Namespace,
     axis: Axis,
-    pred: Membership,
+    pred: Prediction,
     target: MaskOrLabels,
     /,
     keep: Kept | None = None,
     *,
     classes: Literal["present", "all"] = "present",
+    from_logits: bool = False,
     **options: Unpack[ClassRegionOptions],
 ) -> Array:
     r"""Lovász-softmax loss: the mean over classes of the Jaccard loss of the probability errors.
+
+    The last two axes are classes and elements by default: images of shape (N, C, H, W) need
+    ``class_axis=1, region_axis=(2, 3)``. Predictions are probabilities, unless
+    ``from_logits=True``.
 
     Parameters
     ----------
     pred : array
         Predicted probabilities, such as the result of a softmax, that the elements along
-        `region_axis` belong to the classes along `class_axis`: in [0, 1].
+        `region_axis` belong to the classes along `class_axis`: in [0, 1]. Logits, -inf included, if
+        `from_logits` is set.
     target : array
         The observed classes: the label of each element, of the shape of `pred` without the class
         axis: integers of any dtype from 0 to K - 1. Or, of the shape of `pred`, 1 for the class of
         each element and 0 for the others. The number of axes decides between the two.
     classes : {"present", "all"}, default "present"
         The classes that count: those with an element in the region, or all.
+    from_logits : bool, default False
+        Whether `pred` holds logits, of which the softmax over the classes is the probability.
 
     Returns
     -------
@@ -188,7 +208,8 @@ def lovasz_softmax_loss(
     probabilities with the rest, if an element of the class is present.
 
     By default the present classes count, as in the authors' own program and in Segmentation Models;
-    in kornia all count.
+    in kornia 0.9 all count. Up to 0.8 kornia sorts the labels in place of the mask of each class,
+    which is a mistake and no other choice.
 
     References
     ----------
@@ -209,23 +230,17 @@ def lovasz_softmax_loss(
     array([[-0.125     , -0.125     , -0.16666667,  0.08333333],
            [ 0.        ,  0.        ,  0.25      , -0.25      ]])
     """
-    return _softmax(xp, axis, pred, _mask(xp, axis[0], pred, target, keep), classes)[0]
-
-
-def _mask(xp: Namespace, class_axis: Axis, pred: Array, target: Array, keep: Array | None) -> Array:
-    """Return 1 for the class of each element and 0 for the others, also for labels."""
-    if target.ndim == pred.ndim:
-        return target
-    mask = target[..., None, :] == xp.places(pred, class_axis, target.dtype)
-    return xp.astype(mask, pred.dtype) if keep is None else xp.where(mask, keep, 0.0)
+    chances = softmaxes(xp, pred, axis[0], from_logits)
+    return _softmax(xp, axis, chances, mask(xp, axis[0], pred, target, keep), classes)[0]
 
 
 def _softmax(
-    xp: Namespace, axis: Axis, pred: Array, target: Array, classes: str
+    xp: Namespace, axis: Axis, chances: Chances, target: Array, classes: str
 ) -> tuple[Array, Array]:
     """Return the loss, and its derivative with respect to the errors."""
     class_axis, region_axis = axis
-    error = xp.where(target == 1, 1 - pred, pred)
+    prob, rest = chances
+    error = xp.where(target == 1, 1 - prob if rest is None else rest, prob)
     order = _ordered(xp, region_axis, -error, target)
     counts = xp.max(target, axis=region_axis, keepdims=True)
     if classes == "all":
@@ -242,13 +257,18 @@ def _softmax(
 def _(
     xp: Namespace,
     axis: Axis,
-    pred: Membership,
+    pred: Prediction,
     target: MaskOrLabels,
     /,
     keep: Kept | None = None,
     *,
     classes: Literal["present", "all"],
+    from_logits: bool,
 ) -> tuple[Array, Array]:
-    mask = _mask(xp, axis[0], pred, target, keep)
-    value, slope = _softmax(xp, axis, pred, mask, classes)
-    return value, xp.where(mask == 1, 0 - slope, slope)
+    chances, target = (
+        softmaxes(xp, pred, axis[0], from_logits),
+        mask(xp, axis[0], pred, target, keep),
+    )
+    value, slope = _softmax(xp, axis, chances, target, classes)
+    slope = xp.where(target == 1, 0 - slope, slope)
+    return value, slope_of_logits(xp, axis[0], chances, slope)

@@ -4,7 +4,16 @@ from typing import NamedTuple, Unpack
 
 from .._loss import loss
 from ..typing import Array, Axis, Kept, Namespace
-from ._region import Membership, RegionOptions, compared
+from ._region import (
+    Chances,
+    LabelRegionOptions,
+    Membership,
+    Prediction,
+    bend_of_logit,
+    compared,
+    sigmoids,
+    slope_of_logit,
+)
 
 __all__ = ["matthews_loss"]
 
@@ -13,22 +22,30 @@ __all__ = ["matthews_loss"]
 def matthews_loss(
     xp: Namespace,
     axis: Axis,
-    pred: Membership,
+    pred: Prediction,
     target: Membership,
     /,
     keep: Kept | None = None,
-    **options: Unpack[RegionOptions],
+    *,
+    from_logits: bool = False,
+    **options: Unpack[LabelRegionOptions],
 ) -> Array:
     r"""Loss of Matthews: 1 minus the correlation of two regions. True negatives count too.
+
+    The last axis is one region by default: images of shape (N, C, H, W) need ``region_axis=(2,
+    3)``. Predictions are probabilities, unless ``from_logits=True``.
 
     Parameters
     ----------
     pred : array
         Predicted probabilities that the elements along `region_axis` belong to the region: in [0,
-        1].
+        1]. Logits, -inf and inf included, if `from_logits` is set.
     target : array
         The observed region, of the shape of `pred`: 1 for the elements of the region, 0 for the
-        others, or probabilities in [0, 1].
+        others, or probabilities in [0, 1]. Or class labels, if `class_axis` is given, of that shape
+        without the class axis: integers of any dtype from 0 to K - 1.
+    from_logits : bool, default False
+        Whether `pred` holds logits, of which the sigmoid is the probability.
 
     Returns
     -------
@@ -86,7 +103,8 @@ def matthews_loss(
     >>> pl.matthews_loss.grad([0.5, 1.0, 0.0, 0.5], [1.0, 1.0, 0.0, 0.0])
     array([-0.5, -0.5,  0.5,  0.5])
     """
-    return xp.squeeze(_tabulated(xp, axis, pred, target, keep).value(xp), axis=axis)
+    table = _tabulated(xp, axis, sigmoids(xp, pred, from_logits), target, keep)
+    return xp.squeeze(table.value(xp), axis=axis)
 
 
 class Table(NamedTuple):
@@ -160,22 +178,46 @@ class Margins(NamedTuple):
         return (predicted * observed) * (left * other)
 
 
-def _tabulated(xp: Namespace, axis: Axis, pred: Array, target: Array, keep: Array | None) -> Table:
-    outside = xp.smaller(1 - pred, 1 - target)
+def _tabulated(
+    xp: Namespace, axis: Axis, chances: Chances, target: Array, keep: Array | None
+) -> Table:
+    prob, rest = chances
+    outside = xp.smaller(1 - prob if rest is None else rest, 1 - target)
     outside = outside if keep is None else outside * keep
-    return Table(*compared(xp, axis, pred, target), xp.region_sum(outside, axis))
+    return Table(*compared(xp, axis, chances, target), xp.region_sum(outside, axis))
 
 
 @matthews_loss.value_and_derivative
 def _(
-    xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, keep: Kept | None = None
+    xp: Namespace,
+    axis: Axis,
+    pred: Prediction,
+    target: Membership,
+    /,
+    keep: Kept | None = None,
+    *,
+    from_logits: bool,
 ) -> tuple[Array, Array]:
-    table = _tabulated(xp, axis, pred, target, keep)
-    return xp.squeeze(table.value(xp), axis=axis), table.slope(xp, pred, target)
+    chances = sigmoids(xp, pred, from_logits)
+    table = _tabulated(xp, axis, chances, target, keep)
+    slope = slope_of_logit(chances, table.slope(xp, chances[0], target))
+    return xp.squeeze(table.value(xp), axis=axis), slope
 
 
 @matthews_loss.second_derivative
 def _(
-    xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, keep: Kept | None = None
+    xp: Namespace,
+    axis: Axis,
+    pred: Prediction,
+    target: Membership,
+    /,
+    keep: Kept | None = None,
+    *,
+    from_logits: bool,
 ) -> Array:
-    return _tabulated(xp, axis, pred, target, keep).bend(xp, pred, target)
+    chances = sigmoids(xp, pred, from_logits)
+    table = _tabulated(xp, axis, chances, target, keep)
+    bend = table.bend(xp, chances[0], target)
+    if not from_logits:
+        return bend
+    return bend_of_logit(chances, table.slope(xp, chances[0], target), bend)

@@ -3,37 +3,52 @@
 from typing import Unpack
 
 from .._loss import loss
-from .._numerics.standard import is_exactly
-from ..typing import Array, Axis, Namespace, NonNegative, Number, Positive
+from ..typing import Array, Axis, Namespace, NonNegative, Number
 from ._fraction import Fraction
-from ._region import Membership, Parts, RegionOptions, compared, overlap
+from ._region import (
+    Chances,
+    LabelRegionOptions,
+    Membership,
+    Prediction,
+    bend_of_logit,
+    overlap,
+    sigmoids,
+    slope_of_logit,
+)
 
-__all__ = ["dice_loss", "jaccard_loss", "tversky_loss"]
+__all__ = ["dice_loss", "jaccard_loss"]
 
 
 @loss("(region),(region)->()", absent=(0.0, 0.0))
 def dice_loss(
     xp: Namespace,
     axis: Axis,
-    pred: Membership,
+    pred: Prediction,
     target: Membership,
     /,
     *,
     smooth: NonNegative = 0.0,
-    **options: Unpack[RegionOptions],
+    from_logits: bool = False,
+    **options: Unpack[LabelRegionOptions],
 ) -> Array:
     r"""Dice loss: 1 minus the F1 score of a region.
+
+    The last axis is one region by default: images of shape (N, C, H, W) need ``region_axis=(2,
+    3)``. Predictions are probabilities, unless ``from_logits=True``.
 
     Parameters
     ----------
     pred : array
         Predicted probabilities that the elements along `region_axis` belong to the region: in [0,
-        1].
+        1]. Logits, -inf and inf included, if `from_logits` is set.
     target : array
         The observed region, of the shape of `pred`: 1 for the elements of the region, 0 for the
-        others, or probabilities in [0, 1].
+        others, or probabilities in [0, 1]. Or class labels, if `class_axis` is given, of that shape
+        without the class axis: integers of any dtype from 0 to K - 1.
     smooth : float, default 0
         A number added to the numerator and the denominator of the score: not negative.
+    from_logits : bool, default False
+        Whether `pred` holds logits, of which the sigmoid is the probability.
 
     Returns
     -------
@@ -67,6 +82,11 @@ def dice_loss(
     target it is the mean of the two sides. The second derivative is minus twice the first, divided
     by :math:`S`.
 
+    From logits both :math:`p` and :math:`1 - p` are computed without cancellation, so a certain and
+    right prediction has a small loss and not 0. The derivatives follow from those above by the
+    chain rule of the sigmoid. For a softmax of classes that exclude each other, apply
+    `special.softmax` first; `generalized_dice_loss` takes their logits.
+
     If `region_axis` names the axes of the pixels, there is one loss for each image and class. If it
     names the axis of the batch as well, there is one loss for each class.
 
@@ -97,55 +117,86 @@ def dice_loss(
     >>> images = np.zeros((10, 3, 64, 64))
     >>> pl.dice_loss(images, images, region_axis=(2, 3), reduction="none").shape
     (10, 3)
+    >>> logits, labels = [[2.0, 2.0, -1.0], [-2.0, 0.0, 1.0]], [0, 0, 1]
+    >>> pl.dice_loss(logits, labels, from_logits=True, class_axis=0, reduction="none")
+    array([0.12587..., 0.37789...])
     """
-    return xp.squeeze(_dice(xp, axis, pred, target, smooth).value(xp), axis=axis)
+    fraction = _dice(xp, axis, sigmoids(xp, pred, from_logits), target, smooth)
+    return xp.squeeze(fraction.value(xp), axis=axis)
 
 
-def _dice(xp: Namespace, axis: Axis, pred: Array, target: Array, smooth: Number) -> Fraction:
-    wrong, common = overlap(xp, axis, pred, target)
+def _dice(xp: Namespace, axis: Axis, chances: Chances, target: Array, smooth: Number) -> Fraction:
+    wrong, common = overlap(xp, axis, chances, target)
     return Fraction(wrong, 2 * common + smooth, 1.0, 1.0, 2.0)
 
 
 @dice_loss.value_and_derivative
 def _(
-    xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative
+    xp: Namespace,
+    axis: Axis,
+    pred: Prediction,
+    target: Membership,
+    /,
+    *,
+    smooth: NonNegative,
+    from_logits: bool,
 ) -> tuple[Array, Array]:
-    fraction = _dice(xp, axis, pred, target, smooth)
+    chances = sigmoids(xp, pred, from_logits)
+    fraction = _dice(xp, axis, chances, target, smooth)
     value = xp.squeeze(fraction.value(xp), axis=axis)
-    return value, xp.by_side(pred, target, *fraction.slopes(xp))
+    slope = xp.by_side(chances[0], target, *fraction.slopes(xp))
+    return value, slope_of_logit(chances, slope)
 
 
 @dice_loss.second_derivative
 def _(
-    xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative
+    xp: Namespace,
+    axis: Axis,
+    pred: Prediction,
+    target: Membership,
+    /,
+    *,
+    smooth: NonNegative,
+    from_logits: bool,
 ) -> Array:
-    fraction = _dice(xp, axis, pred, target, smooth)
-    return xp.by_side(pred, target, *fraction.bends(xp))
+    chances = sigmoids(xp, pred, from_logits)
+    fraction = _dice(xp, axis, chances, target, smooth)
+    bend = xp.by_side(chances[0], target, *fraction.bends(xp))
+    if not from_logits:
+        return bend
+    return bend_of_logit(chances, xp.by_side(chances[0], target, *fraction.slopes(xp)), bend)
 
 
 @loss("(region),(region)->()", absent=(0.0, 0.0))
 def jaccard_loss(
     xp: Namespace,
     axis: Axis,
-    pred: Membership,
+    pred: Prediction,
     target: Membership,
     /,
     *,
     smooth: NonNegative = 0.0,
-    **options: Unpack[RegionOptions],
+    from_logits: bool = False,
+    **options: Unpack[LabelRegionOptions],
 ) -> Array:
     r"""Jaccard loss: 1 minus the intersection over the union of two regions.
+
+    The last axis is one region by default: images of shape (N, C, H, W) need ``region_axis=(2,
+    3)``. Predictions are probabilities, unless ``from_logits=True``.
 
     Parameters
     ----------
     pred : array
         Predicted probabilities that the elements along `region_axis` belong to the region: in [0,
-        1].
+        1]. Logits, -inf and inf included, if `from_logits` is set.
     target : array
         The observed region, of the shape of `pred`: 1 for the elements of the region, 0 for the
-        others, or probabilities in [0, 1].
+        others, or probabilities in [0, 1]. Or class labels, if `class_axis` is given, of that shape
+        without the class axis: integers of any dtype from 0 to K - 1.
     smooth : float, default 0
         A number added to the numerator and the denominator: not negative.
+    from_logits : bool, default False
+        Whether `pred` holds logits, of which the sigmoid is the probability.
 
     Returns
     -------
@@ -192,166 +243,49 @@ def jaccard_loss(
     >>> pl.jaccard_loss.grad([0.5, 1.0, 0.0, 0.5], [1.0, 1.0, 0.0, 0.0])
     array([-0.4 , -0.4 ,  0.24,  0.24])
     """
-    return xp.squeeze(_jaccard(xp, axis, pred, target, smooth).value(xp), axis=axis)
+    fraction = _jaccard(xp, axis, sigmoids(xp, pred, from_logits), target, smooth)
+    return xp.squeeze(fraction.value(xp), axis=axis)
 
 
-def _jaccard(xp: Namespace, axis: Axis, pred: Array, target: Array, smooth: Number) -> Fraction:
-    wrong, common = overlap(xp, axis, pred, target)
+def _jaccard(
+    xp: Namespace, axis: Axis, chances: Chances, target: Array, smooth: Number
+) -> Fraction:
+    wrong, common = overlap(xp, axis, chances, target)
     return Fraction(wrong, common + smooth, 1.0, 1.0, 1.0)
 
 
 @jaccard_loss.value_and_derivative
 def _(
-    xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative
+    xp: Namespace,
+    axis: Axis,
+    pred: Prediction,
+    target: Membership,
+    /,
+    *,
+    smooth: NonNegative,
+    from_logits: bool,
 ) -> tuple[Array, Array]:
-    fraction = _jaccard(xp, axis, pred, target, smooth)
+    chances = sigmoids(xp, pred, from_logits)
+    fraction = _jaccard(xp, axis, chances, target, smooth)
     value = xp.squeeze(fraction.value(xp), axis=axis)
-    return value, xp.by_side(pred, target, *fraction.slopes(xp))
+    slope = xp.by_side(chances[0], target, *fraction.slopes(xp))
+    return value, slope_of_logit(chances, slope)
 
 
 @jaccard_loss.second_derivative
 def _(
-    xp: Namespace, axis: Axis, pred: Membership, target: Membership, /, *, smooth: NonNegative
-) -> Array:
-    fraction = _jaccard(xp, axis, pred, target, smooth)
-    return xp.by_side(pred, target, *fraction.bends(xp))
-
-
-@loss("(region),(region)->()", absent=(0.0, 0.0))
-def tversky_loss(
     xp: Namespace,
     axis: Axis,
-    pred: Membership,
+    pred: Prediction,
     target: Membership,
     /,
     *,
-    alpha: NonNegative = 0.5,
-    beta: NonNegative = 0.5,
-    gamma: Positive = 1.0,
-    **options: Unpack[RegionOptions],
+    smooth: NonNegative,
+    from_logits: bool,
 ) -> Array:
-    r"""(Focal) Tversky loss: an overlap with weights for false positives and false negatives.
-
-    Parameters
-    ----------
-    pred : array
-        Predicted probabilities that the elements along `region_axis` belong to the region: in [0,
-        1].
-    target : array
-        The observed region, of the shape of `pred`: 1 for the elements of the region, 0 for the
-        others, or probabilities in [0, 1].
-    alpha : float, default 0.5
-        The weight of false positives: not negative.
-    beta : float, default 0.5
-        The weight of false negatives: not negative.
-    gamma : float, default 1
-        The power to which the loss is raised: positive. Above 1 regions that are mostly wrong have
-        more weight, below 1 those that are nearly right.
-
-    Returns
-    -------
-    array
-        The reduced loss, in the dtype of `pred`, without a unit: from 0 to 1.
-
-    See Also
-    --------
-    dice_loss : With both weights 1/2.
-    jaccard_loss : With both weights 1.
-
-    Notes
-    -----
-    With :math:`I = \sum_i \min(p_i, y_i)`, the false positives :math:`F = \sum_i \max(p_i - y_i,
-    0)` and the false negatives :math:`M = \sum_i \max(y_i - p_i, 0)` the loss of a region and the
-    computed form are
-
-    .. math:: \ell = \left( 1 - \frac{I}{I + \alpha F + \beta M} \right)^\gamma
-              = \left( \frac{\alpha F + \beta M}{I + \alpha F + \beta M} \right)^\gamma.
-
-    No terms cancel in the second form. A perfect prediction has loss 0, also with soft targets. So
-    has an empty prediction of an empty region, and a region with errors of weight 0 only. The power
-    multiplies the rounding error by `gamma`.
-
-    With :math:`T` for the denominator and :math:`\gamma = 1` the derivative is :math:`\alpha I /
-    T^2` above the target and :math:`-(\beta I + \alpha F + \beta M) / T^2` below it; for its value
-    at the target see `dice_loss`. The second derivative is minus twice the first, times
-    :math:`\alpha` above and :math:`1 - \beta` below, divided by :math:`T`. At a perfect prediction
-    the derivative of the power would be 0 or infinite: both derivatives are 0 there if `gamma` is
-    not 1.
-
-    Segmentation Models has the same power, but raises the mean of the losses to it. In the paper on
-    the focal loss the power is :math:`1 / \gamma`. Keras 3.15 exchanges `alpha` and `beta`;
-    Segmentation Models, MONAI and optax do not.
-
-    References
-    ----------
-    .. [1] A. Tversky, "Features of Similarity", Psychological Review 84, 1977.
-       :doi:`10.1037/0033-295X.84.4.327`
-    .. [2] S. S. M. Salehi, D. Erdogmus and A. Gholipour, "Tversky Loss Function for Image
-       Segmentation Using 3D Fully Convolutional Deep Networks", MLMI 2017.
-       :doi:`10.1007/978-3-319-67389-9_44`
-    .. [3] N. Abraham and N. M. Khan, "A Novel Focal Tversky Loss Function with Improved Attention
-       U-Net for Lesion Segmentation", ISBI 2019. :doi:`10.1109/ISBI.2019.8759329`
-
-    Examples
-    --------
-    >>> import portable_losses as pl
-    >>> float(pl.tversky_loss([0.5, 1.0, 0.0, 0.5], [1.0, 1.0, 0.0, 0.0], alpha=0.25, beta=0.75))
-    0.25
-    >>> pl.tversky_loss.grad([0.5, 1.0, 0.0, 0.5], [1.0, 1.0, 0.0, 0.0], alpha=0.25, beta=0.75)
-    array([-0.40625, -0.40625,  0.09375,  0.09375])
-    """
-    base = _tversky(compared(xp, axis, pred, target), alpha, beta).value(xp)
-    return xp.squeeze(xp.power(base, gamma), axis=axis)
-
-
-def _tversky(parts: Parts, alpha: Number, beta: Number) -> Fraction:
-    wrong = alpha * parts.excess + beta * parts.lacking
-    return Fraction(wrong, parts.common, alpha, beta, 1.0)
-
-
-def _rate_of_power(xp: Namespace, base: Array, gamma: Number) -> Array:
-    """Return the derivative of base**gamma, 0 where the base is 0 unless `gamma` is 1."""
-    if is_exactly(gamma, 1):
-        return xp.ones_like(base)
-    zero = base == 0
-    return xp.where(zero, 0.0, gamma * xp.where(zero, 1.0, base) ** (gamma - 1))
-
-
-@tversky_loss.value_and_derivative
-def _(
-    xp: Namespace,
-    axis: Axis,
-    pred: Membership,
-    target: Membership,
-    /,
-    *,
-    alpha: NonNegative,
-    beta: NonNegative,
-    gamma: Positive,
-) -> tuple[Array, Array]:
-    fraction = _tversky(compared(xp, axis, pred, target), alpha, beta)
-    base = fraction.value(xp)
-    rate, value = _rate_of_power(xp, base, gamma), xp.squeeze(xp.power(base, gamma), axis=axis)
-    return value, xp.by_side(pred, target, *(rate * slope for slope in fraction.slopes(xp)))
-
-
-@tversky_loss.second_derivative
-def _(
-    xp: Namespace,
-    axis: Axis,
-    pred: Membership,
-    target: Membership,
-    /,
-    *,
-    alpha: NonNegative,
-    beta: NonNegative,
-    gamma: Positive,
-) -> Array:
-    fraction = _tversky(compared(xp, axis, pred, target), alpha, beta)
-    base = fraction.value(xp)
-    rate, nonzero = _rate_of_power(xp, base, gamma), xp.where(base == 0, 1.0, base)
-    bends = (
-        rate * (bend + (gamma - 1) * slope * slope / nonzero)
-        for slope, bend in zip(fraction.slopes(xp), fraction.bends(xp), strict=True)
-    )
-    return xp.by_side(pred, target, *bends)
+    chances = sigmoids(xp, pred, from_logits)
+    fraction = _jaccard(xp, axis, chances, target, smooth)
+    bend = xp.by_side(chances[0], target, *fraction.bends(xp))
+    if not from_logits:
+        return bend
+    return bend_of_logit(chances, xp.by_side(chances[0], target, *fraction.slopes(xp)), bend)

@@ -5,7 +5,6 @@ from typing import Annotated, NamedTuple, Unpack
 
 from .._loss import loss
 from .._numerics.loops import Arrays, Stepped
-from .._numerics.standard import device_of
 from ..typing import Array, Axis, Domain, Namespace, Number, Options, Positive, Real
 from ._paths import finite, joined
 
@@ -178,7 +177,7 @@ def _diagonals(xp: Namespace, pred: Array, target: Array) -> Arrays:
     """
     rows, columns = pred.shape[-2], target.shape[-2]
     row = xp.places(pred[..., 0], -1)
-    number = xp.arange(rows + columns - 1, device=device_of(pred))
+    number = xp.numbers(rows + columns - 1, pred)
     column = number[:, None] - xp.reshape(row, (1, -1))
     met = (column >= 0) & (column < columns)
     return xp.where(met, column, 0), met
@@ -251,7 +250,7 @@ def _backward(
     whole = xp.where(xp.isfinite(value), 1.0, value - value)[..., None]
     diagonals = _diagonals(xp, pred, target)
     first = xp.where(last, whole, nothing) if end is None else nothing
-    numbers = () if end is None else (xp.arange(diagonals[0].shape[0], device=device_of(pred)),)
+    numbers = () if end is None else (xp.numbers(diagonals[0].shape[0], pred),)
     entries = (*steps, *diagonals, *numbers)
     slope = xp.scan(step, (first, nothing, xp.zeros_like(pred)), entries, reverse=True)[0][2]
     return 2 * slope

@@ -7,7 +7,6 @@ from annotated_types import Interval
 
 from .._loss import loss
 from .._numerics.loops import Arrays, Stepped
-from .._numerics.standard import device_of
 from ..typing import Array, Axis, DependentDomain, Domain, Index, Namespace, Options
 from ._paths import finite, joined
 
@@ -41,7 +40,7 @@ InputLengths = Annotated[
     Domain(
         "lengths, integers from 0 to the size of the time axis of log_prob",
         counted="time",
-        hint="of the inputs",
+        hint="each is the number of times of a sequence before its padding",
     ),
 ]
 LabelLengths = Annotated[
@@ -49,7 +48,7 @@ LabelLengths = Annotated[
     Domain(
         "lengths, integers from 0 to the size of the label axis of labels",
         counted="label",
-        hint="of the labels",
+        hint="each is the number of labels of a sequence before its padding",
     ),
 ]
 Blank = Annotated[int, Index("class")]
@@ -119,7 +118,8 @@ def ctc_loss(
     .. math:: \ell = -\log \sum_\pi \prod_t p_t(\pi_t),
 
     over all alignments :math:`\pi`. The log-probabilities are taken as they are, whether or not
-    they sum to 1. Without labels it is the sum over the blanks. If there is no alignment, because
+    they sum to 1. If they do, the loss is never below 0: a sum above 1 by rounding, 8 eps for each
+    time, is 1. Without labels it is the sum over the blanks. If there is no alignment, because
     the input is too short or a needed class has probability 0, it is inf.
 
     The sum is computed in logarithms by the forward-backward algorithm, for all sequences at once,
@@ -160,7 +160,7 @@ def ctc_loss(
     """
     # Several core axes are last, in their order.
     total = _forward(xp, log_prob, labels, input_lengths, label_lengths, blank)[0]
-    return _loss(xp, total, zero_infinity)
+    return _loss(xp, total, log_prob.shape[-2], zero_infinity)
 
 
 @ctc_loss.value_and_derivative
@@ -182,12 +182,20 @@ def _(
     derivative = _backward(
         xp, log_prob, labels, input_lengths, label_lengths, blank, total, end, steps
     )
-    return _loss(xp, total, zero_infinity), derivative
+    return _loss(xp, total, log_prob.shape[-2], zero_infinity), derivative
 
 
-def _loss(xp: Namespace, total: Array, zero_infinity: bool) -> Array:
+def _loss(xp: Namespace, total: Array, times: int, zero_infinity: bool) -> Array:
+    """Return minus the logarithm of a probability; one above 1 by rounding is 1."""
     possible = total != -inf
-    return xp.where(possible, 0 - xp.where(possible, total, 0.0), 0.0 if zero_infinity else inf)
+    surprise = 0 - xp.where(possible, total, 0.0)
+    rounding = _ROUNDING * times * xp.finfo(total.dtype).eps
+    surprise = xp.where((surprise < 0) & (surprise >= -rounding), 0.0, surprise)
+    return xp.where(possible, surprise, 0.0 if zero_infinity else inf)
+
+
+_ROUNDING = 8
+"""How many eps above 1 the rounded probabilities of the classes at a time sum to, at most."""
 
 
 def _lanes(xp: Namespace, log_prob: Array, labels: Array, blank: int) -> tuple[Array, Array, Array]:
@@ -197,7 +205,7 @@ def _lanes(xp: Namespace, log_prob: Array, labels: Array, blank: int) -> tuple[A
     """
     number = labels.shape[-1]
     some = labels if number else xp.zeros_like(log_prob[..., 0, :1], dtype=labels.dtype)
-    place = xp.arange(number + 1, device=device_of(labels))
+    place = xp.numbers(number + 1, labels)
     lanes = xp.take(some, xp.where(place < number, place, 0), axis=-1)
     last = xp.places(lanes, -1) == number
     lanes = xp.where(last, xp.full_like(lanes, blank), lanes)

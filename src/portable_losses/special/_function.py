@@ -137,6 +137,10 @@ class Special(Generic[P]):
     def __reduce__(self) -> str:
         return self.__name__
 
+    def __get__(self, instance: Any, owner: Any = None) -> "Special[P]":
+        """Return the function itself; `help` shows its signature because of this method."""
+        return self
+
     def __repr__(self) -> str:
         return f"<special function {self.__name__}>"
 

@@ -10,26 +10,27 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from ...typing import Array
+from ...typing import Array, Domain
 from ..base import Backend
+from ..validation import validating
 from . import blockwise
 from .blocks import block_bytes, flattened, laid_out, per_block
 from .blocks import blocks as cut
 from .namespace import OVERRIDES
+from .reading import read
 from .values import (
     Look,
     all_inside,
     all_to_ends,
+    check_labels,
     check_parameters,
     fault,
     looks,
     refuse_argument,
-    validating,
-    validation,
 )
 from .workers import set_workers
 
-__all__ = ["NUMBER", "backend", "set_workers", "validation"]
+__all__ = ["NUMBER", "backend", "set_workers"]
 
 NUMBER = (Real, np.bool_)
 """Python numbers and NumPy scalars, which fit every shape."""
@@ -65,28 +66,14 @@ class Numpy(Backend):
 
     def read(self, name: str, key: str, value: Any) -> Array:
         """Read a value that belongs to no array library."""
-        if isinstance(value, np.ma.MaskedArray):
-            raise TypeError(
-                f"{name}: {key} is a masked array; pass its data, and `where=~{key}.mask`"
-            )
-        if unit := _unit(value):
-            raise TypeError(
-                f"{name}: {key} has the unit {unit}, which a loss cannot know; convert all arrays "
-                "to one unit, and pass their numbers"
-            )
-        try:
-            array = np.asarray(value)
-        except ValueError as error:
-            raise TypeError(
-                f"{name}: {key} is not an array, and NumPy cannot read it as one: {error}"
-            ) from error
-        if isinstance(value, (list, tuple)) and not array.size:
-            return array.astype(bool)  # an empty list may hold labels as well as numbers
-        if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
-            complex_hint = "take abs(x), or x.real and x.imag, first"
-            hint = complex_hint if array.dtype.kind == "c" else "convert it to numbers first"
-            raise TypeError(f"{name}: {key} must hold real numbers, got {array.dtype}: {hint}")
-        return array
+        return read(name, key, value)
+
+    def expression(self, name: str, value: Any) -> str:
+        """Return the expression for an array of a value that is read, nothing for a number."""
+        if hasattr(value, "to_numpy"):
+            return f"{name}.to_numpy()"
+        readable = isinstance(value, (list, tuple)) or hasattr(value, "__array__")
+        return f"np.asarray({name})" if readable else ""
 
     def device(self, array: Array) -> Any:
         """Return None: there is only one."""
@@ -106,10 +93,18 @@ class Numpy(Backend):
 
     def evaluate(self, request: Any) -> list[Any]:
         """Evaluate small arrays at once, others block by block."""
+        checked = validating() is not False
         try:
-            return self._evaluated(request, request.bind(validating()))
+            return self._evaluated(request, request.bind(checked))
         except _OutOfRange:
-            return self._evaluated(request, request.bind(validating(), rescaled=True))
+            return self._evaluated(request, request.bind(checked, rescaled=True))
+
+    @np.errstate(all="ignore")
+    def look(self, request: Any) -> None:
+        """Check the values of the arrays of a request, without evaluating it."""
+        call = request.bind(checked=True)
+        _kept(call)
+        request.read_part(call, call.arrays, call.weights, call.where)
 
     def check_count(self, call: Any, count: Any) -> None:
         """Ask for a second try with other weights if their sum shows that they need it."""
@@ -125,12 +120,7 @@ class Numpy(Backend):
     @np.errstate(all="ignore")
     def _evaluated(self, request: Any, call: Any) -> list[Any]:
         layout = call.layout
-        if call.checked and call.sequences:
-            check_parameters(call)
-        kept = layout.kept
-        if kept is None:
-            kept = layout.kept = _Kept(per_block(call), looks(call))
-        if layout.losses <= kept.together:
+        if layout.losses <= _kept(call).together or layout.void:
             results: list[Any] = request.whole(call)
             given = call.arrays
         else:
@@ -160,6 +150,15 @@ class Numpy(Backend):
         if plan.proved:
             return head, arrays
         return head, [_read_only(x) for x in arrays]
+
+    def masks(
+        self, name: str, key: str, labels: Array, like: Array, axis: int, domain: Domain
+    ) -> Array:
+        """Return them as booleans once the labels are checked."""
+        if not validating():
+            return super().masks(name, key, labels, like, axis, domain)
+        check_labels(name, key, labels, like.shape[axis], domain)
+        return np.expand_dims(labels, axis) == self.xp.places(like, axis)
 
     def fault(self, *given: Any) -> str:
         """Return the name of an argument with a value outside its domain, or nothing."""
@@ -229,13 +228,15 @@ class Numpy(Backend):
             return _in_blocks(self, formula, arrays, result, shape, size)
 
 
-def _unit(value: Any) -> str:
-    """Return the unit of a quantity, as in astropy, pint and unyt; nothing for plain numbers."""
-    for name in ("unit", "units"):
-        if hasattr(type(value), name) or (isinstance(value, np.ndarray) and hasattr(value, name)):
-            unit = str(getattr(value, name))
-            return "" if unit == "dimensionless" else unit
-    return ""
+def _kept(call: Any) -> _Kept:
+    """Check the parameters of a call, and return what is kept for calls with its shapes."""
+    if call.checked and call.sequences:
+        check_parameters(call)
+    layout = call.layout
+    if layout.kept is None:
+        layout.kept = _Kept(per_block(call), looks(call))
+    kept: _Kept = layout.kept
+    return kept
 
 
 def _in_blocks(

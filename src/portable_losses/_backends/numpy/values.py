@@ -13,39 +13,6 @@ from ..._numerics.elementwise import slack
 from ..._numerics.elementwise import to_ends as to_ends_of
 from ...typing import Array, Domain
 from .blocks import as_given
-from .settings import Change, Setting
-
-_validation = Setting("validation", True)
-
-validating = _validation.get
-
-
-def validation(enabled: bool) -> Change[bool]:
-    """Enable or disable value checks of NumPy arrays.
-
-    A plain call sets it for the process. In a ``with`` it holds for the block of code, in this
-    thread or task.
-
-    Parameters
-    ----------
-    enabled : bool
-        False: the values of arrays are not checked. Outside a domain the result is that of the
-        other array libraries: the value of the formula, and NaN for a label out of range. Dtypes,
-        shapes and parameters are still checked.
-
-    Returns
-    -------
-    context manager
-        For ``with validation(False):``. Blocks nest.
-
-    Examples
-    --------
-    >>> import portable_losses as pl
-    >>> with pl.validation(False):
-    ...     float(pl.cross_entropy([[0.5, 1.0]], [2]))
-    nan
-    """
-    return Change(_validation, bool(enabled))
 
 
 def among(domain: Domain, values: Array, limit: int) -> Array:
@@ -172,7 +139,7 @@ def looks(call: Any) -> list[Look]:
 
 
 _WEIGHTS = Domain(
-    "weights that are not negative",
+    "numbers that are not negative",
     interval=Interval(ge=0.0),
     hint="leave elements out with `where`",
 )
@@ -204,6 +171,8 @@ def fault(
             return "weights"
     if call.class_weights is not None and not _are_weights(call.class_weights):
         return "class_weights"
+    if call.plan.signature.choice and not call.layout.loop and not call.layout.weighted:
+        _check_row(call, arrays)
     for look in call.layout.kept.looks:
         i = look.argument
         if look.all_inside(arrays[i]):
@@ -214,6 +183,27 @@ def fault(
             name: str = call.plan.signature.arguments[i]
             return name
     return ""
+
+
+def check_labels(name: str, key: str, labels: Array, classes: int, domain: Domain) -> None:
+    """Refuse labels out of range."""
+    if not all_inside(domain, labels, classes):
+        _refuse(name, key, domain, labels, inside(domain, labels, classes))
+
+
+def _check_row(call: Any, arrays: Sequence[Array]) -> None:
+    """Refuse a single row of targets 0 and 1 of which not one is 1: it is a batch of them."""
+    plan = call.plan
+    i = plan.signature.target
+    target = arrays[i]
+    if plan.domains[i].labels or not np.all((target == 0) | (target == 1)) or target.sum() == 1:
+        return
+    name, pred = plan.signature.name, plan.signature.arguments[0]
+    raise ValueError(
+        f"{name}: {pred} and {plan.signature.arguments[i]} are one row of {target.size} classes, "
+        f"but {target.sum():g} of its targets are 1, not one; a batch of binary targets, one for "
+        f"each score, belongs to {plan.signature.choice.binary}"
+    )
 
 
 def to_ends(domain: Domain, values: Array, slack: float) -> Array:

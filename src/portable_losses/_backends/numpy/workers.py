@@ -7,7 +7,7 @@ from contextvars import copy_context
 from operator import index
 from typing import TypeVar
 
-from .settings import Change, Setting
+from ..settings import Change, Setting
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

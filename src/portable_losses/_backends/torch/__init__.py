@@ -1,7 +1,7 @@
 """PyTorch."""
 
 from collections.abc import Callable, Mapping, Sequence
-from math import inf
+from math import inf, prod
 from typing import Any, ClassVar
 
 import array_api_compat.torch
@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from ..._numerics import loops
 from ...typing import Array, Axis
 from ..base import Backend, Pull
-from . import lending, registered
+from . import lending, registered, stepwise
 
 
 def minimum(x1: Array, x2: Array, /) -> Array:
@@ -81,6 +81,26 @@ def sign(x: Array, /) -> Array:
     return x.sign().where(~isnan(x), x)
 
 
+def known_size(x: Array, /) -> int:
+    """Leave out symbols, which the tracer of ``torch.compile`` shows as plain numbers."""
+    if not torch.compiler.is_dynamo_compiling():
+        return prod(size for size in x.shape if isinstance(size, int))
+    from torch.fx.experimental.symbolic_shapes import has_static_value  # it imports SymPy
+
+    return prod([size for size in x.shape if has_static_value(size)])
+
+
+def numbers(size: Any, like: Array, dtype: Any = None) -> Array:
+    """Replicate the numbers beside a DTensor: its operations do not take plain tensors."""
+    plain = torch.arange(size, dtype=dtype, device=like.device)
+    if not hasattr(like, "device_mesh"):
+        return plain
+    from torch.distributed.tensor import DTensor, Replicate
+
+    mesh = like.device_mesh
+    return DTensor.from_local(plain, mesh, [Replicate()] * mesh.ndim, run_check=False)
+
+
 class Torch(Backend):
     """PyTorch."""
 
@@ -97,6 +117,8 @@ class Torch(Backend):
             result_type,
             take_along_axis,
             sign,
+            known_size,
+            numbers,
         )
     } | {"erf": torch.erf}
 
@@ -123,6 +145,11 @@ class Torch(Backend):
             return
         raise TypeError(f"{name}: {key} is {found}")
 
+    def view(self, array: Array) -> Any:
+        """View a CPU tensor as the lending does; bfloat16, which NumPy lacks, as float32."""
+        wide = array.float() if array.dtype == torch.bfloat16 else array
+        return None if _observed() else lending.lent_or_none(wide)
+
     def keeps_plans(self) -> bool:
         """Return whether no compiler traces the call."""
         return not torch.compiler.is_compiling()
@@ -136,7 +163,8 @@ class Torch(Backend):
         if request.plan.result != request.plan.dtype and _autocasts(request.arrays[0]):
             return list(request.again([_single(x) for x in request.arrays]))
         lent = None if _observed() else lending.evaluate(request)
-        return super().evaluate(request) if lent is None else lent
+        results = super().evaluate(request) if lent is None else lent
+        return _without_graph(results) if _of_leaves(request) else results
 
     def compute(
         self,
@@ -147,9 +175,19 @@ class Torch(Backend):
         sequences: Mapping[str, Array],
     ) -> list[Any]:
         """Return losses whose autograd uses the registered derivative."""
+        if stepwise.is_meant(call, sequences):
+            return stepwise.compute(call, orders, arrays)
         if orders != (0,) or not call.plan.formulas.knows(1) or call.plan.pulls:
             return super().compute(call, orders, head, arrays, sequences)
         return [registered.losses(call, head, arrays, sequences)]
+
+    def pulled(
+        self, call: Any, share: Array, arrays: Sequence[Array], sequences: Mapping[str, Array]
+    ) -> tuple[Array, tuple[Array, ...]]:
+        """Return the losses, and the gradients of their sum, each times its share in the result."""
+        if stepwise.is_meant(call, sequences):
+            return stepwise.pulled(call, share, arrays)
+        return super().pulled(call, share, arrays, sequences)
 
     def vjp(self, function: Callable[..., Array], *primals: Array) -> tuple[Array, Pull]:
         """Return the value of a function and its pullback."""
@@ -174,12 +212,35 @@ def _observed() -> bool:
     return compiled or _get_current_dispatch_mode() is not None
 
 
+def _of_leaves(request: Any) -> bool:
+    """Return whether gradients are asked for, and only predictions that are leaves have any.
+
+    Then nothing leads on from the gradients: ``leaf.grad = gradient`` needs one without a graph.
+    """
+    if request.orders == (0,) or torch.compiler.is_compiling() or not torch.is_grad_enabled():
+        return False
+    if torch._C._are_functorch_transforms_active():
+        return False
+    predicted = request.plan.formulas.signature.predicted
+    differentiated = [
+        (i in predicted and x.is_leaf)
+        for i, x in enumerate((*request.arrays, *request.extras.values()))
+        if lending.is_differentiated(x)
+    ]
+    return bool(differentiated) and all(differentiated)
+
+
+def _without_graph(results: list[Any]) -> list[Any]:
+    """Detach the gradients; the value keeps its graph."""
+    return [[x.detach() for x in each] if isinstance(each, list) else each for each in results]
+
+
 def forgetful(step: loops.Step) -> loops.Step:
     """Return a step that torch repeats for its gradient, to need less memory.
 
-    `torch.func.grad` and similar transforms do not support that (torch 2.13).
+    `torch.func.grad` and similar transforms, and strict export, do not support that (torch 2.13).
     """
-    if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
         return step
 
     def again(*given: Any) -> loops.Stepped:

@@ -62,6 +62,14 @@ def _lent(x: Any, predicted: bool = False) -> Any:
     return x
 
 
+def lent_or_none(x: Any) -> Any:
+    """View a tensor as an array of NumPy; return None if it cannot be lent."""
+    try:
+        return _lent(x)
+    except (RuntimeError, TypeError):
+        return None
+
+
 def _by_numpy(request: Any, orders: tuple[int, ...], arrays: Any, extras: Any) -> list[Any]:
     results = request.lent(orders, arrays, extras)
     return [

@@ -12,12 +12,11 @@ class Setting(Generic[Value]):
 
     def __init__(self, name: str, value: Value) -> None:
         self.of_process = value
-        self.of_block: ContextVar[Value | None] = ContextVar(f"portable_losses.{name}")
+        self.of_block: ContextVar[Value] = ContextVar(f"portable_losses.{name}")
 
     def get(self) -> Value:
         """Return the value that holds here."""
-        value = self.of_block.get(None)
-        return self.of_process if value is None else value
+        return self.of_block.get(self.of_process)
 
 
 class Change(Generic[Value]):
@@ -25,7 +24,7 @@ class Change(Generic[Value]):
 
     def __init__(self, setting: Setting[Value], value: Value) -> None:
         self._setting, self._value, self._before = setting, value, setting.of_process
-        self._tokens: list[Token[Value | None]] = []
+        self._tokens: list[Token[Value]] = []
         setting.of_process = value
 
     def __enter__(self) -> None:

@@ -1,0 +1,53 @@
+"""Labels of axes: arrays are paired by position, and labels that contradict that are refused."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from .._backends.labels import Labels, differing, labels_of
+from .plan import Plan, Slot
+from .shapes import number_of_axes
+
+Role = tuple[str, int]
+"""What an axis is: part of a core dimension, or a loop axis, counted from the last."""
+
+
+def check_labels(plan: Plan, arguments: Sequence[Any], options: Mapping[str, Any]) -> None:
+    """Refuse arrays with labels if axes that are paired have different ones."""
+    known: dict[Role, tuple[str, Labels, int]] = {}
+    for key, labels, roles in _labelled(plan, arguments, options):
+        for place, role in enumerate(roles):
+            first, of_first, there = known.setdefault(role, (key, labels, place))
+            what = labels.fault(place, of_first, there)
+            if what:
+                raise ValueError(differing(plan.signature.name, first, of_first, key, labels, what))
+
+
+def _labelled(
+    plan: Plan, arguments: Sequence[Any], options: Mapping[str, Any]
+) -> Iterator[tuple[str, Labels, list[Role]]]:
+    """Return the name, the labels and the roles of the axes of each array that has labels."""
+    given = zip(plan.signature.arguments, plan.present(arguments), strict=True)
+    for (key, x), slot, cores in zip(given, plan.slots, plan.cores, strict=True):
+        if labels := labels_of(x):
+            yield key, labels, _roles(plan, slot, cores, len(labels.dims))
+    for key, x in options.items():
+        if labels := labels_of(x):
+            axes = range(len(labels.dims))
+            rows = [("class", 0)] if key == "class_weights" else [("", -i) for i in axes][::-1]
+            yield key, labels, rows
+
+
+def _roles(plan: Plan, slot: Slot, cores: tuple[str, ...], ndim: int) -> list[Role]:
+    """Return the roles of the axes of an argument."""
+    own = [
+        (core, i)
+        for core in cores
+        for i in range(number_of_axes(plan.signature, core, plan.options))
+    ]
+    roles: list[Role] = [("", 0)] * ndim
+    for place, role in zip(slot.place, own, strict=False):
+        roles[place] = role
+    loops = [place for place in range(ndim) if place not in slot.place]
+    for i, place in enumerate(reversed(loops)):
+        roles[place] = ("", -i - slot.extended)
+    return roles
