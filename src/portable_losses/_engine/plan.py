@@ -70,8 +70,8 @@ class Plan:
     """The loop axes to reduce, None for all."""
     ignore_index: int | None
     options: Mapping[str, Any]
-    proved: bool = False
-    """Whether the formula has been seen not to write to its arrays."""
+    proved: set[tuple[int, ...]] = field(default_factory=set)
+    """The orders whose formulas have been seen to return what they must."""
     compiled: dict[Any, Any] = field(default_factory=dict)
     """The compiled functions of a library that has a compiler, by the orders that they evaluate."""
     cores: tuple[tuple[str, ...], ...] = ()

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from types import MethodType
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from ..typing import Namespace
+from .elsewhere import meant
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -39,7 +40,25 @@ class ArrayNamespace:
 
     def __getattr__(self, name: str) -> Any:
         """Return what the library makes on demand."""
-        return getattr(vars(self)["library"], name)
+        library = vars(self)["library"]
+        try:
+            return getattr(library, name)
+        except AttributeError:
+            if name[:2] == "__":  # what Python asks for
+                raise
+        self._refuse(name)
+
+    def _refuse(self, name: str) -> NoReturn:
+        """Raise the error of a function that no formula can use, with the one to use instead."""
+        library = self.__name__.removeprefix("array_api_compat.")
+        known = [each for each in vars(self) if each[0] != "_" and each != "library"]
+        raise AttributeError(
+            f"xp.{name}: {library} has no such function, and it is no building block of losses; "
+            f"{meant(name, known)}\nFormulas use the functions of the array API standard, and the "
+            'building blocks that "A loss of your own" in the documentation lists',
+            name=name,
+            obj=self,
+        )
 
     def __repr__(self) -> str:
         return f"<namespace of {self.__name__}>"
