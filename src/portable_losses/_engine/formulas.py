@@ -61,6 +61,11 @@ class Formulas:
             finish=self.finish,
         )
 
+    @property
+    def modules(self) -> frozenset[str]:
+        """The modules where the formulas are written."""
+        return frozenset((self.value.__module__,))
+
     def knows(self, order: int) -> bool:
         """Return whether a derivative is registered."""
         registered = order in self.derivatives

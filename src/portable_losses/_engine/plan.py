@@ -319,6 +319,19 @@ def read_settings(
 
     `extras` are given as well, as arrays.
     """
+    parameters, options = check_settings(signature, given)
+    missing = signature.parameters.keys() - parameters.keys() - set(extras)
+    if missing:
+        raise TypeError(
+            f"{signature.name}: the parameter {min(missing)} has no default and must be given"
+        )
+    return parameters, options
+
+
+def check_settings(
+    signature: Signature, given: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """Check some parameters and options; return both, with defaults for the others."""
     options = dict(signature.options)
     parameters = signature.defaults
     name = signature.name
@@ -331,9 +344,6 @@ def read_settings(
         else:
             hint = option_meant(signature, key)
             raise TypeError(f"{name} has no option {key!r}: {hint}")
-    missing = signature.parameters.keys() - parameters.keys() - set(extras)
-    if missing:
-        raise TypeError(f"{name}: the parameter {min(missing)} has no default and must be given")
     reduction = options["reduction"]
     if not isinstance(reduction, str) or reduction not in REDUCTIONS:
         hint = "; a mean over the batch is reduction='mean' here, for every loss"

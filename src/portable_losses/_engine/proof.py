@@ -57,7 +57,8 @@ def _check_derivatives(call: Call, arrays: Sequence[Array], derivatives: Sequenc
             f"({names}), but it has {len(derivatives)}"
         )
     for i, derivative in zip(predicted, derivatives, strict=True):
-        if i not in call.layout.scalars:
+        # One that depends on numbers alone is one number.
+        if not (call.layout.scalars and getattr(derivative, "shape", None) == ()):
             what = f"the derivative with respect to {arguments[i]}"
             cure = f"return an array like {arguments[i]}, before weights and the reduction"
             _check(call, what, derivative, tuple(arrays[i].shape), cure)
@@ -97,11 +98,11 @@ def _check(call: Call, what: str, result: Any, shape: tuple[Any, ...], cure: str
 
 def _foreign(call: Call, traceback: TracebackType | None) -> str:
     """Return the name of another array library that the formula was using when it failed."""
-    module = call.plan.formulas.value.__module__
+    modules = call.plan.formulas.modules
     library = call.backend.name.partition(".")[0]
     while traceback is not None:
         frame = traceback.tb_frame
-        if frame.f_globals.get("__name__") == module:
+        if frame.f_globals.get("__name__") in modules:
             for name, used in _modules(frame):
                 if used.__name__.partition(".")[0] != library:
                     return name

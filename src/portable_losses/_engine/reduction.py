@@ -76,7 +76,7 @@ def _scaled(
         front = cores > 0 and head == (0,)
         inner = (...,) if front or not cores else (..., *(None,) * cores)
         first = part.arrays[0]
-        if i in call.layout.scalars and derivative.shape != first.shape:
+        if call.layout.scalars and derivative.shape != first.shape:
             derivative = spread(call.backend.xp, derivative, first, tuple(first.shape))
         if part.doubt is not None:
             derivative = derivative + part.doubt[inner]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from types import MethodType
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from ..typing import Namespace
 from .elsewhere import meant
@@ -46,13 +46,13 @@ class ArrayNamespace:
         except AttributeError:
             if name[:2] == "__":  # what Python asks for
                 raise
-        self._refuse(name)
+            raise self._lack(name) from None
 
-    def _refuse(self, name: str) -> NoReturn:
-        """Raise the error of a function that no formula can use, with the one to use instead."""
+    def _lack(self, name: str) -> AttributeError:
+        """Return the error of a function that does not exist, with the one to use instead."""
         library = self.__name__.removeprefix("array_api_compat.")
         known = [each for each in vars(self) if each[0] != "_" and each != "library"]
-        raise AttributeError(
+        return AttributeError(
             f"xp.{name}: {library} has no such function, and it is no building block of losses; "
             f"{meant(name, known)}\nFormulas use the functions of the array API standard, and the "
             'building blocks that "A loss of your own" in the documentation lists',

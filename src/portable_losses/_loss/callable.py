@@ -1,15 +1,19 @@
-"""`Loss` and `@loss`: from a formula to a public function with derivatives and options."""
+"""`Loss`: a public function with derivatives and options, from its formulas."""
 
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from functools import partial
+from numbers import Real
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
-from ._engine.docstrings import carry_over, with_options
-from ._engine.evaluate import evaluate
-from ._engine.formulas import Formulas
-from ._engine.signature import TEMPORARIES, Signature, read
-from .typing import Array, Axis, Namespace
+from .._engine.binding import bound_docstring, bound_signature, check_bound, evaluate_bound
+from .._engine.combined import Combined, Term, bound_name, check_factor
+from .._engine.docstrings import carry_over, of_sum, with_options
+from .._engine.evaluate import evaluate
+from .._engine.formulas import Formulas
+from .._engine.signature import TEMPORARIES, Signature, read
+from ..typing import Array
 
 if TYPE_CHECKING:
     # `Loss` alone, in an annotation, means any loss. Type checkers know this module without its
@@ -20,7 +24,6 @@ if TYPE_CHECKING:
 else:
     _Arguments = ParamSpec("_Arguments")
 
-P = ParamSpec("P")
 Formula = TypeVar("Formula", bound=Callable[..., Any])
 
 
@@ -57,21 +60,102 @@ class Loss(Generic[_Arguments]):
         steps: str = "",
         temporaries: int = TEMPORARIES,
     ) -> None:
-        self.formula = formula
-        self.signature: Signature = read(formula, layouts, predicted, steps, temporaries)
-        self.formulas = Formulas(self.signature, formula)
-        self.formulas.loss = self
+        signature = read(formula, layouts, predicted, steps, temporaries)
         self._given = layouts, predicted, steps, temporaries
+        self._evaluates(Formulas(signature, formula), {})
         carry_over(self, formula)
-        self.__doc__ = with_options(formula.__doc__, self.signature)
-        self.__signature__ = self.signature.public
+        self.__doc__ = with_options(formula.__doc__, signature)
 
     __name__: str
     __qualname__: str
+    __array_ufunc__ = None  # a factor that is a NumPy scalar leaves the product to the loss
+
+    def _evaluates(self, formulas: Formulas, bound: Mapping[str, Any]) -> None:
+        """Evaluate these formulas, with what is bound as the defaults."""
+        formulas.loss = formulas.loss or self
+        self.formulas, self.bound = formulas, bound
+        self.formula: Callable[..., Array] = formulas.value
+        self.signature: Signature = formulas.signature
+        self.__signature__ = bound_signature(formulas.signature.public, bound)
+        self._evaluate: Callable[..., list[Any]] = (
+            partial(evaluate_bound, formulas, bound) if bound else partial(evaluate, formulas)
+        )
 
     def __call__(self, *arrays: _Arguments.args, **options: _Arguments.kwargs) -> Array:
         """Return the reduced loss."""
-        return evaluate(self.formulas, (0,), arrays, options)[0]
+        return self._evaluate((0,), arrays, options)[0]
+
+    def bind(self, **options: Any) -> "Loss[...]":
+        """Return this loss with other defaults for some of its parameters and options.
+
+        Parameters
+        ----------
+        **options
+            Parameters and options of the loss, numbers as well as arrays. A call can still replace
+            them, and so can another `bind`.
+
+        Returns
+        -------
+        Loss
+            The new loss, which has all methods of this one except those that register a formula.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the loss has no such option, or its value is out of range.
+
+        Examples
+        --------
+        >>> import portable_losses as pl
+        >>> loss = pl.huber_loss.bind(delta=2.0, reduction="sum")
+        >>> loss
+        <loss huber_loss.bind(delta=2.0, reduction='sum')(pred, target, /, *, delta=2.0, ...)>
+        >>> loss.grad([0.0, 5.0], [1.0, 1.0])
+        array([-1.,  2.])
+        >>> float(loss([0.0, 5.0], [1.0, 1.0], reduction="mean"))
+        3.25
+        """
+        check_bound(self.formulas, options)
+        return _bound(self.formulas.loss, {**self.bound, **options}) if options else self
+
+    def __add__(self, other: Any) -> "Loss[...]":
+        if isinstance(other, Loss):
+            return _sum([*self._terms(), *other._terms()])
+        if isinstance(other, Real) and other == 0:  # where the built-in `sum` begins
+            return self
+        raise TypeError(
+            f"{self.__name__}: a loss can be added to another loss, not to {_kind(other)}; "
+            "add it to the result"
+        )
+
+    def __radd__(self, other: Any) -> "Loss[...]":
+        return self.__add__(other)
+
+    def __sub__(self, other: Any) -> "Loss[...]":
+        return self + (-other if isinstance(other, Loss) else other)
+
+    def __mul__(self, factor: Any) -> "Loss[...]":
+        if not isinstance(factor, Real):
+            raise TypeError(
+                f"{self.__name__}: the factor of a loss must be a number, not {_kind(factor)}; "
+                "multiply the result by it"
+            )
+        by = check_factor(self.__name__, factor)
+        return _sum([term._replace(factor=by * term.factor) for term in self._terms()])
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: Any) -> "Loss[...]":
+        return self * (1 / divisor if isinstance(divisor, Real) else divisor)
+
+    def __neg__(self) -> "Loss[...]":
+        return -1.0 * self
+
+    def _terms(self) -> list[Term]:
+        """Return the losses that this one adds up."""
+        if isinstance(self.formulas, Combined):
+            return self.formulas.terms_with(self.bound)
+        return [Term(1.0, self.formulas, self.bound)]
 
     def value_and_grad(
         self, *arrays: _Arguments.args, **options: _Arguments.kwargs
@@ -93,12 +177,12 @@ class Loss(Generic[_Arguments]):
             Of the shape of the predictions; a tuple where the loss has several. With `axis` or
             ``reduction="none"`` it is the gradient of the sum of the result.
         """
-        value, gradient = evaluate(self.formulas, (0, 1), arrays, options)
+        value, gradient = self._evaluate((0, 1), arrays, options)
         return value, _one_or_all(gradient)
 
     def grad(self, *arrays: _Arguments.args, **options: _Arguments.kwargs) -> Any:
         """Return the gradient of the reduced loss: see `value_and_grad`."""
-        return _one_or_all(*evaluate(self.formulas, (1,), arrays, options))
+        return _one_or_all(*self._evaluate((1,), arrays, options))
 
     def grad_and_hess(
         self, *arrays: _Arguments.args, **options: _Arguments.kwargs
@@ -107,7 +191,7 @@ class Loss(Generic[_Arguments]):
 
         Gradient boosting and Newton's method use both: see `value_and_grad`.
         """
-        gradient, second = evaluate(self.formulas, (1, 2), arrays, options)
+        gradient, second = self._evaluate((1, 2), arrays, options)
         return _one_or_all(gradient), _one_or_all(second)
 
     def derivative(self, function: Formula) -> Formula:
@@ -124,12 +208,12 @@ class Loss(Generic[_Arguments]):
         callable
             The same function.
         """
-        self.formulas.derivatives[1] = function
+        self._own().derivatives[1] = function
         return function
 
     def second_derivative(self, function: Formula) -> Formula:
         """Register the diagonal of the second derivative: see `derivative`."""
-        self.formulas.derivatives[2] = function
+        self._own().derivatives[2] = function
         return function
 
     def value_and_derivative(self, function: Formula) -> Formula:
@@ -137,7 +221,7 @@ class Loss(Generic[_Arguments]):
 
         Use it if the two share an expensive part: see `derivative`.
         """
-        self.formulas.both = function
+        self._own().both = function
         return function
 
     def value_and_pullback(self, function: Formula) -> Formula:
@@ -156,7 +240,7 @@ class Loss(Generic[_Arguments]):
         callable
             The same function.
         """
-        self.formulas.pullback = function
+        self._own().pullback = function
         return function
 
     def finish(self, function: Formula) -> Formula:
@@ -177,8 +261,17 @@ class Loss(Generic[_Arguments]):
             raise TypeError(
                 f"{self.__name__}: finish() cannot be combined with predictions shared by all rows"
             )
-        self.formulas.finish = function
+        self._own().finish = function
         return function
+
+    def _own(self) -> Formulas:
+        """Return the formulas, unless they belong to other losses."""
+        if self.bound or isinstance(self.formulas, Combined):
+            raise TypeError(
+                f"{self.__name__}: register formulas with the loss itself, before it is bound or "
+                "added to another"
+            )
+        return self.formulas
 
     def __reduce__(self) -> Any:
         """Pickle by its name what can be imported by its name, and others by their parts.
@@ -187,6 +280,11 @@ class Loss(Generic[_Arguments]):
         """
         if _is_importable(self):
             return self.__qualname__
+        if self.formulas.loss is not self:
+            return _bound, (self.formulas.loss, self.bound)
+        if isinstance(self.formulas, Combined):
+            terms = self._terms()
+            return _sum_of, ([(term.factor, term.formulas.loss, term.bound) for term in terms],)
         registered = vars(self.formulas.registered).items()
         functions = {key: function for key, function in registered if function is not None}
         _name_for_pickle(self.formula, f"{self.__qualname__}.formula")
@@ -205,7 +303,45 @@ class Loss(Generic[_Arguments]):
             parameter.replace(annotation=parameter.empty)
             for parameter in self.__signature__.parameters.values()
         ]
-        return f"<loss {self.__name__}{inspect.Signature(plain)}>"
+        combined = isinstance(self.formulas, Combined) and self.formulas.loss is self
+        name = f"({self.__name__})" if combined else self.__name__
+        return f"<loss {name}{inspect.Signature(plain)}>"
+
+
+def _bound(loss: Loss[...], bound: Mapping[str, Any]) -> Loss[...]:
+    """Return a loss with other defaults."""
+    made: Loss[...] = Loss.__new__(Loss)
+    made._evaluates(loss.formulas, bound)
+    own = {key: value for key, value in bound.items() if value is not loss.bound.get(key, loss)}
+    made.__module__ = loss.__module__
+    made.__name__ = made.__qualname__ = bound_name(loss.__name__, own)
+    made.__doc__ = bound_docstring(loss.__doc__, own)
+    return made
+
+
+def _sum(terms: Sequence[Term]) -> Loss[...]:
+    """Return a sum of losses as one loss."""
+    made: Loss[...] = Loss.__new__(Loss)
+    formulas = Combined(terms)
+    made._evaluates(formulas, formulas.bound)
+    made.__module__ = terms[0].formulas.loss.__module__
+    made.__name__ = made.__qualname__ = formulas.name
+    made.__doc__ = bound_docstring(of_sum(formulas), made.bound)
+    return made
+
+
+def _sum_of(parts: Sequence[tuple[float, Loss[...], Mapping[str, Any]]]) -> Loss[...]:
+    """Put a sum of losses together."""
+    return _sum([Term(factor, loss.formulas, bound) for factor, loss, bound in parts])
+
+
+def _kind(value: Any) -> str:
+    """Return what was given in place of a loss or a number."""
+    return (
+        repr(value)
+        if isinstance(value, (Real, str))
+        else f"an object of type {type(value).__name__}"
+    )
 
 
 def _is_importable(loss: Loss[...]) -> bool:
@@ -239,92 +375,3 @@ def _assembled(
 def _one_or_all(gradients: Sequence[Array]) -> Any:
     """Return the gradient, or a tuple of several."""
     return gradients[0] if len(gradients) == 1 else tuple(gradients)
-
-
-@overload
-def loss(formula: Callable[Concatenate[Namespace, P], Array], /) -> Loss[P]: ...
-@overload
-def loss(
-    layout: str,
-    /,
-    *layouts: str,
-    predicted: int | tuple[str, ...] = 1,
-    steps: str = "",
-    temporaries: int = TEMPORARIES,
-) -> Callable[[Callable[Concatenate[Namespace, Axis, P], Array]], Loss[P]]: ...
-@overload
-def loss(
-    *, predicted: int | tuple[str, ...] = 1, temporaries: int = TEMPORARIES
-) -> Callable[[Callable[Concatenate[Namespace, P], Array]], Loss[P]]: ...
-def loss(
-    *given: Any,
-    predicted: int | tuple[str, ...] = 1,
-    steps: str = "",
-    temporaries: int = TEMPORARIES,
-) -> Any:
-    r"""Turn a formula into a loss.
-
-    The formula is written once, over an array namespace. It returns the loss of each element. The
-    result adds weights, masks and reductions.
-
-    Parameters
-    ----------
-    *given : callable or str
-        The formula itself, for a pointwise loss: ``formula(xp, pred, target, /, *,
-        parameter=default, ...)``. Or gufunc signatures such as ``"(class),()->()"``, one for each
-        way to call the loss. Then a decorator is returned. Its formula receives the position of its
-        core axes after `xp`, and reduces over them. The name of a core dimension is the name of the
-        option for its position: ``class_axis``. Optional arrays come after the slash, with None as
-        default: ``formula(xp, pred, target, /, offset=None, *, parameter=default, ...)``.
-    predicted : int or tuple of str, default 1
-        The number of predictions, which are the first arrays, or their names. Derivatives are taken
-        with respect to these.
-    steps : str, optional
-        The core dimension along which the formula takes steps. On NumPy more losses are then
-        evaluated together, because each step needs only a part of the arrays.
-    temporaries : int, default 16
-        The largest number of arrays like the predictions that the formula and its derivatives need
-        at once. NumPy evaluates larger blocks if it is small: all temporaries of a block together
-        have 8 MiB.
-
-    Returns
-    -------
-    Loss
-        The loss, with the methods `value_and_grad`, `grad` and `grad_and_hess`. Annotations of the
-        formula (`typing.Real`, `typing.Positive`, ...) state its domains, which are checked.
-
-    Raises
-    ------
-    TypeError
-        If the formula does not have this form.
-    ValueError
-        If a gufunc signature does not fit the formula, or a default is outside its range.
-
-    See Also
-    --------
-    Loss : The type of the result.
-
-    Examples
-    --------
-    >>> import portable_losses as pl
-    >>> from portable_losses.typing import Positive, Real
-    >>> @pl.loss
-    ... def cauchy(xp, pred: Real, target: Real, /, *, scale: Positive = 1.0):
-    ...     return 0.5 * scale**2 * xp.log1p(((pred - target) / scale) ** 2)
-    >>> @cauchy.derivative
-    ... def _(xp, pred, target, /, *, scale):
-    ...     residual = pred - target
-    ...     return residual / (1 + (residual / scale) ** 2)
-    >>> float(cauchy([1.0, 2.0], [0.0, 2.0], reduction="sum"))
-    0.34657359027997264
-    >>> cauchy.grad([1.0, 2.0], [0.0, 2.0], reduction="sum")
-    array([0.5, 0. ])
-    """
-    if len(given) == 1 and callable(given[0]):
-        return Loss(given[0], (), predicted, steps, temporaries)
-    if not all(isinstance(layout, str) for layout in given):
-        raise TypeError(
-            "loss decorates one formula, or takes gufunc signatures such as '(class),()->()', "
-            f"not {given!r}"
-        )
-    return lambda formula: Loss(formula, given, predicted, steps, temporaries)
