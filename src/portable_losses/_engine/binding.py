@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
-from .combined import shown
+from .combined import short
 from .evaluate import evaluate
 from .formulas import Formulas, Orders
 from .given import read_options
@@ -54,7 +54,7 @@ def bound_signature(signature: inspect.Signature, bound: Mapping[str, Any]) -> i
 def bound_docstring(docstring: str | None, bound: Mapping[str, Any]) -> str | None:
     """Return a docstring where what is bound is the default."""
     for key, value in bound.items():
-        text = shown(value)
+        text = repr(short(value))
         default = "bound to an array" if text == "..." else f"default {text}"
         line = re.compile(rf"^({key} : .*?)(?:, default .*|, optional)?$", re.MULTILINE)
         if docstring and (found := line.search(docstring)):

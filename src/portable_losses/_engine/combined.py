@@ -87,6 +87,10 @@ class Combined(Formulas):
         """Return whether each part has the derivative registered."""
         return all(part.formulas.knows(order) for part in self.parts)
 
+    def replaces_autodiff(self) -> bool:
+        """Return whether any part has the derivative registered."""
+        return any(part.formulas.replaces_autodiff() for part in self.parts)
+
     def compute(
         self,
         backend: Backend,
@@ -171,13 +175,20 @@ def bound_name(name: str, bound: Mapping[str, Any]) -> str:
     """Return the expression that binds parameters and options to a loss."""
     if not bound:
         return name
-    given = ", ".join(f"{key}={shown(value)}" for key, value in bound.items())
+    given = ", ".join(f"{key}={short(value)!r}" for key, value in bound.items())
     return f"{f'({name})' if name[0] == '-' or ' ' in name else name}.bind({given})"
 
 
-def shown(value: Any) -> str:
-    """Return a bound value as text, and three dots for an array or another large object."""
-    return repr(value) if isinstance(value, (int, float, str, tuple, type(None))) else "..."
+class _Large:
+    """A bound array, as text."""
+
+    def __repr__(self) -> str:
+        return "..."
+
+
+def short(value: Any) -> Any:
+    """Return a bound value that can be shown: for an array or another large object, three dots."""
+    return value if isinstance(value, (int, float, str, tuple, type, type(None))) else _Large()
 
 
 def _names(terms: Sequence[Term]) -> list[dict[str, str]]:

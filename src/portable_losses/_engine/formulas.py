@@ -71,6 +71,10 @@ class Formulas:
         registered = order in self.derivatives
         return order == 0 or registered or (order == 1 and bool(self.both or self.pullback))
 
+    def replaces_autodiff(self) -> bool:
+        """Return whether autodiff should use derivatives of these formulas, not of operations."""
+        return self.knows(1)
+
     def signature_of(self, arrays: Sequence[Any]) -> Signature:
         """Return the signature of a call where some optional arrays are missing."""
         names, optional = self.signature.arguments, self.signature.optional

@@ -57,11 +57,14 @@ def _check_derivatives(call: Call, arrays: Sequence[Array], derivatives: Sequenc
             f"({names}), but it has {len(derivatives)}"
         )
     for i, derivative in zip(predicted, derivatives, strict=True):
-        # One that depends on numbers alone is one number.
-        if not (call.layout.scalars and getattr(derivative, "shape", None) == ()):
-            what = f"the derivative with respect to {arguments[i]}"
-            cure = f"return an array like {arguments[i]}, before weights and the reduction"
-            _check(call, what, derivative, tuple(arrays[i].shape), cure)
+        shape = tuple(arrays[i].shape)
+        if call.layout.scalars:  # arguments that are one number, shared by all losses
+            if getattr(derivative, "shape", None) == ():
+                continue
+            shape = tuple(arrays[0].shape)
+        what = f"the derivative with respect to {arguments[i]}"
+        cure = f"return an array like {arguments[i]}, before weights and the reduction"
+        _check(call, what, derivative, shape, cure)
 
 
 def _meant(call: Call, result: Any, given: tuple[int, ...]) -> str:

@@ -8,7 +8,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from .._engine.binding import bound_docstring, bound_signature, check_bound, evaluate_bound
-from .._engine.combined import Combined, Term, bound_name, check_factor
+from .._engine.combined import Combined, Term, bound_name, check_factor, short
 from .._engine.docstrings import carry_over, of_sum, with_options
 from .._engine.evaluate import evaluate
 from .._engine.formulas import Formulas
@@ -300,7 +300,7 @@ class Loss(Generic[_Arguments]):
 
     def __repr__(self) -> str:
         plain = [
-            parameter.replace(annotation=parameter.empty)
+            parameter.replace(annotation=parameter.empty, default=short(parameter.default))
             for parameter in self.__signature__.parameters.values()
         ]
         combined = isinstance(self.formulas, Combined) and self.formulas.loss is self

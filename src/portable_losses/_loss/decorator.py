@@ -67,7 +67,9 @@ def loss(
     TypeError
         If the formula does not have this form.
     ValueError
-        If a gufunc signature does not fit the formula, or a default is outside its range.
+        If a gufunc signature does not fit the formula, or a default is outside its range. The first
+        call of a loss raises an error if its formula does not return one loss for each element or
+        row, or if it uses the functions of another library instead of those of `xp`.
 
     See Also
     --------
@@ -88,6 +90,34 @@ def loss(
     0.34657359027997264
     >>> cauchy.grad([1.0, 2.0], [0.0, 2.0], reduction="sum")
     array([0.5, 0. ])
+
+    With a gufunc signature there is one loss for each row. The formula receives the position of the
+    classes as `axis`. The annotation `Labels` makes the target integer labels, and `ClassOptions`
+    adds the options `class_axis`, `class_weights` and `ignore_index`:
+
+    >>> from typing import Unpack
+    >>> from portable_losses.typing import ClassOptions, Labels
+    >>> @pl.loss("(class),()->()")
+    ... def squared_margin(
+    ...     xp, axis, scores: Real, label: Labels, /, *, margin: Positive = 1.0,
+    ...     **options: Unpack[ClassOptions]
+    ... ):
+    ...     gap = margin + scores - xp.pick_kept(scores, label, axis)
+    ...     others = xp.where(xp.one_hot(label, scores, axis), 0.0, xp.relu(gap))
+    ...     return xp.sum(others**2, axis=axis)
+    >>> @squared_margin.derivative
+    ... def _(xp, axis, scores, label, /, *, margin):
+    ...     hot = xp.one_hot(label, scores, axis)
+    ...     gap = margin + scores - xp.pick_kept(scores, label, axis)
+    ...     slope = 2 * xp.where(hot, 0.0, xp.relu(gap))
+    ...     return xp.where(hot, -xp.sum(slope, axis=axis, keepdims=True), slope)
+    >>> scores, labels = [[2.0, 1.5, 0.0], [0.0, 3.0, 1.0], [5.0, 0.0, 0.0]], [0, 0, -100]
+    >>> squared_margin(scores, labels, ignore_index=-100, reduction="none")
+    array([ 0.25, 20.  ,  0.  ])
+    >>> squared_margin.grad(scores, labels, ignore_index=-100, class_weights=[1.0, 2.0, 2.0])
+    array([[-0.5,  0.5,  0. ],
+           [-6. ,  4. ,  2. ],
+           [ 0. ,  0. ,  0. ]])
     """
     if len(given) == 1 and callable(given[0]):
         return Loss(given[0], (), predicted, steps, temporaries)

@@ -147,7 +147,7 @@ class Torch(Backend):
         sequences: Mapping[str, Array],
     ) -> list[Any]:
         """Return losses whose autograd uses the registered derivative."""
-        if orders != (0,) or not call.plan.formulas.knows(1) or call.plan.pulls:
+        if orders != (0,) or call.plan.pulls or not call.plan.formulas.replaces_autodiff():
             return super().compute(call, orders, head, arrays, sequences)
         return [registered.losses(call, head, arrays, sequences)]
 
