@@ -108,7 +108,7 @@ backend_session("cupy", "test-cupy", "cupy")
 
 @nox.session
 def doctest(session: nox.Session) -> None:
-    """The examples of the docstrings and of the README."""
+    """The examples of the docstrings, of the README and of the page on losses of one's own."""
     install(session, "test")
     optional = ("_backends/dask.py", "_backends/jax.py", "_backends/torch")
     of_others = [f"--ignore=src/portable_losses/{path}" for path in optional]
@@ -116,9 +116,11 @@ def doctest(session: nox.Session) -> None:
         "pytest",
         "--doctest-modules",
         "--doctest-glob=README.md",
+        "--doctest-glob=own.rst",
         *of_others,
         "src",
         "README.md",
+        "docs/own.rst",
         *session.posargs,
     )
 

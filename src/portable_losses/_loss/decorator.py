@@ -110,14 +110,13 @@ def loss(
     ...     hot = xp.one_hot(label, scores, axis)
     ...     gap = margin + scores - xp.pick_kept(scores, label, axis)
     ...     slope = 2 * xp.where(hot, 0.0, xp.relu(gap))
-    ...     return xp.where(hot, -xp.sum(slope, axis=axis, keepdims=True), slope)
+    ...     return slope - xp.where(hot, xp.sum(slope, axis=axis, keepdims=True), 0.0)
     >>> scores, labels = [[2.0, 1.5, 0.0], [0.0, 3.0, 1.0], [5.0, 0.0, 0.0]], [0, 0, -100]
     >>> squared_margin(scores, labels, ignore_index=-100, reduction="none")
     array([ 0.25, 20.  ,  0.  ])
-    >>> squared_margin.grad(scores, labels, ignore_index=-100, class_weights=[1.0, 2.0, 2.0])
-    array([[-0.5,  0.5,  0. ],
-           [-6. ,  4. ,  2. ],
-           [ 0. ,  0. ,  0. ]])
+    >>> squared_margin.grad(scores[:2], [0, 2], class_weights=[1.0, 2.0, 3.0])
+    array([[-0.25,  0.25,  0.  ],
+           [ 0.  ,  4.5 , -4.5 ]])
     """
     if len(given) == 1 and callable(given[0]):
         return Loss(given[0], (), predicted, steps, temporaries)
