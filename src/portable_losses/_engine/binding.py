@@ -2,26 +2,14 @@
 
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from numbers import Integral
 from typing import Any
 
 from .combined import short
-from .evaluate import evaluate
-from .formulas import Formulas, Orders
-from .given import read_options
+from .formulas import Formulas
+from .given import option_array
 from .plan import check_settings
-
-
-def evaluate_bound(
-    formulas: Formulas,
-    bound: Mapping[str, Any],
-    orders: Orders,
-    arguments: Sequence[Any],
-    options: Mapping[str, Any],
-) -> list[Any]:
-    """Evaluate a loss; what is given with the call takes the place of what is bound."""
-    return evaluate(formulas, orders, arguments, {**bound, **options})
 
 
 def check_bound(formulas: Formulas, options: Mapping[str, Any]) -> None:
@@ -31,7 +19,7 @@ def check_bound(formulas: Formulas, options: Mapping[str, Any]) -> None:
         raise TypeError(
             f"{name}: {arrays[0]} is an array of each call; parameters and options can be bound"
         )
-    settings = read_options(formulas, options)[1]
+    settings = {k: x for k, x in options.items() if option_array(formulas, k, x) is None}
     check_settings(formulas.signature, settings)
     for key, axis in settings.items():
         if key != "axis" and not key.endswith("_axis"):

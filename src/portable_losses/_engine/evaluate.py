@@ -94,7 +94,7 @@ class Alone:
                 results=[dtype] * number,
                 dtypes=[None] * len(plan.dtypes),
                 compiled={},
-                proved=set(),
+                proved={},
             )
         )
 

@@ -58,38 +58,28 @@ def read_given(
             if found is not x:
                 arrays = [*arrays[:i], found, *arrays[i + 1 :]]
                 homeless += [names[i]] if backend_of(x) is None else []
-    settings: Mapping[str, Any] = options
-    extras: dict[str, Any] = {}
+    settings, extras = options, {}
     if options:
-        extras, settings, lists = read_options(formulas, options)
-        homeless += lists
+        settings = {}
+        for key, value in options.items():
+            if key not in _MODIFIERS and type(value) in _PLAIN:
+                settings[key] = value
+                continue
+            found = option_array(formulas, key, value)
+            if found is None:
+                settings[key] = value
+            elif key in signature.arrays and backend_of(found) is default and not found.ndim:
+                settings[key] = found.item()
+            else:
+                extras[key] = found
+                joins = key in signature.arrays and backend_of(found) is default
+                homeless += [key] if joins or backend_of(value) is None else []
     if homeless:
         arrays, extras = _joined(signature, homeless, arrays, extras)
     return arrays, extras, settings
 
 
-def read_options(
-    formulas: Formulas, options: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
-    """Return the options that are arrays, the other settings, and what belongs to no library."""
-    settings, extras, homeless = {}, {}, []
-    for key, value in options.items():
-        if key not in _MODIFIERS and type(value) in _PLAIN:
-            settings[key] = value
-            continue
-        found = _array(formulas, key, value)
-        if found is None:
-            settings[key] = value
-        elif key in formulas.signature.arrays and backend_of(found) is default and not found.ndim:
-            settings[key] = found.item()
-        else:
-            extras[key] = found
-            joins = key in formulas.signature.arrays and backend_of(found) is default
-            homeless += [key] if joins or backend_of(value) is None else []
-    return extras, settings, homeless
-
-
-def _array(formulas: Formulas, key: str, value: Any) -> Any:
+def option_array(formulas: Formulas, key: str, value: Any) -> Any:
     """Return an option that is an array, or a number for the weight of all; None for others."""
     signature = formulas.signature
     if key in _MODIFIERS:

@@ -3,7 +3,7 @@
 A loss keeps the plans of its last calls, so that the next similar call checks only its shapes.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any, NamedTuple, get_args
@@ -70,8 +70,8 @@ class Plan:
     """The loop axes to reduce, None for all."""
     ignore_index: int | None
     options: Mapping[str, Any]
-    proved: set[tuple[int, ...]] = field(default_factory=set)
-    """The orders whose formulas have been seen to return what they must."""
+    proved: dict[tuple[int, ...], Callable[..., list[Any]]] = field(default_factory=dict)
+    """What evaluates the formulas once they have been seen to be right, by the orders."""
     compiled: dict[Any, Any] = field(default_factory=dict)
     """The compiled functions of a library that has a compiler, by the orders that they evaluate."""
     cores: tuple[tuple[str, ...], ...] = ()

@@ -14,9 +14,13 @@ from .formulas import Orders
 def proved(
     call: Call, orders: Orders, head: Any, arrays: Sequence[Array], sequences: Mapping[str, Array]
 ) -> list[Any]:
-    """Evaluate the formulas of a call, and check that their results are arrays of its shapes."""
+    """Evaluate the formulas of a call, and check that their results are arrays of its shapes.
+
+    The formulas cannot write to the arrays of the caller.
+    """
     try:
-        results = call.backend.compute(call, orders, head, arrays, sequences)
+        guarded = call.backend.guarded(arrays)
+        results = call.backend.compute(call, orders, head, guarded, sequences)
     except Exception as error:
         used = _foreign(call, error.__traceback__)
         if not used:
@@ -33,7 +37,7 @@ def proved(
             _check_derivatives(call, arrays, result)
         else:
             _check(call, "the formula", result, loop, _meant(call, result, shape))
-    call.plan.proved.add(orders)
+    call.plan.proved[orders] = call.backend.compute
     return results
 
 

@@ -3,11 +3,10 @@
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
-from .._engine.binding import bound_docstring, bound_signature, check_bound, evaluate_bound
+from .._engine.binding import bound_docstring, bound_signature, check_bound
 from .._engine.combined import Combined, Term, bound_name, check_factor, short
 from .._engine.docstrings import carry_over, of_sum, with_options
 from .._engine.evaluate import evaluate
@@ -77,13 +76,12 @@ class Loss(Generic[_Arguments]):
         self.formula: Callable[..., Array] = formulas.value
         self.signature: Signature = formulas.signature
         self.__signature__ = bound_signature(formulas.signature.public, bound)
-        self._evaluate: Callable[..., list[Any]] = (
-            partial(evaluate_bound, formulas, bound) if bound else partial(evaluate, formulas)
-        )
 
     def __call__(self, *arrays: _Arguments.args, **options: _Arguments.kwargs) -> Array:
         """Return the reduced loss."""
-        return self._evaluate((0,), arrays, options)[0]
+        return evaluate(
+            self.formulas, (0,), arrays, {**self.bound, **options} if self.bound else options
+        )[0]
 
     def bind(self, **options: Any) -> "Loss[...]":
         """Return this loss with other defaults for some of its parameters and options.
@@ -177,12 +175,18 @@ class Loss(Generic[_Arguments]):
             Of the shape of the predictions; a tuple where the loss has several. With `axis` or
             ``reduction="none"`` it is the gradient of the sum of the result.
         """
-        value, gradient = self._evaluate((0, 1), arrays, options)
+        value, gradient = evaluate(
+            self.formulas, (0, 1), arrays, {**self.bound, **options} if self.bound else options
+        )
         return value, _one_or_all(gradient)
 
     def grad(self, *arrays: _Arguments.args, **options: _Arguments.kwargs) -> Any:
         """Return the gradient of the reduced loss: see `value_and_grad`."""
-        return _one_or_all(*self._evaluate((1,), arrays, options))
+        return _one_or_all(
+            *evaluate(
+                self.formulas, (1,), arrays, {**self.bound, **options} if self.bound else options
+            )
+        )
 
     def grad_and_hess(
         self, *arrays: _Arguments.args, **options: _Arguments.kwargs
@@ -191,7 +195,9 @@ class Loss(Generic[_Arguments]):
 
         Gradient boosting and Newton's method use both: see `value_and_grad`.
         """
-        gradient, second = self._evaluate((1, 2), arrays, options)
+        gradient, second = evaluate(
+            self.formulas, (1, 2), arrays, {**self.bound, **options} if self.bound else options
+        )
         return _one_or_all(gradient), _one_or_all(second)
 
     def derivative(self, function: Formula) -> Formula:

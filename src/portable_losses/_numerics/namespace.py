@@ -50,12 +50,11 @@ class ArrayNamespace:
 
     def _lack(self, name: str) -> AttributeError:
         """Return the error of a function that does not exist, with the one to use instead."""
-        library = self.__name__.removeprefix("array_api_compat.")
         known = [each for each in vars(self) if each[0] != "_" and each != "library"]
         return AttributeError(
-            f"xp.{name}: {library} has no such function, and it is no building block of losses; "
-            f"{meant(name, known)}\nFormulas use the functions of the array API standard, and the "
-            'building blocks that "A loss of your own" in the documentation lists',
+            f"xp.{name}: {self.__name__} has no such function, and it is no building block of "
+            f"losses; {meant(name, known)}\nFormulas use the functions of the array API standard, "
+            'and the building blocks that "A loss of your own" in the documentation lists',
             name=name,
             obj=self,
         )

@@ -152,18 +152,15 @@ class Numpy(Backend):
         ]
 
     def laid_out(self, call: Any, arrays: Sequence[Array]) -> tuple[tuple[Any, ...], Any]:
-        """Move the core axis of rows to the front if that makes the inner loops long.
-
-        The first call passes read-only arrays to the formula. This proves that the formula does not
-        write to the arrays of the caller.
-        """
+        """Move the core axis of rows to the front if that makes the inner loops long."""
         plan = call.plan
-        head = plan.head
         if plan.core == 1 and not plan.signature.common:
-            head, arrays = laid_out(arrays, call.layout.places)
-        if call.request.orders in plan.proved:
-            return head, arrays
-        return head, [_read_only(x) for x in arrays]
+            return laid_out(arrays, call.layout.places)
+        return plan.head, arrays
+
+    def guarded(self, arrays: Sequence[Array]) -> Sequence[Array]:
+        """Return views that cannot be written to."""
+        return [_read_only(x) for x in arrays]
 
     def fault(self, *given: Any) -> str:
         """Return the name of an argument with a value outside its domain, or nothing."""
