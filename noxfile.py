@@ -145,11 +145,13 @@ def doctest(session: nox.Session) -> None:
         "--doctest-modules",
         "--doctest-glob=*.md",
         "--doctest-glob=objectives.rst",
+        "--doctest-glob=own.rst",
         *of_packages,
         "src",
         "README.md",
         "docs/start.md",
         "docs/guides",
+        "docs/reference/own.rst",
         *session.posargs,
     )
 

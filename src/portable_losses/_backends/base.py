@@ -84,6 +84,10 @@ class Backend:
         """Return the position of the core axes for the formula, and the arrays in that layout."""
         return call.plan.head, arrays
 
+    def guarded(self, arrays: Sequence[Array]) -> Sequence[Array]:
+        """Return arrays that a formula cannot write to, for its first evaluation, if possible."""
+        return arrays
+
     def fault(
         self,
         call: Any,

@@ -302,7 +302,7 @@ class Jax(Backend):
 
         Autodiff with respect to targets and parameters differentiates the formula.
         """
-        if orders != (0,) or not call.plan.formulas.knows(1) or call.plan.pulls:
+        if orders != (0,) or call.plan.pulls or not call.plan.formulas.replaces_autodiff():
             return super().compute(call, orders, head, arrays, sequences)
         return [_registered(call, head)(list(arrays), dict(sequences))]
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from .combined import Combined
 from .signature import Signature
 
 _OPTIONS = {
@@ -132,6 +133,27 @@ def _raises(signature: Signature) -> str:
         if not all(domain.unbounded for domain in domains)
         else "",
     )
+
+
+def of_sum(formulas: Combined) -> str:
+    """Return the docstring of a sum of losses."""
+    signature, parts = formulas.signature, formulas.parts
+    domains = signature.domains[0]
+    lines = [f"Sum of losses: {formulas.name}.", "", "Parameters", "----------"]
+    for name, domain in zip(signature.arguments, domains, strict=True):
+        optional = ", optional" if name in signature.optional else ""
+        lines += [f"{name} : array{optional}", f"    It holds {domain.description}."]
+    for part in parts:
+        for key, name in part.names.items():
+            own = part.formulas.signature.defaults
+            default = f", default {own[key]!r}" if key in own else ""
+            kind = getattr(part.formulas.signature.parameters[key].kind, "__name__", "object")
+            lines += [f"{name} : {kind}{default}", f"    `{key}` of `{part.formulas.name}`."]
+    lines += ["", "Returns", "-------", "array", "    The reduced sum.", ""]
+    lines += ["See Also", "--------"]
+    names = dict.fromkeys(part.formulas.name for part in parts)
+    text = "\n".join([*lines, *(f"{name} : A part of the sum." for name in names)])
+    return with_options(text, signature) or ""
 
 
 def carry_over(target: Any, formula: Callable[..., Any]) -> None:

@@ -98,6 +98,7 @@ class Alone:
                 results=[dtype] * number,
                 dtypes=[None] * len(plan.dtypes),
                 compiled={},
+                proved={},
             )
         )
 

@@ -60,10 +60,19 @@ class Formulas:
             finish=self.finish,
         )
 
+    @property
+    def modules(self) -> frozenset[str]:
+        """The modules where the formulas are written."""
+        return frozenset((self.value.__module__,))
+
     def knows(self, order: int) -> bool:
         """Return whether a derivative is registered."""
         registered = order in self.derivatives
         return order == 0 or registered or (order == 1 and bool(self.both or self.pullback))
+
+    def replaces_autodiff(self) -> bool:
+        """Return whether autodiff should use derivatives of these formulas, not of operations."""
+        return self.knows(1)
 
     def signature_of(self, arrays: Sequence[Any]) -> Signature:
         """Return the signature of a call where some optional arrays are missing."""

@@ -67,7 +67,7 @@ def read_given(
                 settings[key] = value
                 continue
             value = unlabelled(value)
-            found = _array(formulas, key, value)
+            found = option_array(formulas, key, value)
             if found is None:
                 settings[key] = value
             elif key in signature.arrays and backend_of(found) is default and not found.ndim:
@@ -86,7 +86,7 @@ def belongs_to_none(x: Any) -> bool:
     return backend_of(x) is None and backend_of(unlabelled(x)) is None
 
 
-def _array(formulas: Formulas, key: str, value: Any) -> Any:
+def option_array(formulas: Formulas, key: str, value: Any) -> Any:
     """Return an option that is an array, or a number for the weight of all; None for others."""
     signature = formulas.signature
     if key in _MODIFIERS:

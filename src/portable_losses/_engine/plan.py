@@ -3,7 +3,7 @@
 A loss keeps the plans of its last calls, so that the next similar call checks only its shapes.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any, NamedTuple, get_args
@@ -72,8 +72,8 @@ class Plan:
     """The loop axes to reduce, None for all."""
     ignore_index: int | None
     options: Mapping[str, Any]
-    proved: bool = False
-    """Whether the formula has been seen not to write to its arrays."""
+    proved: dict[tuple[int, ...], Callable[..., list[Any]]] = field(default_factory=dict)
+    """What evaluates the formulas once they have been seen to be right, by the orders."""
     compiled: dict[Any, Any] = field(default_factory=dict)
     """The compiled functions of a library that has a compiler, by the orders that they evaluate."""
     cores: tuple[tuple[str, ...], ...] = ()
@@ -352,6 +352,19 @@ def read_settings(
 
     `extras` are given as well, as arrays.
     """
+    parameters, options = check_settings(signature, given)
+    missing = signature.parameters.keys() - parameters.keys() - set(extras)
+    if missing:
+        raise TypeError(
+            f"{signature.name}: the parameter {min(missing)} has no default and must be given"
+        )
+    return parameters, options
+
+
+def check_settings(
+    signature: Signature, given: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """Check some parameters and options; return both, with defaults for the others."""
     options = dict(signature.options)
     parameters = signature.defaults
     name = signature.name
@@ -364,9 +377,6 @@ def read_settings(
         else:
             hint = option_meant(signature, key)
             raise TypeError(f"{name} has no option {key!r}: {hint}")
-    missing = signature.parameters.keys() - parameters.keys() - set(extras)
-    if missing:
-        raise TypeError(f"{name}: the parameter {min(missing)} has no default and must be given")
     reduction = options["reduction"]
     if not isinstance(reduction, str) or reduction not in (*REDUCTIONS, PARTS):
         hint = "; a mean over the batch is reduction='mean' here, for every loss"

@@ -1,6 +1,6 @@
 """Losses and gradients of a part of the arrays, and the reduction of the whole."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import nan
 from typing import Any
 
@@ -8,6 +8,7 @@ from .._numerics.standard import known
 from ..typing import Array
 from .call import Call
 from .formulas import Orders
+from .proof import proved
 from .shapes import spread
 from .weights import Part, read_part
 
@@ -63,7 +64,8 @@ def losses_and_gradients(
         value, gradients = call.backend.pulled(call, share, part.arrays, sequences)
         return [gradients if order else _weighed(value, part) for order in orders]
     head, arrays = call.backend.laid_out(call, part.arrays)
-    results = call.backend.compute(call, orders, head, arrays, sequences)
+    compute: Callable[..., list[Any]] = call.plan.proved.get(orders, proved)
+    results = compute(call, orders, head, arrays, sequences)
     for place, order in enumerate(orders):
         if order:
             results[place] = _scaled(call, results[place], part, divisor, head)
@@ -93,7 +95,7 @@ def _scaled(
         front = cores > 0 and head == (0,)
         inner = (...,) if front or not cores else (..., *(None,) * cores)
         first = part.arrays[0]
-        if i in call.layout.scalars and derivative.shape != first.shape:
+        if call.layout.scalars and derivative.shape != first.shape:
             derivative = spread(call.backend.xp, derivative, first, tuple(first.shape))
         if mask is not None and call.plan.cores[i] == call.plan.cores[0]:
             keep = call.backend.xp.moveaxis(mask, -1, 0) if front else mask

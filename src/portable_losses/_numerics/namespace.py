@@ -5,6 +5,7 @@ from types import MethodType
 from typing import Any, TypeVar
 
 from ..typing import Namespace
+from .elsewhere import meant
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -66,11 +67,22 @@ class ArrayNamespace:
         library = vars(self)["library"]
         try:
             return getattr(library, name)
-        except AttributeError as error:
-            raise AttributeError(
-                f"{library.__name__} has no {name!r}; losses need version {STANDARD} of the array "
-                "API standard, or a later one"
-            ) from error
+        except AttributeError:
+            if name[:2] == "__":  # what Python asks for
+                raise
+            raise self._lack(name) from None
+
+    def _lack(self, name: str) -> AttributeError:
+        """Return the error of a function that does not exist, with the one to use instead."""
+        known = [each for each in vars(self) if each[0] != "_" and each != "library"]
+        return AttributeError(
+            f"xp.{name}: {self.__name__} has no such function, and it is no building block of "
+            f"losses; {meant(name, known)}\nFormulas use the functions of version {STANDARD} of "
+            'the array API standard, and the building blocks that "A loss of your own" in the '
+            "documentation lists",
+            name=name,
+            obj=self,
+        )
 
     def __repr__(self) -> str:
         return f"<namespace of {self.__name__}>"

@@ -126,7 +126,6 @@ class Numpy(Backend):
         else:
             results = blockwise.evaluate(request, call)
             given = []
-        layout.plan.proved = True
         if request.orders == (0,) and not isinstance(results[0], np.ndarray):
             return results  # a number, or two sums
         likes = [call.arrays[i] for i in call.plan.signature.predicted]
@@ -138,18 +137,15 @@ class Numpy(Backend):
         ]
 
     def laid_out(self, call: Any, arrays: Sequence[Array]) -> tuple[tuple[Any, ...], Any]:
-        """Move the core axis of rows to the front if that makes the inner loops long.
-
-        The first call passes read-only arrays to the formula. This proves that the formula does not
-        write to the arrays of the caller.
-        """
+        """Move the core axis of rows to the front if that makes the inner loops long."""
         plan = call.plan
-        head = plan.head
         if plan.core == 1 and not plan.signature.common:
-            head, arrays = laid_out(arrays, call.layout.places)
-        if plan.proved:
-            return head, arrays
-        return head, [_read_only(x) for x in arrays]
+            return laid_out(arrays, call.layout.places)
+        return plan.head, arrays
+
+    def guarded(self, arrays: Sequence[Array]) -> Sequence[Array]:
+        """Return views that cannot be written to."""
+        return [_read_only(x) for x in arrays]
 
     def masks(
         self, name: str, key: str, labels: Array, like: Array, axis: int, domain: Domain

@@ -177,7 +177,7 @@ class Torch(Backend):
         """Return losses whose autograd uses the registered derivative."""
         if stepwise.is_meant(call, sequences):
             return stepwise.compute(call, orders, arrays)
-        if orders != (0,) or not call.plan.formulas.knows(1) or call.plan.pulls:
+        if orders != (0,) or call.plan.pulls or not call.plan.formulas.replaces_autodiff():
             return super().compute(call, orders, head, arrays, sequences)
         return [registered.losses(call, head, arrays, sequences)]
 

@@ -1,0 +1,147 @@
+"""What a loss returns: values, derivatives and sums of parts."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec
+
+from .._engine.evaluate import evaluate
+from .._engine.formulas import Formulas
+from .._engine.partial import Partial, partial
+from ..typing import Array
+
+if TYPE_CHECKING:
+    # `Loss` alone, in an annotation, means any loss. Type checkers know this module without its
+    # being installed; the standard library has defaults of type parameters from Python 3.13 on.
+    from typing_extensions import ParamSpec as _ParamSpec
+
+    Arguments = _ParamSpec("Arguments", default=...)
+else:
+    Arguments = ParamSpec("Arguments")
+
+
+class Evaluated(Generic[Arguments]):
+    """The methods that evaluate a loss. All take the arguments of the loss."""
+
+    formulas: Formulas
+    bound: Mapping[str, Any]
+    """What takes the place of the defaults."""
+
+    def __call__(self, *arrays: Arguments.args, **options: Arguments.kwargs) -> Array:
+        """Return the reduced loss."""
+        return self._evaluate((0,), arrays, options)[0]
+
+    def value_and_grad(
+        self, *arrays: Arguments.args, **options: Arguments.kwargs
+    ) -> tuple[Array, Any]:
+        """Return the reduced loss and its gradient with respect to the predictions.
+
+        Both come from one pass over the data.
+
+        Parameters
+        ----------
+        *arrays, **options
+            Those of the loss.
+
+        Returns
+        -------
+        value : array
+            The loss.
+        gradient : array or tuple of arrays
+            Of the shape of the predictions; a tuple where the loss has several. With `axis` or
+            ``reduction="none"`` it is the gradient of the sum of the result.
+        """
+        value, gradient = self._evaluate((0, 1), arrays, options)
+        return value, _one_or_all(gradient)
+
+    def grad(self, *arrays: Arguments.args, **options: Arguments.kwargs) -> Any:
+        """Return the gradient of the reduced loss: see `value_and_grad`."""
+        return _one_or_all(*self._evaluate((1,), arrays, options))
+
+    def grad_and_hess(
+        self, *arrays: Arguments.args, **options: Arguments.kwargs
+    ) -> tuple[Any, Any]:
+        """Return the gradient and the diagonal of the second derivative.
+
+        Gradient boosting and Newton's method use both. For boosting pass ``reduction="sum"``: each
+        sample then has its own gradient and curvature. The default, the mean, divides both by the
+        number of samples; limits such as the smallest sum of curvatures in a leaf then stop all
+        splits, and nothing is learnt.
+
+        Parameters
+        ----------
+        *arrays, **options
+            Those of the loss.
+
+        Returns
+        -------
+        gradient : array or tuple of arrays
+            As of `value_and_grad`.
+        second : array or tuple of arrays
+            The second derivative, of the same shape.
+        """
+        gradient, second = self._evaluate((1, 2), arrays, options)
+        return _one_or_all(gradient), _one_or_all(second)
+
+    def partial(
+        self,
+        *arrays: Any,
+        group: Any = None,
+        groups: int | None = None,
+        **options: Any,
+    ) -> Partial:
+        """Return the sums of a part of the data, which add up to the loss of all of it.
+
+        Both come from one pass over the data. However the data are split, the merged value is that
+        of one call, up to rounding: with weights, masks and labels that are left out, and for a
+        function of the mean, such as the root of the mean squared error.
+
+        Parameters
+        ----------
+        *arrays
+            Those of the loss.
+        group : array of int, optional
+            The number of the group of each loss, from 0: then there is a mean for each group.
+        groups : int, optional
+            How many groups there are; by default up to the largest number.
+        **options
+            Those of the loss, without `reduction`. With `axis` there is a mean for each group of
+            losses along the other axes.
+
+        Returns
+        -------
+        Partial
+            The sums. ``first + second`` and ``sum(parts)`` merge them, and ``value()`` is the loss.
+            It can be pickled, and is a pytree of JAX.
+
+        Raises
+        ------
+        TypeError
+            If `reduction` is given, or `axis` beside `group`.
+        ValueError
+            If `group` does not fit the losses; also what the loss raises.
+
+        Examples
+        --------
+        >>> import portable_losses as pl
+        >>> first = pl.rmse_loss.partial([1.0, 2.0], [0.0, 0.0])
+        >>> second = pl.rmse_loss.partial([3.0], [0.0], weights=[0.5])
+        >>> float((first + second).value())
+        1.9493588689617...
+        >>> float(pl.rmse_loss([1.0, 2.0, 3.0], [0.0, 0.0, 0.0], weights=[1.0, 1.0, 0.5]))
+        1.9493588689617...
+        >>> pl.l1_loss.partial([1.0, 2.0, 4.0], [0.0, 0.0, 0.0], group=[0, 1, 1]).value()
+        array([1., 3.])
+        """
+        return partial(self.formulas, arrays, {**self.bound, **options}, group, groups)
+
+    def _evaluate(
+        self, orders: tuple[int, ...], arrays: tuple[Any, ...], options: dict[str, Any]
+    ) -> list[Any]:
+        """Return what is asked for, with what is bound in place of the defaults."""
+        if self.bound:
+            options = {**self.bound, **options}
+        return evaluate(self.formulas, orders, arrays, options)
+
+
+def _one_or_all(gradients: Sequence[Array]) -> Any:
+    """Return the gradient, or a tuple of several."""
+    return gradients[0] if len(gradients) == 1 else tuple(gradients)
