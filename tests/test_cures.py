@@ -118,7 +118,7 @@ NAMES = [
     (pl.binary_cross_entropy, "from_logits", "logits go to binary_cross_entropy_with_logits"),
     (pl.categorical_cross_entropy, "from_logits", "logits go to cross_entropy"),
     (pl.cross_entropy, "from_logits", "logits always holds real numbers"),
-    (pl.dice_loss, "from_logits", "pred always holds probabilities"),
+    (pl.brier_loss, "from_logits", "pred always holds probabilities"),
     (pl.mse_loss, "wieghts", r"did you mean weights\?"),
     (pl.mse_loss, "elephant", "it has reduction, weights, where, axis"),
 ]
@@ -205,7 +205,7 @@ def test_what_is_no_array_is_made_one(loss, arrays, cure):
 
 
 def test_a_mean_of_nothing():
-    with pytest.raises(ValueError, match="pass its exp"):
+    with pytest.raises(ValueError, match="for logarithms pass `log_input=True`"):
         pl.tweedie_deviance_loss([0.0], [1.0], power=1.5)
     with pytest.raises(ValueError, match=r"`tweedie_deviance_loss` and a power from 1 to below 2"):
         pl.gamma_deviance_loss([1.0], [0.0])

@@ -128,7 +128,7 @@ def test_a_loss_in_a_class_binds_nothing() -> None:
 def test_completion_of_the_package_offers_what_is_public() -> None:
     names = {name for name in dir(pl) if not name.startswith("__")}
     families = {loss.__module__.split(".")[1] for loss in LOSSES}
-    assert names == {*pl.__all__, *families, "neural_network", "special", "typing"}
+    assert names == {*pl.__all__, *families, "neural_network", "objectives", "special", "typing"}
 
 
 @pytest.mark.parametrize("loss", LOSSES)

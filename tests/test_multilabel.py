@@ -187,7 +187,7 @@ def test_class_weights_and_the_other_options():
 def test_class_weights_that_do_not_fit():
     for weights, said in (
         ([1.0, 2.0], r"one weight for each of the 4 classes, shape \(4,\); its shape is \(2,\)"),
-        ([1.0, -2.0, 1.0, 1.0], "weights that are not negative"),
+        ([1.0, -2.0, 1.0, 1.0], r"numbers that are not negative, but class_weights\[1\] is -2.0"),
     ):
         with pytest.raises(ValueError, match=said):
             pl.multilabel_soft_margin_loss(FOUR, FOUR_SETS, class_weights=weights)

@@ -178,7 +178,7 @@ def test_rows_that_are_ignored():
 @pytest.mark.parametrize(
     ("target", "error", "message"),
     [
-        ([0, -1], ValueError, r"class labels, .* but target\[1\] is -1"),
+        ([0, 1, -1], ValueError, r"class labels, .* but target\[2\] is -1"),
         ([0.0, 1.5], TypeError, "dtype is float64"),
     ],
 )

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._numerics import ArrayNamespace
 from .._numerics.standard import device_of
-from ..typing import Array, Domain, Namespace
+from ..typing import Array, Namespace
 
 Pull = Callable[[Array], tuple[Array, ...]]
 """A function from an array like the value to the gradients of the arguments."""
@@ -122,9 +122,7 @@ class Backend:
         """Raise the error of the argument that `fault` named."""
         raise ValueError(f"{call.plan.formulas.name}: {fault} holds a value outside its domain")
 
-    def masks(
-        self, name: str, key: str, labels: Array, like: Array, axis: int, domain: Domain
-    ) -> Array:
+    def masks(self, labels: Array, like: Array, axis: int) -> Array:
         """Return a mask of the elements with the label of each class, along an axis of `like`.
 
         A label outside its domain makes NaN of the element in all masks.

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any, NoReturn
 
-from .._backends import NUMBER, Backend, backend_of, default
+from .._backends import NUMBER, Backend, backend_of, default, validating
 from .._backends.labels import unlabelled
 from ..typing import Array, Domain
 from .signature import Signature
@@ -22,6 +22,13 @@ def read(name: str, key: str, value: Any) -> tuple[Backend, Array]:
         return default, default.read(name, key, value)
     backend.check(name, key, value)
     return backend, value
+
+
+def visible(backend: Backend, array: Array) -> Any:
+    """Return an array as the default backend sees it; None if its values are not to be checked."""
+    if backend is default:
+        return None if validating() is False else array
+    return backend.view(array) if validating() and backend.keeps_plans() else None
 
 
 def _refuse_arrays_in_a_list(name: str, key: str, value: Any) -> None:

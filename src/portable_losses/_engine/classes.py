@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .._backends import NUMBER, backend_of
+from .._backends import NUMBER, backend_of, default
 from .._numerics.standard import known
 from ..typing import Array, Namespace
-from .arrays import floating
+from .arrays import floating, visible
 from .masks import with_masks
 from .shapes import loop_axes
 from .signature import Signature
@@ -92,6 +92,12 @@ def _weighted(
             f"{name}: class_weights needs one weight for each of the {classes} classes, shape "
             f"({classes},); its shape is {tuple(given.shape)}"
         )
+    for key in ("class_weights", "weights"):
+        x = None if "where" in extras else extras.get(key)
+        if x is None or isinstance(x, NUMBER):
+            continue
+        if (seen := visible(backend, x)) is not None:
+            default.check_weights(name, key, seen)
     dtype = floating(name, signature.arguments[0], backend, pred)[0]
     weights = xp.astype(given, dtype, copy=False) / classes
     modifiers = {

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._backends import NUMBER, backend_of
+from .._backends import NUMBER, backend_of, default
 from .._numerics.standard import known
 from ..typing import Domain
-from .arrays import check_kind
+from .arrays import check_kind, visible
 from .cures import axis_of_labels
 from .shapes import axes_from_zero
 from .signature import Signature
@@ -50,5 +50,7 @@ def with_masks(
     if backend is None or backend_of(target) is not backend:
         return arrays, rest  # which is refused later
     check_kind(signature, i, backend, target, _LABELS)
-    masks = backend.masks(name, key, target, pred, place, _LABELS)
+    if (labels := visible(backend, target)) is not None:
+        default.check_labels(name, key, labels, pred.shape[place], _LABELS)
+    masks = backend.masks(target, pred, place)
     return [*arrays[:i], masks, *arrays[i + 1 :]], rest

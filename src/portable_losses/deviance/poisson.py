@@ -39,7 +39,7 @@ _MEAN = Domain(
     "means, positive numbers",
     safe=1.0,
     interval=Interval(gt=0.0),
-    hint="logarithms of means (any real numbers) go with `log_input=True`",
+    hint="for logarithms pass `log_input=True`",
 )
 Mean = Annotated[Array, DependentDomain(lambda log_input, **_: LOG_MEAN if log_input else _MEAN)]
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from ...typing import Array, Domain
+from ...typing import Array
 from ..base import Backend
 from ..validation import validating
 from . import blockwise
@@ -24,6 +24,7 @@ from .values import (
     all_to_ends,
     check_labels,
     check_parameters,
+    check_weights,
     fault,
     looks,
     refuse_argument,
@@ -147,13 +148,13 @@ class Numpy(Backend):
         """Return views that cannot be written to."""
         return [_read_only(x) for x in arrays]
 
-    def masks(
-        self, name: str, key: str, labels: Array, like: Array, axis: int, domain: Domain
-    ) -> Array:
-        """Return them as booleans once the labels are checked."""
-        if not validating():
-            return super().masks(name, key, labels, like, axis, domain)
-        check_labels(name, key, labels, like.shape[axis], domain)
+    check_labels = staticmethod(check_labels)
+    check_weights = staticmethod(check_weights)
+
+    def masks(self, labels: Array, like: Array, axis: int) -> Array:
+        """Return them as booleans if the labels are checked."""
+        if validating() is False:
+            return super().masks(labels, like, axis)
         return np.expand_dims(labels, axis) == self.xp.places(like, axis)
 
     def fault(self, *given: Any) -> str:

@@ -191,6 +191,12 @@ def check_labels(name: str, key: str, labels: Array, classes: int, domain: Domai
         _refuse(name, key, domain, labels, inside(domain, labels, classes))
 
 
+def check_weights(name: str, key: str, weights: Array) -> None:
+    """Refuse negative weights."""
+    if not _are_weights(weights):
+        _refuse(name, key, _WEIGHTS, weights, _inside_but_for_rounding(weights))
+
+
 def _check_row(call: Any, arrays: Sequence[Array]) -> None:
     """Refuse a single row of targets 0 and 1 of which not one is 1: it is a batch of them."""
     plan = call.plan
