@@ -9,7 +9,7 @@ from .._backends import NUMBER
 from .._numerics.standard import known
 from ..typing import Array, Domain
 from .arrays import python_number
-from .plan import PARTS, Plan
+from .plan import Inner, Plan
 from .shapes import (
     MAY_BE_EMPTY,
     Merge,
@@ -38,7 +38,7 @@ class Layout:
     """Where the core axes of each argument were, once each dimension had one."""
     weighted: bool = False
     """Whether losses have weights, or some are left out."""
-    reduction: str = "none"
+    reduction: str | Inner = "none"
     axis: tuple[int, ...] | None = None
     """The loop axes to reduce, None for all."""
     finish: Callable[..., tuple[Array, Array]] | None = None
@@ -149,8 +149,8 @@ def lay_out(plan: Plan, arguments: Sequence[Any], extras: Mapping[str, Any]) -> 
         places=places,
         reduction=plan.reduction,
         axis=plan.axis,
-        finish=None if plan.reduction == PARTS else plan.formulas.finish,
-        in_parts=plan.reduction == PARTS,
+        finish=None if plan.reduction is Inner.PARTS else plan.formulas.finish,
+        in_parts=plan.reduction is Inner.PARTS,
         weighted=len(extras) > len(plan.arrays) or plan.ignore_index is not None,
         plain=not any(changed) and not any(merges) and len(arguments) == len(given),
         count=prod(reduced) if all(map(known, reduced)) else None,

@@ -10,7 +10,7 @@ from .arrays import floating, is_kind, promoted, read
 from .evaluate import evaluate
 from .formulas import Formulas
 from .given import by_name
-from .plan import PARTS
+from .plan import Inner
 
 
 class Partial:
@@ -157,7 +157,7 @@ def partial(
         raise TypeError(f"{name}: a part holds sums; take `.value()` for the mean, or `.total`")
     if group is not None and "axis" in options:
         raise TypeError(f"{name}: pass axis or group, not both: a group has losses of all axes")
-    given = {**options, "reduction": PARTS} | ({} if group is None else {"axis": ()})
+    given = {**options, "reduction": Inner.PARTS} | ({} if group is None else {"axis": ()})
     total, weight = evaluate(formulas, (0,), arrays, given)[0]
     if group is not None:
         total, weight = _grouped(name, group, groups, total, weight)

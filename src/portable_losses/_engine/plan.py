@@ -5,6 +5,7 @@ A loss keeps the plans of its last calls, so that the next similar call checks o
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from numbers import Integral
 from typing import Any, NamedTuple, get_args
 
@@ -19,8 +20,12 @@ from .signature import KEEP, Signature
 
 REDUCTIONS = get_args(Reduction)
 
-PARTS = "parts of a mean"
-"""The reduction to two sums, those of the weighted losses and of the weights: see `Partial`."""
+
+class Inner(Enum):
+    """A reduction that is no option of users."""
+
+    PARTS = "parts of a mean"
+    """Two sums, those of the weighted losses and of the weights: see `Partial`."""
 
 
 class Slot(NamedTuple):
@@ -67,7 +72,7 @@ class Plan:
     """The dtype of each prediction, as a result."""
     result: Any
     """The dtype of the loss."""
-    reduction: str
+    reduction: str | Inner
     axis: tuple[int, ...] | None
     """The loop axes to reduce, None for all."""
     ignore_index: int | None
@@ -378,7 +383,7 @@ def check_settings(
             hint = option_meant(signature, key)
             raise TypeError(f"{name} has no option {key!r}: {hint}")
     reduction = options["reduction"]
-    if not isinstance(reduction, str) or reduction not in (*REDUCTIONS, PARTS):
+    if not isinstance(reduction, (str, Inner)) or reduction not in (*REDUCTIONS, *Inner):
         hint = "; a mean over the batch is reduction='mean' here, for every loss"
         raise ValueError(
             f"{name}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
