@@ -3,7 +3,7 @@
 from math import inf
 from typing import Any, NamedTuple
 
-from ..typing import Array, Namespace
+from ..typing import Array, Axis, Namespace
 from .standard import is_exactly
 
 
@@ -15,10 +15,25 @@ class LogitScale(NamedTuple):
 
     def scaled(self, xp: Namespace, logits: Array) -> Array:
         """Return the scaled logits; -inf, which masks a class, stays."""
-        if self.softcap is not None:
-            bounded = self.softcap * xp.tanh(logits / self.softcap)
-            logits = xp.where(logits == -inf, logits, bounded)
+        logits = self._bounded(xp, logits)
         return logits if is_exactly(self.temperature, 1) else logits / self.temperature
+
+    def relative(self, xp: Namespace, logits: Array, axis: Axis) -> tuple[Array, Any]:
+        """Return the scaled logits relative to an origin of each row, and the origin.
+
+        The temperature divides differences: the largest logit minus itself is 0 also where a
+        compiler does not round a quotient that it subtracts from.
+        """
+        logits = self._bounded(xp, logits)
+        if is_exactly(self.temperature, 1):
+            return logits, 0.0
+        top = xp.max(logits, axis=axis, keepdims=True)
+        return (logits - top) / self.temperature, top / self.temperature
+
+    def _bounded(self, xp: Namespace, logits: Array) -> Array:
+        if self.softcap is None:
+            return logits
+        return xp.where(logits == -inf, logits, self.softcap * xp.tanh(logits / self.softcap))
 
     def slope(self, xp: Namespace, logits: Array, slope: Array) -> Array:
         """Return a derivative with respect to the logits, from that by the scaled ones.

@@ -1,6 +1,6 @@
 """Cross-entropy: minus the logarithm of the softmax of the observed class."""
 
-from typing import Annotated, Unpack
+from typing import Annotated, Any, Unpack
 
 from .._loss import loss
 from .._numerics.logits import LogitScale
@@ -129,15 +129,16 @@ def cross_entropy(
     >>> pl.cross_entropy(logits, [0, 2], z_loss=0.01, reduction="none")
     array([0.29..., 1.11...])
     """
-    logits = LogitScale(softcap, temperature).scaled(xp, logits)
+    logits, origin = LogitScale(softcap, temperature).relative(xp, logits, axis)
     parts = parts_of(xp, axis, logits, target)
-    return _value(xp, axis, parts, target, label_smoothing, z_loss)
+    return _value(xp, axis, parts, origin, target, label_smoothing, z_loss)
 
 
 def _value(
     xp: Namespace,
     axis: Axis,
     parts: LabelParts | SoftmaxParts,
+    origin: Any,
     target: Array,
     label_smoothing: Number,
     z_loss: Number,
@@ -153,19 +154,20 @@ def _value(
         mass = (1 - label_smoothing) * mass + label_smoothing
     value = mass * xp.log1p(parts.rest) + gap
     if not is_exactly(z_loss, 0):
-        value = value + z_loss * _log_total(xp, parts) ** 2
+        value = value + z_loss * _log_total(xp, parts, origin) ** 2
     return xp.squeeze(value, axis=axis)
 
 
-def _log_total(xp: Namespace, parts: LabelParts | SoftmaxParts) -> Array:
+def _log_total(xp: Namespace, parts: LabelParts | SoftmaxParts, origin: Any) -> Array:
     """Return the logarithm of the sum of all exponentials."""
-    return parts.top + xp.log1p(parts.rest)
+    return origin + parts.top + xp.log1p(parts.rest)
 
 
 def _derivative(
     xp: Namespace,
     axis: Axis,
     parts: LabelParts | SoftmaxParts,
+    origin: Any,
     target: Array,
     label_smoothing: Number,
     z_loss: Number,
@@ -176,7 +178,7 @@ def _derivative(
     """
     spread = label_smoothing / parts.entries.shape[axis]
     penalised = not is_exactly(z_loss, 0)
-    drift = 2 * z_loss * _log_total(xp, parts) if penalised else 0.0
+    drift = 2 * z_loss * _log_total(xp, parts, origin) if penalised else 0.0
     if isinstance(parts, LabelParts):
         of_label = label_smoothing * parts.total - parts.others
         exponential = parts.exponential
@@ -206,9 +208,10 @@ def _(
     z_loss: NonNegative,
 ) -> tuple[Array, Array]:
     scale = LogitScale(softcap, temperature)
-    parts = parts_of(xp, axis, scale.scaled(xp, logits), target)
-    value = _value(xp, axis, parts, target, label_smoothing, z_loss)
-    slope = _derivative(xp, axis, parts, target, label_smoothing, z_loss)
+    scaled, origin = scale.relative(xp, logits, axis)
+    parts = parts_of(xp, axis, scaled, target)
+    value = _value(xp, axis, parts, origin, target, label_smoothing, z_loss)
+    slope = _derivative(xp, axis, parts, origin, target, label_smoothing, z_loss)
     return value, scale.slope(xp, logits, slope)
 
 
@@ -226,16 +229,16 @@ def _(
     z_loss: NonNegative,
 ) -> Array:
     scale = LogitScale(softcap, temperature)
-    scaled = scale.scaled(xp, logits)
+    scaled, origin = scale.relative(xp, logits, axis)
     parts = xp.softmax_parts(scaled, axis)
     bend = parts.prob * parts.complement
     if target.ndim == logits.ndim:
         bend = bend * ((1 - label_smoothing) * xp.row_sum(target, axis) + label_smoothing)
     if not is_exactly(z_loss, 0):
-        drift = 2 * z_loss * _log_total(xp, parts)
+        drift = 2 * z_loss * _log_total(xp, parts, origin)
         bend = bend + parts.prob * (drift * parts.complement + 2 * z_loss * parts.prob)
     slope = bend  # which only a bound needs
     if softcap is not None:
         parts = parts_of(xp, axis, scaled, target)
-        slope = _derivative(xp, axis, parts, target, label_smoothing, z_loss)
+        slope = _derivative(xp, axis, parts, origin, target, label_smoothing, z_loss)
     return scale.bend(xp, logits, bend, slope)
