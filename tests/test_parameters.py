@@ -198,3 +198,19 @@ def test_an_array_of_another_library() -> None:
     assert float(found) == (0.5 * 0.75 + 1.0 * 1.5) / 2
     with pytest.raises(TypeError, match=r"delta is an array of array_api_strict"):
         pl.huber_loss(np.asarray([1.0, 2.0]), 0.0, delta=strict.asarray([1.0, 2.0]))
+
+
+@pytest.mark.parametrize("number", [np.float32(0.5), np.float64(0.5), np.asarray(0.5)])
+def test_arrays_of_numpy_without_axes_are_numbers(number):
+    pred, target = np.asarray([[0.3, 3.0]]), np.asarray([[0.0, 1.0]])
+    assert pl.barron_loss(pred, target, alpha=number) == pl.barron_loss(pred, target, alpha=0.5)
+    assert pl.mape_loss(pred, target, eps=number) == pl.mape_loss(pred, target, eps=0.5)
+
+
+def test_integers_and_truths_without_axes():
+    pred, target = np.asarray([[0.3, 3.0]]), np.asarray([[0.0, 1.0]])
+    assert pl.mse_loss(pred, target, axis=np.asarray(1)).shape == (1,)
+    full = pl.poisson_nll_loss(pred, target, full=np.asarray(True))
+    assert full == pl.poisson_nll_loss(pred, target, full=True)
+    swapped = pl.cross_entropy(pred.T, np.asarray([1]), class_axis=np.asarray(0))
+    assert swapped == pl.cross_entropy(pred, np.asarray([1]))
