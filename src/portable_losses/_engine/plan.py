@@ -231,13 +231,9 @@ def _absent(
 
 
 def _slack(backend: Backend, x: Any, dtype: Any) -> float:
-    """Return how far beyond a bound rounding may lead numbers of their dtype.
-
-    Those of 16 bits count as float32.
-    """
-    own = dtype if isinstance(x, NUMBER) else x.dtype
-    wide = is_kind(backend, own, "real floating") and backend.xp.finfo(own).bits >= 32
-    slack: float = backend.xp.slack(own if wide else dtype)
+    """Return how far beyond a bound rounding may lead numbers of their dtype."""
+    own = dtype if isinstance(x, NUMBER) or str(x.dtype) == "bfloat16" else x.dtype
+    slack: float = backend.xp.slack(own if is_kind(backend, own, "real floating") else dtype)
     return slack
 
 
