@@ -47,6 +47,35 @@ SHAPES: list[tuple[Any, tuple[np.ndarray, ...], dict[str, Any], str]] = [
     (pl.pinball_loss, (normal(32, 1, 3), normal(32, 1, 1)), LEVELS, "target[..., 0]"),
     (pl.pinball_loss, (normal(32, 3), normal(32, 1)), LEVELS, "target[:, 0]"),
     (pl.mse_loss, (normal(6), normal(6, 1)), {}, "target.reshape(pred.shape)"),
+    (pl.sparsemax_loss, (normal(6, 3), labels(6, 1)), {}, "target[:, 0]"),
+    (pl.crps_ensemble_loss, (normal(6, 3), normal(6, 1)), {}, "target[:, 0]"),
+    (pl.ntxent_loss, (normal(6, 3), labels(6, 1)), {}, "labels[:, 0]"),
+    (pl.cosine_embedding_loss, (normal(6, 3), normal(6, 3), np.ones((6, 1))), {}, "target[:, 0]"),
+    (pl.contrastive_loss, (normal(3), normal(3), np.ones(1)), {}, "target[0]"),
+    (pl.linear_cross_entropy, (normal(6, 4), normal(3, 4), labels(6, 1)), {}, "labels[:, 0]"),
+    (pl.ctc_loss, (LOG_PROB[:, 0], 1 + labels(1, 2)), {}, "labels[0]"),
+    (pl.ctc_loss, (LOG_PROB[:, :1].swapaxes(0, 1), 1 + labels(2)), {}, "labels[None]"),
+    (pl.soft_dtw_loss, (normal(5), normal(4)), {}, "pred[..., None]` and `target[..., None]"),
+    (
+        pl.dice_loss,
+        (0.5 + 0 * normal(2, 1, 4, 5), labels(2, 4, 5) // 2),
+        {"region_axis": (2, 3)},
+        "target[:, None]",
+    ),
+    (pl.pinball_loss, (normal(3, 32), normal(32)), LEVELS, "pred.T"),
+    (pl.mse_loss, (normal(3), normal(3)), {"weights": np.ones((3, 1))}, "weights[:, 0]"),
+    (
+        pl.cross_entropy,
+        (normal(2, 3, 4), labels(2, 4)),
+        {"class_axis": 1, "where": np.ones((2, 1, 4)) > 0},
+        "where[:, 0]",
+    ),
+    (
+        pl.cross_entropy,
+        (normal(6, 3), labels(6)),
+        {"class_weights": np.ones((3, 1))},
+        "class_weights.reshape(-1)",
+    ),
     (pl.mse_loss, (normal(3, 2), normal(3, 2)), {"weights": np.ones(3)}, "weights[:, None]"),
     (
         pl.mse_loss,
@@ -73,6 +102,27 @@ def test_the_cure_of_a_shape(loss, arrays, options, wanted):
     assert np.isfinite(loss(**given))
 
 
+def test_labels_for_losses_of_rows():
+    with pytest.raises(ValueError, match="class labels become rows by") as caught:
+        pl.multilabel_soft_margin_loss(normal(6, 3), target := labels(6))
+    rows = eval(str(caught.value).split("`")[1], {"arange": np.arange, "target": target})
+    assert np.isfinite(pl.multilabel_soft_margin_loss(normal(6, 3), rows))
+
+
+def test_labels_of_images_with_an_axis_of_channels():
+    prob, target = 0.5 + 0 * normal(2, 3, 4, 5), labels(2, 1, 4, 5)
+    with pytest.raises(ValueError, match=r"pass `class_axis=1` and `target\[:, 0\]`"):
+        pl.dice_loss(prob, target, region_axis=(2, 3))
+    value = pl.dice_loss(prob, target[:, 0], region_axis=(2, 3), class_axis=1)
+    masks = target == np.arange(3)[None, :, None, None]
+    assert value == pl.dice_loss(prob, masks, region_axis=(2, 3))
+
+
+def test_a_cure_that_would_not_help_is_not_named():
+    with pytest.raises(ValueError, match=r"except time, d and target_time$"):
+        pl.soft_dtw_loss(normal(4, 2, 50), normal(4, 2, 60))  # d would be 50 and 60
+
+
 def test_no_cure_is_named_where_none_is_known():
     with pytest.raises(ValueError, match=r"their shapes must be the same$"):
         pl.mse_loss(normal(2, 3), normal(4, 5))
@@ -94,6 +144,8 @@ def test_sizes_that_a_lazy_library_does_not_know():
 def test_axes():
     with pytest.raises(ValueError, match=r"pass the tuple \(0, 1\)"):
         pl.mse_loss(normal(3, 4), normal(3, 4), axis=[0, 1])
+    with pytest.raises(ValueError, match=r"pass the tuple \(1, 2\)"):
+        pl.dice_loss(np.ones((2, 3, 4)), np.ones((2, 3, 4)), region_axis=[1, 2])
     with pytest.raises(ValueError, match="where the class axis is, is said by class_axis"):
         pl.cross_entropy(normal(3, 4), labels(3), axis=1)
 

@@ -105,6 +105,24 @@ def test_barron_towards_minus_infinity(dtype: type) -> None:
         within(8, pl.barron_loss, arrays, alpha=alpha)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_barron_with_shapes_in_an_array(dtype: type) -> None:
+    """Each shape, limits included, gives what it gives alone, also for residuals that are inf."""
+    shapes = [-np.inf, -1e30, -40.0, -2.0, -1e-9, 0.0, 1e-9, 0.5, 1.0, 1.999, 2.0, 2.001, 3.0, 14.0]
+    pred = np.asarray([[0.0], [1e-9], [0.5], [-3.0], [200.0]], dtype) * np.ones(len(shapes), dtype)
+    target = np.zeros_like(pred)
+    found = pl.barron_loss.value_and_grad(
+        pred, target, alpha=np.asarray(shapes), scale=0.5, reduction="none"
+    )
+    found += (pl.barron_loss.grad_and_hess(pred, target, alpha=np.asarray(shapes), scale=0.5)[1],)
+    for k, alpha in enumerate(shapes):
+        options = {"alpha": alpha, "scale": 0.5, "reduction": "none"}
+        right = pl.barron_loss.value_and_grad(pred[:, k], target[:, k], **options)
+        right += (pl.barron_loss.grad_and_hess(pred[:, k], target[:, k], **options)[1] / pred.size,)
+        for x, expected in zip(found, right, strict=True):
+            np.testing.assert_allclose(x[:, k], expected, rtol=200 * np.finfo(dtype).eps)
+
+
 def test_barron_is_its_limits() -> None:
     """Half the square, Cauchy, Welsch; 1 and -2 are smooth L1 (Charbonnier) and Geman-McClure."""
     pred, target = RESIDUALS, np.zeros_like(RESIDUALS)

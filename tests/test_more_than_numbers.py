@@ -239,6 +239,10 @@ def test_a_column_may_be_called_unit():
 def test_masked_arrays():
     masked = np.ma.masked_array(ROWS, mask=ROWS == 0)
     refused("pred is a masked array; pass its data, and `where=~pred.mask`", masked, ROWS)
+    refused("pred is a list of masked arrays", [masked[0], masked[1]], ROWS)
+    refused("target is a list of masked arrays", [ROWS], [[ROWS[0], masked[1]]])
+    stacked = np.ma.stack([masked[0], masked[1]])
+    assert pl.mse_loss(stacked.data, ROWS * 0, where=~stacked.mask) == np.mean([0.25, 4, 1, 16])
 
 
 @pytest.mark.backends("dask")
@@ -251,6 +255,14 @@ def test_masked_chunks(backend):
     assert pl.l1_loss(ma.getdata(masked), 0.0, where=~ma.getmaskarray(masked)) == 2
     ones = backend.asarray(np.ones(4))
     refused("weights holds masked arrays", ones, ones, weights=masked)
+
+
+@pytest.mark.backends("dask")
+def test_sparse_chunks(backend):
+    sparse = pytest.importorskip("scipy.sparse")
+    rows = backend.xp.from_array(ROWS, chunks=(1, 3))
+    message = "target holds sparse arrays; pass `target.map_blocks(lambda chunk: chunk.toarray())`"
+    refused(message, rows, rows.map_blocks(sparse.csr_matrix))
 
 
 @pytest.mark.backends("torch")

@@ -143,6 +143,30 @@ def test_a_schedule_in_a_scan(backend: Any) -> None:
     np.testing.assert_allclose(losses(rates), right, rtol=1e-6)
 
 
+@pytest.mark.backends("jax")
+def test_a_schedule_of_a_shape(backend: Any) -> None:
+    """The limits are selected by value, so that a traced shape may pass them."""
+    import jax
+
+    pred, target = backend.asarray([0.5, 3.0, 100.0]), backend.asarray([0.0, 0.0, 0.0])
+    shapes = [2.0, 1.0, 0.0, -2.0, -np.inf]
+    value = jax.jit(lambda a: jax.lax.map(lambda s: pl.barron_loss(pred, target, alpha=s), a))
+    right = [float(pl.barron_loss(pred, target, alpha=s)) for s in shapes]
+    np.testing.assert_allclose(value(backend.asarray(shapes)), right, rtol=1e-6)
+    slopes = jax.jit(jax.vmap(jax.grad(lambda s: pl.barron_loss(pred, target, alpha=s))))
+    exact = [float(mp.diff(lambda a: _barron(a, (0.5, 3.0, 100.0)), s)) for s in (1.0, 0.0, -2.0)]
+    np.testing.assert_allclose(slopes(backend.asarray(shapes))[1:4], exact, rtol=1e-5)
+
+
+def _barron(alpha: Any, residuals: Any) -> Any:
+    """Return the mean of the loss, as the paper states it, or its limit at 0."""
+    if alpha == 0:
+        return sum(mp.log1p(mpf(r) ** 2 / 2) for r in residuals) / len(residuals)
+    width = abs(alpha - 2)
+    powers = ((mpf(r) ** 2 / width + 1) ** (alpha / 2) - 1 for r in residuals)
+    return width / alpha * sum(powers) / len(residuals)
+
+
 def test_several_blocks_of_numpy() -> None:
     """The numbers are cut like the predictions."""
     rng = np.random.default_rng(3)
@@ -198,3 +222,19 @@ def test_an_array_of_another_library() -> None:
     assert float(found) == (0.5 * 0.75 + 1.0 * 1.5) / 2
     with pytest.raises(TypeError, match=r"delta is an array of array_api_strict"):
         pl.huber_loss(np.asarray([1.0, 2.0]), 0.0, delta=strict.asarray([1.0, 2.0]))
+
+
+@pytest.mark.parametrize("number", [np.float32(0.5), np.float64(0.5), np.asarray(0.5)])
+def test_arrays_of_numpy_without_axes_are_numbers(number):
+    pred, target = np.asarray([[0.3, 3.0]]), np.asarray([[0.0, 1.0]])
+    assert pl.barron_loss(pred, target, alpha=number) == pl.barron_loss(pred, target, alpha=0.5)
+    assert pl.mape_loss(pred, target, eps=number) == pl.mape_loss(pred, target, eps=0.5)
+
+
+def test_integers_and_truths_without_axes():
+    pred, target = np.asarray([[0.3, 3.0]]), np.asarray([[0.0, 1.0]])
+    assert pl.mse_loss(pred, target, axis=np.asarray(1)).shape == (1,)
+    full = pl.poisson_nll_loss(pred, target, full=np.asarray(True))
+    assert full == pl.poisson_nll_loss(pred, target, full=True)
+    swapped = pl.cross_entropy(pred.T, np.asarray([1]), class_axis=np.asarray(0))
+    assert swapped == pl.cross_entropy(pred, np.asarray([1]))

@@ -94,6 +94,26 @@ def test_a_known_exporter() -> None:
     assert pl.binary_cross_entropy(pred, [1.0, 1.0]) == np.float32(np.log(2) / 2)
 
 
+def test_half_precision() -> None:
+    """One step of float16 beyond 1 is rounding, two are not."""
+    step = np.finfo(np.float16).eps
+    pred = np.asarray([1 + step, 0.5], np.float16)
+    assert pred[0] > 1
+    assert pl.binary_cross_entropy(pred, [1.0, 1.0]) == np.float16(np.log(2) / 2)
+    assert pl.hellinger_loss(pred[None], [[1.0, 0.0]]) == np.float16(np.sqrt(0.25))
+    pred[0] += step
+    with pytest.raises(ValueError, match=r"pred\[0\] is 1.00195.*outside is more than rounding"):
+        pl.binary_cross_entropy(pred, [1.0, 1.0])
+
+
+@pytest.mark.backends("torch", "jax")
+def test_half_precision_elsewhere(backend: Any) -> None:
+    """A number that is one step outside is the bound, not NaN."""
+    step = np.finfo(np.float16).eps
+    given = [np.asarray([[1.0, -step]], np.float16), np.asarray([[1.0, 0.0]], np.float16)]
+    assert float(pl.hellinger_loss(*map(backend.asarray, given))) == 0
+
+
 def test_weights() -> None:
     """A negative weight that differs from 0 by rounding is one."""
     losses = np.asarray([1.0, 2.0])

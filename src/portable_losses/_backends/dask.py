@@ -63,11 +63,17 @@ class Dask(Backend):
     }
 
     def check(self, name: str, key: str, array: Array) -> None:
-        """Refuse chunks that are masked arrays: sums would count what is masked."""
+        """Refuse chunks that are masked, whose sums would count all, or sparse."""
         if isinstance(array._meta, np.ma.MaskedArray):
             raise TypeError(
                 f"{name}: {key} holds masked arrays; pass `dask.array.ma.getdata({key})`, and "
                 f"`where=~dask.array.ma.getmaskarray({key})`"
+            )
+        if hasattr(array._meta, "todense"):
+            dense = "toarray" if hasattr(array._meta, "toarray") else "todense"
+            raise TypeError(
+                f"{name}: {key} holds sparse arrays; pass "
+                f"`{key}.map_blocks(lambda chunk: chunk.{dense}())`"
             )
 
     def compute(

@@ -68,10 +68,11 @@ def read_given(
                 continue
             value = unlabelled(value)
             found = option_array(formulas, key, value)
-            if found is None:
+            one = value if found is None else found
+            if key not in _MODIFIERS and type(one) in default.own_types and not one.ndim:
+                settings[key] = one.item()
+            elif found is None:
                 settings[key] = value
-            elif key in signature.arrays and backend_of(found) is default and not found.ndim:
-                settings[key] = found.item()
             else:
                 extras[key] = found
                 joins = key in signature.arrays and backend_of(found) is default

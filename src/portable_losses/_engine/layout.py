@@ -249,7 +249,8 @@ def _check_parameter(plan: Plan, key: str, numbers: Array, loop: tuple[int, ...]
 def _check_class_weights(plan: Plan, given: Any, classes: int | None) -> None:
     shape = () if isinstance(given, NUMBER) else tuple(given.shape)
     if shape != (classes,):
+        flat = "; pass `class_weights.reshape(-1)`" if shape and prod(shape) == classes else ""
         raise ValueError(
             f"{plan.signature.name}: class_weights needs one weight for each of the {classes} "
-            f"classes, shape ({classes},); its shape is {shape}"
+            f"classes, shape ({classes},); its shape is {shape}{flat}"
         )

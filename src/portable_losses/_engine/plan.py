@@ -15,7 +15,7 @@ from .arrays import check_kind, check_number, check_real, floating, is_kind, one
 from .formulas import Formulas
 from .names import option_meant
 from .parameters import check_parameter
-from .shapes import loop_axes, number_of_axes, places_left, places_of, way_of
+from .shapes import fitting_axes, loop_axes, number_of_axes, places_left, places_of, way_of
 from .signature import KEEP, Signature
 
 REDUCTIONS = get_args(Reduction)
@@ -148,9 +148,11 @@ def make_plan(
     backend = one_library(name, _backends(found))
     pred = arrays[0]
     if pred.ndim < min(len(way[0]) for way in signature.ways):
-        axes = ", ".join(signature.core)
+        axes, shape = ", ".join(signature.core), tuple(pred.shape)
+        cure = fitting_axes(signature, arrays, options) if shape else ""
         raise ValueError(
-            f"{name}: {signature.arguments[0]} needs the axis {axes}; its shape is {pred.shape}"
+            f"{name}: {signature.arguments[0]} needs the shape (..., {axes}), but its shape is "
+            f"{shape}{cure}"
         )
     numbers = tuple(key for key in extras if key in signature.arrays)
     along = any(
@@ -234,13 +236,9 @@ def _absent(
 
 
 def _slack(backend: Backend, x: Any, dtype: Any) -> float:
-    """Return how far beyond a bound rounding may lead numbers of their dtype.
-
-    Those of 16 bits count as float32.
-    """
-    own = dtype if isinstance(x, NUMBER) else x.dtype
-    wide = is_kind(backend, own, "real floating") and backend.xp.finfo(own).bits >= 32
-    slack: float = backend.xp.slack(own if wide else dtype)
+    """Return how far beyond a bound rounding may lead numbers of their dtype."""
+    own = dtype if isinstance(x, NUMBER) or str(x.dtype) == "bfloat16" else x.dtype
+    slack: float = backend.xp.slack(own if is_kind(backend, own, "real floating") else dtype)
     return slack
 
 

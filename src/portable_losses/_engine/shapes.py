@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, NoReturn
 from .._backends import NUMBER
 from .._numerics.standard import known
 from ..typing import Array, Namespace
-from .cures import axis_of_labels, cure, weights_along
+from .cures import axis_of_labels, cure, fitting, weights_along
 from .signature import Signature
 
 MAY_BE_EMPTY = frozenset({"item", "region", "sample"})
@@ -61,11 +61,23 @@ def way_of(
     )
     target = arrays[signature.target]
     masked = signature.masked and not isinstance(target, NUMBER)
-    hint = axis_of_labels(tuple(arrays[0].shape), tuple(target.shape)) if masked else ""
+    hint = fitting_axes(signature, arrays, options)
+    if masked and not hint:
+        hint = axis_of_labels(tuple(arrays[0].shape), tuple(target.shape))
     raise ValueError(
         f"{signature.name}: the shapes do not fit: {shapes}; it takes {wanted}, "
         f"where ... are the same axes for all{hint}"
     )
+
+
+def fitting_axes(signature: Signature, arrays: Sequence[Array], options: Mapping[str, Any]) -> str:
+    """Return the expressions with which arrays fit whose core axes are last, or nothing."""
+    for key, default in signature.options.items():
+        axis = options[key]
+        if key.endswith("_axis") and axis != default and not isinstance(axis, tuple):
+            return ""
+    shapes = [() if isinstance(x, NUMBER) else tuple(x.shape) for x in arrays]
+    return fitting(signature, shapes, lambda core: number_of_axes(signature, core, options))
 
 
 def number_of_axes(signature: Signature, core: str, options: Mapping[str, Any]) -> int:
@@ -102,7 +114,7 @@ def places_of(
                 fault = "is no axis" if axes == (axis,) else "are not all axes"
                 raise ValueError(
                     f"{signature.name}: {core}_axis={axis!r} {fault} of an array of shape "
-                    f"{tuple(array.shape)}"
+                    f"{tuple(array.shape)}{_as_tuple(axis)}"
                 )
             places.append(int(place) % array.ndim)
     if len(set(places)) != len(places):
@@ -198,6 +210,8 @@ def check_agreement(
         if i == 0 or isinstance(arrays[i], NUMBER):
             continue
         if shared:
+            if len(given[i].shape) < arrays[i].ndim and not _broadcasts(arrays[i].shape, loop):
+                _refuse(signature, way, i, given)
             check_broadcast(signature.name, signature.arguments[i], arrays[i], loop)
             continue
         shape = tuple(arrays[i].shape)
@@ -258,12 +272,18 @@ def _refuse(signature: Signature, way: int, i: int, given: Sequence[Any]) -> NoR
 def check_broadcast(name: str, key: str, array: Array, loop: tuple[int, ...]) -> None:
     """Refuse weights or a mask that do not broadcast to the losses, or would enlarge them."""
     shape = tuple(array.shape)
-    sizes = zip(reversed(shape), reversed(loop), strict=False)
-    if len(shape) > len(loop) or any(known(a) and known(b) and a not in (1, b) for a, b in sizes):
+    if not _broadcasts(shape, loop):
         raise ValueError(
             f"{name}: {key} of shape {shape} does not fit the losses of shape {loop}: it is "
             f"broadcast to that shape and may not enlarge it{weights_along(key, shape, loop)}"
         )
+
+
+def _broadcasts(shape: Sequence[Any], loop: tuple[int, ...]) -> bool:
+    """Return whether a shape broadcasts to that of the losses, as far as sizes are known."""
+    sizes = zip(reversed(shape), reversed(loop), strict=False)
+    fits = all(a in (1, b) for a, b in sizes if known(a) and known(b))
+    return fits and len(shape) <= len(loop)
 
 
 def spread(xp: Namespace, array: Array, pred: Array, loop: tuple[int, ...]) -> Array:
@@ -274,6 +294,12 @@ def spread(xp: Namespace, array: Array, pred: Array, loop: tuple[int, ...]) -> A
     if all(map(known, loop)):
         return xp.broadcast_to(array, loop)
     return array + xp.astype(xp.zeros_like(pred), array.dtype)
+
+
+def _as_tuple(axis: Any) -> str:
+    """Return the cure for a list of axes."""
+    whole = isinstance(axis, list) and all(isinstance(a, Integral) for a in axis)
+    return f"; pass the tuple {tuple(axis)}" if whole else ""
 
 
 def axes_from_zero(axis: Any, ndim: int) -> tuple[int, ...] | None:
@@ -290,8 +316,7 @@ def loop_axes(name: str, axis: Any, loops: int, cores: tuple[str, ...]) -> tuple
         return None
     axes = axes_from_zero(axis, loops)
     if axes is None:
-        whole = isinstance(axis, list) and all(isinstance(a, Integral) for a in axis)
-        hint = f"; pass the tuple {tuple(axis)}" if whole else ""
+        hint = _as_tuple(axis)
         if cores and isinstance(axis, Integral):
             hint = f"; where the {cores[0]} axis is, is said by {cores[0]}_axis"
         raise ValueError(

@@ -145,8 +145,9 @@ _ROUNDING = 64
 
 @building_block
 def slack(xp: Namespace, dtype: Any) -> float:
-    """Return how far beyond a bound rounding may lead numbers of a dtype."""
-    return _ROUNDING * float(xp.finfo(dtype).eps)
+    """Return how far beyond a bound rounding may lead numbers of a dtype: one step of 16 bits."""
+    info = xp.finfo(dtype)
+    return (_ROUNDING if info.bits >= 32 else 1) * float(info.eps)
 
 
 @building_block

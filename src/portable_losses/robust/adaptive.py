@@ -1,17 +1,17 @@
 """A loss with a shape parameter, which includes most other robust losses."""
 
 from math import copysign, inf
-from typing import Annotated, Unpack
+from typing import Annotated, Any, Unpack
 
 from annotated_types import Lt
 
 from .._loss import loss
-from ..typing import Array, Namespace, Options, Positive, Real
+from ..typing import Array, Namespace, Number, Options, Positive, Real
 from ._far import within_far
 
 __all__ = ["barron_loss"]
 
-Shape = Annotated[float, Lt(inf)]
+Shape = Annotated[Number, Lt(inf)]
 
 _FLAT = 1e20
 """Beyond this size of the shape the loss equals its Gaussian limit in every dtype."""
@@ -39,9 +39,10 @@ def barron_loss(
         Predictions, of any shape: real numbers.
     target : array or number
         Observations, of the shape of `pred`: real numbers.
-    alpha : float, default 1.0
-        The shape, any number except inf. The loss of a large residual grows with this power of it.
-        The smaller the shape, the less outliers count; below 0 the loss is bounded.
+    alpha : float or array, default 1.0
+        The shape, one or one for each loss: any numbers except inf. The loss of a large residual
+        grows with this power of it. The smaller the shape, the less outliers count; below 0 the
+        loss is bounded.
     scale : float, default 1.0
         Where the loss turns from quadratic to its shape: positive, in the unit of the target.
 
@@ -83,8 +84,9 @@ def barron_loss(
     For :math:`\alpha < 1` the second is negative where the residual is large.
 
     As in the paper, there is no factor :math:`c^2`; the other robust losses of this library have
-    it. The normalising constant of the paper's likelihood is missing as well, so `alpha` and
-    `scale` cannot be learnt with this loss.
+    it. The normalising constant of the paper's likelihood is missing as well: to learn `alpha` and
+    `scale`, add its logarithm. An array of shapes has gradients under autodiff, but at exactly 2,
+    where the derivative with respect to the shape is infinite, it is 0.
 
     References
     ----------
@@ -102,6 +104,12 @@ def barron_loss(
     array([0.44444444, 0.54545455, 0.019996  ])
     """
     x = (pred - target) / scale
+    if not isinstance(alpha, float):
+        shapes = _Shapes(xp, alpha)
+        log = xp.log1p(x * x / shapes.width)
+        usual = 0.5 * shapes.width * log * xp.exprel(0.5 * shapes.usual * log)
+        flat = shapes.side * xp.expm1(shapes.side * 0.5 * x * x)
+        return shapes.chosen(0.5 * x * x, flat, usual)
     if alpha == 2:
         return 0.5 * x * x
     if abs(alpha) > _FLAT:
@@ -115,6 +123,11 @@ def barron_loss(
 @barron_loss.derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, alpha: Shape, scale: Positive) -> Array:
     x = (pred - target) / scale
+    if not isinstance(alpha, float):
+        shapes = _Shapes(xp, alpha)
+        root = xp.exp(0.25 * shapes.side * x * x)
+        slope = _slope(xp, x, shapes.width) * _powers(xp, x, shapes, 1)
+        return shapes.chosen(x, xp.weighted(root, x) * root, slope) / scale
     if alpha == 2:
         return x / scale
     if abs(alpha) > _FLAT:
@@ -127,6 +140,14 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, alpha: Shape, scale: Positi
 @barron_loss.second_derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, alpha: Shape, scale: Positive) -> Array:
     x = (pred - target) / scale
+    if not isinstance(alpha, float):
+        shapes = _Shapes(xp, alpha)
+        root, change = xp.exp(0.25 * shapes.side * x * x), shapes.side * x * x
+        flat = xp.weighted(root, 1 + change) * root
+        slope = _slope(xp, x, shapes.width)
+        bend = 1 / (1 + x * x / shapes.width) + (shapes.usual - 1) / shapes.width * slope * slope
+        usual = bend * _powers(xp, x, shapes, 2)
+        return shapes.chosen(xp.ones_like(x), flat, usual) / scale / scale
     if alpha == 2:
         return xp.full_like(x, 1 / scale / scale)
     if abs(alpha) > _FLAT:
@@ -137,7 +158,33 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, alpha: Shape, scale: Positi
     return bend * _power(xp, x, width, alpha, 2) / scale / scale
 
 
-def _slope(xp: Namespace, x: Array, width: float) -> Array:
+class _Shapes:
+    """Shapes in an array, whose limits are selected; the other results are those of the shape 0."""
+
+    def __init__(self, xp: Namespace, alpha: Any) -> None:
+        self.xp, self.side = xp, xp.where(alpha < 0, -xp.ones_like(alpha), 1.0)
+        self.gaussian, self.flat = alpha == 2, xp.abs(alpha) > _FLAT
+        self.usual = xp.where(self.gaussian | self.flat, 0.0, alpha)
+        self.width = xp.abs(self.usual - 2)
+
+    def chosen(self, gaussian: Array, flat: Array, usual: Array) -> Array:
+        """Return the result of each shape."""
+        found: Array = self.xp.where(self.flat, flat, usual)
+        return self.xp.where(self.gaussian, gaussian, found)
+
+
+def _powers(xp: Namespace, x: Array, shapes: _Shapes, order: int) -> Array:
+    """Return `_power` for each shape."""
+    ratio, exponent = x * x / shapes.width, (shapes.usual - order) / 2
+    divisor = xp.sqrt(1 + ratio) if order == 1 else 1 + ratio
+    high = xp.abs(exponent) > _HIGH
+    moderate = xp.where(high, 0.0, shapes.usual)
+    low = xp.power(1 + ratio, xp.where(moderate > 0, (moderate - order) / 2, moderate / 2))
+    low = xp.where(moderate > 0, low, low / divisor)
+    return xp.where(high, xp.exp(exponent * xp.log1p(ratio)), low)
+
+
+def _slope(xp: Namespace, x: Array, width: Any) -> Array:
     """Return x / sqrt(1 + x**2 / width), which is bounded: the slope of the shape 1."""
     x = within_far(xp, x)
     return x / xp.sqrt(1 + x * x / width)

@@ -14,8 +14,13 @@ from ...typing import Array
 
 def read(name: str, key: str, value: Any) -> Array:
     """Read a value that belongs to no array library, or is an array with more than numbers."""
-    if isinstance(value, np.ndarray) and hasattr(value, "mask"):
+    if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name}: {key} is a masked array; pass its data, and `where=~{key}.mask`")
+    if any(isinstance(x, np.ma.MaskedArray) for x in _arrays_in(value)):
+        raise TypeError(
+            f"{name}: {key} is a list of masked arrays, whose masks NumPy would lose; pass one "
+            f"array, `{key} = np.ma.stack({key})`, as `{key}.data` and `where=~{key}.mask`"
+        )
     if hasattr(value, "todense"):
         dense = "toarray" if hasattr(value, "toarray") else "todense"
         raise TypeError(f"{name}: {key} is a sparse array; pass `{key}.{dense}()`")
@@ -48,6 +53,13 @@ def _unit(value: Any) -> str:
             unit = str(getattr(value, name))
             return "" if unit == "dimensionless" else unit
     return ""
+
+
+def _arrays_in(value: Any) -> list[Any]:
+    """Return the arrays in a list, which may hold lists."""
+    if not isinstance(value, (list, tuple)) or not isinstance(_first(value), np.ndarray):
+        return []
+    return [y for x in value for y in (x, *_arrays_in(x))]
 
 
 def _first(value: Any) -> Any:
