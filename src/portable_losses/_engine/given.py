@@ -34,8 +34,11 @@ def by_name(
         raise TypeError(f"{formulas.name}: {min(twice)} was given twice, by position and by name")
     rest = {key: value for key, value in options.items() if key not in named}
     given |= named
-    too_many = len(arrays) > len(names) - (KEEP in names)
-    if too_many or not optional.issuperset(set(names).difference(given)):
+    if (
+        len(arrays) > len(names)
+        or given.get(KEEP) is not None
+        or not optional.issuperset(set(names).difference(given))
+    ):
         _refuse_count(formulas, arrays, rest, given)
     return [given.get(name) for name in names], rest
 
