@@ -242,7 +242,8 @@ def test_an_ignore_index_beside_probabilities(loss: Loss, way: int) -> None:
 )
 def test_a_parameter_that_is_no_number(loss: Loss, name: str, parameter: Any, value: Any) -> None:
     """The message has the name, and what came."""
-    if (value is None and parameter.optional) or (parameter.array and hasattr(value, "dtype")):
+    array = hasattr(value, "dtype") or isinstance(value, (list, tuple))
+    if (value is None and parameter.optional) or (parameter.array and array):
         return  # tested where these mean something
     refused(
         loss, arguments(loss, 0), TypeError, name, "number", type(value).__name__, **{name: value}

@@ -210,3 +210,23 @@ def test_an_exported_function_of_jax_for_all_sizes(backend: Any, loss: Any, way:
     program = export.export(function)(*described)
     arrays = given(backend, loss, way, SIZES[1])
     same(program.call(*arrays), function(*arrays))
+
+
+@pytest.mark.backends("jax-jit")
+@pytest.mark.compiled_too
+@pytest.mark.parametrize(
+    "loss", [pl.ntxent_loss, pl.supcon_loss, pl.info_nce_loss, pl.circle_loss, pl.vicreg_loss]
+)
+def test_an_exported_function_of_jax_for_all_numbers_of_samples(backend: Any, loss: Any) -> None:
+    """The samples of a set are a batch to users; losses compare all of them."""
+    import jax
+    from jax import export
+
+    (samples,) = export.symbolic_shape("samples")
+    rng = np.random.default_rng(0)
+    second = np.arange(12) % 3 if "labels" in loss.signature.arguments else rng.normal(size=(12, 4))
+    arrays = [backend.asarray(x) for x in (rng.normal(size=(12, 4)), second)]
+    described = [jax.ShapeDtypeStruct((samples, *x.shape[1:]), x.dtype) for x in arrays]
+    function = jax.jit(loss.value_and_grad)
+    program = export.export(function)(*described)
+    same(program.call(*arrays), function(*arrays))

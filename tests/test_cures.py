@@ -171,6 +171,18 @@ NAMES = [
     (pl.categorical_cross_entropy, "from_logits", "logits go to cross_entropy"),
     (pl.cross_entropy, "from_logits", "logits always holds real numbers"),
     (pl.brier_loss, "from_logits", "pred always holds probabilities"),
+    (pl.nll_loss, "log_probs", "it is called log_prob here"),
+    (pl.cross_entropy, "pred", "it is called logits here"),
+    (pl.binary_cross_entropy_with_logits, "logits", "it is called pred here"),
+    (pl.poisson_nll_loss, "from_logits", "it is called log_input here"),
+    (pl.gaussian_nll_loss, "var", "it is called variance here"),
+    (pl.softmax_focal_loss, "alpha", "it is called class_weights here"),
+    (pl.expectile_loss, "alpha", "it is called expectile here"),
+    (pl.dice_loss, "dim", "it is called region_axis here"),
+    (pl.ntxent_loss, "temp", r"did you mean temperature\?"),
+    (pl.tweedie_deviance_loss, "tweedie_variance_power", r"did you mean power\?"),
+    (pl.mse_loss, "reduce", "it is called reduction here: 'mean', 'sum' or 'none'"),
+    (pl.mse_loss, "squared", "rmse_loss"),
     (pl.mse_loss, "wieghts", r"did you mean weights\?"),
     (pl.mse_loss, "elephant", "it has reduction, weights, where, axis"),
 ]
@@ -188,9 +200,19 @@ LOSSES = {
     "L1Loss": "l1_loss",
     "mae_loss": "l1_loss",
     "SmoothL1Loss": "smooth_l1_loss",
-    "focal_loss": "sigmoid_focal_loss",
+    "focal_loss": "sigmoid_focal_loss or softmax_focal_loss",
+    "crps": "crps_ensemble_loss or crps_gaussian_loss",
+    "tukey_loss": "tukey_biweight_loss",
+    "sigmoid_binary_cross_entropy": "binary_cross_entropy_with_logits",
+    "softmax_cross_entropy_with_integer_labels": "cross_entropy",
+    "mean_squared_log_error": "msle_loss",
+    "BinaryFocalCrossentropy": "sigmoid_focal_loss",
+    "MCCLoss": "matthews_loss",
+    "CELoss": "cross_entropy",
+    "rps": "ranked_probability_loss",
+    "HuberLoss1D": "huber_loss",
     "quantile_loss": "pinball_loss",
-    "log_loss": "binary_cross_entropy",
+    "log_loss": "binary_cross_entropy or categorical_cross_entropy",
     "BCELoss": "binary_cross_entropy",
     "BCEWithLogitsLoss": "binary_cross_entropy_with_logits",
     "CrossEntropyLoss": "cross_entropy",
@@ -208,7 +230,9 @@ def test_the_name_of_a_loss(name):
         getattr(pl, name)
 
 
-@pytest.mark.parametrize("name", ["elephant", "__path_hooks__", "_private"])
+@pytest.mark.parametrize(
+    "name", ["elephant", "hamming_loss", "train", "__path_hooks__", "_private"]
+)
 def test_a_name_that_nothing_has(name):
     with pytest.raises(AttributeError, match=f"no attribute '{name}'$"):
         getattr(pl, name)
@@ -219,6 +243,30 @@ def test_a_parameter_by_position():
         pl.huber_loss([1.0], [2.0], 0.5)
     with pytest.raises(TypeError, match=r"got 3; everything else .*: reduction='sum'$"):
         pl.mse_loss([1.0], [2.0], "sum")
+    with pytest.raises(TypeError, match=r"takes 2 .*, got 3; .*: log_target=True$"):
+        pl.kl_div([[0.0]], [[1.0]], True)
+    with pytest.raises(TypeError, match=r"got 3; .*: quantile=\.\.\. or weights=\.\.\.$"):
+        pl.pinball_loss([1.0], [2.0], [0.1, 0.9])
+
+
+def test_a_mask_by_position():
+    """The array of the formula that is a mask belongs to `where`."""
+    with pytest.raises(TypeError, match=r"takes 2 arrays \(members, target\), got 3"):
+        pl.crps_ensemble_loss([[1.0, 2.0]], [1.0], np.asarray([[True, False]]))
+
+
+def test_an_array_that_is_missing():
+    with pytest.raises(TypeError, match=r"takes 2 arrays \(pred, target\), got 1: pred is missing"):
+        pl.mse_loss(target=[1.0])
+
+
+REDUCTIONS = {"Mean": "mean", "sum_over_batch_size": "mean", "SUM": "sum", "raw_values": "none"}
+
+
+@pytest.mark.parametrize("said", REDUCTIONS)
+def test_the_name_of_a_reduction(said):
+    with pytest.raises(ValueError, match=rf"got '{said}'; did you mean '{REDUCTIONS[said]}'\?"):
+        pl.mse_loss([1.0], [2.0], reduction=said)
 
 
 class Column:

@@ -17,8 +17,8 @@ SETS = [
 
 
 def of_nothing(loss, way, core, loop):
-    """Make arrays whose rows are empty."""
-    signature = loss.signature
+    """Make arrays whose rows are empty: those that a call must have."""
+    signature = required(loss)
     return [
         np.ones(
             (*loop, *(0 if each == core else 3 for each in cores)),

@@ -2,6 +2,7 @@
 
 import copy
 import doctest
+import gc
 import importlib
 import inspect
 import pickle
@@ -269,3 +270,93 @@ def test_a_loss_of_a_function_is_itself_but_has_no_name() -> None:
     assert copy.deepcopy([local])[0] is local
     with pytest.raises((AttributeError, pickle.PicklingError), match="local"):
         pickle.dumps(local)
+
+
+def test_equal_losses_are_one_key() -> None:
+    """So `jax.jit` traces once for a static argument that is made anew in each call."""
+    delta = np.asarray([1.0, 2.0])
+    same = [
+        lambda: pl.huber_loss.bind(delta=2.0),
+        lambda: pl.huber_loss.bind(delta=delta),
+        lambda: 0.5 * pl.mse_loss + pl.l1_loss,
+        lambda: (0.5 * pl.mse_loss + pl.huber_loss).bind(delta=3.0, reduction="sum"),
+    ]
+    for make in same:
+        assert make() == make()
+        assert hash(make()) == hash(make())
+    assert len({make() for make in same} | {pl.huber_loss, pl.mse_loss}) == 6
+    assert pl.huber_loss.bind(delta=delta) != pl.huber_loss.bind(delta=delta.copy())
+    assert pl.huber_loss.bind(delta=2.0) != pl.pseudo_huber_loss.bind(delta=2.0)
+    assert pl.mse_loss + pl.l1_loss != pl.mse_loss - pl.l1_loss
+    assert pl.mse_loss != "mse_loss"
+    assert 1.0 * pl.mse_loss == pl.mse_loss
+
+
+def test_a_static_argument_of_jax() -> None:
+    jax = pytest.importorskip("jax")
+    traced = []
+
+    def evaluate(loss: Loss, x: Any) -> Any:
+        traced.append(loss)
+        return loss(x, 0.0)
+
+    compiled = jax.jit(evaluate, static_argnums=0)
+    for _ in range(3):
+        compiled(pl.huber_loss.bind(delta=2.0), jax.numpy.ones(3))
+    assert len(traced) == 1
+
+
+def local_loss() -> Loss:
+    @pl.loss
+    def local(xp: Any, pred: Any, target: Any, /) -> Any:
+        return xp.abs(pred - target)
+
+    @local.derivative
+    def _(xp: Any, pred: Any, target: Any, /) -> Any:
+        return xp.sign(pred - target)
+
+    return local
+
+
+def test_what_comes_back_from_a_worker_is_the_same_loss() -> None:
+    """A loss that is sent by its parts: its name stays, and parts of a mean add up."""
+    cloudpickle = pytest.importorskip("cloudpickle")
+    local = local_loss()
+    for loss in (local, local.bind(reduction="sum"), 0.5 * local + pl.mse_loss):
+        assert cloudpickle.loads(cloudpickle.dumps(loss)) == loss
+    parts = [cloudpickle.dumps(local.partial([x], [0.0])) for x in (1.0, 3.0)]
+    assert float(sum(map(cloudpickle.loads, parts)).value()) == 2.0
+    assert local != local_loss()
+    sent = cloudpickle.dumps(local)
+    del local, loss, parts
+    gc.collect()
+    elsewhere = cloudpickle.loads(sent)  # as in a process that does not have it
+    with pytest.raises(ValueError, match=r"^local: pred has shape"):
+        elsewhere([1.0], [1.0, 2.0])
+    assert elsewhere.grad([3.0], [1.0]) == 1.0
+    assert cloudpickle.loads(sent) is elsewhere
+
+
+def test_a_copy_has_what_is_registered_later() -> None:
+    cloudpickle = pytest.importorskip("cloudpickle")
+    local = local_loss()
+    cloudpickle.dumps(local)
+    local.second_derivative(lambda xp, pred, target, /: 0 * pred)
+    assert "second_derivative" in cloudpickle.dumps(local).decode("latin1")
+
+
+def test_parts_from_processes_add_up_with_equal_parameters() -> None:
+    """Each process has its own arrays and its own sum of losses."""
+    sums = [
+        pickle.loads(pickle.dumps((pl.mse_loss + pl.l1_loss).partial([x], [0.0])))
+        for x in (1.0, 2.0)
+    ]
+    assert float(sum(sums).value()) == 4.0
+    deltas = [np.asarray([1.0, 2.0]), np.asarray([1.0, 2.0])]
+    parts = [pl.huber_loss.partial([[1.0, 2.0]], [[0.0, 0.0]], delta=delta) for delta in deltas]
+    assert float(sum(parts).value()) == 1.25
+    other = pl.huber_loss.partial([[1.0, 2.0]], [[0.0, 0.0]], delta=2 * deltas[0])
+    with pytest.raises(TypeError, match="do not add up"):
+        sum([*parts, other])
+    default = pl.huber_loss.partial([1.0], [0.0]) + pl.huber_loss.partial([3.0], [0.0], delta=1.0)
+    assert float(default.value()) == 1.5

@@ -14,19 +14,26 @@ MEANT = {
     "generalized_cross_entropy": "binary_cross_entropy_with_logits",
     "poly_cross_entropy": "poly_binary_cross_entropy",
 }
-"""The loss of one score for each row, by that of a softmax."""
+OF_LABELS = {
+    "multi_margin_loss": "hinge_loss",
+    "crammer_singer_loss": "hinge_loss",
+    "multiclass_perceptron_loss": "perceptron_loss",
+    "sparsemax_loss": "binary_cross_entropy_with_logits",
+}
+"""The loss of one score for each row, by that of several classes; the latter take labels only."""
 
 
 @once_a_library
-@pytest.mark.parametrize("name", MEANT)
+@pytest.mark.parametrize("name", [*MEANT, *OF_LABELS])
 def test_one_class_is_an_error_that_names_the_loss_meant(backend: Any, name: str) -> None:
     """The loss would be 0 for all logits."""
     loss = getattr(pl, name)
     logits = backend.asarray(np.zeros((5, 1)), backend.dtypes[0])
     labels = backend.asarray(np.zeros(5, np.int64))
-    assert MEANT[name] in pl.__all__
+    meant = (MEANT | OF_LABELS)[name]
+    assert meant in pl.__all__
     for method in (loss, loss.grad):
-        with pytest.raises(ValueError, match=rf"one class.* belongs to {MEANT[name]}; if another"):
+        with pytest.raises(ValueError, match=rf"one class.* belongs to {meant}; if another"):
             method(logits, labels)
     assert np.isfinite(backend.to_numpy(loss(logits, labels[:1], class_axis=0)))
     assert backend.to_numpy(loss(logits[0, :], 0)) == 0  # a row by itself is meant
@@ -53,8 +60,6 @@ def test_where_one_class_is_sensible_it_stays() -> None:
         (pl.kl_div, np.log(prob)),
     ):
         np.testing.assert_allclose(loss(pred, one, reduction="none"), nats)
-    for loss in (pl.sparsemax_loss, pl.multi_margin_loss, pl.crammer_singer_loss):
-        assert loss(prob, [0, 0]) == 0
     for loss in (pl.multilabel_soft_margin_loss, pl.zlpr_loss, pl.total_variation_loss):
         assert np.all(loss(prob, one, reduction="none") > 0)
 

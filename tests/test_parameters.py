@@ -238,3 +238,25 @@ def test_integers_and_truths_without_axes():
     assert full == pl.poisson_nll_loss(pred, target, full=True)
     swapped = pl.cross_entropy(pred.T, np.asarray([1]), class_axis=np.asarray(0))
     assert swapped == pl.cross_entropy(pred, np.asarray([1]))
+
+
+@pytest.mark.parametrize("numbers", [[1.0, 3.0], (1.0, 3.0)])
+def test_a_list_of_numbers(backend: Any, numbers: Any) -> None:
+    """A list is an array of the library of the predictions, as a list of weights is."""
+    pred = backend.asarray([[0.5, -1.0], [2.0, 0.25]])
+    target = backend.asarray([[1.0, 0.0], [0.0, 1.0]])
+    array = backend.asarray(np.asarray([1.0, 3.0]))
+    found = pl.binary_cross_entropy_with_logits(pred, target, pos_weight=numbers)
+    right = pl.binary_cross_entropy_with_logits(pred, target, pos_weight=array)
+    same(backend, found, right, backend.dtypes[-1])
+
+
+def test_a_column_of_a_table() -> None:
+    """Columns of tables become arrays, as for weights."""
+
+    class Column:
+        def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+            return np.asarray([0.5, 1.0], dtype=dtype)
+
+    found = pl.huber_loss([1.0, 2.0], [0.0, 0.0], delta=Column())
+    assert float(found) == (0.5 * 0.75 + 1.0 * 1.5) / 2

@@ -267,4 +267,4 @@ else:
             for name, value in globals().items()
             if name.startswith("__") or (isinstance(value, ModuleType) and name[0] != "_")
         }
-        return sorted({*here, *__all__, "neural_network", "special"})
+        return sorted({*here, *__all__, "neural_network", "objectives", "special"})

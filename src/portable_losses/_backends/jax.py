@@ -133,7 +133,8 @@ def softmax_parts(x: Array, axis: Axis) -> rows.SoftmaxParts:
     """Return the parts of the softmax, in a form that XLA evaluates in few passes."""
     top = jnp.max(x, axis=axis, keepdims=True)
     exponential = jnp.exp(x - top)
-    if x.shape[axis] <= _FEW:
+    size = x.shape[axis]
+    if isinstance(size, int) and size <= _FEW:  # `jax.export` may have a symbol instead
         rest = _short_row(axis % x.ndim, exponential)
         return rows.SoftmaxParts(x, top, exponential, rest)
     total = partial(jnp.sum, axis=axis, keepdims=True)

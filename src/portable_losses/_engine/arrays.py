@@ -159,7 +159,8 @@ def check_kind(
         kind = "labels" if domain.labels else "lengths"
         hint = "; number the classes from 0" if domain.labels else ""
         if is_kind(backend, array.dtype, "real floating"):
-            cure = f"pass `{key}.astype(int)`" if backend is default else "convert it to integers"
+            method = hasattr(array, "astype")
+            cure = f"pass `{key}.astype(int)`" if method else "convert it to integers"
             if backend is default and backend.xp.any(array != array):
                 cure = "some are missing (NaN); drop these rows, or leave them out with `where`"
             rows = any("class" in way[i] for way in signature.ways)

@@ -34,8 +34,12 @@ def by_name(
         raise TypeError(f"{formulas.name}: {min(twice)} was given twice, by position and by name")
     rest = {key: value for key, value in options.items() if key not in named}
     given |= named
-    if len(arrays) > len(names) or not optional.issuperset(set(names).difference(given)):
-        return arrays, rest  # the count is refused later
+    if (
+        len(arrays) > len(names)
+        or given.get(KEEP) is not None
+        or not optional.issuperset(set(names).difference(given))
+    ):
+        _refuse_count(formulas, arrays, rest, given)
     return [given.get(name) for name in names], rest
 
 
@@ -95,12 +99,12 @@ def option_array(formulas: Formulas, key: str, value: Any) -> Any:
             return None
         if key == "class_weights":
             check_kind_of_class_weights(formulas.name, value)
-    elif key not in signature.arrays or not _holds_numbers(signature, key, value):
+    elif key not in signature.arrays or isinstance(value, NUMBER) or not _is_array(value):
         return None
     if isinstance(value, NUMBER):
         return value
-    if key in signature.arrays and isinstance(value, (list, tuple)):
-        one = signature.parameters[key]
+    one = signature.parameters.get(key)
+    if one is not None and one.sequence and isinstance(value, (list, tuple)):
         value = [
             check_parameter(formulas.name, replace(one, name=f"{key}[{i}]"), x)
             for i, x in enumerate(value)
@@ -108,11 +112,13 @@ def option_array(formulas: Formulas, key: str, value: Any) -> Any:
     return read(formulas.name, key, value)[1]
 
 
-def _holds_numbers(signature: Signature, key: str, value: Any) -> bool:
-    """Return whether a parameter is an array, or a sequence of numbers where it may be one."""
-    if isinstance(value, (list, tuple)):
-        return signature.parameters[key].sequence
-    return not isinstance(value, NUMBER) and backend_of(value) is not None
+def _is_array(value: Any) -> bool:
+    """Return whether a value is an array, or can be read as one: a list, or a column of a table."""
+    return (
+        isinstance(value, (list, tuple))
+        or hasattr(value, "__array__")
+        or backend_of(value) is not None
+    )
 
 
 def _joined(
@@ -161,20 +167,39 @@ def constant_like(formulas: Formulas, arguments: Sequence[Any]) -> Array | None:
 
 
 def _refuse_count(
-    formulas: Formulas, arguments: Sequence[Any], options: Mapping[str, Any]
+    formulas: Formulas,
+    arguments: Sequence[Any],
+    options: Mapping[str, Any],
+    given: Collection[str] = (),
 ) -> NoReturn:
     """Raise the error of too few or too many arrays, or of an option that explains it."""
-    read_settings(formulas.signature, options)
-    signature = formulas.signature_of(arguments)
-    names = ", ".join(signature.arguments)
-    if missing := sorted(signature.optional.difference(signature.arguments)):
-        names += f"; optionally {', '.join(missing)}"
-    more = arguments[len(formulas.signature.arguments) :]
-    named = zip(signature.parameters, more, strict=False)
-    cure = ", ".join(f"{key}={value!r}" for key, value in named if isinstance(value, NUMBER))
-    if more and isinstance(more[0], str) and more[0] in REDUCTIONS:
-        cure = f"reduction={more[0]!r}"
+    signature = formulas.signature
+    read_settings(signature, options)
+    every = [name for name in signature.arguments if name != KEEP]
+    required = [name for name in every if name not in signature.optional]
+    missing = [name for name in required if name not in (given or every[: len(arguments)])]
+    optional = [name for name in every if name not in required]
+    names = ", ".join(required) + (f"; optionally {', '.join(optional)}" if optional else "")
+    takes = f"{formulas.name} takes {len(required)} arrays ({names}), got"
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
+        number = max(len(arguments), len(given))
+        raise TypeError(f"{takes} {number}: {' and '.join(missing)} {verb} missing")
+    cure = _by_keyword(signature, arguments[len(every) :])
     raise TypeError(
-        f"{formulas.name} takes {len(signature.arguments)} arrays ({names}), got {len(arguments)}; "
-        f"everything else is passed by keyword{': ' if cure else ''}{cure}"
+        f"{takes} {len(arguments)}; everything else is passed by keyword"
+        f"{': ' if cure else ''}{cure}"
     )
+
+
+def _by_keyword(signature: Signature, more: Sequence[Any]) -> str:
+    """Return how options are passed that were given by position."""
+    if more and isinstance(more[0], str) and more[0] in REDUCTIONS:
+        return f"reduction={more[0]!r}"
+    named = list(zip(signature.parameters, more, strict=False))
+    numbers = [(key, value) for key, value in named if isinstance(value, NUMBER)]
+    if numbers or not more or isinstance(more[0], (*NUMBER, str, NoneType)):
+        return ", ".join(f"{key}={value}" for key, value in numbers)
+    arrays = [key for key, _ in named[:1] if signature.parameters[key].sequence]
+    arrays += [key for key in ("class_weights", "weights") if key in signature.options]
+    return " or ".join(f"{key}=..." for key in arrays)

@@ -71,5 +71,5 @@ def check_parameter(loss: str, parameter: Parameter, value: Any) -> Any:
 
 
 def _brief(value: Any) -> str:
-    text = repr(value)
+    text = " ".join(repr(value).split())
     return f"{text if len(text) < 50 else text[:47] + '...'} ({type(value).__name__})"

@@ -75,12 +75,13 @@ class Partial:
         if not isinstance(other, Partial):
             return NotImplemented
         name = self._formulas.name
-        if self._formulas is not other._formulas:
+        if self._formulas.loss != other._formulas.loss:
             raise TypeError(
                 f"a part of {name} and one of {other._formulas.name} do not add up: each loss has "
                 "its own sum"
             )
-        if not _same(self._parameters, other._parameters):
+        defaults = self._formulas.signature.defaults
+        if not _same({**defaults, **self._parameters}, {**defaults, **other._parameters}):
             raise TypeError(
                 f"{name}: parts with the parameters {self._parameters} and {other._parameters} do "
                 "not add up: compute them with the same"
@@ -117,7 +118,7 @@ class Partial:
         rest : tuple
             What is no array.
         """
-        rest = self._formulas, tuple(sorted(self._parameters.items())), self._dtype
+        rest = self._formulas.loss, tuple(sorted(self._parameters.items())), self._dtype
         return (self.total, self.weight), rest
 
     @classmethod
@@ -137,8 +138,8 @@ class Partial:
             The part.
         """
         made = cls.__new__(cls)
-        made._formulas, parameters, made._dtype = rest
-        made._parameters = dict(parameters)
+        loss, parameters, made._dtype = rest
+        made._formulas, made._parameters = loss.formulas, dict(parameters)
         made.total, made.weight = arrays
         return made
 
@@ -193,7 +194,15 @@ def _grouped(
 
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Return whether parameters are the same: equal numbers, or the same array."""
-    return one.keys() == other.keys() and all(
-        x is other[key] or (not hasattr(x, "shape") and x == other[key]) for key, x in one.items()
-    )
+    """Return whether parameters are the same."""
+    return one.keys() == other.keys() and all(_equal(x, other[key]) for key, x in one.items())
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Return whether two numbers, or two arrays whose values can be seen, are equal."""
+    if one is other or not (hasattr(one, "shape") or hasattr(other, "shape")):
+        return one is other or bool(one == other)
+    (backend, one), (library, other) = (read("Partial", "parameter", x) for x in (one, other))
+    views = backend.view(one), library.view(other)
+    seen = all(view is not None for view in views)
+    return seen and views[0].shape == views[1].shape and bool((views[0] == views[1]).all())

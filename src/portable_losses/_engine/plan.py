@@ -13,7 +13,7 @@ from .._backends import NUMBER, Backend, backend_of, default
 from ..typing import Array, Domain, PerLabel, Reduction
 from .arrays import check_kind, check_number, check_real, floating, is_kind, one_library
 from .formulas import Formulas
-from .names import option_meant
+from .names import option_meant, reduction_meant
 from .parameters import check_parameter
 from .shapes import fitting_axes, loop_axes, number_of_axes, places_left, places_of, way_of
 from .signature import KEEP, Signature
@@ -382,10 +382,9 @@ def check_settings(
             raise TypeError(f"{name} has no option {key!r}: {hint}")
     reduction = options["reduction"]
     if not isinstance(reduction, (str, Inner)) or reduction not in (*REDUCTIONS, *Inner):
-        hint = "; a mean over the batch is reduction='mean' here, for every loss"
         raise ValueError(
             f"{name}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}"
-            f"{hint if str(reduction) == 'batchmean' else ''}"
+            f"{reduction_meant(reduction)}"
         )
     ignored = options.get("ignore_index")
     if ignored is not None and not isinstance(ignored, Integral):

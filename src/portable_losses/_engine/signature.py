@@ -170,7 +170,7 @@ def read(
     absent: tuple[float, ...] = (),
 ) -> Signature:
     """Read a formula: domains from annotations, core dimensions from `layouts`."""
-    name = formula.__qualname__
+    name = formula.__qualname__.rpartition("<locals>.")[2]  # of a function: without its place
     hints = get_type_hints(formula, include_extras=True)
     parameters = list(inspect.signature(formula).parameters.values())
     required = [p for p in parameters if p.kind is p.POSITIONAL_ONLY][2 if layouts else 1 :]

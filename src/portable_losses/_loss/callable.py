@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
 from typing import Any
+from uuid import uuid4
+from weakref import WeakValueDictionary
 
 from .._engine.binding import bound_docstring, bound_signature, check_bound
 from .._engine.combined import Combined, Term, bound_name, check_factor, short
@@ -65,7 +67,7 @@ class Loss(Evaluated[Arguments], Registry):
     def _evaluates(self, formulas: Formulas, bound: Mapping[str, Any]) -> None:
         """Evaluate these formulas, with what is bound as the defaults."""
         formulas.loss = formulas.loss or self
-        self.formulas, self.bound = formulas, bound
+        self.formulas, self.bound, self._key = formulas, bound, ""
         self.formula: Callable[..., Array] = formulas.value
         self.signature: Signature = formulas.signature
         self.__signature__ = bound_signature(formulas.signature.public, bound)
@@ -142,10 +144,27 @@ class Loss(Evaluated[Arguments], Registry):
             return self.formulas.terms_with(self.bound)
         return [Term(1.0, self.formulas, self.bound)]
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether both are the same losses, with the same factors and what is bound."""
+        if not isinstance(other, Loss):
+            return NotImplemented
+        return self is other or self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def _identity(self) -> tuple[Any, ...]:
+        """Return what equal losses have in common: an array is equal to itself alone."""
+        return tuple(
+            (factor, id(formulas), frozenset((k, _comparable(x)) for k, x in bound.items()))
+            for factor, formulas, bound in self._terms()
+        )
+
     def __reduce__(self) -> Any:
         """Pickle by its name what can be imported by its name, and others by their parts.
 
         So cloudpickle can send a loss that is defined in a notebook or in a function to a worker.
+        What comes back is the same loss: parts of a mean from several workers add up.
         """
         if _is_importable(self):
             return self.__qualname__
@@ -159,7 +178,9 @@ class Loss(Evaluated[Arguments], Registry):
         _name_for_pickle(self.formula, f"{self.__qualname__}.formula")
         for key, function in functions.items():
             _name_for_pickle(function, f"{self.__qualname__}.formulas.registered.{key}")
-        return _assembled, (self.__qualname__, self.formula, self._given, functions)
+        self._key = self._key or uuid4().hex
+        _sent[self._key] = self
+        return _assembled, (self._key, self.__qualname__, self.formula, self._given, functions)
 
     def __copy__(self) -> "Loss[Arguments]":
         return self
@@ -234,15 +255,29 @@ def _name_for_pickle(function: Any, name: str) -> None:
         function.__qualname__ = name
 
 
+_sent: WeakValueDictionary[str, Loss[...]] = WeakValueDictionary()
+"""The losses of this process that were sent by their parts, or have come so."""
+
+
 def _assembled(
+    key: str,
     name: str,
     formula: Callable[..., Array],
     given: tuple[Any, ...],
     functions: Mapping[str, Callable[..., Any]],
 ) -> Loss[...]:
-    """Put a loss together from its parts."""
+    """Put a loss together from its parts, unless it is here already."""
+    if (known := _sent.get(key)) is not None:
+        return known
+    formula.__qualname__ = name
     loss: Loss[...] = Loss(formula, *given)
-    loss.__qualname__ = name
     for method, function in functions.items():
         getattr(loss, method)(function)
+    loss._key, _sent[key] = key, loss
     return loss
+
+
+def _comparable(value: Any) -> Any:
+    """Return a bound value that has a hash: for others, such as arrays, their identity."""
+    plain = isinstance(value, (Real, str, tuple, type(None)))
+    return value if plain else (type(value), id(value))

@@ -15,6 +15,8 @@ class Registry:
     formulas: Formulas
     bound: Mapping[str, Any]
     __name__: str
+    _key: str
+    """What tells it from all other losses, once it was sent to another process by its parts."""
 
     def derivative(self, function: Formula) -> Formula:
         """Register the derivative, a function of the formula's arguments.
@@ -93,4 +95,5 @@ class Registry:
                 f"{self.__name__}: register formulas with the loss itself, before it is bound or "
                 "added to another"
             )
+        self._key = ""  # a copy that was sent before lacks what is registered now
         return self.formulas

@@ -283,7 +283,7 @@ class View(NamedTuple):
 
 def _view(xp: Namespace, x: Array, eps: Number) -> View:
     centred = _centred(xp, x)
-    divisor = max(x.shape[-2] - 1, 1)
+    divisor = x.shape[-2] - 1 or 1
     variance = xp.row_sum(centred * centred, -2) / divisor + eps
     none = variance == 0
     matrix = xp.matmul(xp.matrix_transpose(centred), centred) / divisor

@@ -1,7 +1,7 @@
 """Margin losses of several classes: the largest score decides."""
 
 from math import inf
-from typing import Any, Literal, Unpack
+from typing import Annotated, Any, Literal, Unpack
 
 from .._loss import loss
 from ..typing import (
@@ -13,6 +13,7 @@ from ..typing import (
     Namespace,
     NonNegative,
     Number,
+    OneOfSeveral,
 )
 
 __all__ = ["crammer_singer_loss", "multi_margin_loss", "multiclass_perceptron_loss"]
@@ -22,7 +23,7 @@ __all__ = ["crammer_singer_loss", "multi_margin_loss", "multiclass_perceptron_lo
 def multi_margin_loss(
     xp: Namespace,
     axis: Axis,
-    logits: ClassLogit,
+    logits: Annotated[ClassLogit, OneOfSeveral("hinge_loss")],
     target: Labels,
     /,
     *,
@@ -162,7 +163,7 @@ def _(
 def crammer_singer_loss(
     xp: Namespace,
     axis: Axis,
-    logits: ClassLogit,
+    logits: Annotated[ClassLogit, OneOfSeveral("hinge_loss")],
     target: Labels,
     /,
     **options: Unpack[ClassOptions],
@@ -254,7 +255,7 @@ def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> Array
 def multiclass_perceptron_loss(
     xp: Namespace,
     axis: Axis,
-    logits: ClassLogit,
+    logits: Annotated[ClassLogit, OneOfSeveral("perceptron_loss")],
     target: Labels,
     /,
     **options: Unpack[ClassOptions],

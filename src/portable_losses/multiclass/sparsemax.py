@@ -1,10 +1,10 @@
 """Sparsemax: the projection onto the probability simplex in place of the softmax."""
 
 from math import inf
-from typing import NamedTuple, Unpack
+from typing import Annotated, NamedTuple, Unpack
 
 from .._loss import loss
-from ..typing import Array, Axis, ClassLogit, ClassOptions, Labels, Namespace
+from ..typing import Array, Axis, ClassLogit, ClassOptions, Labels, Namespace, OneOfSeveral
 
 __all__ = ["sparsemax_loss"]
 
@@ -16,7 +16,7 @@ OUTSIDE = -2.0
 def sparsemax_loss(
     xp: Namespace,
     axis: Axis,
-    logits: ClassLogit,
+    logits: Annotated[ClassLogit, OneOfSeveral("binary_cross_entropy_with_logits")],
     target: Labels,
     /,
     **options: Unpack[ClassOptions],
