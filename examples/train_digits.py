@@ -120,6 +120,7 @@ def libraries() -> Iterator[tuple[str, Callable[[Any], Any], Gradient]]:
     except ImportError:
         print("(no torch here)")
     else:
+        torch.set_num_threads(1)  # matrices as small as these gain nothing from more
         yield "PyTorch", torch.asarray, by_torch
     try:
         import jax
