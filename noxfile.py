@@ -118,14 +118,15 @@ def tests_objectives(session: nox.Session) -> None:
 
 @nox.session(name="tests-others", default=False)
 def tests_others(session: nox.Session) -> None:
-    """The common losses on Cubed, dpnp, MLX, ndonnx and sparse: see docs/reference/others.rst."""
+    """The common losses on Cubed, dpnp, MLX, ndonnx and sparse, and all of them as ONNX graphs."""
     install(session, "test-others")
     # The CPU as a device of SYCL, which dpnp needs, from the wheels of Intel.
     folder = Path(session.virtualenv.location, "lib")
     paths = {"LD_LIBRARY_PATH": str(folder), "OCL_ICD_FILENAMES": str(folder / "libintelocl.so")}
     names = ("cubed", "dpnp", "mlx", "ndonnx", "sparse")
     chosen = (f"--backend={name}" for name in names)
-    session.run("pytest", "tests/test_others.py", *chosen, *session.posargs, env=paths)
+    files = ("tests/test_others.py", "tests/test_onnx.py")
+    session.run("pytest", *files, *chosen, *session.posargs, env=paths)
 
 
 @nox.session(name="tests-packages", default=False)

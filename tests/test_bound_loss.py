@@ -74,13 +74,13 @@ def test_the_name_the_signature_and_the_help_show_what_is_bound() -> None:
     )
     text = pydoc.plain(pydoc.render_doc(loss))
     for line in (
-        "delta : float, default 2.0",
+        "delta : float or array, default 2.0",
         'reduction : {"mean", "sum", "none"}, default \'sum\'',
         "weights : array, bound to an array",
         "where : array of bool, optional",
     ):
         assert line in text
-    assert "delta : float, default 1.0" in pydoc.plain(pydoc.render_doc(pl.huber_loss))
+    assert "delta : float or array, default 1.0" in pydoc.plain(pydoc.render_doc(pl.huber_loss))
 
 
 @pytest.mark.parametrize("module", [pickle, cloudpickle])

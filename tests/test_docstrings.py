@@ -111,3 +111,17 @@ def test_the_docstring_of_a_loss_states_every_default(name):
             assert kind.endswith(", optional")
         elif parameter.default is not parameter.empty:
             assert default == str(parameter.default) or literal_eval(default) == parameter.default
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_the_docstring_of_a_loss_says_which_parameters_may_be_arrays(name):
+    signature = getattr(portable_losses, name).signature
+    documented = RunTimeValidator(f"portable_losses.{name}")
+    rows = any(map(any, signature.ways))
+    clause = "holds one number, which all rows share." if rows else "broadcasts to the losses."
+    for key in signature.parameters:
+        kind = documented.parameter_type(key).partition(", default ")[0]
+        may_be = key in signature.arrays
+        assert kind.removesuffix(", optional").endswith("or array") == may_be, key
+        _, lines = documented.doc_all_parameters[key]
+        assert (lines[-1:] == [f"An array {clause}"]) == may_be, key

@@ -189,7 +189,11 @@ def test_a_sum_is_a_python_object_like_any_loss() -> None:
     assert MIXED.__name__ == "0.7 * mse_loss + 0.3 * l1_loss"
     assert repr(MIXED) == f"<loss ({MIXED.__name__}){shown}>"
     text = pydoc.plain(pydoc.render_doc(0.7 * pl.mse_loss + pl.huber_loss.bind(delta=2.0)))
-    for line in ("delta : float, default 2.0", "`delta` of `huber_loss`.", "weights : array, opt"):
+    for line in (
+        "delta : float or array, default 2.0",
+        "`delta` of `huber_loss`.",
+        "weights : array, opt",
+    ):
         assert line in text
     assert isinstance(MIXED, pl.Loss)
     assert {MIXED: 1}[MIXED] == 1

@@ -135,7 +135,8 @@ def sheet(family: str, names: list[str]) -> str:
                 alt=f"{losses}: value, derivative and second derivative",
             )
         )
-    lines += ["", "| loss | in short | parameters | second derivative |", "|---|---|---|---|"]
+    lines += ["", "{.stack .sheet}"]
+    lines += ["| loss | in short | parameters | second derivative |", "|---|---|---|---|"]
     for name in names:
         loss = getattr(pl, name)
         parameters = ", ".join(f"`{key}`" for key in loss.signature.parameters) or "–"

@@ -205,7 +205,9 @@ def support() -> str:
     ]
     for loss in sorted({loss for library in found.values() for loss in library["losses"]}):
         cells = [
-            " ".join(what[0] for what in ABILITIES if what in library["losses"].get(loss, ()))
+            "\N{NO-BREAK SPACE}".join(
+                what[0] for what in ABILITIES if what in library["losses"].get(loss, ())
+            )
             for library in found.values()
         ]
         lines.append(f"| [`{loss}`](catalogue/{loss}.md) | {' | '.join(cells)} |")

@@ -66,7 +66,7 @@ def multilabel_soft_margin_loss(
     target : array
         Observations, of the shape of `pred`: 1 for the classes that are right, 0 for the others, or
         probabilities in [0, 1].
-    label_smoothing : float, default 0.0
+    label_smoothing : float or array, default 0.0
         The share s of each target that is spread evenly over positive and negative, in [0, 1]:
         targets become (1 - s) * target + s / 2.
 

@@ -75,14 +75,14 @@ def linear_cross_entropy(
         0 to K - 1.
     bias : array of shape (K,), optional
         Added to the logits: real numbers, and -inf for a masked class.
-    label_smoothing : float, default 0.0
+    label_smoothing : float or array, default 0.0
         The share s of each target that is spread evenly over all classes, in [0, 1].
-    softcap : float, optional
+    softcap : float or array, optional
         A bound c of the logits: z becomes c * tanh(z / c), and a masked class stays masked. There
         is none by default.
-    temperature : float, default 1.0
+    temperature : float or array, default 1.0
         The divisor of the logits, after `softcap`: positive.
-    z_loss : float, default 0.0
+    z_loss : float or array, default 0.0
         The factor of a penalty that keeps logits from drifting: the square of the logarithm of the
         sum of the exponentials.
 

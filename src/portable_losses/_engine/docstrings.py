@@ -1,4 +1,4 @@
-"""The common options and errors of all losses, inserted into the docstring of each."""
+"""What all losses have in common, inserted into the docstring of each: options, errors, arrays."""
 
 import inspect
 import itertools
@@ -57,14 +57,24 @@ TypeError
 ValueError
     If the shapes do not fit, or {parameters}an option is out of range.{values}"""
 
+_PER_LOSS = "An array broadcasts to the losses."
+_PER_CALL = "An array holds one number, which all rows share."
+
 _SECTION = re.compile(r"^(\w[\w ]*)\n-+\n", re.MULTILINE)
 
 
 def with_options(docstring: str | None, signature: Signature) -> str | None:
-    """Insert the common options after the parameters, and the common errors after the result."""
+    """Insert the common options after the parameters, and the common errors after the result.
+
+    A parameter that may be an array says which shape it has.
+    """
     if docstring is None:
         return None
     text = inspect.cleandoc(docstring)
+    shape = _PER_CALL if any(map(any, signature.ways)) else _PER_LOSS
+    for name in signature.arrays:
+        entry = re.compile(rf"^{name} : .*(?:\n    .*)*", re.MULTILINE)
+        text = entry.sub(lambda found: f"{found[0]}\n    {shape}", text, count=1)
     if "\nRaises\n" not in text:
         text = _after("Returns", f"\n{_raises(signature)}", text)
     return _after(
@@ -148,6 +158,7 @@ def of_sum(formulas: Combined) -> str:
             own = part.formulas.signature.defaults
             default = f", default {own[key]!r}" if key in own else ""
             kind = getattr(part.formulas.signature.parameters[key].kind, "__name__", "object")
+            kind += " or array" * (key in part.formulas.signature.arrays)
             lines += [f"{name} : {kind}{default}", f"    `{key}` of `{part.formulas.name}`."]
     lines += ["", "Returns", "-------", "array", "    The reduced sum.", ""]
     lines += ["See Also", "--------"]

@@ -173,7 +173,7 @@ def _scalars(
     return frozenset(
         i
         for i, (slot, x) in enumerate(zip(plan.slots, arrays, strict=True))
-        if slot.number or (slot.shared and prod(x.shape) == 1 and tuple(x.shape) != loop)
+        if slot.number or (slot.shared and _is_one(x.shape) and tuple(x.shape) != loop)
     )
 
 
@@ -215,6 +215,11 @@ def _moved(plan: Plan, given: Sequence[Any]) -> tuple[list[Any], list[Merge | No
     return arrays, merges
 
 
+def _is_one(shape: Sequence[Any]) -> bool:
+    """Return whether an array holds one number. A size may be unknown."""
+    return all(size == 1 for size in shape)
+
+
 def _filled(plan: Plan, i: int, number: Any, pred: Array, loop: tuple[int, ...]) -> Array:
     """Make an array of the loop shape from a number."""
     xp = plan.backend.xp
@@ -230,7 +235,7 @@ def _check_parameter(plan: Plan, key: str, numbers: Array, loop: tuple[int, ...]
     """Refuse a parameter that is an array where its numbers do not belong to losses."""
     name, shape = plan.signature.name, tuple(numbers.shape)
     along = len(shape) == 1 and plan.signature.parameters[key].sequence
-    if prod(shape) == 1 and not along:
+    if _is_one(shape) and not along:
         return
     if plan.core:
         raise ValueError(

@@ -48,14 +48,14 @@ def asymmetric_loss(
     target : array or number
         Observations, of the shape of `pred`: 1 for positive, 0 for negative, or probabilities in
         [0, 1].
-    gamma_negative : float, default 4.0
+    gamma_negative : float or array, default 4.0
         Exponent of the weight of a negative, which falls with its probability: not negative.
-    gamma_positive : float, default 1.0
+    gamma_positive : float or array, default 1.0
         Exponent of the weight of a positive: not negative.
-    clip : float, default 0.05
+    clip : float or array, default 0.05
         Subtracted from the probability of the positive class if the target is negative, in [0, 1).
         A negative with a smaller probability costs nothing.
-    label_smoothing : float, default 0.0
+    label_smoothing : float or array, default 0.0
         The share s of each target that is spread evenly over the two classes, in [0, 1]: targets
         become (1 - s) * target + s / 2.
 

@@ -47,7 +47,7 @@ def binary_cross_entropy(
         Floor of the probabilities under the logarithms, in [0, 0.5). It keeps the loss of a
         certain and wrong prediction finite: ``-log(eps)``, 34.54 by default. With 0 that loss is
         inf.
-    label_smoothing : float, default 0.0
+    label_smoothing : float or array, default 0.0
         The share s of each target that is spread evenly over the two classes, in [0, 1]: targets
         become (1 - s) * target + s / 2.
 
@@ -159,9 +159,8 @@ def binary_cross_entropy_with_logits(
         [0, 1].
     pos_weight : float or array, default 1.0
         Weight of the positive class, not negative. The number of negatives divided by the number
-        of positives balances the two. An array broadcasts to the shape of `pred`: one weight for
-        each of several labels, for example.
-    label_smoothing : float, default 0.0
+        of positives balances the two. Several labels may have a weight each.
+    label_smoothing : float or array, default 0.0
         The share s of each target that is spread evenly over the two classes, in [0, 1]: targets
         become (1 - s) * target + s / 2, before `pos_weight` counts.
 

@@ -105,14 +105,14 @@ def sigmoid_focal_loss(
     target : array or number
         Observations, of the shape of `pred`: 1 for positive, 0 for negative, or probabilities in
         [0, 1].
-    gamma : float, default 2.0
+    gamma : float or array, default 2.0
         Exponent of the weight, which falls with the probability of the observed class: not
         negative. With 0 the loss is the binary cross-entropy.
-    alpha : float or sequence of float, optional
+    alpha : float, sequence of float or array, optional
         Weight of the positive class, in [0, 1]; that of the negative class is ``1 - alpha``. By
         default both are 1. A sequence has one number for each entry of the last axis of `pred`,
         along which the labels of several binary classifications lie.
-    label_smoothing : float, default 0.0
+    label_smoothing : float or array, default 0.0
         The share s of each target that is spread evenly over the two classes, in [0, 1]: targets
         become (1 - s) * target + s / 2.
 
@@ -225,10 +225,10 @@ def poly_binary_cross_entropy(
     target : array or number
         Observations, of the shape of `pred`: 1 for positive, 0 for negative, or probabilities in
         [0, 1].
-    epsilon : float, default 1.0
+    epsilon : float or array, default 1.0
         Added to the first coefficient of the series of the cross-entropy, which is 1. From -1 on
         the loss is not negative.
-    label_smoothing : float, default 0.0
+    label_smoothing : float or array, default 0.0
         The share s of each target that is spread evenly over the two classes, in [0, 1]: targets
         become (1 - s) * target + s / 2.
 

@@ -229,7 +229,7 @@ def negative_binomial_nll_loss(
         real numbers, -inf and inf included.
     target : array or number
         Observed counts, of the shape of `pred`: whole numbers from 0.
-    dispersion : float, default 1.0
+    dispersion : float or array, default 1.0
         The excess of the variance, positive: it is ``mean + dispersion * mean**2``.
     log_input : bool, default False
         Whether `pred` holds logarithms of means, which a model can predict without a bound.

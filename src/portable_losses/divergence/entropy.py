@@ -251,7 +251,7 @@ def js_divergence_loss(
         Predicted probabilities of the K classes along `class_axis`: in [0, 1].
     target : array
         Probabilities of the shape of `pred`: in [0, 1].
-    beta : float, default 0.5
+    beta : float or array, default 0.5
         The share of the target in the mixture, in (0, 1). With 1/2 the loss is symmetric.
 
     Returns

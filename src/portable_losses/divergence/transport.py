@@ -48,7 +48,7 @@ def sinkhorn_loss(
     cost : array of shape (K, K), optional
         The cost of moving one unit from class i of `pred` to class j of `target`: real numbers, the
         same for all rows. By default it is :math:`|i - j|`, as in `wasserstein_loss`.
-    epsilon : float, default 1.0
+    epsilon : float or array, default 1.0
         The weight of the penalty, in units of `cost`: above 0.
     iterations : int, default 100
         How often the marginals are matched, at least once. 100 iterations are enough if `epsilon`

@@ -36,10 +36,10 @@ def circle_loss(
     labels : array
         Integers of the shape of `embedding` without the feature axis: vectors with one label belong
         together. Any integers are valid.
-    margin : float, default 0.4
+    margin : float or array, default 0.4
         The allowed distance from the optimum, in [-1, 1]. The decision boundary is a circle with
         this radius times the root of 2.
-    gamma : float, default 80
+    gamma : float or array, default 80
         The factor of the exponents: positive. The higher it is, the more the hardest pairs count.
 
     Returns

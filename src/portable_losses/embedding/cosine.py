@@ -106,7 +106,7 @@ def cosine_embedding_loss(
     target : array or number
         Of the shape of `left` without the feature axis: +1 for a pair that belongs together, -1 for
         one that does not.
-    margin : float, default 0
+    margin : float or array, default 0
         The cosine up to which a negative pair costs nothing: from -1 to 1.
 
     Returns

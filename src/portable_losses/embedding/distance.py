@@ -35,7 +35,7 @@ def contrastive_loss(
     target : array or number
         Of the shape of `left` without the feature axis: +1 for a pair that belongs together, -1 for
         one that does not.
-    margin : float, default 1
+    margin : float or array, default 1
         The distance from which a negative pair costs nothing: positive.
 
     Returns
@@ -138,7 +138,7 @@ def triplet_margin_loss(
         Vectors of the shape of `anchor` that should be near to it.
     negative : array
         Vectors of the shape of `anchor` that should be far from it.
-    margin : float, default 1
+    margin : float or array, default 1
         The distance by which the negative should be farther: not negative.
     p : float, default 2
         The norm of the distances, from 1: 2 is Euclid's, 1 that of Manhattan.

@@ -30,7 +30,7 @@ def info_nce_loss(
     key : array
         Vectors of the shape of `query`. Each is the positive of the query at the same position, and
         a negative of all other queries.
-    temperature : float, default 0.1
+    temperature : float or array, default 0.1
         The divisor of the cosines: positive. The lower it is, the more the hardest negatives
         count.
 

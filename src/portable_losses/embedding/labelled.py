@@ -31,7 +31,7 @@ def ntxent_loss(
     labels : array
         Integers of the shape of `embedding` without the feature axis: vectors with one label belong
         together. Any integers are valid.
-    temperature : float, default 0.07
+    temperature : float or array, default 0.07
         The divisor of the cosines: positive. The lower it is, the more the hardest negatives
         count.
 
@@ -163,7 +163,7 @@ def supcon_loss(
     labels : array
         Integers of the shape of `embedding` without the feature axis: vectors with one label belong
         together. Any integers are valid.
-    temperature : float, default 0.1
+    temperature : float or array, default 0.1
         The divisor of the cosines: positive. The lower it is, the more the hardest negatives
         count.
 

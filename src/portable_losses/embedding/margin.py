@@ -27,7 +27,7 @@ def hinge_embedding_loss(
         Distances of pairs, of any shape: real numbers.
     target : array or number
         Of the shape of `pred`: +1 for a pair that belongs together, -1 for one that does not.
-    margin : float, default 1
+    margin : float or array, default 1
         The distance from which a negative pair costs nothing: positive.
 
     Returns
@@ -101,7 +101,7 @@ def margin_ranking_loss(
         The other score, in the shape of `left`: real numbers.
     target : array or number
         Of the shape of `left`: +1 where `left` should be the higher one, -1 where `right` should.
-    margin : float, default 0
+    margin : float or array, default 0
         The amount by which the score should be higher: not negative.
 
     Returns

@@ -40,7 +40,7 @@ def barlow_twins_loss(
         numbers.
     right : array
         The other view, in the shape of `left`, with the same samples in the same order.
-    redundancy : float, default 0.005
+    redundancy : float or array, default 0.005
         The weight of the correlations of different features: not negative. That of a feature with
         itself has weight 1.
 
@@ -186,13 +186,13 @@ def vicreg_loss(
         numbers.
     right : array
         The other view, in the shape of `left`, with the same samples in the same order.
-    invariance : float, default 25
+    invariance : float or array, default 25
         The weight of the squared distance: not negative.
-    variance : float, default 25
+    variance : float or array, default 25
         The weight of deviations below 1: not negative.
-    covariance : float, default 1
+    covariance : float or array, default 1
         The weight of covariances: not negative.
-    eps : float, default 1e-4
+    eps : float or array, default 1e-4
         A number added to each variance, so that its root has a derivative: not negative.
 
     Returns

@@ -48,15 +48,15 @@ def cross_entropy(
         Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0
         to K - 1. Or probabilities, of the shape of `logits`: in [0, 1]. The number of axes decides
         between the two.
-    label_smoothing : float, default 0.0
+    label_smoothing : float or array, default 0.0
         The share s of each target that is spread evenly over all classes, in [0, 1]: targets become
         (1 - s) * target + s / K.
-    softcap : float, optional
+    softcap : float or array, optional
         A bound c of the logits: z becomes c * tanh(z / c), and a masked class stays masked. There
         is none by default.
-    temperature : float, default 1.0
+    temperature : float or array, default 1.0
         The divisor of the logits, after `softcap`: positive.
-    z_loss : float, default 0.0
+    z_loss : float or array, default 0.0
         The factor of a penalty that keeps logits from drifting: the square of the logarithm of the
         sum of the exponentials.
 

@@ -42,7 +42,7 @@ def multi_margin_loss(
         to K - 1.
     p : {1, 2}, default 1
         The power of the hinge.
-    margin : float, default 1.0
+    margin : float or array, default 1.0
         The amount by which the score of the label should exceed each other score: not negative.
 
     Returns

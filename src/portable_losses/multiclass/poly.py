@@ -85,10 +85,10 @@ def poly_cross_entropy(
         Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0
         to K - 1. Or probabilities, of the shape of `logits`: in [0, 1]. The number of axes decides
         between the two.
-    epsilon : float, default 1.0
+    epsilon : float or array, default 1.0
         Added to the first coefficient of the series of the cross-entropy, which is 1. From -1 on
         the loss is not negative.
-    label_smoothing : float, default 0.0
+    label_smoothing : float or array, default 0.0
         The share s of each target that is spread evenly over all classes, in [0, 1]: targets become
         (1 - s) * target + s / K.
 

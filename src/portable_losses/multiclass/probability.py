@@ -63,7 +63,7 @@ def nll_loss(
         Class labels, of the shape of `log_prob` without the class axis: integers of any dtype from
         0 to K - 1. Or probabilities, of the shape of `log_prob`: in [0, 1]. The number of axes
         decides between the two.
-    label_smoothing : float, default 0.0
+    label_smoothing : float or array, default 0.0
         The share s of each target that is spread evenly over all classes, in [0, 1]: targets become
         (1 - s) * target + s / K.
 
@@ -165,7 +165,7 @@ def categorical_cross_entropy(
     eps : float, default 1e-15
         Floor of the probabilities under the logarithm, in [0, 1). It makes the loss of a label with
         probability 0 finite: ``-log(eps)``, 34.54 by default. With 0 that loss is inf.
-    label_smoothing : float, default 0.0
+    label_smoothing : float or array, default 0.0
         The share s of each target that is spread evenly over all classes, in [0, 1]: targets become
         (1 - s) * target + s / K.
 

@@ -81,10 +81,10 @@ def softmax_focal_loss(
         Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0
         to K - 1. Or probabilities, of the shape of `logits`: in [0, 1]. The number of axes decides
         between the two.
-    gamma : float, default 2.0
+    gamma : float or array, default 2.0
         Exponent of the weight, which falls with the probability of the observed class: not
         negative. With 0 the loss is the cross-entropy.
-    label_smoothing : float, default 0.0
+    label_smoothing : float or array, default 0.0
         The share s of each target that is spread evenly over all classes, in [0, 1]: targets become
         (1 - s) * target + s / K.
 
@@ -228,10 +228,10 @@ def generalized_cross_entropy(
         Class labels, of the shape of `logits` without the class axis: integers of any dtype from 0
         to K - 1. Or probabilities, of the shape of `logits`: in [0, 1]. The number of axes decides
         between the two.
-    q : float, default 0.7
+    q : float or array, default 0.7
         From 0, where the loss is the cross-entropy, to 1, where it is ``1 - p``, half the sum of
         the absolute errors.
-    label_smoothing : float, default 0.0
+    label_smoothing : float or array, default 0.0
         The share s of each target that is spread evenly over all classes, in [0, 1]: targets become
         (1 - s) * target + s / K.
 

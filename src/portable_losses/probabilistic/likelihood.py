@@ -226,7 +226,7 @@ def student_t_nll_loss(
         scale**2 * df / (df - 2).
     target : array or number
         Observations, of the shape of `loc`: real numbers.
-    df : float, default 4.0
+    df : float or array, default 4.0
         Degrees of freedom, positive: the fewer, the less an outlier counts.
 
     Returns

@@ -34,7 +34,7 @@ def pinball_loss(
     target : array or number
         Observations, of the shape of `pred`: real numbers. Where `quantile` is a sequence, the last
         axis may be missing.
-    quantile : float or sequence of float, default 0.5
+    quantile : float, sequence of float or array, default 0.5
         The predicted quantile, in (0, 1): the share of the observations that lie below. A sequence
         has one number for each entry of the last axis of `pred`.
 
@@ -123,7 +123,7 @@ def expectile_loss(
     target : array or number
         Observations, of the shape of `pred`: real numbers. Where `expectile` is a sequence, the
         last axis may be missing.
-    expectile : float or sequence of float, default 0.5
+    expectile : float, sequence of float or array, default 0.5
         The predicted expectile, in (0, 1): the weight of the observations above the prediction.
         Those below have 1 minus this weight. A sequence has one number for each entry of the last
         axis of `pred`.
@@ -209,7 +209,7 @@ def interval_loss(
     target : array or number
         Observations, of the shape of `lower`: real numbers. Where `alpha` is a sequence, the last
         axis may be missing.
-    alpha : float or sequence of float, default 0.1
+    alpha : float, sequence of float or array, default 0.1
         The share of the observations that the interval may miss, half of them on each side, in (0,
         1). A sequence has one number for each entry of the last axis of `lower`.
 

@@ -35,7 +35,7 @@ def approx_ndcg_loss(
         marks a place that holds no item.
     target : array
         Relevances of the shape of `pred`: from 0 upwards, often grades from 0 to 4.
-    temperature : float, default 1.0
+    temperature : float or array, default 1.0
         The distance at which the order of two scores counts: positive. A smaller temperature comes
         closer to the true NDCG, and more scores have a gradient of 0.
 

@@ -43,7 +43,7 @@ def barron_loss(
         The shape, one or one for each loss: any numbers except inf. The loss of a large residual
         grows with this power of it. The smaller the shape, the less outliers count; below 0 the
         loss is bounded.
-    scale : float, default 1.0
+    scale : float or array, default 1.0
         Where the loss turns from quadratic to its shape: positive, in the unit of the target.
 
     Returns

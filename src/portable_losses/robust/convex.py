@@ -22,7 +22,7 @@ def huber_loss(
         Predictions, of any shape: real numbers.
     target : array or number
         Observations, of the shape of `pred`: real numbers.
-    delta : float, default 1.0
+    delta : float or array, default 1.0
         Where the loss turns from quadratic to linear: positive, in the unit of the target.
 
     Returns
@@ -101,7 +101,7 @@ def smooth_l1_loss(
         Predictions, of any shape: real numbers.
     target : array or number
         Observations, of the shape of `pred`: real numbers.
-    beta : float, default 1.0
+    beta : float or array, default 1.0
         Where the loss turns from quadratic to linear: not negative, in the unit of the target. With
         0 it is the absolute error.
 
@@ -188,7 +188,7 @@ def pseudo_huber_loss(
         Predictions, of any shape: real numbers.
     target : array or number
         Observations, of the shape of `pred`: real numbers.
-    delta : float, default 1.0
+    delta : float or array, default 1.0
         Where the loss turns from quadratic to linear: positive, in the unit of the target.
 
     Returns
@@ -265,7 +265,7 @@ def fair_loss(
         Predictions, of any shape: real numbers.
     target : array or number
         Observations, of the shape of `pred`: real numbers.
-    scale : float, default 1.0
+    scale : float or array, default 1.0
         Where the loss turns from quadratic to linear: positive, in the unit of the target.
 
     Returns

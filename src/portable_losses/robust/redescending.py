@@ -21,7 +21,7 @@ def cauchy_loss(
         Predictions, of any shape: real numbers.
     target : array or number
         Observations, of the shape of `pred`: real numbers.
-    scale : float, default 1.0
+    scale : float or array, default 1.0
         The residual of the largest derivative: positive, in the unit of the target.
 
     Returns
@@ -94,7 +94,7 @@ def geman_mcclure_loss(
         Predictions, of any shape: real numbers.
     target : array or number
         Observations, of the shape of `pred`: real numbers.
-    scale : float, default 1.0
+    scale : float or array, default 1.0
         The residual at which the loss is half its bound: positive, in the unit of the target.
 
     Returns
@@ -171,7 +171,7 @@ def welsch_loss(
         Predictions, of any shape: real numbers.
     target : array or number
         Observations, of the shape of `pred`: real numbers.
-    scale : float, default 1.0
+    scale : float or array, default 1.0
         The width of the bell curve: positive, in the unit of the target.
 
     Returns
@@ -248,7 +248,7 @@ def arctan_loss(
         Predictions, of any shape: real numbers.
     target : array or number
         Observations, of the shape of `pred`: real numbers.
-    scale : float, default 1.0
+    scale : float or array, default 1.0
         The residual at which the loss is half its bound: positive, in the unit of the target.
 
     Returns
@@ -330,7 +330,7 @@ def tukey_biweight_loss(
         Predictions, of any shape: real numbers.
     target : array or number
         Observations, of the shape of `pred`: real numbers.
-    scale : float, default 4.685
+    scale : float or array, default 4.685
         The residual beyond which the loss is constant: positive, in the unit of the target. The
         default suits residuals of standard deviation 1: the estimate then has 95 % of the
         efficiency of least squares.

@@ -54,7 +54,7 @@ def generalized_dice_loss(
         axis: integers of any dtype from 0 to K - 1. Or, of the shape of `pred`, 1 for the class of
         each element, 0 for the others, or probabilities in [0, 1]. The number of axes decides
         between the two.
-    smooth : float, default 0
+    smooth : float or array, default 0
         A number added to the numerator and the denominator: not negative. 1 is a lot: a perfect
         prediction of a class of n elements adds 2 / n to each.
     from_logits : bool, default False

@@ -45,7 +45,7 @@ def dice_loss(
         The observed region, of the shape of `pred`: 1 for the elements of the region, 0 for the
         others, or probabilities in [0, 1]. Or class labels, if `class_axis` is given, of that shape
         without the class axis: integers of any dtype from 0 to K - 1.
-    smooth : float, default 0
+    smooth : float or array, default 0
         A number added to the numerator and the denominator of the score: not negative.
     from_logits : bool, default False
         Whether `pred` holds logits, of which the sigmoid is the probability.
@@ -193,7 +193,7 @@ def jaccard_loss(
         The observed region, of the shape of `pred`: 1 for the elements of the region, 0 for the
         others, or probabilities in [0, 1]. Or class labels, if `class_axis` is given, of that shape
         without the class axis: integers of any dtype from 0 to K - 1.
-    smooth : float, default 0
+    smooth : float or array, default 0
         A number added to the numerator and the denominator: not negative.
     from_logits : bool, default False
         Whether `pred` holds logits, of which the sigmoid is the probability.

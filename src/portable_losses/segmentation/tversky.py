@@ -49,14 +49,14 @@ def tversky_loss(
         The observed region, of the shape of `pred`: 1 for the elements of the region, 0 for the
         others, or probabilities in [0, 1]. Or class labels, if `class_axis` is given, of that shape
         without the class axis: integers of any dtype from 0 to K - 1.
-    alpha : float, default 0.5
+    alpha : float or array, default 0.5
         The weight of false positives: not negative.
-    beta : float, default 0.5
+    beta : float or array, default 0.5
         The weight of false negatives: not negative.
-    gamma : float, default 1
+    gamma : float or array, default 1
         The power to which the loss is raised: positive. Above 1 regions that are mostly wrong have
         more weight, below 1 those that are nearly right.
-    smooth : float, default 0
+    smooth : float or array, default 0
         A number added to the numerator and the denominator: not negative.
     from_logits : bool, default False
         Whether `pred` holds logits, of which the sigmoid is the probability.

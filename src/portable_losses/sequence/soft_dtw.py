@@ -61,7 +61,7 @@ def soft_dtw_loss(
         default. Entries beyond the length may have any value, even NaN; their gradient is 0.
     target_lengths : array, optional
         How many of the times of `target` count.
-    gamma : float, default 1
+    gamma : float or array, default 1
         The softness of the minimum over all alignments, in units of the squared distance: positive.
         Near 0 only the best alignment counts.
 
