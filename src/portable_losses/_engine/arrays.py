@@ -20,8 +20,9 @@ def read(name: str, key: str, value: Any) -> tuple[Backend, Array]:
         _refuse_arrays_in_a_list(name, key, value)
     if backend is None or not backend.takes(value):
         return default, default.read(name, key, value)
-    backend.check(name, key, value)
-    return backend, value
+    array = backend.array_in(value)
+    backend.check(name, key, array)
+    return backend, array
 
 
 def visible(backend: Backend, array: Array) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .._backends.labels import Labels, differing, labels_of
-from .plan import Plan, Slot
+from .plan import Plan
 from .shapes import number_of_axes
 
 Role = tuple[str, int]
@@ -27,27 +27,28 @@ def _labelled(
 ) -> Iterator[tuple[str, Labels, list[Role]]]:
     """Return the name, the labels and the roles of the axes of each array that has labels."""
     given = zip(plan.signature.arguments, plan.present(arguments), strict=True)
-    for (key, x), slot, cores in zip(given, plan.slots, plan.cores, strict=True):
+    for key, x in (*given, *options.items()):
         if labels := labels_of(x):
-            yield key, labels, _roles(plan, slot, cores, len(labels.dims))
-    for key, x in options.items():
-        if labels := labels_of(x):
-            axes = range(len(labels.dims))
-            rows = [("class", 0)] if key == "class_weights" else [("", -i) for i in axes][::-1]
-            yield key, labels, rows
+            yield key, labels, roles(plan, key, len(labels.dims))
 
 
-def _roles(plan: Plan, slot: Slot, cores: tuple[str, ...], ndim: int) -> list[Role]:
-    """Return the roles of the axes of an argument."""
+def roles(plan: Plan, key: str, ndim: int) -> list[Role]:
+    """Return the role of each axis of an argument, or of an option that is an array."""
+    if key not in plan.signature.arguments:
+        return (
+            [("class", 0)] if key == "class_weights" else [("", i - ndim + 1) for i in range(ndim)]
+        )
+    i = plan.signature.arguments.index(key)
+    slot = plan.slots[i]
     own = [
-        (core, i)
-        for core in cores
-        for i in range(number_of_axes(plan.signature, core, plan.options))
+        (core, k)
+        for core in plan.cores[i]
+        for k in range(number_of_axes(plan.signature, core, plan.options))
     ]
-    roles: list[Role] = [("", 0)] * ndim
+    found: list[Role] = [("", 0)] * ndim
     for place, role in zip(slot.place, own, strict=False):
-        roles[place] = role
+        found[place] = role
     loops = [place for place in range(ndim) if place not in slot.place]
-    for i, place in enumerate(reversed(loops)):
-        roles[place] = ("", -i - slot.extended)
-    return roles
+    for k, place in enumerate(reversed(loops)):
+        found[place] = ("", -k - slot.extended)
+    return found
