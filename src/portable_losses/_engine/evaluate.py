@@ -13,7 +13,7 @@ from .cures import spelled
 from .entries import with_mask
 from .formulas import Formulas, Orders
 from .given import belongs_to_none, by_name, constant_like, read_given
-from .labelled import Role, check_labels, roles
+from .labelled import Role, check_labels, labelled, roles
 from .layout import Layout, lay_out
 from .plan import PARTS, Plan, check_kinds, make_plan
 
@@ -158,15 +158,20 @@ def evaluate(
         if not read or type(error) not in (TypeError, ValueError):
             raise
         raise type(error)(spelled(str(error), read)) from None
+    ordered = place in (None, -1)
     if arrays is not arguments:  # some were read, or have labels
-        check_labels(request.plan, arguments, options)
+        check_labels(request.plan, arguments, options if ordered else {})
     if 2 in orders:
         _check_second(formulas)
     backend = request.plan.backend
     if checked and backend is not default and backend.keeps_plans() and validating():
         _look(request)
     results = backend.evaluate(request)
-    return results if place is None else restored(backend.xp, results, place)
+    if place is not None:
+        results = restored(backend.xp, results, place)
+    if arrays is arguments:
+        return results
+    return labelled(request.plan, arguments, orders, results, ordered)
 
 
 def _look(request: Request) -> None:

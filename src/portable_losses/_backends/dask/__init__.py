@@ -61,7 +61,11 @@ class Dask(Backend):
 
     def array_in(self, value: Any) -> Any:
         """Return the array of a column or table of dask.dataframe, whose chunks have no sizes."""
-        return value.to_dask_array() if hasattr(value, "to_dask_array") else value
+        if not hasattr(type(value), "to_dask_array"):
+            return value
+        kinds = [*getattr(value, "dtypes", [])] if value.ndim == 2 else [value.dtype]
+        plain = all(isinstance(dtype, np.dtype) for dtype in kinds)
+        return value.to_dask_array() if plain else value
 
     def adopted(self, array: Array, like: Array) -> Array:
         """Return an array of NumPy in chunks like those of another: chunks are arrays of NumPy."""
@@ -74,14 +78,15 @@ class Dask(Backend):
 
     def check(self, name: str, key: str, array: Array) -> None:
         """Refuse what is no array, and chunks that hold more than numbers or none."""
+        if hasattr(type(array), "to_dask_array"):
+            raise TypeError(
+                f"{name}: {key} holds a dtype of pandas, not of NumPy; pass `{key}.astype(float)`, "
+                f"or `{key}.cat.codes` for categories"
+            )
         if not isinstance(array, dask.array.Array):
             raise TypeError(
                 f"{name}: {key} must be an array of Dask, got {type(array).__name__}; pass "
                 f"`dask.array.from_delayed({key}, shape=..., dtype=...)`"
-            )
-        if not hasattr(array.dtype, "newbyteorder"):
-            raise TypeError(
-                f"{name}: {key} holds {array.dtype} of pandas; pass `{key}.astype(float)`"
             )
         if isinstance(array._meta, np.ma.MaskedArray):
             raise TypeError(
