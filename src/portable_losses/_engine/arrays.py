@@ -94,7 +94,7 @@ def one_library(name: str, given: Mapping[str, tuple[Backend, Array]]) -> Backen
         if here is not None and device is not None and here != device:
             raise ValueError(
                 f"{name}: {first} is on {device}, but {key} is on {here}; "
-                "nothing is copied to another device"
+                "nothing is copied to another device: move or distribute one of them"
             )
         device = here if device is None else device
     return backend
