@@ -10,6 +10,7 @@ stands for its kind gets all its settings.
 import importlib
 import inspect
 import itertools
+import os
 import re
 import warnings
 from collections import Counter
@@ -271,6 +272,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "once_a_library: what no flag, device or compiler changes, in every dtype"
     )
+    if any(backend.base == "jax" for backend in chosen(config)):
+        # The CPU as eight devices, for tests of arrays in parts; JAX reads it when it is imported.
+        os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
     for backend in chosen(config):
         try:
             backend.xp  # noqa: B018

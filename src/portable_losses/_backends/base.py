@@ -45,6 +45,14 @@ class Backend:
         """Return whether an array of the library can be evaluated without a conversion."""
         return True
 
+    def array_in(self, value: Any) -> Array:
+        """Return the array in an object that the library has beside its arrays, such as a table."""
+        return value
+
+    def adopted(self, array: Array, like: Array) -> Array | None:
+        """Return an array of NumPy as one of this library; None if the two are not to be mixed."""
+        return None
+
     def check(self, name: str, key: str, array: Array) -> None:
         """Refuse an array that holds more than numbers, such as a mask, which would be lost."""
 

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.custom_derivatives import SymbolicZero
 from jax.lax import optimization_barrier, stop_gradient
+from jax.sharding import NamedSharding, PartitionSpec
 
 from .._numerics import rows
 from .._numerics.loops import Arrays, Step, Stepped
@@ -234,6 +235,23 @@ def scan(
     return scanned
 
 
+def _beside(device: Any) -> Any:
+    """Return where numbers go beside an array: on each device of one that lies on several."""
+    if isinstance(device, NamedSharding):
+        return NamedSharding(device.mesh, PartitionSpec())
+    return device
+
+
+def asarray(x: Any, /, *, dtype: Any = None, device: Any = None) -> Array:
+    """Make an array; see `_beside`."""
+    return jnp.asarray(x, dtype=dtype, device=_beside(device))
+
+
+def arange(stop: int, /, *, dtype: Any = None, device: Any = None) -> Array:
+    """Return the numbers from 0; see `_beside`."""
+    return jnp.arange(stop, dtype=dtype, device=_beside(device))
+
+
 def group_sum(values: Array, labels: Array, number: int) -> Array:
     """Add up values by their labels, in one pass; JAX drops those that are out of range."""
     labels = jnp.where(labels < 0, number, labels)  # a negative index would count from the end
@@ -258,6 +276,8 @@ class Jax(Backend):
         "safe_divide": safe_divide,
         "over_square": over_square,
         "group_sum": group_sum,
+        "asarray": asarray,
+        "arange": arange,
         "scan": scan,
     }
 
@@ -266,6 +286,13 @@ class Jax(Backend):
         if not isinstance(array, jax.Array):
             kind = type(array).__name__
             raise TypeError(f"{name}: {key} must be an array, got {kind}; pass `{key}.todense()`")
+
+    def device(self, array: Array) -> Any:
+        """Return the device, or several: arrays may be cut over the same ones in different ways."""
+        device = super().device(array)
+        if isinstance(device, NamedSharding):
+            return sorted(device.device_set, key=str)
+        return device
 
     def view(self, array: Array) -> Any:
         """View a concrete array on a CPU; NumPy's DLPack lacks bfloat16."""

@@ -1,6 +1,6 @@
 """Arrays with names and coordinates for their axes, as in xarray, around an array of a library."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..typing import Array
@@ -34,6 +34,15 @@ def labels_of(value: Any) -> Labels | None:
 def unlabelled(value: Any) -> Array:
     """Return the array inside of labels, or the value itself."""
     return value if labels_of(value) is None else value.data
+
+
+def with_labels(array: Array, like: Any, dims: Sequence[Any]) -> Any:
+    """Return an array with some dimensions of another and their coordinates, which may be lazy."""
+    kind = type(like)
+    if not hasattr(kind, "coords"):
+        return array
+    other = [name for name, x in like.coords.items() if not set(dims).issuperset(x.dims)]
+    return kind(array, coords=like.coords.drop_vars(other), dims=tuple(dims)).rename(None)
 
 
 def differing(name: str, first: str, of_first: Labels, key: str, labels: Labels, what: str) -> str:

@@ -20,8 +20,9 @@ def read(name: str, key: str, value: Any) -> tuple[Backend, Array]:
         _refuse_arrays_in_a_list(name, key, value)
     if backend is None or not backend.takes(value):
         return default, default.read(name, key, value)
-    backend.check(name, key, value)
-    return backend, value
+    array = backend.array_in(value)
+    backend.check(name, key, array)
+    return backend, array
 
 
 def visible(backend: Backend, array: Array) -> Any:
@@ -93,7 +94,7 @@ def one_library(name: str, given: Mapping[str, tuple[Backend, Array]]) -> Backen
         if here is not None and device is not None and here != device:
             raise ValueError(
                 f"{name}: {first} is on {device}, but {key} is on {here}; "
-                "nothing is copied to another device"
+                "nothing is copied to another device: move or distribute one of them"
             )
         device = here if device is None else device
     return backend

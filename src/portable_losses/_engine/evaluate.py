@@ -6,7 +6,6 @@ from typing import Any
 
 from .._backends import NUMBER, Backend, backend_of, default, validating
 from .._numerics.standard import device_of
-from ..typing import Array
 from . import reduction, weights
 from .call import Call
 from .classes import rearranged, restored
@@ -14,9 +13,9 @@ from .cures import spelled
 from .entries import with_mask
 from .formulas import Formulas, Orders
 from .given import belongs_to_none, by_name, constant_like, read_given
-from .labelled import check_labels
-from .layout import Layout, alone, lay_out
-from .plan import Plan, check_kinds, make_plan
+from .labelled import Role, check_labels, labelled, roles
+from .layout import Layout, lay_out
+from .plan import PARTS, Plan, check_kinds, make_plan
 
 _MOST = 64
 """The number of plans, and of layouts, that a loss keeps. It limits the memory if parameters or
@@ -42,14 +41,43 @@ class Request:
 
     def bind(self, checked: bool = False, *, rescaled: bool = False) -> Call:
         """Check the shapes, and the values of the arrays if the backend wants it."""
-        layout = self.layout or lay_out(self.plan, self.arrays, self.extras)
-        call = Call(layout, self.arrays, self.extras, checked and self.checked, rescaled)
+        call = Call(self.laid_out(), self.arrays, self.extras, checked and self.checked, rescaled)
         call.request = self
         return call
 
-    def alone(self, backend: Backend, dtype: Any) -> "Alone":
-        """Return the formula alone, for parts of the arrays on another backend."""
-        return Alone.of(self.plan, backend, dtype)
+    def laid_out(self) -> Layout:
+        """Check the shapes."""
+        return self.layout or lay_out(self.plan, self.arrays, self.extras)
+
+    def named(self) -> dict[str, Any]:
+        """Return the arguments that are not missing, and the options that are arrays, by name."""
+        names, given = self.plan.signature.arguments, self.plan.present(self.arrays)
+        return {**dict(zip(names, given, strict=True)), **self.extras}
+
+    def roles(self, key: str) -> list[Role]:
+        """Return the role of each axis of an argument, or of an option that is an array."""
+        return roles(self.plan, key, self.named()[key].ndim)
+
+    @property
+    def demanded(self) -> bool:
+        """Whether the values are to be checked on every library."""
+        return self.checked and validating() is True
+
+    def piece(self, backend: Backend, *, parts: bool, dtype: Any, results: list[Any]) -> "Piece":
+        """Return what evaluates the loss on parts of the arrays, on another backend.
+
+        If `parts` is True it returns two sums in place of the value.
+        """
+        plan = replace(
+            self.plan,
+            backend=backend,
+            reduction=PARTS if parts else self.plan.reduction,
+            dtype=dtype,
+            results=results,
+            compiled={},
+            proved={},
+        )
+        return Piece(plan)
 
     def whole(self, call: Call) -> list[Any]:
         """Evaluate a call at once."""
@@ -80,34 +108,23 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Alone:
-    """A formula without weights and reduction, for parts of the arrays of a call."""
+class Piece:
+    """A loss for parts of the arrays of a call, as on a worker: it can be pickled."""
 
     plan: Plan
 
-    @classmethod
-    def of(cls, plan: Plan, backend: Backend, dtype: Any) -> "Alone":
-        """Return the formula of a plan for arrays of a backend, all of one dtype."""
-        number = len(plan.results)
-        return cls(
-            replace(
-                plan,
-                backend=backend,
-                dtype=dtype,
-                result=dtype,
-                results=[dtype] * number,
-                dtypes=[None] * len(plan.dtypes),
-                compiled={},
-                proved={},
-            )
-        )
+    @property
+    def name(self) -> str:
+        """The name of the loss."""
+        return self.plan.formulas.name
 
-    def __call__(
-        self, orders: Orders, arrays: list[Array], sequences: Mapping[str, Array]
-    ) -> list[Any]:
-        """Evaluate it: for each order the losses, or a list of derivatives."""
-        layout = alone(self.plan, arrays)
-        request = Request(self.plan, orders, arrays, sequences, {}, checked=False, layout=layout)
+    def __call__(self, orders: Orders, given: Mapping[str, Any], checked: bool) -> list[Any]:
+        """Evaluate a part: for each order the reduced value, or a list of gradients."""
+        names = self.plan.signature.arguments
+        arrays = [given[name] for name in names]
+        extras = {key: x for key, x in given.items() if key not in names}
+        layout = lay_out(self.plan, arrays, extras)
+        request = Request(self.plan, orders, arrays, extras, {}, checked, layout)
         return self.plan.backend.evaluate(request)
 
 
@@ -141,15 +158,20 @@ def evaluate(
         if not read or type(error) not in (TypeError, ValueError):
             raise
         raise type(error)(spelled(str(error), read)) from None
+    ordered = place in (None, -1)
     if arrays is not arguments:  # some were read, or have labels
-        check_labels(request.plan, arguments, options)
+        check_labels(request.plan, arguments, options if ordered else {})
     if 2 in orders:
         _check_second(formulas)
     backend = request.plan.backend
     if checked and backend is not default and backend.keeps_plans() and validating():
         _look(request)
     results = backend.evaluate(request)
-    return results if place is None else restored(backend.xp, results, place)
+    if place is not None:
+        results = restored(backend.xp, results, place)
+    if arrays is arguments:
+        return results
+    return labelled(request.plan, arguments, orders, results, ordered)
 
 
 def _look(request: Request) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import NoneType
 from typing import Any, NoReturn
 
-from .._backends import NUMBER, backend_of, default
+from .._backends import NUMBER, Backend, backend_of, default
 from .._backends.labels import unlabelled
 from .._numerics.standard import device_of
 from ..typing import Array
@@ -81,6 +81,9 @@ def read_given(
                 extras[key] = found
                 joins = key in signature.arrays and backend_of(found) is default
                 homeless += [key] if joins or backend_of(value) is None else []
+    first = backend_of(arrays[0])
+    if first is not None and first is not default:
+        arrays, extras = _adopted(first, homeless, signature, arrays, extras)
     if homeless:
         arrays, extras = _joined(signature, homeless, arrays, extras)
     return arrays, extras, settings
@@ -119,6 +122,24 @@ def _is_array(value: Any) -> bool:
         or hasattr(value, "__array__")
         or backend_of(value) is not None
     )
+
+
+def _adopted(
+    home: Backend,
+    homeless: Collection[str],
+    signature: Signature,
+    arrays: Sequence[Any],
+    extras: dict[str, Any],
+) -> tuple[Sequence[Any], dict[str, Any]]:
+    """Let arrays of the default library become arrays of the predictions' library, if it likes."""
+    found = dict(zip(signature.arguments, arrays, strict=True)) | extras
+    for key, x in found.items():
+        if type(x) in default.own_types and key not in homeless:
+            adopted = home.adopted(x, arrays[0])
+            if adopted is None:
+                return arrays, extras
+            found[key] = adopted
+    return [found[key] for key in signature.arguments], {key: found[key] for key in extras}
 
 
 def _joined(

@@ -86,28 +86,6 @@ class Layout:
         return arrays
 
 
-def alone(plan: Plan, arrays: Sequence[Array]) -> Layout:
-    """Return the layout of the formula alone, for a part of the arrays of another call."""
-    sizes = {
-        core: size
-        for cores, x in zip(plan.cores, arrays, strict=True)
-        for core, size in zip(cores, x.shape[x.ndim - len(cores) :], strict=True)
-    }
-    loop = tuple(arrays[0].shape[: arrays[0].ndim - plan.core])
-    return Layout(
-        plan=plan,
-        loop=loop,
-        losses=prod(loop),
-        sizes=sizes,
-        shared=[None] * len(plan.results),
-        merges=[None] * len(arrays),
-        places=[tuple(range(-len(cores), 0)) for cores in plan.cores],
-        plain=True,
-        scalars=frozenset(i for i, x in enumerate(arrays) if loop and not x.ndim),
-        entries=_entries(plan, sizes),
-    )
-
-
 def lay_out(plan: Plan, arguments: Sequence[Any], extras: Mapping[str, Any]) -> Layout:
     """Check the shapes of a call."""
     signature = plan.signature

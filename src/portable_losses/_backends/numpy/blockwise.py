@@ -141,7 +141,7 @@ class _Pass:
         total: Any = self.total
         if call.layout.in_parts:
             weight = self.weight_total if call.layout.weighted else np.full(shape, count, self.wide)
-            return [(total.reshape(self._shape()), weight.reshape(self._shape()))]
+            total = total.reshape(self._shape()), weight.reshape(self._shape())
         if call.layout.reduction == "mean":
             if weighted_mean:
                 call.backend.check_count(call, self.weight_total)
@@ -159,9 +159,11 @@ class _Pass:
         loop = enumerate(self.call.layout.loop)
         return [n for i, n in loop if axis is not None and i not in axis]
 
-    def _final(self, order: int, outputs: list[Array], total: Array, kept: list[int]) -> Any:
+    def _final(self, order: int, outputs: list[Array], total: Any, kept: list[int]) -> Any:
         """Convert results to their dtypes, and gradients to the shapes of the predictions."""
         call = self.call
+        if order == 0 and call.layout.in_parts:
+            return total
         if order == 0:
             value = outputs[0] if outputs else np.asarray(total).reshape(kept)
             return value.astype(self.dtype, copy=False)

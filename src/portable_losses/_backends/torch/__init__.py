@@ -11,10 +11,10 @@ from torch.masked import MaskedTensor
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 from torch.utils.checkpoint import checkpoint
 
-from ..._numerics import loops
+from ..._numerics import loops, rows
 from ...typing import Array, Axis
 from ..base import Backend, Pull
-from . import lending, registered, stepwise
+from . import distributed, lending, registered, stepwise
 
 
 def minimum(x1: Array, x2: Array, /) -> Array:
@@ -56,9 +56,10 @@ def moveaxis(x: Array, source: Axis, destination: Axis, /) -> Array:
 def cumulative_sum(x: Array, /, *, axis: int) -> Array:
     """Call torch's own: array-api-compat looks up the namespace in a cache.
 
-    ``torch.compile`` warns about that cache.
+    ``torch.compile`` warns about that cache. Of a DTensor that is cut along the axis torch returns
+    the sums of each part alone (2.13).
     """
-    return x.cumsum(axis)
+    return (distributed.together(x, axis) if hasattr(x, "device_mesh") else x).cumsum(axis)
 
 
 def result_type(dtype: Any, *others: Any) -> Any:
@@ -69,7 +70,13 @@ def result_type(dtype: Any, *others: Any) -> Any:
 
 
 def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
-    """Call `gather`: `torch.take_along_dim` divides each index, to allow negative ones."""
+    """Call `gather`: `torch.take_along_dim` divides each index, to allow negative ones.
+
+    The `gather` of a DTensor whose rows are cut is a partial sum that few operations take (2.13).
+    """
+    if hasattr(x, "device_mesh") and indices.shape[axis] == 1 and distributed.is_cut(x, axis):
+        found: Array = rows.take_along_axis(backend.xp, x, indices, axis=axis)
+        return found
     return x.gather(axis, indices)
 
 
@@ -93,12 +100,7 @@ def known_size(x: Array, /) -> int:
 def numbers(size: Any, like: Array, dtype: Any = None) -> Array:
     """Replicate the numbers beside a DTensor: its operations do not take plain tensors."""
     plain = torch.arange(size, dtype=dtype, device=like.device)
-    if not hasattr(like, "device_mesh"):
-        return plain
-    from torch.distributed.tensor import DTensor, Replicate
-
-    mesh = like.device_mesh
-    return DTensor.from_local(plain, mesh, [Replicate()] * mesh.ndim, run_check=False)
+    return distributed.beside(plain, like) if hasattr(like, "device_mesh") else plain
 
 
 class Torch(Backend):
@@ -145,6 +147,10 @@ class Torch(Backend):
             return
         raise TypeError(f"{name}: {key} is {found}")
 
+    def device(self, array: Array) -> Any:
+        """Return the device, or the mesh of devices of a DTensor: it goes with no plain tensor."""
+        return getattr(array, "device_mesh", array.device)
+
     def view(self, array: Array) -> Any:
         """View a CPU tensor as the lending does; bfloat16, which NumPy lacks, as float32."""
         wide = array.float() if array.dtype == torch.bfloat16 else array
@@ -163,7 +169,11 @@ class Torch(Backend):
         if request.plan.result != request.plan.dtype and _autocasts(request.arrays[0]):
             return list(request.again([_single(x) for x in request.arrays]))
         lent = None if _observed() else lending.evaluate(request)
-        results = super().evaluate(request) if lent is None else lent
+        if lent is None and hasattr(request.arrays[0], "device_mesh"):
+            with distributed.errors(request):
+                results = super().evaluate(request)
+        else:
+            results = super().evaluate(request) if lent is None else lent
         return _without_graph(results) if _of_leaves(request) else results
 
     def compute(

@@ -1,0 +1,290 @@
+"""The chunks of Dask: in one task each, NumPy evaluates the whole loss, with weights and options.
+
+A task returns a tuple with the parts of all results. Sums are merged in a tree of tasks; what
+belongs to single losses, such as a gradient, is taken out of the tuple.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from operator import attrgetter
+from typing import Any
+
+import dask.array
+import numpy as np
+from dask.base import tokenize
+
+from ..._numerics.standard import known
+from ...typing import Array
+from ..numpy import backend as numpy
+from .results import Gradient, Own, Value
+from .tree import Sums, merged, scaled
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """The task of a chunk."""
+
+    piece: Any
+    """What evaluates a loss on a part of the arrays; the engine makes it."""
+    orders: tuple[int, ...]
+    dtypes: Mapping[str, Any]
+    """The dtypes of the arguments that are arrays, in the order of the blocks."""
+    given: Mapping[str, Any]
+    """The other arguments."""
+    sums: bool
+    """Whether the losses are added up."""
+    scaled: tuple[int, ...] | None
+    """The loop axes of a mean with weights."""
+    shared: frozenset[int]
+    """Which parts are sums over chunks: gradients of what losses share."""
+    checked: bool
+
+    def __call__(self, *blocks: Any) -> tuple[Any, ...]:
+        """Evaluate a chunk."""
+        read = [self._read(*each) for each in zip(self.dtypes, blocks, strict=True)]
+        given: dict[str, Any] = {**self.given, **dict(zip(self.dtypes, read, strict=True))}
+        exponent: Any = 0
+        if self.scaled is not None:
+            given, exponent = scaled(given, self.scaled, self.piece.plan.loops)
+        try:
+            results = self.piece(self.orders, given, self.checked)
+        except Exception as error:
+            shapes = ", ".join(f"{key} {given[key].shape}" for key in self.dtypes)
+            error.add_note(f"{self.piece.name}: in a chunk with the shapes {shapes}")
+            raise
+        parts: list[Any] = []
+        for order, result in zip(self.orders, results, strict=True):
+            if order == 0 and self.sums:
+                total, weight = result
+                parts.append(Sums(total, weight, exponent))
+            else:
+                parts += result if isinstance(result, (list, tuple)) else [result]
+        return tuple(Sums(x, 0.0, exponent) if k in self.shared else x for k, x in enumerate(parts))
+
+    def _read(self, key: str, block: Any) -> Array:
+        """Return a block as what Dask was told that it is."""
+        array, dtype = block, self.dtypes[key]
+        if type(block) is not np.ndarray:
+            array = numpy.read(self.piece.name, key, block)
+        if array.dtype == dtype:
+            return array
+        if not np.can_cast(array.dtype, dtype, "same_kind"):
+            raise TypeError(
+                f"{self.piece.name}: a chunk of {key} holds {array.dtype}, but Dask was told "
+                f"{dtype}: state the right dtype where {key} is made, or pass "
+                f"`{key}.map_blocks(np.asarray, dtype={array.dtype})`"
+            )
+        return array.astype(dtype)
+
+
+class Chunks:
+    """A call on Dask: the roles of the axes of its arrays, and the lazy arrays of its results.
+
+    Parameters
+    ----------
+    request : Request
+        What is asked for.
+    layout : Layout
+        The checked shapes.
+    """
+
+    def __init__(self, request: Any, layout: Any) -> None:
+        self.request, self.layout, self.plan = request, layout, request.plan
+        self.name = self.plan.formulas.name
+        self.predicted = self.plan.signature.predicted
+        given = request.named()
+        self.arrays = {key: x for key, x in given.items() if isinstance(x, dask.array.Array)}
+        self.rest = {key: x for key, x in given.items() if key not in self.arrays}
+        self.roles = {key: request.roles(key) for key in self.arrays}
+        loops = self.plan.loops
+        self.loop = [("", i - loops + 1) for i in range(loops)]
+        axes = range(loops) if layout.axis is None else layout.axis
+        self.axes = () if layout.reduction == "none" else tuple(axes)
+        self.sums = layout.reduction != "none" and (bool(axes) or not loops)
+        """Whether losses are added up over chunks."""
+        self.mean = self.sums and layout.reduction == "mean"
+        self.finish = layout.finish if self.sums else None
+        self.count = None if layout.weighted else layout.count
+        self.waits = self.finish is not None or (self.mean and self.count is None)
+        """Whether gradients need the sums over all chunks."""
+        self.wide = np.result_type(self.plan.dtype, np.float64)
+
+    def fit(self) -> bool:
+        """Return whether NumPy can evaluate each chunk apart.
+
+        What losses of several groups share has a gradient from all groups, each with its divisor.
+        """
+        if self.layout.void or not all(type(x._meta) is np.ndarray for x in self.arrays.values()):
+            return False
+        groups = self.waits and len(self.axes) < self.plan.loops and any(self.request.orders)
+        return not (groups and any(axes is not None for axes in self.gathered))
+
+    @cached_property
+    def gathered(self) -> list[tuple[int, ...] | None]:
+        """For each prediction the loop axes along which losses share it, None if they do not."""
+        loops, found = self.plan.loops, []
+        for i, own in zip(self.predicted, self.layout.shared, strict=True):
+            axes: tuple[int, ...] | None = None
+            if i in self.plan.signature.common:
+                axes = tuple(range(loops))
+            elif own is not None:
+                lead = loops - len(own)
+                alone = (lead + k for k, size in enumerate(own) if known(size) and size == 1)
+                axes = (*range(lead), *alone)
+            found.append(axes)
+        return found
+
+    def results(self) -> list[Any]:
+        """Return for each order the reduced value, or a list of gradients; all are lazy."""
+        asked: tuple[int, ...] = self.request.orders
+        orders = (0, *asked) if self.waits and 0 not in asked else asked
+        every = self._every(orders)
+        sums = merged(every, 0, self.axes, self.name) if self.sums and 0 in orders else None
+        results: list[Any] = []
+        place = 0
+        for order in orders:
+            if order:
+                results.append([self._gradient(every, place + k, k, sums) for k in self._each()])
+                place += len(self.predicted)
+                continue
+            results.append(self._value(every, sums))
+            place += 2 if isinstance(results[0], tuple) and sums is None else 1
+        return results if orders == asked else results[1:]
+
+    def _each(self) -> range:
+        return range(len(self.predicted))
+
+    def _every(self, orders: tuple[int, ...]) -> Array:
+        """Return the array whose chunks are tuples with the parts of all results."""
+        plan, number = self.plan, len(self.predicted)
+        start = 0 if 0 not in orders else 2 if self.layout.in_parts and not self.sums else 1
+        shared = [k for k in self._each() if self.gathered[k] is not None]
+        turns = range(start, start + number * sum(map(bool, orders)), number)
+        own = [plan.dtype] * number if self.sums else plan.results
+        piece = self.request.piece(
+            numpy,
+            parts=self.sums,
+            dtype=np.dtype(plan.dtype),
+            results=[self.wide if k in shared else np.dtype(own[k]) for k in self._each()],
+        )
+        chunk = _Chunk(
+            piece,
+            orders,
+            {key: x.dtype for key, x in self.arrays.items()},
+            self.rest,
+            self.sums,
+            self.axes if self.mean and self.layout.weighted else None,
+            frozenset(turn + k for turn in turns for k in shared),
+            self.request.demanded,
+        )
+        self._try(chunk)
+        self._check_chunks()
+        settings = (orders, plan.way, plan.reduction, plan.axis, plan.parameters, plan.options)
+        token = tokenize(plan.formulas.loss, settings, chunk.checked, self.rest, self.arrays)
+        return self._mapped(
+            chunk,
+            self.loop,
+            *((x, self.roles[key]) for key, x in self.arrays.items()),
+            name=f"{self.name}-{token}",
+            dtype=object,  # tuples, which blockwise does not inspect
+        )
+
+    def _try(self, chunk: _Chunk) -> None:
+        """Evaluate no losses, so that an error of the formula is raised now, if that is cheap."""
+        blocks = []
+        for key, x in self.arrays.items():
+            pairs = zip(self.roles[key], x.shape, strict=True)
+            shape = [0 if not core and size != 1 else size for (core, _), size in pairs]
+            if not all(map(known, shape)):
+                return
+            blocks.append((shape, x.dtype))
+        if any(0 in shape for shape, _ in blocks):
+            chunk(*(np.ones(shape, dtype) for shape, dtype in blocks))
+
+    def _check_chunks(self) -> None:
+        """Refuse chunks of unknown sizes if there are not as many of them in each array."""
+        found: dict[Any, tuple[str, int, bool]] = {}
+        for key, x in self.arrays.items():
+            for role, sizes in zip(self.roles[key], x.chunks, strict=True):
+                number, certain = len(sizes), all(map(known, sizes))
+                first, others, both = found.setdefault(role, (key, number, certain))
+                if sizes == (1,):
+                    continue
+                if number != others and not (certain and both) and max(number, others) > 1:
+                    raise ValueError(
+                        f"{self.name}: {first} has {others} chunks along an axis, {key} has "
+                        f"{number}, and not all of their sizes are known; call "
+                        f"`compute_chunk_sizes()` of both, or make their chunks alike"
+                    )
+
+    def _mapped(
+        self,
+        function: Callable[..., Any],
+        index: list[Any],
+        *arrays: tuple[Array, list[Any]],
+        what: str = "",
+        name: str | None = None,
+        dtype: Any,
+        new: Mapping[Any, Any] | None = None,
+    ) -> Array:
+        """Return the array of what a function makes of chunks, with the roles of its axes."""
+        number: dict[Any, int] = {}
+        for role in chain(index, *(roles for _, roles in arrays)):
+            number.setdefault(role, len(number))
+        mapped: Array = dask.array.blockwise(
+            function,
+            [number[role] for role in index],
+            *chain(*((x, [number[role] for role in roles]) for x, roles in arrays)),
+            name=name,
+            token=f"{self.name}-{what}",
+            new_axes={number[role]: size for role, size in (new or {}).items()},
+            concatenate=True,
+            dtype=dtype,
+            meta=np.empty([0] * len(index), dtype),
+        )
+        return mapped
+
+    def _value(self, every: Array, sums: Array | None) -> Any:
+        """Return the value, or the two sums of a partial result."""
+        wanted: Sequence[Callable[..., Any]]
+        kept, source = (self.loop, every) if sums is None else (self._kept(), sums)
+        dtype = self.wide if self.layout.in_parts else np.dtype(self.plan.result)
+        if sums is None:
+            wanted = [Own(0), Own(1)][: 1 + self.layout.in_parts]
+        elif self.layout.in_parts:
+            wanted = [attrgetter("total"), attrgetter("weight")]
+        else:
+            wanted = [Value(self.mean, self.finish, dtype)]
+        found = [self._mapped(of, kept, (source, kept), what="value", dtype=dtype) for of in wanted]
+        return tuple(found) if self.layout.in_parts else found[0]
+
+    def _kept(self) -> list[Any]:
+        return [role for i, role in enumerate(self.loop) if i not in self.axes]
+
+    def _gradient(self, every: Array, place: int, k: int, sums: Array | None) -> Array:
+        """Return the gradient with respect to a prediction, in its shape and dtype."""
+        key, dtype = self.plan.signature.arguments[self.predicted[k]], self.plan.results[k]
+        like = self.arrays.get(key)
+        roles = [] if like is None else self.roles[key]
+        axes, source, of = self.gathered[k], every, self.loop
+        if axes is not None:
+            source = merged(every, place, axes, self.name)
+            of = [role for i, role in enumerate(self.loop) if i not in axes]
+        kept = self._kept()
+        gradient = Gradient(
+            None if axes is not None else place,
+            self.count if self.mean else None,
+            self.mean and self.count is None,
+            self.finish,
+            self.mean,
+            tuple(slice(None) if role in kept else None for role in roles),
+            np.dtype(dtype),
+        )
+        sizes = {} if like is None else dict(zip(roles, like.shape, strict=True))
+        new = {role: n if known(n) else (np.nan,) for role, n in sizes.items() if role not in of}
+        others = [(sums, kept)] if self.waits and sums is not None else []
+        return self._mapped(
+            gradient, roles, (source, of), *others, what="grad", dtype=dtype, new=new
+        )
