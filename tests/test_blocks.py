@@ -188,11 +188,11 @@ def test_a_weighted_gradient_takes_one_pass():
     rows = []
 
     @pl.loss
-    def squares(xp, pred, target):
+    def squares(xp, pred, target, /):
         return (pred - target) ** 2
 
     @squares.derivative
-    def _(xp, pred, target):
+    def _(xp, pred, target, /):
         rows.append(pred.shape[0])
         return 2 * (pred - target)
 

@@ -60,10 +60,10 @@ class Registry:
         --------
         >>> import portable_losses as pl
         >>> @pl.loss("(class),(class)->()")
-        ... def distance(xp, axis, pred, target):
+        ... def distance(xp, axis, pred, target, /):
         ...     return xp.sqrt(xp.sum((pred - target) ** 2, axis=axis))
         >>> @distance.second_derivative_along
-        ... def _(xp, axis, pred, target, vector):
+        ... def _(xp, axis, pred, target, vector, /):
         ...     residual = pred - target
         ...     norm = xp.sqrt(xp.sum(residual**2, axis=axis, keepdims=True))
         ...     unit = residual / norm
