@@ -181,3 +181,22 @@ def test_a_sum_overflows_no_sooner_than_the_result():
     large = np.full(MANY, 3e38, dtype=np.float32)
     assert pl.l1_loss(large, 0.0) == np.float32(3e38)
     assert pl.l1_loss(large, 0.0, reduction="sum") == np.inf
+
+
+def test_a_weighted_gradient_takes_one_pass():
+    """Each block is evaluated once: the sum of the weights is known before."""
+    rows = []
+
+    @pl.loss
+    def squares(xp, pred, target, /):
+        return (pred - target) ** 2
+
+    @squares.derivative
+    def _(xp, pred, target, /):
+        rows.append(pred.shape[0])
+        return 2 * (pred - target)
+
+    pred, weights = np.zeros(10**6), np.full(10**6, 0.5)
+    squares.grad(pred, pred, weights=weights)
+    assert len(rows) > 1
+    assert sum(rows) == 10**6

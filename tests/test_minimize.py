@@ -55,6 +55,62 @@ def test_logistic_regression_of_classes():
     )
 
 
+NEWTON = {
+    "newton-cg": {"xtol": 1e-10},
+    "trust-ncg": {"gtol": 1e-8},
+    "trust-krylov": {"gtol": 1e-8},
+}
+
+
+@pytest.mark.parametrize("method", NEWTON)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_newton_without_a_hessian(method, weighted):
+    features, target = load_breast_cancer(return_X_y=True)
+    features, weights = scale(features), weights_for(target) if weighted else None
+    objective = scipy_objective(LOGITS, features, target, l2=2.0, reduction="sum", weights=weights)
+    given = {"jac": True, "hessp": objective.hessp, "method": method, "options": NEWTON[method]}
+    found = minimize(objective, objective.start, **given)
+    model = LogisticRegression(C=0.5, tol=1e-12, solver="newton-cholesky", max_iter=1000)
+    model.fit(features, target, sample_weight=weights)
+    coef, constant = objective.split(found.x)
+    np.testing.assert_allclose(coef, model.coef_[0], atol=1e-6)
+    np.testing.assert_allclose(constant, model.intercept_[0], atol=1e-6)
+    assert found.nit < 30
+
+
+@pytest.mark.parametrize("method", NEWTON)
+def test_newton_for_classes(method):
+    features, target = load_digits(n_class=3, return_X_y=True)
+    features = features / 16
+    objective = scipy_objective(pl.cross_entropy, features, target, l2=10.0, reduction="sum")
+    given = {"jac": True, "hessp": objective.hessp, "method": method, "options": NEWTON[method]}
+    found = minimize(objective, objective.start, **given)
+    model = LogisticRegression(C=0.1, tol=1e-10, solver="newton-cholesky").fit(features, target)
+    coef, constant = objective.split(found.x)
+    np.testing.assert_allclose(coef, model.coef_, atol=1e-6)
+    np.testing.assert_allclose(
+        constant - constant.mean(), model.intercept_ - model.intercept_.mean(), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "softmax_focal_loss", "huber_loss"])
+def test_the_product_is_the_slope_of_the_gradient(name):
+    rng = np.random.default_rng(6)
+    features, target = rng.normal(size=(9, 4)), rng.integers(0, 3, 9)
+    objective = scipy_objective(getattr(pl, name), features, target, l2=0.3)
+    at, vector = rng.normal(size=(2, *objective.start.shape))
+    step = 1e-6
+    ends = [objective(at + sign * step * vector)[1] for sign in (1, -1)]
+    right = (ends[0] - ends[1]) / (2 * step)
+    np.testing.assert_allclose(objective.hessp(at, vector), right, atol=1e-8)
+
+
+def test_a_vector_of_another_shape():
+    objective = scipy_objective(pl.mse_loss, np.ones((3, 2)), np.ones(3))
+    with pytest.raises(ValueError, match=r"vector must have the shape .*\(3,\), got \(2,\)"):
+        objective.hessp(objective.start, np.ones(2))
+
+
 def test_several_targets():
     features, target = load_diabetes(return_X_y=True)
     targets = np.stack([target, target**2 / 100], axis=1)

@@ -127,7 +127,36 @@ def test_rows_of_classes(dtype):
         np.testing.assert_allclose(found, [slopes, curvature], rtol=1e-5)
     first, second = catboost_objective(pl.cross_entropy).calc_ders_multi(logits[1], 1.0, 3.0)
     np.testing.assert_allclose(first, -slopes[1], rtol=1e-5)
-    np.testing.assert_allclose(second, -2 * np.diag(curvature[1]), rtol=1e-5)
+    matrix = np.diag(prob[1]) - np.outer(prob[1], prob[1])
+    np.testing.assert_allclose(second, -3.0 * matrix, rtol=1e-5, atol=1e-12)
+
+
+def test_the_matrix_of_a_row_of_catboost():
+    """It is exact, or without what is negative, or a number, or twice the diagonal."""
+    logits, label = np.asarray([-3.0, 2.0, 0.5]), 0.0
+
+    def matrix(loss, **settings):
+        return -np.asarray(
+            catboost_objective(loss, **settings).calc_ders_multi(logits, label, 1)[1]
+        )
+
+    exact = matrix(pl.softmax_focal_loss, hessian="exact")
+    columns = [
+        pl.softmax_focal_loss.hessian_product(logits, 0, unit, reduction="sum")
+        for unit in np.eye(3)
+    ]
+    np.testing.assert_allclose(exact, columns, rtol=1e-12)
+    assert np.linalg.eigvalsh(exact)[0] < -1e-3
+    positive = matrix(pl.softmax_focal_loss)
+    assert np.linalg.eigvalsh(positive)[0] > -1e-12
+    lowest = np.linalg.eigh(exact)[1][:, 0]
+    np.testing.assert_allclose(positive @ lowest, 0.0, atol=1e-12)
+    rest = np.eye(3) - np.outer(lowest, lowest)
+    np.testing.assert_allclose(positive, rest @ exact @ rest, atol=1e-12)
+    np.testing.assert_array_equal(matrix(pl.cross_entropy, hessian=0.5), 0.5 * np.eye(3))
+    np.testing.assert_array_equal(matrix(pl.crammer_singer_loss), np.diag([1.0, 1.0, 0.0]))
+    doubled = matrix(pl.cross_entropy, factor=2.0)
+    np.testing.assert_allclose(doubled, 2 * matrix(pl.cross_entropy), rtol=1e-12)
 
 
 def test_rows_of_probabilities_are_targets_too():

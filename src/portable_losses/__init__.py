@@ -145,6 +145,7 @@ __all__ = [
     "categorical_cross_entropy",
     "cauchy_loss",
     "check",
+    "check_derivative",
     "circle_loss",
     "compare",
     "contrastive_loss",
@@ -237,10 +238,11 @@ if TYPE_CHECKING:
     from . import objectives as objectives
     from . import special as special
     from ._plot import compare, plot
-    from ._selfcheck import check, self_check
+    from ._selfcheck import check, check_derivative, self_check
 else:
     _ON_DEMAND = {
         "check": "._selfcheck",
+        "check_derivative": "._selfcheck",
         "compare": "._plot",
         "plot": "._plot",
         "self_check": "._selfcheck",

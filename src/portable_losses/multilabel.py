@@ -7,6 +7,7 @@ from annotated_types import Interval
 
 from ._loss import loss
 from ._numerics.loops import against
+from ._numerics.rows import SoftmaxParts
 from .typing import (
     Array,
     Axis,
@@ -46,7 +47,7 @@ class MeanOptions(RowOptions, total=False):
     class_weights: Array
 
 
-@loss("(class),(class)->()")
+@loss("(class),(class)->()", diagonal=True)
 def multilabel_soft_margin_loss(
     xp: Namespace,
     axis: Axis,
@@ -156,7 +157,7 @@ def _(
     return xp.logistic_density(pred) / pred.shape[axis]
 
 
-@loss("(class),(class)->()")
+@loss("(class),(class)->()", diagonal=True)
 def multilabel_margin_loss(
     xp: Namespace, axis: Axis, pred: Real, target: ClassSet, /, **options: Unpack[RowOptions]
 ) -> Array:
@@ -309,16 +310,26 @@ def _sides(xp: Namespace, axis: Axis, pred: Array, target: Array) -> tuple[Array
     return xp.concat([zero, wrong], axis=axis), xp.concat([zero, right], axis=axis)
 
 
-def _shares(xp: Namespace, axis: Axis, scores: Array) -> tuple[Array, Array]:
+def _parts(xp: Namespace, axis: Axis, scores: Array) -> SoftmaxParts:
     """Return for each score except the first its share in the softmax, and 1 minus that share.
 
     Beside an infinite score the others have the share 0.
     """
     infinite = xp.max(scores, axis=axis, keepdims=True) == inf
     among = xp.where(scores == inf, xp.zeros_like(scores), -inf)
-    parts = xp.softmax_parts(xp.where(infinite, among, scores), axis)
-    classes = (slice(1, None), ...) if axis == 0 else (..., slice(1, None))
-    return parts.prob[classes], parts.complement[classes]
+    parts: SoftmaxParts = xp.softmax_parts(xp.where(infinite, among, scores), axis)
+    return parts
+
+
+def _shares(xp: Namespace, axis: Axis, scores: Array) -> tuple[Array, Array]:
+    """Return the softmax of the classes, without the zero, and 1 minus the softmax."""
+    parts = _parts(xp, axis, scores)
+    return _classes(parts.prob, axis), _classes(parts.complement, axis)
+
+
+def _classes(x: Array, axis: Axis) -> Array:
+    """Leave out the zero before the classes."""
+    return x[1:, ...] if axis == 0 else x[..., 1:]
 
 
 @zlpr_loss.derivative
@@ -331,3 +342,12 @@ def _(xp: Namespace, axis: Axis, pred: Logit, target: ClassSet, /) -> Array:
 def _(xp: Namespace, axis: Axis, pred: Logit, target: ClassSet, /) -> Array:
     wrong, right = (_shares(xp, axis, scores) for scores in _sides(xp, axis, pred, target))
     return wrong[0] * wrong[1] + right[0] * right[1]
+
+
+@zlpr_loss.second_derivative_along
+def _(xp: Namespace, axis: Axis, pred: Logit, target: ClassSet, vector: Array, /) -> Array:
+    wrong, right = (_parts(xp, axis, scores) for scores in _sides(xp, axis, pred, target))
+    zero = xp.zeros_like(vector[:1, ...] if axis == 0 else vector[..., :1])
+    vector = xp.concat([zero, vector], axis=axis)
+    moved = [parts.prob * xp.centred(vector, parts, axis) for parts in (wrong, right)]
+    return _classes(moved[0] + moved[1], axis)

@@ -98,6 +98,37 @@ def test_classes(weighted):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
+def test_a_model_of_classes_equals_the_built_in(weighted):
+    """With the whole matrix; twice its diagonal learns more slowly."""
+    features, target = digits()
+    weights = weights_for(target) if weighted else None
+    settings = {**TREES, "iterations": 10, "class_names": list(range(10))}
+
+    def scores(**chosen):
+        model = catboost.CatBoostClassifier(**settings, **chosen)
+        model.fit(features, target, sample_weight=weights)
+        return model.predict(features, prediction_type="RawFormulaVal")
+
+    metric = catboost_metric(pl.cross_entropy)
+    theirs = scores(loss_function="MultiClass")
+    ours = scores(loss_function=catboost_objective(pl.cross_entropy), eval_metric=metric)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_a_focal_loss_of_classes_trains():
+    features, target = digits()
+    model = catboost.CatBoostClassifier(
+        **{**TREES, "iterations": 10, "class_names": list(range(10))},
+        loss_function=catboost_objective(pl.softmax_focal_loss),
+        eval_metric=catboost_metric(pl.softmax_focal_loss),
+    )
+    model.fit(features, target)
+    (losses,) = model.get_evals_result()["learn"].values()
+    assert (np.diff(losses) < 0).all()
+    assert np.mean(model.predict(features)[:, 0] == target) > 0.85
+
+
+@pytest.mark.parametrize("weighted", [False, True])
 def test_several_targets(weighted):
     features, target = diabetes()
     targets = np.stack([target, -target], axis=1)

@@ -87,6 +87,10 @@ class Combined(Formulas):
         """Return whether each part has the derivative registered."""
         return all(part.formulas.knows(order) for part in self.parts)
 
+    def knows_product(self) -> bool:
+        """Return whether each part knows its product."""
+        return all(part.formulas.knows_product() for part in self.parts)
+
     def replaces_autodiff(self) -> bool:
         """Return whether any part has the derivative registered."""
         return any(part.formulas.replaces_autodiff() for part in self.parts)
@@ -124,6 +128,24 @@ class Combined(Formulas):
             total = scaled if total is None else _plus(total, scaled)
         value, gradients = total
         return value, gradients
+
+    def product(
+        self,
+        backend: Backend,
+        head: Head,
+        arrays: Sequence[Array | None],
+        vectors: Sequence[Array | None],
+        parameters: Mapping[str, Any],
+        share: Array | None = None,
+    ) -> tuple[Array, ...]:
+        """Add up the products of the parts."""
+        total: Any = None
+        for part in self._counting():
+            own = part.own(parameters)
+            found = part.times(part.formulas.product(backend, head, arrays, vectors, own, share))
+            total = found if total is None else _plus(total, found)
+        products: tuple[Array, ...] = total
+        return products
 
     def _counting(self) -> list[Part]:
         """Return the parts whose factor is not 0: 0 times inf would be NaN."""

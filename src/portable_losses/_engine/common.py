@@ -57,6 +57,7 @@ def common_signature(name: str, signatures: Sequence[Signature], names: Names) -
         core=ways[0][0],
         steps=first.steps if len({s.steps for s in signatures}) == 1 else "",
         temporaries=max(s.temporaries for s in signatures) + 2 * (len(signatures) > 1),
+        diagonal=all(s.diagonal for s in signatures),
         public=_public(pairs, options),
     )
 

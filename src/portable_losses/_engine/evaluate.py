@@ -15,7 +15,7 @@ from .formulas import Formulas, Orders
 from .given import belongs_to_none, by_name, constant_like, read_given
 from .labelled import Role, check_labels, labelled, roles
 from .layout import Layout, lay_out
-from .plan import PARTS, Plan, check_kinds, make_plan
+from .plan import Inner, Plan, check_kinds, make_plan
 
 _MOST = 64
 """The number of plans, and of layouts, that a loss keeps. It limits the memory if parameters or
@@ -71,7 +71,7 @@ class Request:
         plan = replace(
             self.plan,
             backend=backend,
-            reduction=PARTS if parts else self.plan.reduction,
+            reduction=Inner.PARTS if parts else self.plan.reduction,
             dtype=dtype,
             results=results,
             compiled={},

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from .._backends import Backend
-from ..typing import Array, Axis
+from ..typing import Array, Axis, Namespace
 from .signature import Signature
 
 Orders = tuple[int, ...]
@@ -14,6 +14,10 @@ Orders = tuple[int, ...]
 
 Head = tuple[Axis, ...]
 """The arguments of a formula before its arrays: the position of its core axes, if any."""
+
+
+_MORE = {"second_derivative_along": " and a vector, or pass arrays of a library with autodiff"}
+"""What an error adds about some registered functions."""
 
 
 class Formulas:
@@ -36,6 +40,10 @@ class Formulas:
         """Value and derivative in one function, if they share an expensive part."""
         self.pullback: Callable[..., Any] | None = None
         """Value, and gradients that are added up over the rows."""
+        self.along: Callable[..., Any] | None = None
+        """The second derivative times a vector, for each row."""
+        self.hessian_product: Any = None
+        """The formulas of the product with a vector, once they are asked for."""
         self.finish: Callable[..., tuple[Array, Array]] | None = None
         """A function of the reduced loss, and its derivative."""
         self.loss: Any = None
@@ -55,6 +63,7 @@ class Formulas:
         return SimpleNamespace(
             derivative=self.derivatives.get(1),
             second_derivative=self.derivatives.get(2),
+            second_derivative_along=self.along,
             value_and_derivative=self.both,
             value_and_pullback=self.pullback,
             finish=self.finish,
@@ -69,6 +78,10 @@ class Formulas:
         """Return whether a derivative is registered."""
         registered = order in self.derivatives
         return order == 0 or registered or (order == 1 and bool(self.both or self.pullback))
+
+    def knows_product(self) -> bool:
+        """Return whether the product of the second derivative with a vector needs no autodiff."""
+        return self.along is not None or (self.signature.diagonal and 2 in self.derivatives)
 
     def replaces_autodiff(self) -> bool:
         """Return whether autodiff should use derivatives of these formulas, not of operations."""
@@ -120,6 +133,44 @@ class Formulas:
             value, gradients = self.pullback(backend.xp, *head, share, *arrays, **parameters)
             return value, tuple(gradient for gradient in gradients if gradient is not None)
         return self._by_autodiff(backend, "value_and_pullback", head, arrays, parameters, share)
+
+    def product(
+        self,
+        backend: Backend,
+        head: Head,
+        arrays: Sequence[Array | None],
+        vectors: Sequence[Array | None],
+        parameters: Mapping[str, Any],
+        share: Array | None = None,
+    ) -> tuple[Array, ...]:
+        """Return the second derivative of each row times its part of the vectors.
+
+        With a share, some predictions belong to all rows: theirs are sums of share * product.
+        """
+        xp = backend.xp
+        if self.along is not None:
+            return as_tuple(self.along(xp, *head, *arrays, *vectors, **parameters))
+        if self.knows_product():
+            seconds = self._derivative(backend, 2, head, arrays, parameters)
+            return tuple(map(xp.weighted, vectors, seconds))
+        chosen = self._predictions(xp, head, arrays)
+        present = [x for x in vectors if x is not None]
+
+        def along(*predictions: Array) -> Array:
+            every = list(arrays)
+            for i, prediction in zip(chosen, predictions, strict=True):
+                every[i] = prediction
+            if share is None:
+                slopes = self._derivative(backend, 1, head, every, parameters)
+            else:
+                slopes = self.pulled(backend, head, share, every, parameters)[1]
+            if not head:
+                slopes = tuple(xp.broadcast_arrays(*slopes, predictions[0]))[: len(slopes)]
+            return sum(xp.sum(v * slope) for v, slope in zip(present, slopes, strict=True))
+
+        # The matrix is symmetric, so the gradient of the derivative along a vector is the product.
+        total, pull = self._vjp(backend, "second_derivative_along", along, *chosen.values())
+        return pull(xp.ones_like(total))
 
     def _derivative(
         self,
@@ -179,7 +230,7 @@ class Formulas:
         The losses of a batch do not depend on each other's predictions. So the sum has the
         derivative of each loss, unless the losses share a prediction.
         """
-        chosen = {i: arrays[i] for i in self.signature.predicted if arrays[i] is not None}
+        chosen = self._predictions(backend.xp, head, arrays)
 
         def value(*predictions: Array) -> Array:
             every = list(arrays)
@@ -189,6 +240,18 @@ class Formulas:
 
         losses, pull = self._vjp(backend, registered, value, *chosen.values())
         return losses, pull(backend.xp.ones_like(losses) if share is None else share)
+
+    def _predictions(
+        self, xp: Namespace, head: Head, arrays: Sequence[Array | None]
+    ) -> dict[int, Array]:
+        """Return the predictions to differentiate with respect to, by their places.
+
+        One number for all losses is spread: each loss has its own derivative.
+        """
+        found = {i: x for i in self.signature.predicted if (x := arrays[i]) is not None}
+        if head or len(found) == 1:
+            return found
+        return dict(zip(found, xp.broadcast_arrays(*found.values()), strict=True))
 
     def _vjp(
         self, backend: Backend, registered: str, function: Callable[..., Array], *primals: Any
@@ -200,7 +263,7 @@ class Formulas:
             raise NotImplementedError(
                 f"{name} has no registered {registered}, and {backend.name} has no autodiff: "
                 f"register it with `@{name}.{registered}`, a function of the same arguments "
-                "as the formula"
+                f"as the formula{_MORE.get(registered, '')}"
             )
         return found
 

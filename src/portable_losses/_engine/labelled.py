@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .._backends.labels import Labels, differing, labels_of, with_labels
-from .plan import PARTS, Plan
+from .plan import Inner, Plan
 from .shapes import number_of_axes
 
 Role = tuple[str, int]
@@ -38,7 +38,7 @@ def labelled(
     found: list[Any] = []
     for order, result in zip(orders, results, strict=True):
         if not order:
-            bare = plan.reduction == PARTS or not ordered
+            bare = plan.reduction is Inner.PARTS or not ordered
             found.append(result if bare else _value(plan, given, of, result))
             continue
         keys = [plan.signature.arguments[i] for i in plan.signature.predicted]

@@ -106,6 +106,8 @@ class Signature:
     """The core dimension or the parameter that counts the steps of the formula, if it takes any."""
     temporaries: int
     """The number of arrays like the predictions that the formulas need at once."""
+    diagonal: bool
+    """Whether the second derivative of each loss is a diagonal matrix."""
     axisless: bool
     """Whether there may be no class axis: ``class_axis=None`` has a meaning."""
     masked: bool
@@ -168,6 +170,7 @@ def read(
     steps: str,
     temporaries: int,
     absent: tuple[float, ...] = (),
+    diagonal: bool = False,
 ) -> Signature:
     """Read a formula: domains from annotations, core dimensions from `layouts`."""
     name = formula.__qualname__.rpartition("<locals>.")[2]  # of a function: without its place
@@ -239,6 +242,7 @@ def read(
         )
         for of_way in found
     )
+    chosen = _predicted(name, predicted, arguments, len(required))
     return Signature(
         name=name,
         arguments=arguments,
@@ -257,7 +261,7 @@ def read(
             if isinstance(part, Index)
         },
         options=options,
-        predicted=_predicted(name, predicted, arguments, len(required)),
+        predicted=chosen,
         common=common,
         shared=tuple(ways[0][i] for i in sorted(common)),
         optional=frozenset(p.name for p in optional),
@@ -273,6 +277,7 @@ def read(
         core=ways[0][0],
         steps=steps,
         temporaries=temporaries,
+        diagonal=diagonal or (not layouts and chosen == (0,)),
         axisless=NoneType in _alternatives(kinds.get("class_axis")),
         masked="class_axis" in options and not any("class" in c for way in ways for c in way),
         averaged=MeanOfClasses() in getattr(hints.get(arguments[0]), "__metadata__", ()),

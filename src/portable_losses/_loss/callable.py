@@ -39,6 +39,8 @@ class Loss(Evaluated[Arguments], Registry):
         The number of arrays like the predictions that the formula and its derivatives need at once.
     absent : tuple of float
         For each array the number that adds nothing to a row; empty if there is none.
+    diagonal : bool
+        Whether the second derivative of each loss is a diagonal matrix.
 
     See Also
     --------
@@ -53,9 +55,10 @@ class Loss(Evaluated[Arguments], Registry):
         steps: str = "",
         temporaries: int = TEMPORARIES,
         absent: tuple[float, ...] = (),
+        diagonal: bool = False,
     ) -> None:
-        signature = read(formula, layouts, predicted, steps, temporaries, absent)
-        self._given = layouts, predicted, steps, temporaries, absent
+        signature = read(formula, layouts, predicted, steps, temporaries, absent, diagonal)
+        self._given = layouts, predicted, steps, temporaries, absent, diagonal
         self._evaluates(Formulas(signature, formula), {})
         carry_over(self, formula)
         self.__doc__ = with_options(formula.__doc__, signature)

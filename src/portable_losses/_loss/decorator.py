@@ -21,10 +21,14 @@ def loss(
     steps: str = "",
     temporaries: int = TEMPORARIES,
     absent: tuple[float, ...] = (),
+    diagonal: bool = False,
 ) -> Callable[[Callable[Concatenate[Namespace, Axis, P], Array]], Loss[P]]: ...
 @overload
 def loss(
-    *, predicted: int | tuple[str, ...] = 1, temporaries: int = TEMPORARIES
+    *,
+    predicted: int | tuple[str, ...] = 1,
+    temporaries: int = TEMPORARIES,
+    diagonal: bool = False,
 ) -> Callable[[Callable[Concatenate[Namespace, P], Array]], Loss[P]]: ...
 def loss(
     *given: Any,
@@ -32,6 +36,7 @@ def loss(
     steps: str = "",
     temporaries: int = TEMPORARIES,
     absent: tuple[float, ...] = (),
+    diagonal: bool = False,
 ) -> Any:
     r"""Turn a formula into a loss.
 
@@ -63,6 +68,10 @@ def loss(
         For each array the number that adds nothing to a row where the row has it, as 0 in both of
         two regions. Then a mask `where` of the shape of the predictions leaves out entries of rows.
         A formula that counts entries takes the mask instead, as an optional array ``keep=None``.
+    diagonal : bool, default False
+        Whether the second derivative of each loss is a diagonal matrix: no entry of a row, and no
+        prediction, changes the slope of another. Then `Loss.hessian_product` needs only the
+        `second_derivative`, as it does for a formula without core dimensions and one prediction.
 
     Returns
     -------
@@ -127,10 +136,10 @@ def loss(
            [ 0.  ,  4.5 , -4.5 ]])
     """
     if len(given) == 1 and callable(given[0]):
-        return Loss(given[0], (), predicted, steps, temporaries)
+        return Loss(given[0], (), predicted, steps, temporaries, diagonal=diagonal)
     if not all(isinstance(layout, str) for layout in given):
         raise TypeError(
             "loss decorates one formula, or takes gufunc signatures such as '(class),()->()', "
             f"not {given!r}"
         )
-    return lambda formula: Loss(formula, given, predicted, steps, temporaries, absent)
+    return lambda formula: Loss(formula, given, predicted, steps, temporaries, absent, diagonal)

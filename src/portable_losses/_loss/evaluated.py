@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec
 
 from .._engine.evaluate import evaluate
 from .._engine.formulas import Formulas
+from .._engine.hessian import hessian_product
 from .._engine.partial import Partial, partial
 from ..typing import Array
 
@@ -80,6 +81,88 @@ class Evaluated(Generic[Arguments]):
         """
         gradient, second = self._evaluate((1, 2), arrays, options)
         return _one_or_all(gradient), _one_or_all(second)
+
+    def value_grad_and_hess(
+        self, *arrays: Arguments.args, **options: Arguments.kwargs
+    ) -> tuple[Array, Any, Any]:
+        """Return the reduced loss, its gradient and the diagonal of the second derivative.
+
+        All three come from one pass over the data: see `value_and_grad` and `grad_and_hess`.
+
+        Parameters
+        ----------
+        *arrays, **options
+            Those of the loss.
+
+        Returns
+        -------
+        value : array
+            The loss.
+        gradient, second : array or tuple of arrays
+            As of `grad_and_hess`.
+
+        Examples
+        --------
+        >>> import portable_losses as pl
+        >>> value, gradient, second = pl.mse_loss.value_grad_and_hess([1.0, 3.0], [0.0, 1.0])
+        >>> float(value)
+        2.5
+        >>> gradient, second
+        (array([1., 2.]), array([1., 1.]))
+        """
+        value, gradient, second = self._evaluate((0, 1, 2), arrays, options)
+        return value, _one_or_all(gradient), _one_or_all(second)
+
+    def hessian_product(self, *arrays: Any, **options: Any) -> Any:
+        r"""Return the product of the Hessian of the reduced loss with a vector.
+
+        The Hessian itself is never formed: a product costs about as much as a gradient. Newton's
+        method with conjugate gradients (``newton-cg`` and ``trust-ncg`` of SciPy) needs no more.
+
+        Parameters
+        ----------
+        *arrays
+            Those of the loss, and the vector at the end, which may also be passed as ``vector=``.
+            The vector has the shape of the predictions. If the loss has several, it is a tuple of
+            arrays, one for each.
+        **options
+            Those of the loss. With `axis` or ``reduction="none"`` it is the Hessian of the sum of
+            the result.
+
+        Returns
+        -------
+        array or tuple of arrays
+            The product, of the shape of the predictions.
+
+        Raises
+        ------
+        NotImplementedError
+            If the loss registers no product, and the library has no autodiff. `rmse_loss` has none.
+        TypeError, ValueError
+            If the vector does not fit the predictions; also what the loss raises.
+
+        See Also
+        --------
+        grad_and_hess : The diagonal of the Hessian.
+        portable_losses.objectives.scipy_objective : The product for the parameters of a model.
+
+        Notes
+        -----
+        A loss of single elements has a diagonal Hessian: the product is :math:`\ell''(x) v`. That
+        of a function of the softmax is registered; for the cross-entropy it is
+        :math:`p \, (v - \sum_j p_j v_j)` in each row. For the others, torch and JAX differentiate
+        the registered derivative once: the Hessian is symmetric, so one pass backwards is enough.
+
+        Examples
+        --------
+        >>> import portable_losses as pl
+        >>> pl.cross_entropy.hessian_product([[0.0, 0.0]], [1], [[1.0, 0.0]])
+        array([[ 0.25, -0.25]])
+        >>> mean, variance, vector = [1.0], [2.0], ([1.0], [0.0])
+        >>> pl.gaussian_nll_loss.hessian_product(mean, variance, [0.0], vector)
+        (array([0.5]), array([-0.25]))
+        """
+        return _one_or_all(hessian_product(self.formulas, arrays, {**self.bound, **options}))
 
     def partial(
         self,

@@ -40,6 +40,42 @@ class Registry:
         self._own().derivatives[2] = function
         return function
 
+    def second_derivative_along(self, function: Formula) -> Formula:
+        """Register the product of the second derivative with a vector, for `hessian_product`.
+
+        A loss of single elements with one prediction needs none: its second derivative is
+        multiplied by the vector. Other losses need one on a library without autodiff.
+
+        Parameters
+        ----------
+        function : callable
+            A function of the formula's arguments, with a vector for each prediction behind the
+            arrays. It returns the matrix of the second derivatives of each loop element times the
+            vector: a prediction's part has the shape of that prediction.
+
+        Returns
+        -------
+        callable
+            The same function.
+
+        Examples
+        --------
+        >>> import portable_losses as pl
+        >>> @pl.loss("(class),(class)->()")
+        ... def distance(xp, axis, pred, target, /):
+        ...     return xp.sqrt(xp.sum((pred - target) ** 2, axis=axis))
+        >>> @distance.second_derivative_along
+        ... def _(xp, axis, pred, target, vector, /):
+        ...     residual = pred - target
+        ...     norm = xp.sqrt(xp.sum(residual**2, axis=axis, keepdims=True))
+        ...     unit = residual / norm
+        ...     return (vector - unit * xp.sum(unit * vector, axis=axis, keepdims=True)) / norm
+        >>> distance.hessian_product([3.0, 4.0], [0.0, 0.0], [1.0, 0.0])
+        array([ 0.128, -0.096])
+        """
+        self._own().along = function
+        return function
+
     def value_and_derivative(self, function: Formula) -> Formula:
         """Register a function that returns the value and the derivative.
 

@@ -100,6 +100,18 @@ def softmax_parts(xp: Namespace, x: Array, axis: Axis) -> SoftmaxParts:
 
 
 @building_block
+def centred(xp: Namespace, x: Array, parts: SoftmaxParts, axis: Axis) -> Array:
+    """Return numbers minus their mean under the softmax.
+
+    The numbers of the largest entries are subtracted first, so that nothing cancels where one
+    entry dominates. Times the softmax it is the derivative of the softmax along `x`.
+    """
+    largest = xp.floor(parts.exponential)
+    shifted = x - xp.row_dot(largest, x, axis) / xp.row_sum(largest, axis)
+    return shifted - xp.row_dot(parts.prob, shifted, axis)
+
+
+@building_block
 def softmax(xp: Namespace, x: Array, axis: Axis) -> Array:
     """Return the exponentials of rows, divided by their sum."""
     return xp.softmax_parts(x, axis).prob

@@ -7,6 +7,8 @@ module             holds
 `plain_python`     loss and gradient by the formula alone, number by number
 `comparison`       the difference of two results
 `report`           the lines that are printed
+`differences`      slopes of a function by differences
+`derivatives`      the check of the derivatives of one loss, for its author
 =================  =============================================================
 
 There is no list of losses here: every public loss takes part.
@@ -14,6 +16,7 @@ There is no list of losses here: every public loss takes part.
 
 import sys
 
+from .derivatives import check_derivative as check_derivative
 from .report import lines
 
 

@@ -3,8 +3,9 @@
 import importlib
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -44,13 +45,18 @@ def calls() -> Iterator[Call]:
     for name in package.__all__:
         loss = getattr(package, name)
         if isinstance(loss, Loss):
-            yield from _calls_of(name, loss)
+            yield from calls_of(name, loss)
 
 
-def _calls_of(name: str, loss: Loss) -> Iterator[Call]:
+def calls_of(
+    name: str, loss: Loss, given: Mapping[str, Any] = MappingProxyType({}), seed: str = ""
+) -> Iterator[Call]:
+    """Draw inputs for each way to call a loss with some parameters given."""
     signature = loss.signature.without(loss.signature.optional & {KEEP})
-    generator = random.Random(name)
-    for cores, domains in zip(signature.ways, signature.domains, strict=True):
+    generator = random.Random(name + seed)
+    parameters = {**signature.defaults, **given} if given else signature.defaults
+    for way, cores in enumerate(signature.ways):
+        domains = signature.domains_for(way, parameters)
         sizes: dict[str, int] = {}
         for core in (core for of_argument in cores for core in of_argument):
             sizes.setdefault(core, _SHORTEST_CORE + len(sizes))
@@ -74,7 +80,7 @@ def _calls_of(name: str, loss: Loss) -> Iterator[Call]:
             parameters={
                 parameter.name: _between(parameter.constraints, generator)
                 for parameter in signature.parameters.values()
-                if parameter.name not in signature.defaults
+                if parameter.name not in parameters
             },
         )
 

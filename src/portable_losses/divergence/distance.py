@@ -9,7 +9,7 @@ from ._row import Distribution, RowOptions, SumOptions
 __all__ = ["hellinger_loss", "total_variation_loss", "wasserstein_loss"]
 
 
-@loss("(class),(class)->()", temporaries=8, absent=(0.0, 0.0))
+@loss("(class),(class)->()", temporaries=8, absent=(0.0, 0.0), diagonal=True)
 def total_variation_loss(
     xp: Namespace,
     axis: Axis,
@@ -173,7 +173,7 @@ def _(xp: Namespace, axis: Axis, pred: Distribution, target: Distribution, /) ->
     return xp.where(total == 0, 0.0, xp.where(target == 0, absent, curved))
 
 
-@loss("(class),(class)->()")
+@loss("(class),(class)->()", diagonal=True)
 def wasserstein_loss(
     xp: Namespace,
     axis: Axis,

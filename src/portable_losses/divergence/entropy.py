@@ -42,7 +42,7 @@ def _target_domain(log_target: bool) -> Domain:
 TargetDistribution = Annotated[Array, DependentDomain(_target_domain)]
 
 
-@loss("(class),(class)->()", absent=(0.0, 0.0))
+@loss("(class),(class)->()", absent=(0.0, 0.0), diagonal=True)
 def kl_div(
     xp: Namespace,
     axis: Axis,
@@ -157,7 +157,7 @@ def _(
     return xp.zeros_like(log_pred)
 
 
-@loss("(class),(class)->()", absent=(0.0, 0.0))
+@loss("(class),(class)->()", absent=(0.0, 0.0), diagonal=True)
 def generalized_kl_loss(
     xp: Namespace, axis: Axis, pred: Amount, target: Amount, /, **options: Unpack[SumOptions]
 ) -> Array:
@@ -232,7 +232,7 @@ def _(xp: Namespace, axis: Axis, pred: Amount, target: Amount, /) -> Array:
     return xp.over_square(target, pred)
 
 
-@loss("(class),(class)->()", absent=(0.0, 0.0))
+@loss("(class),(class)->()", absent=(0.0, 0.0), diagonal=True)
 def js_divergence_loss(
     xp: Namespace,
     axis: Axis,

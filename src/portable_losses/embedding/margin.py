@@ -80,7 +80,7 @@ def _(xp: Namespace, pred: Real, target: Sign, /, *, margin: Positive) -> Array:
     return xp.zeros_like(pred)
 
 
-@loss(predicted=2, temporaries=8)
+@loss(predicted=2, temporaries=8, diagonal=True)
 def margin_ranking_loss(
     xp: Namespace,
     left: Real,

@@ -133,3 +133,35 @@ def diagonal(
     bends = xp.sum_of_others(xp.relu(bend), axis) - xp.sum_of_others(xp.relu(-bend), axis)
     own = target * complement * curve.own(seen)
     return own + prob * (complement * slopes + prob * bends)
+
+
+def along(
+    xp: Namespace,
+    axis: Axis,
+    logits: Array,
+    target: Array,
+    vector: Array,
+    curve: Curve,
+    label_smoothing: Any,
+) -> Array:
+    """Return the second derivative times a vector.
+
+    With the vector minus its mean, d, the slope of s_k along it is -d_k. A class adds d_k * (p_k *
+    f' + (1 - p_k) * f'') to the derivative of its own logit, and p_j * (d_j * f' - d_k * f'') to
+    that of another logit.
+    """
+    target = spread(xp, axis, logits, target, label_smoothing)
+    parts = xp.softmax_parts(logits, axis)
+    moved = xp.centred(vector, parts, axis)
+    if target.ndim < logits.ndim:
+        seen = surprise(xp, xp.label_parts(logits, target, axis))
+        of_label = xp.pick_kept(moved, target, axis)
+        bend = xp.safe_divide(curve.bend(seen), seen.complement)
+        own = xp.squeeze(of_label * curve.own(seen), axis=axis)
+        cross = parts.prob * (moved * curve.slope(seen) - of_label * bend)
+        return xp.with_entry(cross, target, own, axis)
+    seen = surprise(xp, parts)
+    slopes = xp.sum_of_others(target * curve.slope(seen), axis)
+    bend = target * xp.safe_divide(curve.bend(seen), seen.complement) * moved
+    bends = xp.sum_of_others(xp.relu(bend), axis) - xp.sum_of_others(xp.relu(-bend), axis)
+    return moved * target * curve.own(seen) + parts.prob * (moved * slopes - bends)

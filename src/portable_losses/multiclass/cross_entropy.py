@@ -242,3 +242,36 @@ def _(
         parts = parts_of(xp, axis, scaled, target)
         slope = _derivative(xp, axis, parts, origin, target, label_smoothing, z_loss)
     return scale.bend(xp, logits, bend, slope)
+
+
+@cross_entropy.second_derivative_along
+def _(
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: LabelsOrProbability,
+    vector: Array,
+    /,
+    *,
+    label_smoothing: UnitInterval,
+    softcap: Positive | None,
+    temperature: Positive,
+    z_loss: NonNegative,
+) -> Array:
+    scale = LogitScale(softcap, temperature)
+    scaled, origin = scale.relative(xp, logits, axis)
+    moved = scale.slope(xp, logits, vector)
+    parts = xp.softmax_parts(scaled, axis)
+    product = parts.prob * xp.centred(moved, parts, axis)
+    if target.ndim == logits.ndim:
+        product = product * ((1 - label_smoothing) * xp.row_sum(target, axis) + label_smoothing)
+    if not is_exactly(z_loss, 0):
+        mean = xp.row_dot(parts.prob, moved, axis)
+        turn = mean + _log_total(xp, parts, origin) * xp.centred(moved, parts, axis)
+        product = product + 2 * z_loss * parts.prob * turn
+    product = scale.slope(xp, logits, product)
+    if softcap is None:
+        return product
+    parts = parts_of(xp, axis, scaled, target)
+    slope = _derivative(xp, axis, parts, origin, target, label_smoothing, z_loss)
+    return product + vector * scale.bend(xp, logits, xp.zeros_like(slope), slope)

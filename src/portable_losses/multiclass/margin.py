@@ -159,7 +159,26 @@ def _(
     return 2 * xp.abs(_against_label(xp, axis, target, within)) / logits.shape[axis]
 
 
-@loss("(class),()->()", temporaries=8)
+@multi_margin_loss.second_derivative_along
+def _(
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: Labels,
+    vector: Array,
+    /,
+    *,
+    p: Literal[1, 2],
+    margin: NonNegative,
+) -> Array:
+    if p == 1:
+        return xp.zeros_like(logits)
+    within = xp.sign(_missing(xp, axis, logits, target, margin))
+    moved = within * (vector - xp.pick_kept(vector, target, axis))
+    return 2 * _against_label(xp, axis, target, moved) / logits.shape[axis]
+
+
+@loss("(class),()->()", temporaries=8, diagonal=True)
 def crammer_singer_loss(
     xp: Namespace,
     axis: Axis,
@@ -251,7 +270,7 @@ def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> Array
     return xp.zeros_like(logits)
 
 
-@loss("(class),()->()", temporaries=8)
+@loss("(class),()->()", temporaries=8, diagonal=True)
 def multiclass_perceptron_loss(
     xp: Namespace,
     axis: Axis,

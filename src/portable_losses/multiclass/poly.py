@@ -19,7 +19,7 @@ from ..typing import (
     OneOfSeveral,
     UnitInterval,
 )
-from ._surprise import Surprise, diagonal, value, value_and_gradient
+from ._surprise import Surprise, along, diagonal, value, value_and_gradient
 
 __all__ = ["poly_cross_entropy"]
 
@@ -169,3 +169,18 @@ def _(
     label_smoothing: UnitInterval,
 ) -> Array:
     return diagonal(xp, axis, logits, target, Poly(epsilon), label_smoothing)
+
+
+@poly_cross_entropy.second_derivative_along
+def _(
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: LabelsOrProbability,
+    vector: Array,
+    /,
+    *,
+    epsilon: Finite,
+    label_smoothing: UnitInterval,
+) -> Array:
+    return along(xp, axis, logits, target, vector, Poly(epsilon), label_smoothing)

@@ -42,7 +42,7 @@ Floor = Annotated[float, Ge(0.0), Lt(1.0)]
 BINARY = OneOfSeveral("binary_cross_entropy", constant=False)
 
 
-@loss("(class),()->()", "(class),(class)->()", temporaries=8)
+@loss("(class),()->()", "(class),(class)->()", temporaries=8, diagonal=True)
 def nll_loss(
     xp: Namespace,
     axis: Axis,
@@ -140,7 +140,7 @@ def _(
     return xp.zeros_like(log_prob)
 
 
-@loss("(class),()->()", "(class),(class)->()", temporaries=8)
+@loss("(class),()->()", "(class),(class)->()", temporaries=8, diagonal=True)
 def categorical_cross_entropy(
     xp: Namespace,
     axis: Axis,

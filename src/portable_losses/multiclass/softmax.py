@@ -17,7 +17,7 @@ from ..typing import (
     OneOfSeveral,
     UnitInterval,
 )
-from ._surprise import Surprise, diagonal, value, value_and_gradient
+from ._surprise import Surprise, along, diagonal, value, value_and_gradient
 
 __all__ = ["generalized_cross_entropy", "softmax_focal_loss"]
 
@@ -169,6 +169,21 @@ def _(
     return diagonal(xp, axis, logits, target, Focal(gamma), label_smoothing)
 
 
+@softmax_focal_loss.second_derivative_along
+def _(
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: LabelsOrProbability,
+    vector: Array,
+    /,
+    *,
+    gamma: NonNegative,
+    label_smoothing: UnitInterval,
+) -> Array:
+    return along(xp, axis, logits, target, vector, Focal(gamma), label_smoothing)
+
+
 @dataclass(frozen=True)
 class Generalized:
     """(1 - p**q) / q, which is s if q is 0."""
@@ -309,3 +324,18 @@ def _(
     label_smoothing: UnitInterval,
 ) -> Array:
     return diagonal(xp, axis, logits, target, Generalized(q), label_smoothing)
+
+
+@generalized_cross_entropy.second_derivative_along
+def _(
+    xp: Namespace,
+    axis: Axis,
+    logits: ClassLogit,
+    target: LabelsOrProbability,
+    vector: Array,
+    /,
+    *,
+    q: UnitInterval,
+    label_smoothing: UnitInterval,
+) -> Array:
+    return along(xp, axis, logits, target, vector, Generalized(q), label_smoothing)

@@ -155,3 +155,11 @@ def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> tuple
 def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, /) -> Array:
     near = _projection(xp, axis, logits)
     return xp.sign(near.prob) * ((near.count - 1) / near.count)
+
+
+@sparsemax_loss.second_derivative_along
+def _(xp: Namespace, axis: Axis, logits: ClassLogit, target: Labels, vector: Array, /) -> Array:
+    near = _projection(xp, axis, logits)
+    chosen = near.prob > 0
+    inside = xp.where(chosen, vector, 0.0)
+    return xp.where(chosen, vector - xp.row_sum(inside, axis) / near.count, 0.0)

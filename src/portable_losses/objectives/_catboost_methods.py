@@ -10,6 +10,9 @@ from ._boosting import Boosted, Objective
 ROW_FACTOR = 2.0
 """With twice its diagonal the Hessian of the softmax is exceeded in every direction."""
 
+_ROUNDING = 1e-12
+"""The share of the largest eigenvalue that a negative one may have by rounding."""
+
 
 class CatBoostObjective(Objective):
     """A loss as an objective: see `catboost_objective`."""
@@ -31,7 +34,32 @@ class CatBoostObjective(Objective):
         pred = np.asarray(approxes, dtype=np.float64)[None]
         target = np.reshape(np.asarray(targets, dtype=np.float64), (1, -1))
         first, second = self._derivatives(pred, target, np.asarray([weight]))
-        return first[0].tolist(), np.diag(second[0]).tolist()
+        matrix = self._matrix(pred, self.target_for(pred, target))
+        if matrix is None:
+            return first[0].tolist(), np.diag(second[0]).tolist()
+        return first[0].tolist(), (-weight * self.factor * matrix).tolist()
+
+    def _matrix(self, pred: Array, target: Array) -> Array | None:
+        """Return the second derivative of a row; None if it has no use, or is not known.
+
+        Its columns are products with the unit vectors. The surrogate is its part that is not
+        negative.
+        """
+        known = self.core and self.loss.formulas.knows_product()
+        if not known or not isinstance(self.hessian, str):
+            return None
+        size = pred.shape[-1]
+        rows = [np.repeat(x, size, axis=0) for x in (pred, target)]
+        options = {**self.parameters, "reduction": "sum"}
+        matrix: Array = self.loss.hessian_product(*rows, np.eye(size), **options)
+        if self.hessian == "exact":
+            return matrix
+        values, vectors = np.linalg.eigh(matrix)
+        if not values[-1] > 0:
+            return None
+        if values[0] < -_ROUNDING * values[-1]:
+            matrix = (vectors * np.maximum(values, 0.0)) @ vectors.T
+        return matrix
 
     def _derivatives(self, pred: Array, targets: Any, weights: Any) -> tuple[Array, Array]:
         weights = None if weights is None else np.asarray(weights, dtype=np.float64)

@@ -31,8 +31,8 @@ def catboost_objective(
         scores of the model: of logits, not of probabilities.
     hessian : {"surrogate", "exact"} or float, default "surrogate"
         The curvature. "exact" is the second derivative. "surrogate" is the second derivative where
-        it is positive, and 1 elsewhere, as for L1 and quantiles; that of a row of classes is
-        multiplied by 2. A positive number is the curvature of every row.
+        it is positive, and 1 elsewhere, as for L1 and quantiles. A positive number is the curvature
+        of every row.
     factor : float, default 1.0
         The number that multiplies the loss. With 0.5 `mse_loss` and the deviances are the halves
         that boosting libraries have, beside which regularisation is measured.
@@ -70,13 +70,16 @@ def catboost_objective(
     and 1 become signs for losses of signs, such as `squared_hinge_loss`.
 
     A row of K classes needs ``class_names=list(range(K))`` of ``CatBoostClassifier``. Its curvature
-    is a diagonal matrix. With a custom objective CatBoost starts from 0; its prediction of
+    is the whole matrix of K x K numbers, from `Loss.hessian_product`. The surrogate leaves out
+    negative eigenvalues, which `softmax_focal_loss` has. A loss of rows without that product has
+    twice the diagonal. With a custom objective CatBoost starts from 0; its prediction of
     type ``RawFormulaVal`` is what the loss takes. Apply `special.sigmoid` or `special.softmax` to
     it.
 
-    Models equal those of the built-in RMSE (`mse_loss` with ``factor=0.5``) and Logloss
-    (`binary_cross_entropy_with_logits`), with ``boost_from_average=False`` and the same
-    ``leaf_estimation_method`` and ``leaf_estimation_iterations``.
+    Models equal those of the built-in RMSE (`mse_loss` with ``factor=0.5``), Logloss
+    (`binary_cross_entropy_with_logits`) and MultiClass (`cross_entropy`), with
+    ``boost_from_average=False`` and the same ``leaf_estimation_method`` and
+    ``leaf_estimation_iterations``.
 
     Examples
     --------

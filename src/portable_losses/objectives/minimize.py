@@ -50,8 +50,10 @@ def scipy_objective(
     callable
         The objective: from a vector of parameters to the value and its gradient, in float64. Its
         attribute ``start`` is a vector of zeros to begin from, for a linear model. Its method
-        ``split`` returns coefficients and intercept. For K classes the coefficients have shape
-        (K, d), and the vector of parameters holds a row with its intercept after the other.
+        ``split`` returns coefficients and intercept, and its method ``hessp`` the product of the
+        Hessian with a vector: pass ``hessp=objective.hessp`` to ``newton-cg``, ``trust-ncg`` and
+        ``trust-krylov``. For K classes the coefficients have shape (K, d), and the vector of
+        parameters holds a row with its intercept after the other.
 
     Raises
     ------
@@ -94,6 +96,17 @@ def scipy_objective(
     >>> coef, intercept = objective.split(found.x)
     >>> print(coef.round(1), intercept.round(1))
     [2.] 1.0
+
+    Logistic regression by Newton's method, which never forms the Hessian:
+
+    >>> logits = pl.binary_cross_entropy_with_logits
+    >>> objective = scipy_objective(logits, features, [0.0, 0.0, 1.0, 0.0, 1.0], l2=0.1)
+    >>> found = minimize(
+    ...     objective, objective.start, jac=True, hessp=objective.hessp, method="newton-cg"
+    ... )
+    >>> coef, intercept = objective.split(found.x)
+    >>> print(coef.round(3), intercept.round(3))
+    [0.782] -2.087
 
     Your own model, ``exp(a * x)``:
 
@@ -184,6 +197,23 @@ class LinearObjective(ModelObjective):
             self.outputs = self.target.shape[1:]
         self.shape = (*self.outputs, features.shape[1] + intercept)
         self.start = np.zeros(int(np.prod(self.shape)))
+
+    def hessp(self, parameters: Array, vector: Array, /) -> Array:
+        """Return the product of the Hessian with a vector of the shape of the parameters.
+
+        The predictions are linear, so only the loss is curved: in the direction in which the vector
+        moves them.
+        """
+        vector = np.asarray(vector, dtype=np.float64)
+        if vector.shape != self.start.shape:
+            raise ValueError(
+                f"scipy_objective: the vector must have the shape of the parameters, "
+                f"{self.start.shape}, got {vector.shape}"
+            )
+        pred, pullback = self.predict(np.asarray(parameters, dtype=np.float64))
+        along, _ = self.predict(vector)
+        curved = self.bound.loss.hessian_product(pred, self.target, along, **self.bound.parameters)
+        return pullback(curved) + self.l2 * self.penalised(vector)
 
     def predict(self, parameters: Array) -> tuple[Array, Callable[[Array], Array]]:
         """Return the predictions and their pullback."""

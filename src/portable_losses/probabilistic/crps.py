@@ -109,13 +109,24 @@ def _(xp: Namespace, mean: Real, scale: Scale, target: Real, /) -> tuple[Array, 
     return _TWICE_DENSITY * root * (root / scale), _TWICE_DENSITY * moment * (moment / scale)
 
 
+@crps_gaussian_loss.second_derivative_along
+def _(
+    xp: Namespace, mean: Real, scale: Scale, target: Real, of_mean: Array, of_scale: Array, /
+) -> tuple[Array, Array]:
+    ratio = (mean - target) / scale
+    root = xp.exp(-0.25 * ratio * ratio)  # of the density, up to a factor
+    moment = xp.weighted(root, ratio)
+    along = _TWICE_DENSITY * (root * of_mean - moment * of_scale) / scale
+    return root * along, -moment * along
+
+
 class MemberOptions(Options, total=False):
     """The options of the losses that compare the members of an ensemble with an observation."""
 
     member_axis: int
 
 
-@loss("(member),(),(member)->()", absent=(inf, 0.0, 1.0))
+@loss("(member),(),(member)->()", absent=(inf, 0.0, 1.0), diagonal=True)
 def crps_ensemble_loss(
     xp: Namespace,
     axis: Axis,

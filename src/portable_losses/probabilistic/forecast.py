@@ -8,7 +8,7 @@ from ..typing import Array, Axis, ClassOptions, LabelsOrProbability, Namespace, 
 __all__ = ["brier_loss", "ranked_probability_loss"]
 
 
-@loss("(class),()->()", "(class),(class)->()", "(),()->()", temporaries=8)
+@loss("(class),()->()", "(class),(class)->()", "(),()->()", temporaries=8, diagonal=True)
 def brier_loss(
     xp: Namespace,
     axis: Axis,
@@ -178,3 +178,18 @@ def _(xp: Namespace, axis: Axis, pred: Probability, target: LabelsOrProbability,
     if axis is None:
         return xp.full_like(pred, 2.0)
     return xp.zeros_like(pred) + 2 * (pred.shape[axis] - xp.places(pred, axis, pred.dtype))
+
+
+@ranked_probability_loss.second_derivative_along
+def _(
+    xp: Namespace,
+    axis: Axis,
+    pred: Probability,
+    target: LabelsOrProbability,
+    vector: Array,
+    /,
+) -> Array:
+    if axis is None:
+        return 2 * vector
+    reverse = xp.flip(xp.cumulative_sum(vector, axis=axis), axis=axis)
+    return 2 * xp.flip(xp.cumulative_sum(reverse, axis=axis), axis=axis)

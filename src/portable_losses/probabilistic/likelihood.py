@@ -133,6 +133,30 @@ def _(
     return 1 / floored, xp.where(variance < eps, 0.0, by_variance)
 
 
+@gaussian_nll_loss.second_derivative_along
+def _(
+    xp: Namespace,
+    mean: Real,
+    variance: Variance,
+    target: Real,
+    of_mean: Array,
+    of_variance: Array,
+    /,
+    *,
+    full: bool,
+    eps: Floor,
+) -> tuple[Array, Array]:
+    floored, residual = xp.maximum(variance, eps), mean - target
+    of_variance = xp.where(variance < eps, 0.0, of_variance)
+    ratio = xp.safe_divide(residual, floored)
+    step = xp.safe_divide(of_variance, floored)
+    both = (0.5 * step - ratio * (of_mean - ratio * of_variance)) / floored
+    by_variance = both - xp.over_square(of_variance, floored)
+    return xp.safe_divide(of_mean, floored) - ratio * step, xp.where(
+        variance < eps, 0.0, by_variance
+    )
+
+
 @loss(predicted=2, temporaries=8)
 def laplace_nll_loss(
     xp: Namespace, loc: Real, scale: Scale, target: Real, /, **options: Unpack[Options]
@@ -200,6 +224,16 @@ def _(xp: Namespace, loc: Real, scale: Scale, target: Real, /) -> tuple[Array, A
 def _(xp: Namespace, loc: Real, scale: Scale, target: Real, /) -> tuple[Array, Array]:
     ratio = xp.abs(loc - target) / scale
     return xp.zeros_like(loc), xp.over_square(2 * ratio - 1, scale)
+
+
+@laplace_nll_loss.second_derivative_along
+def _(
+    xp: Namespace, loc: Real, scale: Scale, target: Real, of_loc: Array, of_scale: Array, /
+) -> tuple[Array, Array]:
+    residual = loc - target
+    cross, ratio = -xp.sign(residual), xp.abs(residual) / scale
+    by_scale = xp.over_square(cross * of_loc + (2 * ratio - 1) * of_scale, scale)
+    return xp.over_square(cross * of_scale, scale), by_scale
 
 
 @loss(predicted=2, temporaries=8)
@@ -322,9 +356,35 @@ def _(
 def _(
     xp: Namespace, loc: Real, scale: Scale, target: Real, /, *, df: Positive
 ) -> tuple[Array, Array]:
-    sine, cosine = _angle(xp, loc, scale, target, df)
+    return _bends(xp, scale, *_angle(xp, loc, scale, target, df), df)
+
+
+def _bends(
+    xp: Namespace, scale: Array, sine: Array, cosine: Array, df: Number
+) -> tuple[Array, Array]:
+    """Return the second derivative with respect to the location, and to the scale."""
     sine2, cosine2 = sine * sine, cosine * cosine
     norm = sine2 + cosine2
     by_loc = (1 + 1 / df) * (cosine / scale / norm) ** 2 * (cosine2 - sine2)
     by_scale = sine2 * (df * sine2 + (1 + 3 * df) * cosine2) - cosine2 * cosine2
     return by_loc, xp.over_square(by_scale / (norm * norm), scale)
+
+
+@student_t_nll_loss.second_derivative_along
+def _(
+    xp: Namespace,
+    loc: Real,
+    scale: Scale,
+    target: Real,
+    of_loc: Array,
+    of_scale: Array,
+    /,
+    *,
+    df: Positive,
+) -> tuple[Array, Array]:
+    sine, cosine = _angle(xp, loc, scale, target, df)
+    by_loc, by_scale = _bends(xp, scale, sine, cosine, df)
+    norm = sine * sine + cosine * cosine
+    mixed = (df + 1) / df**0.5 * sine * cosine * (cosine / norm) ** 2
+    cross = xp.over_square(-2 * mixed, scale)
+    return by_loc * of_loc + cross * of_scale, cross * of_loc + by_scale * of_scale

@@ -186,7 +186,7 @@ def _(xp: Namespace, pred: Real, target: Real, /, *, expectile: Level) -> Array:
     return 2 * xp.where(pred > target, above, below + xp.zeros_like(pred))
 
 
-@loss(predicted=2, temporaries=8)
+@loss(predicted=2, temporaries=8, diagonal=True)
 def interval_loss(
     xp: Namespace,
     lower: Real,

@@ -95,6 +95,12 @@ def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, /) -> Array:
     return parts.prob * parts.complement * xp.row_sum(target, axis)
 
 
+@listnet_loss.second_derivative_along
+def _(xp: Namespace, axis: Axis, pred: Score, target: Gain, vector: Array, /) -> Array:
+    parts = xp.softmax_parts(pred, axis)
+    return parts.prob * xp.centred(vector, parts, axis) * xp.row_sum(target, axis)
+
+
 @loss("(item),(item)->()", absent=LEAST)
 def listmle_loss(
     xp: Namespace, axis: Axis, pred: Score, target: Relevance, /, **options: Unpack[ListOptions]

@@ -142,7 +142,7 @@ class _Pass:
         if call.layout.in_parts:
             weight = self.weight_total if call.layout.weighted else np.full(shape, count, self.wide)
             total = total.reshape(self._shape()), weight.reshape(self._shape())
-        if call.layout.reduction == "mean":
+        if call.layout.reduction == "mean" and 0 in self.orders:
             if weighted_mean:
                 call.backend.check_count(call, self.weight_total)
             # 0 / 0 is NaN, as it should be
