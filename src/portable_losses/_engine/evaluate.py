@@ -7,7 +7,7 @@ from typing import Any
 from .._backends import NUMBER, Backend, backend_of, default, validating
 from .._numerics.standard import device_of
 from ..typing import Array
-from . import reduction, weights
+from . import pieces, reduction, weights
 from .call import Call
 from .classes import rearranged, restored
 from .cures import spelled
@@ -39,6 +39,8 @@ class Request:
     """Whether the values of the arrays may be checked."""
     layout: Layout | None = None
     """The checked shapes, if they are known."""
+    sums: Sequence[Array] | None = None
+    """The sums that the formula takes of the whole rows, if the arrays are pieces of rows."""
 
     def bind(self, checked: bool = False, *, rescaled: bool = False) -> Call:
         """Check the shapes, and the values of the arrays if the backend wants it."""
@@ -76,6 +78,9 @@ class Request:
     # A backend that evaluates in blocks needs these.
     losses_and_gradients = staticmethod(reduction.losses_and_gradients)
     read_part = staticmethod(weights.read_part)
+    sums_taken = staticmethod(pieces.sums_taken)
+    from_sums = staticmethod(pieces.from_sums)
+    one_entry = staticmethod(pieces.one_entry)
     target_weight = staticmethod(weights.target_weight)
 
 
@@ -103,12 +108,32 @@ class Alone:
         )
 
     def __call__(
-        self, orders: Orders, arrays: list[Array], sequences: Mapping[str, Array]
+        self,
+        orders: Orders,
+        arrays: list[Array],
+        sequences: Mapping[str, Array],
+        sums: Sequence[Array] | None = None,
     ) -> list[Any]:
-        """Evaluate it: for each order the losses, or a list of derivatives."""
+        """Evaluate it: for each order the losses, or a list of derivatives.
+
+        If the arrays are pieces of rows, `sums` are those of the whole rows.
+        """
+        return self.plan.backend.evaluate(self._request(orders, arrays, sequences, sums))
+
+    def sums(self, arrays: list[Array], sequences: Mapping[str, Array]) -> list[Array]:
+        """Return the sums that the formula takes of pieces of rows."""
+        found: list[Array] = default.sums(self._request((), arrays, sequences))
+        return found
+
+    def _request(
+        self,
+        orders: Orders,
+        arrays: list[Array],
+        sequences: Mapping[str, Array],
+        sums: Sequence[Array] | None = None,
+    ) -> Request:
         layout = alone(self.plan, arrays)
-        request = Request(self.plan, orders, arrays, sequences, {}, checked=False, layout=layout)
-        return self.plan.backend.evaluate(request)
+        return Request(self.plan, orders, arrays, sequences, {}, False, layout, sums)
 
 
 def evaluate(

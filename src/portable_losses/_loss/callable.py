@@ -37,6 +37,8 @@ class Loss(Evaluated[Arguments], Registry):
         The number of arrays like the predictions that the formula and its derivatives need at once.
     absent : tuple of float
         For each array the number that adds nothing to a row; empty if there is none.
+    sums : str
+        The core dimension whose entries meet only in sums; empty by default.
 
     See Also
     --------
@@ -51,9 +53,10 @@ class Loss(Evaluated[Arguments], Registry):
         steps: str = "",
         temporaries: int = TEMPORARIES,
         absent: tuple[float, ...] = (),
+        sums: str = "",
     ) -> None:
-        signature = read(formula, layouts, predicted, steps, temporaries, absent)
-        self._given = layouts, predicted, steps, temporaries, absent
+        signature = read(formula, layouts, predicted, steps, temporaries, absent, sums)
+        self._given = layouts, predicted, steps, temporaries, absent, sums
         self._evaluates(Formulas(signature, formula), {})
         carry_over(self, formula)
         self.__doc__ = with_options(formula.__doc__, signature)

@@ -21,6 +21,7 @@ def loss(
     steps: str = "",
     temporaries: int = TEMPORARIES,
     absent: tuple[float, ...] = (),
+    sums: str = "",
 ) -> Callable[[Callable[Concatenate[Namespace, Axis, P], Array]], Loss[P]]: ...
 @overload
 def loss(
@@ -32,6 +33,7 @@ def loss(
     steps: str = "",
     temporaries: int = TEMPORARIES,
     absent: tuple[float, ...] = (),
+    sums: str = "",
 ) -> Any:
     r"""Turn a formula into a loss.
 
@@ -63,6 +65,11 @@ def loss(
         For each array the number that adds nothing to a row where the row has it, as 0 in both of
         two regions. Then a mask `where` of the shape of the predictions leaves out entries of rows.
         A formula that counts entries takes the mask instead, as an optional array ``keep=None``.
+    sums : str, optional
+        The core dimension whose entries meet only in sums, those of ``xp.region_sum``. No sum may
+        depend on another, and value and derivatives take the same sums in the same order. Then a
+        long row is evaluated in pieces: first the sums of all pieces, then all else from the sums.
+        A piece is a block on NumPy, and a chunk on Dask.
 
     Returns
     -------
@@ -133,4 +140,4 @@ def loss(
             "loss decorates one formula, or takes gufunc signatures such as '(class),()->()', "
             f"not {given!r}"
         )
-    return lambda formula: Loss(formula, given, predicted, steps, temporaries, absent)
+    return lambda formula: Loss(formula, given, predicted, steps, temporaries, absent, sums)
