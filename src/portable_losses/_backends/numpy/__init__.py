@@ -78,6 +78,14 @@ class Numpy(Backend):
         readable = isinstance(value, (list, tuple)) or hasattr(value, "__array__")
         return f"np.asarray({name})" if readable else ""
 
+    def plain(self, array: Array) -> Array:
+        """Return a view of the array without its subclass, such as that of a file."""
+        return np.asarray(array)
+
+    def overlap(self, array: Any, other: Any) -> bool:
+        """Return whether two arrays may have memory in common."""
+        return isinstance(other, np.ndarray) and bool(np.may_share_memory(array, other))
+
     def device(self, array: Array) -> Any:
         """Return None: there is only one."""
         return None
@@ -143,6 +151,8 @@ class Numpy(Backend):
         likes = [call.arrays[i] for i in call.plan.signature.predicted]
         return [
             [_own(x, given, like) for x, like in zip(result, likes, strict=True)]
+            if type(result) is list and request.out is None
+            else result
             if type(result) is list
             else _own(result, given, likes[0])
             for result in results

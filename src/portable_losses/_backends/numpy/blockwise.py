@@ -1,16 +1,20 @@
 """NumPy arrays in blocks: checked, evaluated and added up while they are in the cache."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ...typing import Array
+from ..progress import shown
 from . import pieces
 from .blocks import Index, as_given, blocks, flattened, keep_freed_memory, reduced_index
 from .pieces import Addend
 from .workers import in_order
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def evaluate(request: Any, call: Any) -> list[Any]:
@@ -76,10 +80,24 @@ class _Pass:
             elif i in call.plan.signature.common:
                 # few sums over many rows each: a wide dtype would not help
                 outputs.append(np.zeros(array.shape, call.plan.dtype))
+            elif self.request.out is not None:
+                outputs.append(self._given(len(outputs), i))
             else:
                 order_in_memory: Any = "F" if array.flags.fnc else "C"
                 outputs.append(np.empty(array.shape, kind, order=order_in_memory))
         return outputs
+
+    def _given(self, place: int, i: int) -> Array:
+        """View the array of the caller's for a gradient as the prediction is viewed.
+
+        It is a copy if that is impossible.
+        """
+        out: Array = self.request.out[place]
+        merge = self.call.layout.merges[i]
+        if merge is None:
+            return out
+        last = range(-len(merge.places), 0)
+        return np.moveaxis(out, merge.places, last).reshape(self.call.arrays[i].shape)
 
     def _view(self, slope: Array | None) -> None:
         """View all arrays for cutting, with all loop axes as one if that needs no copy."""
@@ -149,7 +167,7 @@ class _Pass:
         total: Any = self.total
         if call.layout.in_parts:
             weight = self.weight_total if call.layout.weighted else np.full(shape, count, self.wide)
-            return [(total.reshape(self._shape()), weight.reshape(self._shape()))]
+            total = total.reshape(self._shape()), weight.reshape(self._shape())
         if call.layout.reduction == "mean":
             if weighted_mean:
                 call.backend.check_count(call, self.weight_total)
@@ -170,6 +188,8 @@ class _Pass:
     def _final(self, order: int, outputs: list[Array], total: Array, kept: list[int]) -> Any:
         """Convert results to their dtypes, and gradients to the shapes of the predictions."""
         call = self.call
+        if order == 0 and call.layout.in_parts:
+            return total
         if order == 0:
             value = outputs[0] if outputs else np.asarray(total).reshape(kept)
             return value.astype(self.dtype, copy=False)
@@ -196,7 +216,7 @@ class _Pass:
             weight = self.request.target_weight(self.call, target, weights, where)
             return reduced_index(index, self.axes), self._added(weight, index)
 
-        for where, part in in_order(of_block, self.blocks()):
+        for where, part in self.in_order(of_block, self.blocks):
             sums[where] += part
         self.call.backend.check_count(self.call, sums)
         return np.where(sums == 0, 1, sums).astype(self.call.plan.dtype)
@@ -214,7 +234,13 @@ class _Pass:
         """Evaluate all blocks, or the pieces of rows that are larger than a block."""
         if self.call.layout.kept.piece or self.request.sums is not None:
             return pieces.evaluated(self)
-        return in_order(self._evaluated, self.blocks())
+        return self.in_order(self._evaluated, self.blocks)
+
+    def in_order(
+        self, function: Callable[[Item], Result], items: Callable[[], Iterable[Item]]
+    ) -> Iterator[Result]:
+        """Return the results of a function of blocks or pieces, in order, and show the progress."""
+        return shown(in_order(function, items()), self.call.plan.formulas.name, items())
 
     def _evaluated(self, index: Index) -> list[Addend]:
         """Write the results of a block; return the sums to add, and their places."""

@@ -8,7 +8,6 @@ import numpy as np
 
 from ...typing import Array
 from .blocks import Index
-from .workers import in_order
 
 Addend = tuple[Array, Index, Any]
 """An array of sums, the place of a sum, and what a block adds to it."""
@@ -71,7 +70,7 @@ def evaluated(run: Any) -> Iterator[list[Addend]]:
         return []
 
     if orders:
-        yield from in_order(gradients, _pieces(run, rows))
+        yield from run.in_order(gradients, lambda: _pieces(run, rows))
 
 
 def _from_sums(
@@ -95,7 +94,7 @@ def _known(run: Any, rows: Sequence[Index]) -> list[_Known]:
         return row, _Known(taken, part.doubt, request.one_entry(call, part))
 
     known: dict[int, _Known] = {}
-    for row, found in in_order(of_piece, _pieces(run, rows)):
+    for row, found in run.in_order(of_piece, lambda: _pieces(run, rows)):
         known[row] = known[row].plus(found) if row in known else found
     return list(known.values())
 
