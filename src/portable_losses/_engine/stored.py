@@ -1,14 +1,13 @@
 """Arrays that are read part by part, as those of Zarr and HDF5, some rows at a time."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
 
-from .._backends import NUMBER, backend_of, default, shown
+from .._backends import backend_of, default, shown
 from ..typing import Array
-from . import evaluate as at_once
 from .entries import with_mask
+from .evaluate import evaluate, request_of
 from .formulas import Formulas, Orders
 from .given import by_name, read_given
 from .layout import Layout
@@ -19,23 +18,32 @@ _TOGETHER = 2**25
 """Bytes of the predictions that are read together, if a chunk is not larger."""
 
 
+_OWN = default.own_types | {bool, float, int, str, tuple, type(None)}
+"""The types of most arguments, which are not looked at."""
+
+
 def is_stored(x: Any) -> bool:
     """Return whether an object is an array of no library, of which parts can be read."""
-    if type(x) in default.own_types or isinstance(x, NUMBER) or not hasattr(x, "chunks"):
-        return False
-    return hasattr(x, "shape") and hasattr(x, "dtype") and backend_of(x) is None
+    kinds = ("chunks", "shape", "dtype")
+    return all(hasattr(x, kind) for kind in kinds) and backend_of(x) is None
 
 
-def evaluate(
+def holds_stored(values: Iterable[Any]) -> bool:
+    """Return whether any of the arguments of a call is such an array."""
+    for x in values:  # noqa: SIM110 (this is the fastest way for arrays of NumPy)
+        if type(x) not in _OWN and is_stored(x):
+            return True
+    return False
+
+
+def evaluate_stored(
     formulas: Formulas,
     orders: Orders,
     arguments: Sequence[Any],
     options: Mapping[str, Any],
     out: Any = None,
 ) -> list[Any]:
-    """Evaluate a loss: see `evaluate.evaluate`; read arrays part by part if they can be."""
-    if not any(map(is_stored, chain(arguments, options.values()))):
-        return at_once.evaluate(formulas, orders, arguments, options, out=out)
+    """Evaluate a loss of such arrays: see `evaluate`. Read them part by part if possible."""
     arguments, options = by_name(formulas, arguments, options)
     ghosts = [_ghost(x) for x in arguments]
     of_options = {key: _ghost(x) for key, x in options.items()}
@@ -43,13 +51,13 @@ def evaluate(
     of_rows = dict(extras)
     if "where" in extras and formulas.signature.masks_entries:
         _, arrays, extras = with_mask(formulas, ghosts, arrays, extras, settings)
-    request = at_once.request_of(formulas, orders, arrays, extras, settings, False)
+    request = request_of(formulas, orders, arrays, extras, settings, False)
     plan, layout = request.plan, request.bind().layout
     first = arguments[0]
     if not (is_stored(first) and _in_rows(plan, layout, options)):
         read = [_read(x) for x in arguments]
         given = {key: _read(x) for key, x in options.items()}
-        return at_once.evaluate(formulas, orders, read, given, out=out)
+        return evaluate(formulas, orders, read, given, out=out)
     ranks = len(layout.loop), len(first.shape)
     cut = {i for i, x in enumerate(arrays) if _has_rows(x, layout.loop[0], None)}
     cut_options = {key for key, x in of_rows.items() if _has_rows(x, layout.loop[0], ranks)}
@@ -88,9 +96,7 @@ class _Run:
         for rows in shown(self.rows, self.formulas.name, self.rows):
             arrays, given = self.at(rows)
             try:
-                found = at_once.evaluate(
-                    self.formulas, orders, arrays, {**given, "reduction": reduction}
-                )
+                found = evaluate(self.formulas, orders, arrays, {**given, "reduction": reduction})
             except ValueError as error:
                 raise ValueError(f"{error}; rows are counted from row {rows.start}") from None
             yield rows, found

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec
 
 from .._backends import progress
+from .._engine.evaluate import evaluate
 from .._engine.formulas import Formulas
 from .._engine.partial import Partial, partial
-from .._engine.stored import evaluate
+from .._engine.stored import evaluate_stored, holds_stored
 from ..typing import Array
 
 if TYPE_CHECKING:
@@ -158,12 +159,14 @@ class Evaluated(Generic[Arguments]):
         out: Any = None,
     ) -> list[Any]:
         """Return what is asked for, with what is bound in place of the defaults."""
-        if options.pop("progress", False):
+        if options and options.pop("progress", False):
             with progress(self.formulas.name):
                 return self._evaluate(orders, arrays, options, out)
         if self.bound:
             options = {**self.bound, **options}
-        return evaluate(self.formulas, orders, arrays, options, out)
+        if holds_stored(arrays) or (options and holds_stored(options.values())):
+            return evaluate_stored(self.formulas, orders, arrays, options, out)
+        return evaluate(self.formulas, orders, arrays, options, out=out)
 
 
 def _one_or_all(gradients: Sequence[Array]) -> Any:
