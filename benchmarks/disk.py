@@ -1,8 +1,8 @@
 """Losses of files larger than memory: ``python benchmarks/disk.py [GiB]``.
 
 A pair of sparse files, which take no room on the disk, of 8 GiB each. RssAnon is the memory of the
-process beyond the page cache, where the files' pages stay as long as the system likes. The gradient
-goes into a third file, a tenth as large as its blocks would be: it is not sparse.
+process beyond the page cache, where the files' pages stay as long as the system likes. A gradient
+is written, and not sparse: it is that of a part of the numbers.
 """
 
 import os
@@ -19,6 +19,7 @@ import portable_losses as pl
 
 GIB = float(sys.argv[1]) if len(sys.argv) > 1 else 8.0
 SHARE_OF_GRADIENT = 32
+"""The part is one of this many."""
 
 
 def anonymous() -> float:

@@ -1,5 +1,6 @@
 """Arrays of Zarr and HDF5, which are read part by part: the results of NumPy arrays."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,9 @@ CALLS: list[Any] = [
     (pl.dice_loss, (100, 7), (100, 7), {"weights": RNG.random(100)}),
     (pl.dice_loss, (100, 3, 4), (100, 3, 4), {"region_axis": (1, 2)}),
     (pl.dice_loss, (100, 7), (100, 7), {"where": RNG.random((100, 7)) > 0.3}),
+    (pl.pinball_loss, (100, 3), (100,), {"quantile": [0.1, 0.5, 0.9]}),
+    (pl.pinball_loss, (3, 3), (3,), {"quantile": [0.1, 0.5, 0.9]}),
+    (pl.huber_loss, (20, 20), (20, 20), {"weights": RNG.random(20)}),
     (pl.matthews_loss, (100, 7), (100, 7), {"where": RNG.random((100, 7)) > 0.3}),
 ]
 
@@ -54,7 +58,7 @@ def test_equals_numpy(loss, shape, of_target, options, kind):
     given = Stored(pred, (10, *shape[1:])), Stored(target, (20, *of_target[1:]))
     given = given if kind == "both" else (given[0], target)
     value, gradient = loss.value_and_grad(*given, **options)
-    assert given[0].most < shape[0]
+    assert given[0].most * prod(shape[1:]) <= max(100, 10 * prod(shape[1:]))
     expected, slope = loss.value_and_grad(pred, target, **options)
     np.testing.assert_allclose(value, expected, rtol=1e-14)
     np.testing.assert_allclose(gradient, slope, rtol=1e-14)
@@ -116,3 +120,14 @@ def test_errors():
     wrong.array[555] = 1.5
     with pytest.raises(ValueError, match=r"pred\[55\] is 1.5.*counted from row 500"):
         pl.binary_cross_entropy(wrong, np.zeros(1000))
+
+
+def test_a_shared_array_of_as_many_numbers():
+    """A variance for each column is not cut along the rows."""
+    mean, target, variance = RNG.random((50, 50)), RNG.random((50, 50)), RNG.random(50) + 0.1
+    given = Stored(mean, (2, 50)), variance, Stored(target, (2, 50))
+    value, gradients = pl.gaussian_nll_loss.value_and_grad(*given)
+    expected, slopes = pl.gaussian_nll_loss.value_and_grad(mean, variance, target)
+    np.testing.assert_allclose(value, expected, rtol=1e-14)
+    for gradient, slope in zip(gradients, slopes, strict=True):
+        np.testing.assert_allclose(gradient, slope, rtol=1e-14)

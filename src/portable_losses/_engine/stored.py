@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
 
-from .._backends import backend_of, default, shown
+from .._backends import default, shown
+from .._backends.labels import unlabelled
 from ..typing import Array
 from .entries import with_mask
 from .evaluate import evaluate, request_of
 from .formulas import Formulas, Orders
-from .given import by_name, read_given
+from .given import belongs_to_none, by_name, read_given
 from .layout import Layout
 from .out import check_out
 from .plan import PARTS, Plan
@@ -25,7 +26,7 @@ _OWN = default.own_types | {bool, float, int, str, tuple, type(None)}
 def is_stored(x: Any) -> bool:
     """Return whether an object is an array of no library, of which parts can be read."""
     kinds = ("chunks", "shape", "dtype")
-    return all(hasattr(x, kind) for kind in kinds) and backend_of(x) is None
+    return all(hasattr(x, kind) for kind in kinds) and belongs_to_none(x) and unlabelled(x) is x
 
 
 def holds_stored(values: Iterable[Any]) -> bool:
@@ -58,10 +59,19 @@ def evaluate_stored(
         read = [_read(x) for x in arguments]
         given = {key: _read(x) for key, x in options.items()}
         return evaluate(formulas, orders, read, given, out=out)
-    ranks = len(layout.loop), len(first.shape)
-    cut = {i for i, x in enumerate(arrays) if _has_rows(x, layout.loop[0], None)}
-    cut_options = {key for key, x in of_rows.items() if _has_rows(x, layout.loop[0], ranks)}
-    cut_options.discard("class_weights")
+    loops, size = len(layout.loop), layout.loop[0]
+    present = [i for i, x in enumerate(arguments) if x is not None]
+    cut = {
+        i
+        for i, slot in zip(present, plan.slots, strict=False)
+        if _has_rows(arrays[i], size, loops + len(slot.place) - slot.extended)
+    }
+    cut_options = {
+        key
+        for key, x in of_rows.items()
+        if key != "class_weights"
+        and any(_has_rows(x, size, rank) for rank in (loops, len(first.shape)))
+    }
     outputs = None
     if any(orders) and out is not None:
         outputs = check_out(plan, arrays, extras, out, None)
@@ -73,7 +83,7 @@ def evaluate_stored(
         }
         return arrays, given
 
-    run = _Run(formulas, plan, layout.loop[0], _rows(first), at)
+    run = _Run(formulas, plan, size, _rows(first), at)
     return run.results(orders, arrays, outputs)
 
 
@@ -183,10 +193,10 @@ def _in_rows(plan: Plan, layout: Layout, options: Mapping[str, Any]) -> bool:
     )
 
 
-def _has_rows(x: Any, size: int, ranks: tuple[int, ...] | None) -> bool:
+def _has_rows(x: Any, size: int, rank: int) -> bool:
     """Return whether the first axis of an array is that of the rows, by its size and rank."""
     shape: tuple[int, ...] = getattr(x, "shape", ())
-    return bool(shape) and shape[0] == size and (ranks is None or len(shape) in ranks)
+    return len(shape) == rank and shape[:1] == (size,)
 
 
 def _rows(x: Any) -> int:
