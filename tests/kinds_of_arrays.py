@@ -18,6 +18,7 @@ import scipy.sparse
 import sparse
 import unyt
 import xarray
+import zarr
 from astropy.table import MaskedColumn
 from astropy.utils.masked import Masked
 
@@ -117,3 +118,26 @@ def test_sparse_arrays(loss):
     found = loss.value_and_grad(*map(sparse.COO.from_numpy, (pred, target)))
     for x, expected in zip(found, loss.value_and_grad(pred, target), strict=True):
         np.testing.assert_allclose(x.todense(), expected)
+
+
+@pytest.mark.parametrize("loss", [pl.mse_loss, pl.rmse_loss, pl.dice_loss], ids=str)
+def test_zarr(loss, tmp_path, monkeypatch):
+    """Arrays of Zarr are read some chunks at a time, and the result is one of NumPy."""
+    rng = np.random.default_rng(0)
+    arrays = rng.random((600, 50)), np.round(rng.random((600, 50)))
+    stored = []
+    for name, chunks, array in zip("pt", ((40, 50), (60, 20)), arrays, strict=True):
+        one = zarr.create_array(tmp_path / name, shape=array.shape, chunks=chunks, dtype=float)
+        one[:] = array
+        stored.append(one)
+    read, own = [], zarr.Array.__getitem__
+    monkeypatch.setattr(
+        zarr.Array, "__getitem__", lambda x, index: (read.append(index), own(x, index))[1]
+    )
+    monkeypatch.setattr("portable_losses._engine.stored._TOGETHER", 8 * 50 * 100)
+    value, gradient = loss.value_and_grad(*stored)
+    assert {index.stop - index.start for index in read} == {80, 40}
+    expected, slope = loss.value_and_grad(*arrays)
+    np.testing.assert_allclose(value, expected, rtol=1e-14)
+    np.testing.assert_allclose(gradient, slope, rtol=1e-14)
+    assert isinstance(gradient, np.ndarray)

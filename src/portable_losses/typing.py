@@ -63,6 +63,10 @@ class Options(TypedDict, total=False):
     weights: Array
     where: Array
     axis: int | tuple[int, ...] | None
+    progress: bool
+    """Whether an evaluation of NumPy arrays that takes more than 2 s shows a bar."""
+    out: Any
+    """Of `grad` and `value_and_grad`: the array, or tuple of arrays, for the gradient."""
 
 
 class ClassOptions(Options, total=False):

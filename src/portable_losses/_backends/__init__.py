@@ -16,6 +16,7 @@ from ..typing import Array
 from .base import Backend
 from .numpy import NUMBER, set_workers
 from .numpy import backend as default
+from .progress import progress, shown
 from .validation import validating, validation
 
 __all__ = [
@@ -23,7 +24,9 @@ __all__ = [
     "Backend",
     "backend_of",
     "default",
+    "progress",
     "set_workers",
+    "shown",
     "validating",
     "validation",
 ]

@@ -34,6 +34,12 @@ class Backend:
         module = type(self).__module__
         return (Backend, (self.xp.library,)) if module == __name__ else (_of_file, (module,))
 
+    def replacing(self, **functions: Callable[..., Any]) -> "Backend":
+        """Return the library with other functions for formulas."""
+        made: Backend = object.__new__(type(self))
+        vars(made).update(vars(self), xp=self.xp.replacing(**functions))
+        return made
+
     @property
     def name(self) -> str:
         """The name of the library in messages."""

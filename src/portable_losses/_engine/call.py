@@ -1,6 +1,6 @@
 """A call: the plan and the arrays that a backend is asked to evaluate."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -39,6 +39,7 @@ class Call:
         "request",
         "rescaled",
         "sequences",
+        "summing",
         "weights",
         "where",
     )
@@ -57,6 +58,8 @@ class Call:
         self.arrays = layout.arrange(arrays)
         self.checked, self.rescaled = checked, rescaled
         self.request: Any = None
+        self.summing: Callable[..., Array] | None = None
+        """What adds up the entries of a row for the formula, if the call holds a piece of it."""
         self.weights: Array | None = None
         self.where: Array | None = None
         self.class_weights: Array | None = None
@@ -120,7 +123,10 @@ class Call:
         parameters = {**plan.parameters, **sequences} if sequences else plan.parameters
         if plan.formulas.signature.optional or plan.absent:
             arrays = plan.complete(arrays)
-        return plan.formulas.compute(self.backend, orders, head, arrays, parameters)
+        backend = self.backend
+        if self.summing is not None:
+            backend = backend.replacing(region_sum=self.summing)
+        return plan.formulas.compute(backend, orders, head, arrays, parameters)
 
     def pulled(
         self, share: Array, arrays: Sequence[Array], sequences: Mapping[str, Array]

@@ -56,6 +56,7 @@ def common_signature(name: str, signatures: Sequence[Signature], names: Names) -
         several=frozenset.intersection(*(s.several for s in signatures)),
         core=ways[0][0],
         steps=first.steps if len({s.steps for s in signatures}) == 1 else "",
+        sums=first.sums if len({s.sums for s in signatures}) == 1 else "",
         temporaries=max(s.temporaries for s in signatures) + 2 * (len(signatures) > 1),
         diagonal=all(s.diagonal for s in signatures),
         public=_public(pairs, options),

@@ -6,7 +6,8 @@ from typing import Any
 
 from .._backends import NUMBER, Backend, backend_of, default, validating
 from .._numerics.standard import device_of
-from . import reduction, weights
+from ..typing import Array
+from . import pieces, reduction, weights
 from .call import Call
 from .classes import rearranged, restored
 from .cures import spelled
@@ -15,6 +16,7 @@ from .formulas import Formulas, Orders
 from .given import belongs_to_none, by_name, constant_like, read_given
 from .labelled import Role, check_labels, labelled, roles
 from .layout import Layout, lay_out
+from .out import check_out, keep
 from .plan import Inner, Plan, check_kinds, make_plan
 
 _MOST = 64
@@ -38,6 +40,10 @@ class Request:
     """Whether the values of the arrays may be checked."""
     layout: Layout | None = None
     """The checked shapes, if they are known."""
+    sums: Sequence[Array] | None = None
+    """The sums that the formula takes of the whole rows, if the arrays are pieces of rows."""
+    out: Sequence[Array] | None = None
+    """The arrays for the gradients, of the shapes of the predictions, if they are given."""
 
     def bind(self, checked: bool = False, *, rescaled: bool = False) -> Call:
         """Check the shapes, and the values of the arrays if the backend wants it."""
@@ -90,7 +96,7 @@ class Request:
 
     def lent(self, orders: Orders, arrays: Sequence[Any], extras: Mapping[str, Any]) -> list[Any]:
         """Evaluate the same arrays, lent to another library, whose values are not checked."""
-        request = _request(self.plan.formulas, orders, arrays, extras, self.settings, False)
+        request = request_of(self.plan.formulas, orders, arrays, extras, self.settings, False)
         return request.plan.backend.evaluate(request)
 
     def with_arrays(self, arrays: Sequence[Any], extras: Mapping[str, Any]) -> "Request":
@@ -104,6 +110,9 @@ class Request:
     # A backend that evaluates in blocks needs these.
     losses_and_gradients = staticmethod(reduction.losses_and_gradients)
     read_part = staticmethod(weights.read_part)
+    sums_taken = staticmethod(pieces.sums_taken)
+    from_sums = staticmethod(pieces.from_sums)
+    one_entry = staticmethod(pieces.one_entry)
     target_weight = staticmethod(weights.target_weight)
 
 
@@ -118,14 +127,36 @@ class Piece:
         """The name of the loss."""
         return self.plan.formulas.name
 
-    def __call__(self, orders: Orders, given: Mapping[str, Any], checked: bool) -> list[Any]:
-        """Evaluate a part: for each order the reduced value, or a list of gradients."""
+    def __call__(
+        self,
+        orders: Orders,
+        given: Mapping[str, Any],
+        checked: bool,
+        sums: Sequence[Array] | None = None,
+    ) -> list[Any]:
+        """Evaluate a part: for each order the reduced value, or a list of gradients.
+
+        If the arrays are pieces of rows, `sums` are those of the whole rows.
+        """
+        return self.plan.backend.evaluate(self._request(orders, given, checked, sums))
+
+    def sums(self, given: Mapping[str, Any], checked: bool) -> list[Array]:
+        """Return the sums that the formula takes of pieces of rows."""
+        found: list[Array] = default.sums(self._request((0,), given, checked))
+        return found
+
+    def _request(
+        self,
+        orders: Orders,
+        given: Mapping[str, Any],
+        checked: bool,
+        sums: Sequence[Array] | None = None,
+    ) -> Request:
         names = self.plan.signature.arguments
         arrays = [given[name] for name in names]
         extras = {key: x for key, x in given.items() if key not in names}
         layout = lay_out(self.plan, arrays, extras)
-        request = Request(self.plan, orders, arrays, extras, {}, checked, layout)
-        return self.plan.backend.evaluate(request)
+        return Request(self.plan, orders, arrays, extras, {}, checked, layout, sums)
 
 
 def evaluate(
@@ -135,13 +166,17 @@ def evaluate(
     options: Mapping[str, Any],
     *,
     checked: bool = True,
+    out: Any = None,
 ) -> list[Any]:
-    """Evaluate a loss: for each order the reduced value, or a list of gradients."""
+    """Evaluate a loss: for each order the reduced value, or a list of gradients.
+
+    The gradients are written into `out`, if it is given.
+    """
     names = formulas.signature.arguments
     if formulas.signature.optional or len(arguments) < len(names):
         arguments, options = by_name(formulas, arguments, options)
     if type(arguments[0] if arguments else None) not in default.own_types:
-        constant = constant_like(formulas, arguments)
+        constant = constant_like(formulas, arguments) if out is None else None
         if constant is not None:
             return _of_constant(formulas, orders, [constant, *arguments[1:]], options)
     arrays, extras, settings = read_given(formulas, arguments, options)
@@ -151,7 +186,7 @@ def evaluate(
     if "where" in extras and formulas.signature.masks_entries:
         arguments, arrays, extras = with_mask(formulas, arguments, arrays, extras, settings)
     try:
-        request = _request(formulas, orders, arrays, extras, settings, checked)
+        request = request_of(formulas, orders, arrays, extras, settings, checked)
     except (TypeError, ValueError) as error:
         given = dict(zip(names, arguments, strict=False)) | dict(options)
         read = {key: x for key, x in given.items() if belongs_to_none(x)}
@@ -166,7 +201,11 @@ def evaluate(
     backend = request.plan.backend
     if checked and backend is not default and backend.keeps_plans() and validating():
         _look(request)
+    if out is not None:
+        request.out = check_out(request.plan, arrays, extras, out, place)
     results = backend.evaluate(request)
+    if request.out is not None:
+        keep(results[orders.index(1)], request.out)
     if place is not None:
         results = restored(backend.xp, results, place)
     if arrays is arguments:
@@ -187,7 +226,7 @@ def _look(request: Request) -> None:
     seen += [(x, extras[key]) for key, x in request.extras.items()]
     if all(x is None or found is not None for x, found in seen):
         formulas, settings = request.plan.formulas, request.settings
-        default.look(_request(formulas, (0,), arrays, extras, settings, True))
+        default.look(request_of(formulas, (0,), arrays, extras, settings, True))
 
 
 def _of_constant(
@@ -202,7 +241,7 @@ def _of_constant(
     return results
 
 
-def _request(
+def request_of(
     formulas: Formulas,
     orders: Orders,
     arrays: Sequence[Any],

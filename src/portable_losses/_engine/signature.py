@@ -104,6 +104,8 @@ class Signature:
     """The core dimensions of the first argument in the first signature; none if pointwise."""
     steps: str
     """The core dimension or the parameter that counts the steps of the formula, if it takes any."""
+    sums: str
+    """The core dimension whose entries meet only in sums, if there is one: see `sums`."""
     temporaries: int
     """The number of arrays like the predictions that the formulas need at once."""
     diagonal: bool
@@ -171,6 +173,7 @@ def read(
     temporaries: int,
     absent: tuple[float, ...] = (),
     diagonal: bool = False,
+    sums: str = "",
 ) -> Signature:
     """Read a formula: domains from annotations, core dimensions from `layouts`."""
     name = formula.__qualname__.rpartition("<locals>.")[2]  # of a function: without its place
@@ -210,6 +213,10 @@ def read(
     if steps and steps not in own and not all(steps in chain(*way) for way in ways):
         raise ValueError(f"{name}: steps={steps!r} is neither a core dimension nor a parameter")
     kinds = _option_kinds(hints.get(rest[0].name) if rest else None)
+    if sums and any(sums in cores[:-1] for way in ways for cores in way):
+        raise ValueError(f"{name}: sums={sums!r} must be the last core dimension of each array")
+    if sums and not all(sums in way[0] for way in ways):
+        raise ValueError(f"{name}: sums={sums!r} is no core dimension of the first array")
     options = {name: default for name, default in DEFAULTS.items() if name in kinds}
     # If one signature has no core axes, an axis must be given.
     everywhere = -1 if all(map(any, ways)) else None
@@ -276,6 +283,7 @@ def read(
         ),
         core=ways[0][0],
         steps=steps,
+        sums=sums,
         temporaries=temporaries,
         diagonal=diagonal or (not layouts and chosen == (0,)),
         axisless=NoneType in _alternatives(kinds.get("class_axis")),

@@ -41,6 +41,8 @@ class Loss(Evaluated[Arguments], Registry):
         For each array the number that adds nothing to a row; empty if there is none.
     diagonal : bool
         Whether the second derivative of each loss is a diagonal matrix.
+    sums : str
+        The core dimension whose entries meet only in sums; empty by default.
 
     See Also
     --------
@@ -56,9 +58,10 @@ class Loss(Evaluated[Arguments], Registry):
         temporaries: int = TEMPORARIES,
         absent: tuple[float, ...] = (),
         diagonal: bool = False,
+        sums: str = "",
     ) -> None:
-        signature = read(formula, layouts, predicted, steps, temporaries, absent, diagonal)
-        self._given = layouts, predicted, steps, temporaries, absent, diagonal
+        self._given = layouts, predicted, steps, temporaries, absent, diagonal, sums
+        signature = read(formula, *self._given)
         self._evaluates(Formulas(signature, formula), {})
         carry_over(self, formula)
         self.__doc__ = with_options(formula.__doc__, signature)

@@ -22,6 +22,7 @@ def loss(
     temporaries: int = TEMPORARIES,
     absent: tuple[float, ...] = (),
     diagonal: bool = False,
+    sums: str = "",
 ) -> Callable[[Callable[Concatenate[Namespace, Axis, P], Array]], Loss[P]]: ...
 @overload
 def loss(
@@ -37,6 +38,7 @@ def loss(
     temporaries: int = TEMPORARIES,
     absent: tuple[float, ...] = (),
     diagonal: bool = False,
+    sums: str = "",
 ) -> Any:
     r"""Turn a formula into a loss.
 
@@ -72,6 +74,11 @@ def loss(
         Whether the second derivative of each loss is a diagonal matrix: no entry of a row, and no
         prediction, changes the slope of another. Then `Loss.hessian_product` needs only the
         `second_derivative`, as it does for a formula without core dimensions and one prediction.
+    sums : str, optional
+        The core dimension whose entries meet only in sums, those of ``xp.region_sum``. No sum may
+        depend on another, and value and derivatives take the same sums in the same order. Then a
+        long row is evaluated in pieces: first the sums of all pieces, then all else from the sums.
+        A piece is a block on NumPy, and a chunk on Dask.
 
     Returns
     -------
@@ -142,4 +149,6 @@ def loss(
             "loss decorates one formula, or takes gufunc signatures such as '(class),()->()', "
             f"not {given!r}"
         )
-    return lambda formula: Loss(formula, given, predicted, steps, temporaries, absent, diagonal)
+    return lambda formula: Loss(
+        formula, given, predicted, steps, temporaries, absent, diagonal, sums
+    )

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec
 
+from .._backends import progress
 from .._engine.evaluate import evaluate
 from .._engine.formulas import Formulas
 from .._engine.hessian import hessian_product
 from .._engine.partial import Partial, partial
+from .._engine.stored import evaluate_stored, holds_stored
 from ..typing import Array
 
 if TYPE_CHECKING:
@@ -40,7 +42,10 @@ class Evaluated(Generic[Arguments]):
         Parameters
         ----------
         *arrays, **options
-            Those of the loss.
+            Those of the loss. Beside them, for NumPy arrays, ``out=``: a NumPy array or memmap for
+            the gradient, of its shape and dtype, or a tuple of them where the loss has several
+            predictions. And ``progress=True``: a bar of tqdm if it takes more than 2 s, also for
+            the loss itself.
 
         Returns
         -------
@@ -48,14 +53,27 @@ class Evaluated(Generic[Arguments]):
             The loss.
         gradient : array or tuple of arrays
             Of the shape of the predictions; a tuple where the loss has several. With `axis` or
-            ``reduction="none"`` it is the gradient of the sum of the result.
+            ``reduction="none"`` it is the gradient of the sum of the result. It is `out` if that is
+            given. After an error the content of `out` is undefined.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import portable_losses as pl
+        >>> gradient = np.empty(2)
+        >>> value, same = pl.mse_loss.value_and_grad([3.0, 1.0], [1.0, 1.0], out=gradient)
+        >>> gradient, same is gradient
+        (array([2., 0.]), True)
         """
-        value, gradient = self._evaluate((0, 1), arrays, options)
-        return value, _one_or_all(gradient)
+        out = options.pop("out", None)
+        value, gradient = self._evaluate((0, 1), arrays, options, out)
+        return value, _one_or_all(gradient) if out is None else out
 
     def grad(self, *arrays: Arguments.args, **options: Arguments.kwargs) -> Any:
         """Return the gradient of the reduced loss: see `value_and_grad`."""
-        return _one_or_all(*self._evaluate((1,), arrays, options))
+        out = options.pop("out", None)
+        gradient = _one_or_all(*self._evaluate((1,), arrays, options, out))
+        return gradient if out is None else out
 
     def grad_and_hess(
         self, *arrays: Arguments.args, **options: Arguments.kwargs
@@ -217,12 +235,21 @@ class Evaluated(Generic[Arguments]):
         return partial(self.formulas, arrays, {**self.bound, **options}, group, groups)
 
     def _evaluate(
-        self, orders: tuple[int, ...], arrays: tuple[Any, ...], options: dict[str, Any]
+        self,
+        orders: tuple[int, ...],
+        arrays: tuple[Any, ...],
+        options: dict[str, Any],
+        out: Any = None,
     ) -> list[Any]:
         """Return what is asked for, with what is bound in place of the defaults."""
+        if options and options.pop("progress", False):
+            with progress(self.formulas.name):
+                return self._evaluate(orders, arrays, options, out)
         if self.bound:
             options = {**self.bound, **options}
-        return evaluate(self.formulas, orders, arrays, options)
+        if holds_stored(arrays) or (options and holds_stored(options.values())):
+            return evaluate_stored(self.formulas, orders, arrays, options, out)
+        return evaluate(self.formulas, orders, arrays, options, out=out)
 
 
 def _one_or_all(gradients: Sequence[Array]) -> Any:

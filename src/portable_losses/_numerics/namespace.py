@@ -56,11 +56,20 @@ class ArrayNamespace:
             )
         public = {name: value for name, value in vars(library).items() if name[:2] != "__"}
         lacking = {name: f for name, f in SUBSTITUTES.items() if not hasattr(library, name)}
-        blocks = {name: MethodType(f, self) for name, f in (BLOCKS | lacking).items()}
-        vars(self).update(public | blocks | dict(overrides))
+        blocks = BLOCKS | lacking
+        self._blocks = {name: f for name, f in blocks.items() if name not in overrides}
+        bound = {name: MethodType(f, self) for name, f in self._blocks.items()}
+        vars(self).update(public | bound | dict(overrides))
         self.library = library
         self.__name__: str = library.__name__
         self.__array_namespace_info__ = library.__array_namespace_info__
+
+    def replacing(self, **functions: Callable[..., Any]) -> "ArrayNamespace":
+        """Return the namespace with other functions, which its building blocks use as well."""
+        made: ArrayNamespace = object.__new__(ArrayNamespace)
+        bound = {name: MethodType(f, made) for name, f in self._blocks.items()}
+        vars(made).update(vars(self) | bound | functions)
+        return made
 
     def __getattr__(self, name: str) -> Any:
         """Return what the library makes on demand."""

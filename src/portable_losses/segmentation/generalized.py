@@ -25,6 +25,7 @@ __all__ = ["generalized_dice_loss"]
     "(class,region),(class,region),(class,region)->()",
     "(class,region),(region),(class,region)->()",
     absent=(0.0, 0.0, 1.0),
+    sums="region",
 )
 def generalized_dice_loss(
     xp: Namespace,

@@ -18,7 +18,7 @@ from ._region import (
 __all__ = ["matthews_loss"]
 
 
-@loss("(region),(region),(region)->()", absent=(0.0, 0.0, 1.0))
+@loss("(region),(region),(region)->()", absent=(0.0, 0.0, 1.0), sums="region")
 def matthews_loss(
     xp: Namespace,
     axis: Axis,

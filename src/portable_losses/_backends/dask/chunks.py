@@ -4,8 +4,9 @@ A task returns a tuple with the parts of all results. Sums are merged in a tree 
 belongs to single losses, such as a gradient, is taken out of the tuple.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from operator import attrgetter
@@ -19,7 +20,7 @@ from ..._numerics.standard import known
 from ...typing import Array
 from ..numpy import backend as numpy
 from .results import Gradient, Own, Value
-from .tree import Sums, merged, scaled
+from .tree import Sums, added, merged, scaled
 
 
 @dataclass(frozen=True)
@@ -41,19 +42,20 @@ class _Chunk:
     """Which parts are sums over chunks: gradients of what losses share."""
     checked: bool
 
+    def taken(self, *blocks: Any) -> list[Array]:
+        """Return the sums that the formula takes of a chunk of rows."""
+        with self._noted(given := self._arguments(blocks)):
+            found: list[Array] = self.piece.sums(given, self.checked)
+        return found
+
     def __call__(self, *blocks: Any) -> tuple[Any, ...]:
-        """Evaluate a chunk."""
-        read = [self._read(*each) for each in zip(self.dtypes, blocks, strict=True)]
-        given: dict[str, Any] = {**self.given, **dict(zip(self.dtypes, read, strict=True))}
+        """Evaluate a chunk; the last block may hold the sums of the whole rows."""
+        given, known = self._arguments(blocks), blocks[len(self.dtypes) :]
         exponent: Any = 0
         if self.scaled is not None:
             given, exponent = scaled(given, self.scaled, self.piece.plan.loops)
-        try:
-            results = self.piece(self.orders, given, self.checked)
-        except Exception as error:
-            shapes = ", ".join(f"{key} {given[key].shape}" for key in self.dtypes)
-            error.add_note(f"{self.piece.name}: in a chunk with the shapes {shapes}")
-            raise
+        with self._noted(given):
+            results = self.piece(self.orders, given, self.checked and not known, *known)
         parts: list[Any] = []
         for order, result in zip(self.orders, results, strict=True):
             if order == 0 and self.sums:
@@ -62,6 +64,20 @@ class _Chunk:
             else:
                 parts += result if isinstance(result, (list, tuple)) else [result]
         return tuple(Sums(x, 0.0, exponent) if k in self.shared else x for k, x in enumerate(parts))
+
+    def _arguments(self, blocks: Sequence[Any]) -> dict[str, Any]:
+        read = [self._read(*each) for each in zip(self.dtypes, blocks, strict=False)]
+        return {**self.given, **dict(zip(self.dtypes, read, strict=True))}
+
+    @contextmanager
+    def _noted(self, given: Mapping[str, Any]) -> Iterator[None]:
+        """Add to an error which chunk it belongs to."""
+        try:
+            yield
+        except Exception as error:
+            shapes = ", ".join(f"{key} {given[key].shape}" for key in self.dtypes)
+            error.add_note(f"{self.piece.name}: in a chunk with the shapes {shapes}")
+            raise
 
     def _read(self, key: str, block: Any) -> Array:
         """Return a block as what Dask was told that it is."""
@@ -140,24 +156,31 @@ class Chunks:
         """Return for each order the reduced value, or a list of gradients; all are lazy."""
         asked: tuple[int, ...] = self.request.orders
         orders = (0, *asked) if self.waits and 0 not in asked else asked
-        every = self._every(orders)
-        sums = merged(every, 0, self.axes, self.name) if self.sums and 0 in orders else None
+        chunk = self._chunk(orders)
+        self._try(chunk)
+        self._check_chunks()
+        if self.cut:
+            values, gradients = self._from_sums(chunk)
+        else:
+            values = gradients = self._every(chunk, self.loop, self.arrays)
+        sums = merged(values, 0, self.axes, self.name) if self.sums and 0 in orders else None
         results: list[Any] = []
         place = 0
         for order in orders:
             if order:
-                results.append([self._gradient(every, place + k, k, sums) for k in self._each()])
+                each = (self._gradient(gradients, place + k, k, sums) for k in self._each())
+                results.append([*each])
                 place += len(self.predicted)
                 continue
-            results.append(self._value(every, sums))
+            results.append(self._value(values, sums))
             place += 2 if isinstance(results[0], tuple) and sums is None else 1
         return results if orders == asked else results[1:]
 
     def _each(self) -> range:
         return range(len(self.predicted))
 
-    def _every(self, orders: tuple[int, ...]) -> Array:
-        """Return the array whose chunks are tuples with the parts of all results."""
+    def _chunk(self, orders: tuple[int, ...]) -> _Chunk:
+        """Return the task of a chunk."""
         plan, number = self.plan, len(self.predicted)
         start = 0 if 0 not in orders else 2 if self.layout.in_parts and not self.sums else 1
         shared = [k for k in self._each() if self.gathered[k] is not None]
@@ -169,7 +192,7 @@ class Chunks:
             dtype=np.dtype(plan.dtype),
             results=[self.wide if k in shared else np.dtype(own[k]) for k in self._each()],
         )
-        chunk = _Chunk(
+        return _Chunk(
             piece,
             orders,
             {key: x.dtype for key, x in self.arrays.items()},
@@ -179,14 +202,63 @@ class Chunks:
             frozenset(turn + k for turn in turns for k in shared),
             self.request.demanded,
         )
-        self._try(chunk)
-        self._check_chunks()
-        settings = (orders, plan.way, plan.reduction, plan.axis, plan.parameters, plan.options)
-        token = tokenize(plan.formulas.loss, settings, chunk.checked, self.rest, self.arrays)
+
+    @cached_property
+    def cut(self) -> list[Any]:
+        """The axes of rows in several chunks, whose entries meet only in sums."""
+        sums = self.plan.signature.sums
+        if not sums or any(axes is not None for axes in self.gathered):
+            return []
+        every = {role for roles in self.roles.values() for role in roles if role[0] == sums}
+        cut = any(
+            n > 1
+            for key, x in self.arrays.items()
+            for role, n in zip(self.roles[key], x.numblocks, strict=True)
+            if role in every
+        )
+        return sorted(every) if cut else []
+
+    def _from_sums(self, chunk: _Chunk) -> tuple[Any, Any]:
+        """Return the parts of losses and of gradients, from the sums of rows in several chunks.
+
+        There is one task per chunk for the sums, and one for the gradient. One entry of each row
+        has its loss, if the sums are known.
+        """
+        given = [(x, self.roles[key]) for key, x in self.arrays.items()]
+        pieces, values, gradients = [*self.loop, *self.cut], None, None
+        taken = self._mapped(chunk.taken, pieces, *given, what="sums", dtype=object)
+        rows = self._mapped(
+            added, self.loop, (taken, pieces), what="sums", dtype=object, concatenate=False
+        )
+        if 0 in chunk.orders:
+            first = {
+                key: x[tuple(slice(1 if role in self.cut else None) for role in self.roles[key])]
+                for key, x in self.arrays.items()
+            }
+            values = self._every(replace(chunk, orders=(0,)), self.loop, first, rows)
+        if any(chunk.orders):
+            gradients = self._every(chunk, pieces, self.arrays, rows)
+        return values, gradients
+
+    def _every(
+        self, chunk: _Chunk, index: list[Any], arrays: Mapping[str, Array], *rows: Array
+    ) -> Array:
+        """Return the array whose chunks are tuples with the parts of all results."""
+        plan = self.plan
+        settings = (
+            chunk.orders,
+            plan.way,
+            plan.reduction,
+            plan.axis,
+            plan.parameters,
+            plan.options,
+        )
+        token = tokenize(plan.formulas.loss, settings, chunk.checked, self.rest, arrays)
         return self._mapped(
             chunk,
-            self.loop,
-            *((x, self.roles[key]) for key, x in self.arrays.items()),
+            index,
+            *((x, self.roles[key]) for key, x in arrays.items()),
+            *((x, self.loop) for x in rows),
             name=f"{self.name}-{token}",
             dtype=object,  # tuples, which blockwise does not inspect
         )
@@ -228,6 +300,7 @@ class Chunks:
         name: str | None = None,
         dtype: Any,
         new: Mapping[Any, Any] | None = None,
+        concatenate: bool = True,
     ) -> Array:
         """Return the array of what a function makes of chunks, with the roles of its axes."""
         number: dict[Any, int] = {}
@@ -240,7 +313,7 @@ class Chunks:
             name=name,
             token=f"{self.name}-{what}",
             new_axes={number[role]: size for role, size in (new or {}).items()},
-            concatenate=True,
+            concatenate=concatenate,
             dtype=dtype,
             meta=np.empty([0] * len(index), dtype),
         )
@@ -268,7 +341,7 @@ class Chunks:
         key, dtype = self.plan.signature.arguments[self.predicted[k]], self.plan.results[k]
         like = self.arrays.get(key)
         roles = [] if like is None else self.roles[key]
-        axes, source, of = self.gathered[k], every, self.loop
+        axes, source, of = self.gathered[k], every, [*self.loop, *self.cut]
         if axes is not None:
             source = merged(every, place, axes, self.name)
             of = [role for i, role in enumerate(self.loop) if i not in axes]

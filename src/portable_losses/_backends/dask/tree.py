@@ -100,3 +100,11 @@ def _added(place: int, parts: Sequence[Sequence[Any]]) -> Any:
 
 def _all_added(sums: Sequence[Any]) -> Any:
     return reduce(add, sums)
+
+
+def added(parts: Any) -> list[Array]:
+    """Add up the sums of all pieces of rows; the pieces along each axis are a list."""
+    if isinstance(parts[0], np.ndarray):
+        found: list[Array] = parts
+        return found
+    return [reduce(add, each) for each in zip(*map(added, parts), strict=True)]

@@ -14,7 +14,7 @@ from ...typing import Array
 from ..base import Backend
 from ..validation import validating
 from . import blockwise
-from .blocks import block_bytes, flattened, laid_out, per_block
+from .blocks import block_bytes, flattened, laid_out, per_block, per_piece
 from .blocks import blocks as cut
 from .namespace import OVERRIDES
 from .reading import read
@@ -52,6 +52,8 @@ class _Kept(NamedTuple):
 
     together: int
     """The number of losses that are evaluated together."""
+    piece: int
+    """The number of entries of a row that are evaluated together, 0 if all of them are."""
     looks: list[Look]
 
 
@@ -75,6 +77,14 @@ class Numpy(Backend):
             return f"{name}.to_numpy()"
         readable = isinstance(value, (list, tuple)) or hasattr(value, "__array__")
         return f"np.asarray({name})" if readable else ""
+
+    def plain(self, array: Array) -> Array:
+        """Return a view of the array without its subclass, such as that of a file."""
+        return np.asarray(array)
+
+    def overlap(self, array: Any, other: Any) -> bool:
+        """Return whether two arrays may have memory in common."""
+        return isinstance(other, np.ndarray) and bool(np.may_share_memory(array, other))
 
     def device(self, array: Array) -> Any:
         """Return None: there is only one."""
@@ -101,6 +111,13 @@ class Numpy(Backend):
             return self._evaluated(request, request.bind(checked, rescaled=True))
 
     @np.errstate(all="ignore")
+    def sums(self, request: Any) -> list[Array]:
+        """Return the sums that a formula takes of pieces of rows."""
+        call = request.bind(checked=True)
+        _kept(call)
+        return blockwise.sums(request, call)
+
+    @np.errstate(all="ignore")
     def look(self, request: Any) -> None:
         """Check the values of the arrays of a request, without evaluating it."""
         call = request.bind(checked=True)
@@ -121,7 +138,9 @@ class Numpy(Backend):
     @np.errstate(all="ignore")
     def _evaluated(self, request: Any, call: Any) -> list[Any]:
         layout = call.layout
-        if layout.losses <= _kept(call).together or layout.void:
+        kept = _kept(call)
+        whole = layout.losses <= kept.together and not kept.piece and request.sums is None
+        if whole or layout.void:
             results: list[Any] = request.whole(call)
             given = call.arrays
         else:
@@ -132,6 +151,8 @@ class Numpy(Backend):
         likes = [call.arrays[i] for i in call.plan.signature.predicted]
         return [
             [_own(x, given, like) for x, like in zip(result, likes, strict=True)]
+            if type(result) is list and request.out is None
+            else result
             if type(result) is list
             else _own(result, given, likes[0])
             for result in results
@@ -231,7 +252,7 @@ def _kept(call: Any) -> _Kept:
         check_parameters(call)
     layout = call.layout
     if layout.kept is None:
-        layout.kept = _Kept(per_block(call), looks(call))
+        layout.kept = _Kept(per_block(call), per_piece(call), looks(call))
     kept: _Kept = layout.kept
     return kept
 

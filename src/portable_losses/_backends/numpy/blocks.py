@@ -68,6 +68,19 @@ def per_block(call: Any) -> int:
     return int(max(1, numbers * min(steps, _MOST_STEPS) // call.layout.entries))
 
 
+def per_piece(call: Any) -> int:
+    """Return the number of entries of a row that are evaluated together, 0 if all of them are.
+
+    Pieces take two passes: a row of two blocks is faster whole.
+    """
+    signature = call.plan.signature
+    size = call.layout.sizes.get(signature.sums, 0)
+    numbers = block_bytes(signature.temporaries) // np.dtype(call.plan.dtype).itemsize
+    if not size or call.layout.entries <= 2 * numbers:
+        return 0
+    return int(max(1, numbers * size // call.layout.entries))
+
+
 def blocks(loop: tuple[int, ...], size: int) -> Iterator[Index]:
     """Cut a loop shape into blocks of at most `size` elements or of one row, first axes first."""
     if prod(loop) <= size:

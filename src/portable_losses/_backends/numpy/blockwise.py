@@ -1,14 +1,20 @@
 """NumPy arrays in blocks: checked, evaluated and added up while they are in the cache."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ...typing import Array
+from ..progress import shown
+from . import pieces
 from .blocks import Index, as_given, blocks, flattened, keep_freed_memory, reduced_index
+from .pieces import Addend
 from .workers import in_order
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def evaluate(request: Any, call: Any) -> list[Any]:
@@ -31,6 +37,11 @@ def evaluate(request: Any, call: Any) -> list[Any]:
     )
     result = np.asarray(value).astype(call.plan.result)
     return [found[order] if order else result for order in orders]
+
+
+def sums(request: Any, call: Any) -> list[Array]:
+    """Return the sums that a formula takes of the rows of a call, which may be pieces of rows."""
+    return pieces.sums(_Pass(request, call, ()))
 
 
 class _Pass:
@@ -69,10 +80,24 @@ class _Pass:
             elif i in call.plan.signature.common:
                 # few sums over many rows each: a wide dtype would not help
                 outputs.append(np.zeros(array.shape, call.plan.dtype))
+            elif self.request.out is not None:
+                outputs.append(self._given(len(outputs), i))
             else:
                 order_in_memory: Any = "F" if array.flags.fnc else "C"
                 outputs.append(np.empty(array.shape, kind, order=order_in_memory))
         return outputs
+
+    def _given(self, place: int, i: int) -> Array:
+        """View the array of the caller's for a gradient as the prediction is viewed.
+
+        It is a copy if that is impossible.
+        """
+        out: Array = self.request.out[place]
+        merge = self.call.layout.merges[i]
+        if merge is None:
+            return out
+        last = range(-len(merge.places), 0)
+        return np.moveaxis(out, merge.places, last).reshape(self.call.arrays[i].shape)
 
     def _view(self, slope: Array | None) -> None:
         """View all arrays for cutting, with all loop axes as one if that needs no copy."""
@@ -118,7 +143,8 @@ class _Pass:
             return _core_last(total, self.call.layout.places[i])
         return total.reshape(-1 if flat else (1,) * (len(self.loop) - total.ndim) + total.shape)
 
-    def _blocks(self) -> Iterator[Index]:
+    def blocks(self) -> Iterator[Index]:
+        """Cut the losses into blocks."""
         return blocks(self.loop, self.call.layout.kept.together)
 
     def results(self) -> list[Any]:
@@ -134,7 +160,7 @@ class _Pass:
             if weighted_mean:
                 self.divisor = self._weight_sums()
         self.weight_total = np.zeros(shape, self.wide)
-        for sums in in_order(self._evaluated, self._blocks()):
+        for sums in self._all_evaluated():
             while sums:  # they may be large, and the next block comes with its own
                 target, where, part = sums.pop()
                 target[where] += part
@@ -190,7 +216,7 @@ class _Pass:
             weight = self.request.target_weight(self.call, target, weights, where)
             return reduced_index(index, self.axes), self._added(weight, index)
 
-        for where, part in in_order(of_block, self._blocks()):
+        for where, part in self.in_order(of_block, self.blocks):
             sums[where] += part
         self.call.backend.check_count(self.call, sums)
         return np.where(sums == 0, 1, sums).astype(self.call.plan.dtype)
@@ -204,36 +230,71 @@ class _Pass:
         loop = self.raw[0][index].shape[: len(self.loop)]
         return self.call.backend.total(np.broadcast_to(x, loop), self.axes, keepdims=True)
 
-    def _evaluated(self, index: Index) -> list[tuple[Array, Index, Any]]:
+    def _all_evaluated(self) -> Iterator[list[Addend]]:
+        """Evaluate all blocks, or the pieces of rows that are larger than a block."""
+        if self.call.layout.kept.piece or self.request.sums is not None:
+            return pieces.evaluated(self)
+        return self.in_order(self._evaluated, self.blocks)
+
+    def in_order(
+        self, function: Callable[[Item], Result], items: Callable[[], Iterable[Item]]
+    ) -> Iterator[Result]:
+        """Return the results of a function of blocks or pieces, in order, and show the progress."""
+        return shown(in_order(function, items()), self.call.plan.formulas.name, items())
+
+    def _evaluated(self, index: Index) -> list[Addend]:
         """Write the results of a block; return the sums to add, and their places."""
-        call, request = self.call, self.request
-        raw = [self._part(i, index) for i in range(len(self.raw))]
-        weights, where = (None if x is None else x[index] for x in (self.weights, self.where))
-        part = request.read_part(call, raw, weights, where)
-        sequences = self.numbers | {key: x[index] for key, x in self.sequences.items()}
-        divisor = self.divisor
-        if not isinstance(divisor, int):
-            divisor = divisor[reduced_index(index, self.axes)]
-        pulled = (
-            divisor if call.plan.pulls else 1
-        )  # gradients are divided on their way to the outputs
-        results = request.losses_and_gradients(call, self.orders, part, sequences, pulled)
-        sums: list[tuple[Array, Index, Any]] = []
+        part, sequences = self.read(index), self.parameters(index)
+        divisor = self.divisor_of(index)
+        pulled = divisor if self.call.plan.pulls else 1  # others are divided as they are written
+        results = self.request.losses_and_gradients(self.call, self.orders, part, sequences, pulled)
+        sums: list[Addend] = []
         for order, result, outputs in zip(self.orders, results, self.written, strict=True):
             if order:
-                self._keep_gradients(result, outputs, index, divisor, sums)
-            elif call.layout.reduction == "none":
-                outputs[0][index] = result
+                self.keep_gradients(result, outputs, index, divisor, sums)
             else:
-                sums += self._losses_added(result, part.weight, index)
+                self.keep_losses(result, outputs, part.weight, index, sums)
         return sums
 
-    def _losses_added(
-        self, losses: Array, weight: Array | None, index: Index
-    ) -> list[tuple[Array, Index, Any]]:
+    def read(self, index: Index, piece: slice | None = None) -> Any:
+        """Read and check a block, or a piece of its rows."""
+        raw = [self._part(i, index) for i in range(len(self.raw))]
+        if piece is not None:
+            plan = self.call.plan
+            raw = [
+                x[..., piece] if plan.signature.sums in cores else x
+                for x, cores in zip(raw, plan.cores, strict=True)
+            ]
+        weights, where = (None if x is None else x[index] for x in (self.weights, self.where))
+        return self.request.read_part(self.call, raw, weights, where)
+
+    def parameters(self, index: Index) -> Mapping[str, Array]:
+        """Return the parameters of the losses of a block."""
+        return self.numbers | {key: x[index] for key, x in self.sequences.items()}
+
+    def divisor_of(self, index: Index) -> Any:
+        """Return the divisor of the gradients of a block."""
+        whole = isinstance(self.divisor, int)
+        return self.divisor if whole else self.divisor[reduced_index(index, self.axes)]
+
+    def keep_losses(
+        self,
+        losses: Array,
+        outputs: list[Array],
+        weight: Array | None,
+        index: Index,
+        sums: list[Addend],
+    ) -> None:
+        """Write the losses of a block, or their sum."""
+        if self.call.layout.reduction == "none":
+            outputs[0][index] = losses
+        else:
+            sums += self._losses_added(losses, weight, index)
+
+    def _losses_added(self, losses: Array, weight: Array | None, index: Index) -> list[Addend]:
         """Return the sum of the losses of a block, and that of their weights for a mean."""
         call = self.call
-        sums: list[tuple[Array, Index, Any]]
+        sums: list[Addend]
         if call.layout.axis is None:
             sums = [(self.total, (), call.backend.total(losses))]
         else:
@@ -246,13 +307,13 @@ class _Pass:
             )
         return sums
 
-    def _keep_gradients(
+    def keep_gradients(
         self,
         gradients: list[Array],
         outputs: list[Array],
         index: Index,
         divisor: Any,
-        sums: list[tuple[Array, Index, Any]],
+        sums: list[Addend],
     ) -> None:
         """Write the block's own gradients, divided; the others are sums."""
         call = self.call

@@ -1,0 +1,79 @@
+"""Pieces of rows whose entries meet only in sums: the sums are taken, added up, and given back.
+
+A formula adds up the entries of a row by `xp.region_sum`, and by nothing else. For a piece of a row
+it is evaluated twice: once to see which sums it takes, and once with the sums of the whole row in
+their place. So a formula for pieces needs no other form than that for whole rows.
+"""
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from functools import partial
+from typing import Any, NoReturn
+
+from ..typing import Array, Axis
+from .call import Call
+from .formulas import Orders
+from .reduction import losses_and_gradients
+from .weights import Part
+
+
+def sums_taken(call: Call, part: Part, sequences: Mapping[str, Array]) -> list[Array]:
+    """Return the sums that the formula takes of a piece of rows, in a wide dtype."""
+    found: list[Array] = []
+    xp = call.backend.xp
+
+    def region_sum(x: Array, axis: Axis) -> Array:
+        total = xp.region_sum(x, axis)
+        found.append(xp.astype(total, xp.wide_dtype(total)))
+        return total
+
+    taking = copy(call)
+    taking.summing = region_sum
+    taking.compute((0,), call.plan.head, call.backend.guarded(part.arrays), sequences)
+    return found
+
+
+def from_sums(
+    call: Call,
+    orders: Orders,
+    part: Part,
+    sequences: Mapping[str, Array],
+    divisor: Any,
+    sums: Sequence[Array],
+) -> list[Any]:
+    """Evaluate the formulas on a piece of rows whose sums are known: see `losses_and_gradients`."""
+    results = []
+    given = copy(call)
+    for order in orders:
+        rest = list(reversed(sums))
+
+        given.summing = partial(_next, call, rest)
+        results += losses_and_gradients(given, (order,), part, sequences, divisor)
+        if rest:
+            _refuse(call)
+    return results
+
+
+def one_entry(call: Call, part: Part) -> Part:
+    """Return a piece of one entry, from which the losses follow if the sums are known."""
+    sums = call.plan.signature.sums
+    arrays = [
+        x[..., :1] if sums in cores else x
+        for x, cores in zip(part.arrays, call.plan.cores, strict=True)
+    ]
+    return part._replace(arrays=arrays)
+
+
+def _next(call: Call, rest: list[Array], x: Array, axis: Axis) -> Array:  # noqa: ARG001
+    """Return the next known sum, kept along the axis of the entries."""
+    if not rest:
+        _refuse(call)
+    return call.backend.xp.astype(rest.pop(), x.dtype)
+
+
+def _refuse(call: Call) -> NoReturn:
+    name = call.plan.formulas.name
+    raise ValueError(
+        f"{name}: the formulas of the value and of the derivatives must take the same sums by "
+        f"`xp.region_sum`, in the same order; or leave out sums={call.plan.signature.sums!r}"
+    )
