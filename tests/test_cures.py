@@ -183,6 +183,7 @@ NAMES = [
     (pl.tweedie_deviance_loss, "tweedie_variance_power", r"did you mean power\?"),
     (pl.mse_loss, "reduce", "it is called reduction here: 'mean', 'sum' or 'none'"),
     (pl.mse_loss, "squared", "rmse_loss"),
+    (pl.huber_loss + pl.huber_loss, "delta", r"did you mean delta_1 or delta_2\?"),
     (pl.mse_loss, "wieghts", r"did you mean weights\?"),
     (pl.mse_loss, "elephant", "it has reduction, weights, where, axis"),
 ]
@@ -191,7 +192,9 @@ NAMES = [
 @pytest.mark.parametrize(("loss", "key", "hint"), NAMES)
 def test_the_name_of_an_option(loss, key, hint):
     given = [np.zeros((2, 2))] * len(loss.signature.arguments)
-    with pytest.raises(TypeError, match=f"{loss.__name__} has no option '{key}': .*{hint}"):
+    with pytest.raises(
+        TypeError, match=rf"{re.escape(loss.__name__)} has no option '{key}': .*{hint}"
+    ):
         loss(*given, **{key: 1})
 
 

@@ -352,3 +352,13 @@ def test_axes_of_rows_that_are_none(function, axis):
 def test_a_number_has_no_rows(function):
     with pytest.raises(ValueError, match=f"{function.__name__}: x needs an axis"):
         function(1.0)
+
+
+@pytest.mark.parametrize("key", ["dim", "axes", "keepdims"])
+def test_an_option_that_a_function_lacks(key):
+    with pytest.raises(TypeError, match=f"^softmax has no option '{key}': its only option is axis"):
+        special.softmax([1.0, 2.0], **{key: 0})
+    with pytest.raises(TypeError, match=f"^sigmoid has no option '{key}': it has no options"):
+        special.sigmoid([1.0, 2.0], **{key: 0})
+    with pytest.raises(TypeError, match=r"got 2 by position; pass `axis` by keyword$"):
+        special.softmax([1.0, 2.0], 0)

@@ -87,7 +87,14 @@ class Special(Generic[P]):
         name = self.__name__
         if len(given) != len(self._arguments):
             names = ", ".join(self._arguments)
-            raise TypeError(f"{name} takes the arrays ({names}), got {len(given)} by position")
+            cure = "" if self._by_element else "; pass `axis` by keyword"
+            raise TypeError(
+                f"{name} takes the arrays ({names}), got {len(given)} by position{cure}"
+            )
+        known = () if self._by_element else ("axis",)
+        if unknown := sorted(parameters.keys() - set(known)):
+            has = "its only option is axis" if known else "it has no options"
+            raise TypeError(f"{name} has no option {unknown[0]!r}: {has}")
         if len(given) == 1:
             backend, array, result = read_one(name, given[0], self._arguments[0])
             arrays = [array]
