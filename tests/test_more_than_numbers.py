@@ -44,6 +44,18 @@ def test_units():
     assert pl.mse_loss(Measured(ROWS, "dimensionless"), ROWS) == 0
 
 
+class Masked:
+    """Numbers with a mask that may be missing, and without a unit, as in astropy."""
+
+    unit = None
+
+    def __init__(self, numbers, mask):
+        self.numbers, self.mask = numbers, mask
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.numbers, dtype)
+
+
 class Labelled:
     """An array with names and coordinates for its axes, as in xarray."""
 
@@ -239,6 +251,8 @@ def test_a_column_may_be_called_unit():
 def test_masked_arrays():
     masked = np.ma.masked_array(ROWS, mask=ROWS == 0)
     refused("pred is a masked array; pass its data, and `where=~pred.mask`", masked, ROWS)
+    refused("pred is a masked array", Masked([1.0, 2.0], [False, True]), [0.0, 0.0])
+    assert pl.mse_loss(Masked([1.0, 3.0], None), [0.0, 0.0]) == 5
     refused("pred is a list of masked arrays", [masked[0], masked[1]], ROWS)
     refused("target is a list of masked arrays", [ROWS], [[ROWS[0], masked[1]]])
     stacked = np.ma.stack([masked[0], masked[1]])

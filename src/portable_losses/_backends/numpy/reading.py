@@ -14,12 +14,12 @@ from ...typing import Array
 
 def read(name: str, key: str, value: Any) -> Array:
     """Read a value that belongs to no array library, or is an array with more than numbers."""
-    if isinstance(value, np.ma.MaskedArray):
+    if _is_masked(value):
         raise TypeError(f"{name}: {key} is a masked array; pass its data, and `where=~{key}.mask`")
-    if any(isinstance(x, np.ma.MaskedArray) for x in _arrays_in(value)):
+    if any(map(_is_masked, _arrays_in(value))):
         raise TypeError(
             f"{name}: {key} is a list of masked arrays, whose masks NumPy would lose; pass one "
-            f"array, `{key} = np.ma.stack({key})`, as `{key}.data` and `where=~{key}.mask`"
+            "array without them, and what to keep as `where`"
         )
     if hasattr(value, "todense"):
         dense = "toarray" if hasattr(value, "toarray") else "todense"
@@ -46,12 +46,20 @@ def read(name: str, key: str, value: Any) -> Array:
     return array
 
 
+def _is_masked(value: Any) -> bool:
+    """Return whether an object has a mask, as in NumPy and astropy.
+
+    What pandas and Awkward call mask is a function.
+    """
+    return isinstance(getattr(value, "mask", None), (np.ndarray, np.bool_, list))
+
+
 def _unit(value: Any) -> str:
     """Return the unit of a quantity, as in astropy, pint and unyt; nothing for plain numbers."""
     for name in ("unit", "units"):
         if hasattr(type(value), name) or (isinstance(value, np.ndarray) and hasattr(value, name)):
             unit = str(getattr(value, name))
-            return "" if unit == "dimensionless" else unit
+            return "" if unit in ("dimensionless", "None") else unit
     return ""
 
 
