@@ -54,16 +54,16 @@ pl.huber_loss(pred, target, delta="2.0")  # E: arg-type
 pl.huber_loss(pred, target, delta=None)  # E: arg-type
 pl.huber_loss(pred, target, delta=2j)  # E: arg-type
 pl.huber_loss.value_and_grad(pred, target, delta="2.0")  # E: arg-type
-pl.huber_loss.grad(pred, target, delta=[1.0, 2.0, 3.0])  # E: arg-type
+pl.huber_loss.grad(pred, target, delta="1.0")  # E: arg-type
 pl.huber_loss.grad_and_hess(pred, target, delta=None)  # E: arg-type
 pl.binary_cross_entropy(pred, target, eps="tiny")  # E: arg-type
 pl.binary_cross_entropy.grad(pred, target, eps=None)  # E: arg-type
-pl.binary_cross_entropy_with_logits(pred, target, pos_weight=[1.0])  # E: arg-type
-pl.binary_cross_entropy_with_logits.value_and_grad(pred, target, pos_weight=pred)  # E: arg-type
+pl.binary_cross_entropy_with_logits(pred, target, pos_weight={})  # E: arg-type
+pl.binary_cross_entropy_with_logits.value_and_grad(pred, target, pos_weight="2.0")  # E: arg-type
 pl.binary_cross_entropy_with_logits.grad_and_hess(pred, target, pos_weight="2")  # E: arg-type
 pl.cross_entropy(logits, labels, label_smoothing="0.1")  # E: arg-type
 pl.cross_entropy.value_and_grad(logits, labels, label_smoothing=None)  # E: arg-type
-pl.cross_entropy.grad(logits, labels, label_smoothing=[0.1])  # E: arg-type
+pl.cross_entropy.grad(logits, labels, label_smoothing="0.1")  # E: arg-type
 
 # An option of the wrong type
 pl.mse_loss(pred, target, axis=0.5)  # E: arg-type

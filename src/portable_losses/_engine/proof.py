@@ -56,11 +56,9 @@ def _check_derivatives(call: Call, arrays: Sequence[Array], derivatives: Sequenc
     predicted, arguments = call.plan.signature.predicted, call.plan.signature.arguments
     if len(derivatives) != len(predicted):
         names = ", ".join(arguments[i] for i in predicted)
-        one = len(predicted) == 1
-        wanted = "one array, for" if one else "a tuple with an array for each prediction:"
         raise ValueError(
-            f"{_name(call)}: the derivative must return {wanted} {names}, but returns "
-            f"{len(derivatives)} arrays"
+            f"{_name(call)}: the derivative must be a tuple with an array for each prediction "
+            f"({names}), but it has {len(derivatives)}"
         )
     for i, derivative in zip(predicted, derivatives, strict=True):
         shape = tuple(arrays[i].shape)

@@ -118,9 +118,10 @@ def places_of(
                 )
             places.append(int(place) % array.ndim)
     if len(set(places)) != len(places):
-        raise ValueError(
-            f"{signature.name}: {', '.join(f'{core}_axis' for core in cores)} name one axis twice"
+        given = " and ".join(
+            f"{core}_axis={axis!r}" for core, axis in zip(cores, said, strict=True)
         )
+        raise ValueError(f"{signature.name}: {given} name one axis twice; pass each of them")
     return tuple(places)
 
 
