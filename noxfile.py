@@ -129,6 +129,13 @@ def tests_others(session: nox.Session) -> None:
     session.run("pytest", *files, *chosen, *session.posargs, env=paths)
 
 
+@nox.session(name="tests-cluster", default=False)
+def tests_cluster(session: nox.Session) -> None:
+    """Dask on a cluster of two processes, with dask.dataframe, xarray and Zarr."""
+    install(session, "test-cluster")
+    session.run("pytest", "tests/on_a_cluster.py", *session.posargs)
+
+
 @nox.session(name="tests-packages", default=False)
 def tests_packages(session: nox.Session) -> None:
     """Arrays of other packages that hold more than numbers: units, names, missing values."""

@@ -17,10 +17,10 @@ def validation(enabled: bool | None) -> Change[bool | None]:
     ----------
     enabled : bool or None
         * True: the values of CPU arrays of every library are checked, such as tensors of PyTorch
-          and concrete arrays of JAX. Still not checked are values on a GPU, those of lazy arrays,
-          as in Dask, and those that a compiler or a transform traces, such as `jax.jit`,
-          `jax.vmap`, `torch.compile` and `torch.func.vmap`. A call with one such array is not
-          checked at all.
+          and concrete arrays of JAX, and the chunks of Dask when they are computed. Still not
+          checked are values on a GPU, and those that a compiler or a transform traces, such as
+          `jax.jit`, `jax.vmap`, `torch.compile` and `torch.func.vmap`. A call with one such array
+          is not checked at all.
         * False: no values are checked. Outside a domain the result is the value of the formula, and
           NaN for a label out of range.
         * None, the default: the values of NumPy arrays are checked, where this costs little.

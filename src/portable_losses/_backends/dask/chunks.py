@@ -19,7 +19,7 @@ from dask.base import tokenize
 from ..._numerics.standard import known
 from ...typing import Array
 from ..numpy import backend as numpy
-from .results import Gradient, Own, Value
+from .results import Gradient, Own, Value, only_sums
 from .tree import Sums, added, merged, scaled
 
 
@@ -40,6 +40,8 @@ class _Chunk:
     """The loop axes of a mean with weights."""
     shared: frozenset[int]
     """Which parts are sums over chunks: gradients of what losses share."""
+    count: int
+    """What divides gradients: the number of losses of a mean, or 1."""
     checked: bool
 
     def taken(self, *blocks: Any) -> list[Array]:
@@ -61,8 +63,10 @@ class _Chunk:
             if order == 0 and self.sums:
                 total, weight = result
                 parts.append(Sums(total, weight, exponent))
+            elif order:
+                parts += map(self._divided, result)
             else:
-                parts += result if isinstance(result, (list, tuple)) else [result]
+                parts += result if isinstance(result, tuple) else [result]
         return tuple(Sums(x, 0.0, exponent) if k in self.shared else x for k, x in enumerate(parts))
 
     def _arguments(self, blocks: Sequence[Any]) -> dict[str, Any]:
@@ -78,6 +82,14 @@ class _Chunk:
             shapes = ", ".join(f"{key} {given[key].shape}" for key in self.dtypes)
             error.add_note(f"{self.piece.name}: in a chunk with the shapes {shapes}")
             raise
+
+    def _divided(self, gradient: Any) -> Any:
+        """Divide a gradient, which is an array of its own, in place."""
+        if self.count == 1:
+            return gradient
+        out = gradient if isinstance(gradient, np.ndarray) else None
+        with np.errstate(all="ignore"):
+            return np.divide(gradient, self.count, out=out)
 
     def _read(self, key: str, block: Any) -> Array:
         """Return a block as what Dask was told that it is."""
@@ -161,20 +173,29 @@ class Chunks:
         self._check_chunks()
         if self.cut:
             values, gradients = self._from_sums(chunk)
+            small = values
         else:
             values = gradients = self._every(chunk, self.loop, self.arrays)
-        sums = merged(values, 0, self.axes, self.name) if self.sums and 0 in orders else None
+            small = self._small(values, orders)
+        sums = merged(small, 0, self.axes, self.name) if self.sums and 0 in orders else None
         results: list[Any] = []
         place = 0
         for order in orders:
             if order:
-                each = (self._gradient(gradients, place + k, k, sums) for k in self._each())
-                results.append([*each])
+                results.append(
+                    [self._gradient(gradients, small, place + k, k, sums) for k in self._each()]
+                )
                 place += len(self.predicted)
                 continue
             results.append(self._value(values, sums))
             place += 2 if isinstance(results[0], tuple) and sums is None else 1
         return results if orders == asked else results[1:]
+
+    def _small(self, every: Array, orders: tuple[int, ...]) -> Array:
+        """Return the parts that are sums, without gradients that would be sent along with them."""
+        if not any(orders) or all(axes is not None for axes in self.gathered):
+            return every
+        return self._mapped(only_sums, self.loop, (every, self.loop), what="sums", dtype=object)
 
     def _each(self) -> range:
         return range(len(self.predicted))
@@ -200,6 +221,7 @@ class Chunks:
             self.sums,
             self.axes if self.mean and self.layout.weighted else None,
             frozenset(turn + k for turn in turns for k in shared),
+            (self.count or 1) if self.mean else 1,
             self.request.demanded,
         )
 
@@ -336,19 +358,20 @@ class Chunks:
     def _kept(self) -> list[Any]:
         return [role for i, role in enumerate(self.loop) if i not in self.axes]
 
-    def _gradient(self, every: Array, place: int, k: int, sums: Array | None) -> Array:
+    def _gradient(
+        self, every: Array, small: Array, place: int, k: int, sums: Array | None
+    ) -> Array:
         """Return the gradient with respect to a prediction, in its shape and dtype."""
         key, dtype = self.plan.signature.arguments[self.predicted[k]], self.plan.results[k]
         like = self.arrays.get(key)
         roles = [] if like is None else self.roles[key]
         axes, source, of = self.gathered[k], every, [*self.loop, *self.cut]
         if axes is not None:
-            source = merged(every, place, axes, self.name)
+            source = merged(small, place, axes, self.name)
             of = [role for i, role in enumerate(self.loop) if i not in axes]
         kept = self._kept()
         gradient = Gradient(
             None if axes is not None else place,
-            self.count if self.mean else None,
             self.mean and self.count is None,
             self.finish,
             self.mean,

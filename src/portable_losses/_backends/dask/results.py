@@ -13,6 +13,11 @@ from .tree import Sums
 Finish = Callable[..., tuple[Array, Array]]
 
 
+def only_sums(parts: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the parts of a chunk without those that are no sums."""
+    return tuple(x if isinstance(x, Sums) else None for x in parts)
+
+
 @dataclass(frozen=True)
 class Own:
     """One of the parts of a chunk."""
@@ -53,8 +58,6 @@ class Gradient:
 
     place: int | None
     """Where it is among the parts; None for one that was added up over chunks."""
-    count: int | None
-    """The number of losses of a mean, if that divides it."""
     divided: bool
     """Whether the sum of the weights divides it."""
     finish: Finish | None
@@ -69,8 +72,6 @@ class Gradient:
         own = parts if self.place is None else parts[self.place]
         exponent = 0 if sums is None else parts.exponent if own is parts else parts[0].exponent
         gradient = own.total if isinstance(own, Sums) else own
-        if self.count is not None:
-            gradient = gradient / (self.count or 1)
         if sums is not None and self.divided:
             weight = np.where(sums.weight == 0, 1, sums.weight).astype(gradient.dtype)
             gradient = gradient / self._spread(weight)

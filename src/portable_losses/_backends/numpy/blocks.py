@@ -1,5 +1,8 @@
 """The geometry of blocks: views of NumPy arrays along their first axes that fit the cache."""
 
+import ctypes
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
 from math import prod
@@ -39,6 +42,12 @@ _MORE_CLASSES = 4096
 contiguous memory, and formulas without it take three times as long. With more classes a block has
 too few rows for a long loop."""
 
+_KEPT = 2**23
+"""The bytes of freed memory that are kept."""
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+"""The names of options in malloc.h."""
+
 Index = tuple[slice, ...]
 
 
@@ -49,8 +58,16 @@ def keep_freed_memory() -> None:
     glibc maps each array over 128 KiB anew and returns it at once, until a larger array was freed
     (mallopt(3), the dynamic threshold). Then it keeps that much memory. Otherwise the page faults
     of temporaries double the time of a loss. Nothing is written here, so no memory is used.
+
+    Where the environment sets a threshold, as on the workers of Dask, glibc adapts none, and a loss
+    takes up to ten times as long: the same two are set then.
     """
-    np.empty(2**23, dtype=np.uint8)
+    np.empty(_KEPT, dtype=np.uint8)
+    if "MALLOC_TRIM_THRESHOLD_" in os.environ and sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+        if mallopt is not None:
+            mallopt(_MMAP_THRESHOLD, _KEPT)
+            mallopt(_TRIM_THRESHOLD, 2 * _KEPT)
 
 
 def block_bytes(temporaries: int) -> int:
