@@ -116,7 +116,7 @@ def test_an_option_of_nobody(loss: Loss) -> None:
 
 
 @pytest.mark.parametrize("loss", KINDS)
-@pytest.mark.parametrize("option", ["xp", "device", "dtype", "out"])
+@pytest.mark.parametrize("option", ["xp", "device", "dtype"])
 def test_no_loss_takes_what_the_arrays_say(loss: Loss, option: str) -> None:
     """Neither the namespace nor a device nor a dtype."""
     assert not has(loss, option)

@@ -134,14 +134,6 @@ def test_masked_classes_of_every_loss_of_scores(backend, dtype, loss):
 
 
 @every_loss
-def test_one_class(backend, dtype, loss):
-    assert all(
-        np.all(order == 0)
-        for order in orders(backend, loss, backend.asarray([[3.0], [-2.0]], dtype), 0)
-    )
-
-
-@every_loss
 def test_an_offset_changes_nothing(backend, dtype, loss):
     """As long as the scores have their digits."""
     scores = np.asarray([[0.5, 0.25, 0.0, -0.5], [0.0, 1.0, 0.75, -8.0]], dtype=dtype)

@@ -93,11 +93,11 @@ def test_what_is_wrong_with_them() -> None:
     with pytest.raises(TypeError, match="offset_loss: low was given twice"):
         offset_loss(PRED, TARGET, LOW, low=LOW)  # type: ignore[misc]
     with pytest.raises(
-        TypeError, match=r"offset_loss takes 4 arrays \(pred, target, low, high\), got 5"
+        TypeError, match=r"offset_loss takes 2 arrays \(pred, target; optionally low, high\), got 5"
     ):
         offset_loss(PRED, TARGET, LOW, HIGH, LOW)  # type: ignore[call-arg]
     with pytest.raises(
-        TypeError, match=r"offset_loss takes 2 arrays \(pred, target; optionally high, low\), got 1"
+        TypeError, match=r"offset_loss takes 2 arrays \(pred, target; optionally low, high\), got 2: target is missing"
     ):
         offset_loss(PRED, low=LOW)  # type: ignore[call-arg]
     with pytest.raises(

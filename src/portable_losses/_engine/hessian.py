@@ -97,18 +97,19 @@ def hessian_product(
         )
     if VECTOR not in options and arrays:
         arrays, options = arrays[:-1], {**options, VECTOR: arrays[-1]}
-    arrays, options = by_name(formulas, arrays, options)
-    rest = dict(options)
-    vector = rest.pop(VECTOR, None)
+    own = dict(options)
+    vector = own.pop(VECTOR, None)
     signature = formulas.signature
-    given = dict(zip(signature.arguments, arrays, strict=False))
     required = [key for key in signature.arguments if key not in signature.optional]
-    if vector is None or not given.keys() >= set(required):
-        count = len(given) + (vector is not None)
+    count = len(arrays) + sum(key in signature.arguments for key in own)
+    if vector is None or count < len(required):
         raise TypeError(
             f"{name}.hessian_product takes {len(required) + 1} arrays "
-            f"({', '.join((*required, VECTOR))}), got {count}"
+            f"({', '.join((*required, VECTOR))}), got {count + (vector is not None)}"
         )
+    arrays, options = by_name(formulas, arrays, own)
+    rest = dict(options)
+    given = dict(zip(signature.arguments, arrays, strict=False))
     predicted = [signature.arguments[i] for i in signature.predicted]
     names = dict(zip(predicted, vectors_of(signature), strict=True))
     present = [key for key in predicted if given.get(key) is not None]

@@ -93,6 +93,8 @@ def option_meant(signature: Signature, key: str) -> str:
         return f"{signature.arguments[0]} always holds {signature.domains[0][0].description}"
     if key == "squared" and signature.name == "mse_loss":
         return "the root of the mean is rmse_loss"
+    if close := difflib.get_close_matches(key, known, n=1, cutoff=0.85):
+        return f"did you mean {close[0]}?"
     if longer := [name for name in known if name != "axis" and _among(key, name)]:
         return f"did you mean {' or '.join(longer)}?"
     if close := difflib.get_close_matches(key, known, n=1):
