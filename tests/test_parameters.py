@@ -1,5 +1,6 @@
 """Parameters that are arrays: one number, one for each loss, and their gradients by autodiff."""
 
+from math import inf
 from typing import Any
 
 import array_api_strict as strict
@@ -15,6 +16,9 @@ import portable_losses as pl
 ROWS = 3
 OTHERWISE = {"alpha": 0.25, "softcap": 3.0}
 """Numbers for parameters that are missing by default."""
+
+SPECIAL = {-inf, -2.0, 0.0, 2.0}
+"""Where a parameter may have a formula of its own."""
 
 
 def first_of_each(cases: Any) -> list[Case]:
@@ -35,7 +39,9 @@ LEARNED = [case for case in VARIED if not signature(case).steps and case.outer i
 
 def settings(case: Case) -> dict[str, Any]:
     """Return the parameters that may be arrays, with a number that is no special one."""
-    chosen = next((x for x in case.parameters if any(type(v) is float for v in x.values())), {})
+    every = [{v for v in x.values() if type(v) is float} for x in case.parameters]
+    usual = (x for x, own in zip(case.parameters, every, strict=True) if own and not own & SPECIAL)
+    chosen = next(usual, {})
     numbers = {}
     for key in sorted(signature(case).arrays):
         number = chosen.get(key, signature(case).defaults.get(key))

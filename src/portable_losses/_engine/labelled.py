@@ -34,7 +34,8 @@ def labelled(
     A value has none if the plan is about axes in another order than that of the arguments.
     """
     given = dict(zip(plan.signature.arguments, plan.present(arguments), strict=True))
-    of = {key: labels.dims for key, x in given.items() if (labels := labels_of(x))}
+    seen = {key: labels_of(x) for key, x in given.items()}
+    of = {key: labels.dims for key, labels in seen.items() if labels}
     found: list[Any] = []
     for order, result in zip(orders, results, strict=True):
         if not order:
