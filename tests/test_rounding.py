@@ -138,3 +138,19 @@ def test_the_ends_have_a_derivative(backend: Any) -> None:
     xp: Any = getattr(backend_of(x), "xp", None)
     (slope,) = gradient(backend, lambda x: xp.sum(xp.to_ends(x, 0.0, 1.0, 1e-6)), x)
     np.testing.assert_array_equal(backend.to_numpy(slope), 1.0)
+
+
+@pytest.mark.backends("torch", "jax")
+def test_floored_logarithms_have_a_finite_derivative(backend: Any) -> None:
+    """It is 0 at the floor, also where the logarithm itself is infinite."""
+    from test_autodiff import gradient
+
+    from portable_losses._backends import backend_of
+
+    x = backend.asarray([0.0, 0.25, 0.75, 1.0])
+    xp: Any = getattr(backend_of(x), "xp", None)
+    (rising,) = gradient(backend, lambda x: xp.sum(xp.floored_log(x, -30.0)), x)
+    (falling,) = gradient(backend, lambda x: xp.sum(xp.floored_log1m(x, -30.0)), x)
+    assert np.isfinite(backend.to_numpy(rising)).all()
+    np.testing.assert_allclose(backend.to_numpy(falling)[:3], [-1.0, -4 / 3, -4.0], rtol=1e-6)
+    assert np.isfinite(backend.to_numpy(falling)).all()

@@ -290,9 +290,11 @@ def floored_log(xp: Namespace, x: Array, floor: float) -> Array:
 
 @building_block
 def floored_log1m(xp: Namespace, x: Array, floor: float) -> Array:
-    """Return max(log(1 - x), floor), for a finite floor also above 1."""
-    inside = xp.minimum(x, 1.0) if isfinite(floor) else x
-    return xp.maximum(xp.log1p(-inside), floor)
+    """Return max(log(1 - x), floor), for a finite floor also above 1; autodiff is finite there."""
+    if not isfinite(floor):
+        return xp.log1p(-x)
+    one = x >= 1
+    return xp.where(one, floor, xp.maximum(xp.log1p(xp.where(one, 0.0, -x)), floor))
 
 
 # Both are minimax polynomials, fitted with the algorithm of Remez at 60 digits; the highest power

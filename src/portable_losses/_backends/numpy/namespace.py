@@ -110,6 +110,13 @@ def floored_log(x: Array, floor: float) -> Array:
     return kernels.maximum(np.log(kernels.maximum(x, 0.0)), floor) if isfinite(floor) else np.log(x)
 
 
+def floored_log1m(x: Array, floor: float) -> Array:
+    """Return max(log(1 - x), floor), likewise."""
+    if not isfinite(floor):
+        return np.log1p(-x)
+    return kernels.maximum(np.log1p(-kernels.minimum(x, 1.0)), floor)
+
+
 def group_sum(values: Array, labels: Array, number: int) -> Array:
     """Add up values by their labels, in one pass."""
     inside = (labels >= 0) & (labels < number)
@@ -361,6 +368,7 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
         row_sum,
         power,
         floored_log,
+        floored_log1m,
         group_sum,
         xlogy,
         relative_difference,
