@@ -29,7 +29,7 @@ def visible(backend: Backend, array: Array) -> Any:
     """Return an array as the default backend sees it; None if its values are not to be checked."""
     if backend is default:
         return None if validating() is False else array
-    return backend.view(array) if validating() and backend.keeps_plans() else None
+    return backend.view(array) if backend.keeps_plans() and validating() else None
 
 
 def _refuse_arrays_in_a_list(name: str, key: str, value: Any) -> None:
