@@ -229,9 +229,9 @@ def test_inputs_are_not_written_to() -> None:
     np.testing.assert_array_equal([pred, target], [[1, 1], [0, 0]])
 
 
-def test_autodiff_has_more_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.backends("torch")
+def test_autodiff_has_more_digits(backend: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """It finds what differences cannot see."""
-    pytest.importorskip("torch")
     loss = squares(lambda xp, pred, target, /, *, scale: (2 + 1e-7) * scale * (pred - target))
     assert pl.check_derivative(loss)
     monkeypatch.setattr(installed, "OPTIONAL", {"torch": "torch"})

@@ -292,8 +292,10 @@ def test_equal_losses_are_one_key() -> None:
     assert 1.0 * pl.mse_loss == pl.mse_loss
 
 
-def test_a_static_argument_of_jax() -> None:
-    jax = pytest.importorskip("jax")
+@pytest.mark.backends("jax")
+def test_a_static_argument_of_jax(backend: Any) -> None:
+    import jax
+
     traced = []
 
     def evaluate(loss: Loss, x: Any) -> Any:
@@ -320,7 +322,8 @@ def local_loss() -> Loss:
 
 def test_what_comes_back_from_a_worker_is_the_same_loss() -> None:
     """A loss that is sent by its parts: its name stays, and parts of a mean add up."""
-    cloudpickle = pytest.importorskip("cloudpickle")
+    import cloudpickle
+
     local = local_loss()
     for loss in (local, local.bind(reduction="sum"), 0.5 * local + pl.mse_loss):
         assert cloudpickle.loads(cloudpickle.dumps(loss)) == loss
@@ -338,7 +341,8 @@ def test_what_comes_back_from_a_worker_is_the_same_loss() -> None:
 
 
 def test_a_copy_has_what_is_registered_later() -> None:
-    cloudpickle = pytest.importorskip("cloudpickle")
+    import cloudpickle
+
     local = local_loss()
     cloudpickle.dumps(local)
     local.second_derivative(lambda xp, pred, target, /: 0 * pred)

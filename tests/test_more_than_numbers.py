@@ -273,7 +273,8 @@ def test_masked_chunks(backend):
 
 @pytest.mark.backends("dask")
 def test_sparse_chunks(backend):
-    sparse = pytest.importorskip("scipy.sparse")
+    from scipy import sparse
+
     rows = backend.xp.from_array(ROWS, chunks=(1, 3))
     message = "target holds sparse arrays; pass `target.map_blocks(lambda chunk: chunk.toarray())`"
     refused(message, rows, rows.map_blocks(sparse.csr_matrix))

@@ -140,14 +140,17 @@ def test_declaration(layout, sums):
 
 
 def lazy(array, chunks):
-    dask_array = pytest.importorskip("dask.array")
-    return dask_array.from_array(array, chunks=chunks)
+    import dask.array
+
+    return dask.array.from_array(array, chunks=chunks)
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=name_of)
 @pytest.mark.parametrize("axes", [-1, (0, 2)])
-def test_dask_equals_numpy(loss, axes):
-    dask = pytest.importorskip("dask")
+@pytest.mark.backends("dask")
+def test_dask_equals_numpy(backend, loss, axes):
+    import dask
+
     pred, target = regions((4, 6, 50))
     weights = np.arange(pred[..., 0].size if axes == -1 else 6, dtype=float)
     weights = weights.reshape((4, 6) if axes == -1 else (6,))
@@ -166,8 +169,10 @@ def test_dask_equals_numpy(loss, axes):
 
 
 @pytest.mark.parametrize("labels", [False, True])
-def test_dask_classes_together(labels):
-    dask = pytest.importorskip("dask")
+@pytest.mark.backends("dask")
+def test_dask_classes_together(backend, labels):
+    import dask
+
     rng = np.random.default_rng(1)
     pred, target = rng.random((2, 3, 100)), rng.integers(0, 3, (2, 100))
     target = target if labels else np.eye(3)[target].swapaxes(1, 2)
@@ -180,9 +185,11 @@ def test_dask_classes_together(labels):
 
 
 @pytest.mark.parametrize("chunks", [10, 100])
-def test_dask_tasks(chunks):
+@pytest.mark.backends("dask")
+def test_dask_tasks(backend, chunks):
     """No task loads more than one chunk: one for its sums, and one for its derivatives."""
-    dask = pytest.importorskip("dask")
+    import dask
+
     loaded = []
 
     def load(block, block_info=None):

@@ -54,9 +54,14 @@ class HessianProduct(Formulas):
         arrays: Sequence[Array | None],
         parameters: Mapping[str, Any],
     ) -> list[Any]:
-        """Return the product for each row. There is no other order."""
+        """Return the product for each row; what needs the losses as well gets those of the loss."""
         own, vectors = self._apart(arrays)
-        return [self.of.product(backend, head, own, vectors, parameters) for _ in orders]
+        return [
+            self.of.product(backend, head, own, vectors, parameters)
+            if order
+            else self.of.compute(backend, (0,), head, own, parameters)[0]
+            for order in orders
+        ]
 
     def pulled(
         self,
