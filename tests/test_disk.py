@@ -173,11 +173,12 @@ def test_without_tqdm(monkeypatch):
 
 
 SCRIPT = """
-import threading, time
+import signal, threading
 import numpy as np
 import portable_losses as pl
 pred, target = np.broadcast_to(np.float64(0.5), 10**10), np.broadcast_to(np.float64(1.0), 10**10)
 pl.{loss}(pred[:10**6], target[:10**6])
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 with pl.set_workers({workers}):
     try:
         print("started", flush=True)
@@ -193,14 +194,15 @@ with pl.set_workers({workers}):
 def test_interruption(loss, workers):
     """Ctrl-C ends a call of minutes at once, and leaves no thread."""
     script = SCRIPT.format(loss=loss, workers=workers)
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout.readline() == "started\n"
-        time.sleep(0.5)
-        start = time.perf_counter()
-        process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=30)[0] == "1\n"
-        assert time.perf_counter() - start < 5
-        assert process.returncode == 0
-    finally:
-        process.kill()
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == "started\n"
+            time.sleep(0.5)
+            start = time.perf_counter()
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=30)[0] == "1\n"
+            assert time.perf_counter() - start < 5
+            assert process.returncode == 0
+        finally:
+            process.kill()
