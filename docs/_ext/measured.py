@@ -32,7 +32,7 @@ def benchmark() -> dict[str, Any]:
 
 
 def machine() -> str:
-    """Say where and when the benchmark ran."""
+    """Return where and when the benchmark ran."""
     found = benchmark()
     return f"{found['processor']}, {found['date']}; {', '.join(found['versions'])}"
 

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .._backends import NUMBER, backend_of, default
-from .._numerics.standard import known
 from ..typing import Array, Namespace
 from .arrays import floating, visible
 from .masks import with_masks
-from .shapes import loop_axes
+from .shapes import differ, loop_axes
 from .signature import Signature
 
 
@@ -57,8 +56,7 @@ def _rows(signature: Signature, arrays: Sequence[Any]) -> list[Any]:
     first, *others = arrays
     for name, x in zip(signature.arguments[1:], others, strict=True):
         shape = () if isinstance(x, NUMBER) else tuple(x.shape)
-        pairs = zip(shape, first.shape, strict=False)
-        if len(shape) != first.ndim or any(known(a) and known(b) and a != b for a, b in pairs):
+        if differ(shape, first.shape):
             raise ValueError(
                 f"{signature.name}: {signature.arguments[0]} has shape {tuple(first.shape)} and "
                 f"{name} has shape {shape}: their shapes must be the same"

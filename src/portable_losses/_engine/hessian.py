@@ -15,6 +15,7 @@ from .arrays import read
 from .evaluate import evaluate
 from .formulas import Formulas, Head, Orders
 from .given import by_name
+from .shapes import differ
 from .signature import Signature
 
 VECTOR = "vector"
@@ -144,11 +145,10 @@ def _check_shape(name: str, key: str, prediction: Any, of: str, vector: Any) -> 
     if isinstance(vector, NUMBER):
         return
     shapes = [
-        () if isinstance(x, NUMBER) else tuple(read(name, known, x)[1].shape)
-        for known, x in ((key, prediction), (of, vector))
+        () if isinstance(x, NUMBER) else tuple(read(name, each, x)[1].shape)
+        for each, x in ((key, prediction), (of, vector))
     ]
-    pairs = list(zip(*shapes, strict=False))
-    if len(shapes[0]) != len(shapes[1]) or any(a == a and b == b and a != b for a, b in pairs):
+    if differ(*shapes):
         raise ValueError(
             f"{name}: {of} must have the shape of {key}, {shapes[0]}, but its shape is {shapes[1]}"
         )

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._backends import NUMBER, backend_of, default
-from .._numerics.standard import known
 from ..typing import Domain
 from .arrays import check_kind, visible
 from .cures import axis_of_labels
-from .shapes import axes_from_zero
+from .shapes import axes_from_zero, differ
 from .signature import Signature
 
 _LABELS = Domain(
@@ -38,9 +37,7 @@ def with_masks(
         )
     (place,) = places
     wanted = (*pred.shape[:place], *pred.shape[place + 1 :])
-    if target.ndim != len(wanted) or any(
-        known(a) and known(b) and a != b for a, b in zip(target.shape, wanted, strict=True)
-    ):
+    if differ(target.shape, wanted):
         raise ValueError(
             f"{name}: {signature.arguments[0]} has shape {tuple(pred.shape)} and {key} has shape "
             f"{tuple(target.shape)}: labels have the shape without the class axis, {wanted}, and "

@@ -5,10 +5,10 @@ from types import FrameType, ModuleType, TracebackType
 from typing import Any
 
 from .._backends import backend_of
-from .._numerics.standard import known
 from ..typing import Array
 from .call import Call
 from .formulas import Orders
+from .shapes import differ
 
 
 def proved(
@@ -92,9 +92,7 @@ def _check(call: Call, what: str, result: Any, shape: tuple[Any, ...], cure: str
             f"{found}; compute with the functions of `xp`. {_WHY}"
         )
     own = getattr(result, "shape", ())
-    if len(own) != len(shape) or any(
-        known(n) and known(m) and n != m for n, m in zip(own, shape, strict=True)
-    ):
+    if differ(own, shape):
         each = "element" if not call.plan.core else "row"
         wanted = f"one loss for each {each}" if what == "the formula" else "an array"
         raise ValueError(

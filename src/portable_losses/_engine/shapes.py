@@ -182,7 +182,7 @@ def merged(
     for core in cores:
         end = start + number_of_axes(signature, core, options)
         own = tuple(array.shape[start:end])
-        if _differ(own, sizes.setdefault(core, own)):
+        if differ(own, sizes.setdefault(core, own)):
             _refuse(signature, way, i, given)
         shape.append(prod(own))
         start = end
@@ -219,7 +219,7 @@ def check_agreement(
         ahead = () if i in signature.common else loop
         own = zip(cores[i], shape[len(ahead) :], strict=False)
         expected = (*ahead, *(sizes.setdefault(core, size) for core, size in own))
-        if shape != expected and (len(shape) != len(expected) or _differ(shape, expected)):
+        if shape != expected and differ(shape, expected):
             _refuse(signature, way, i, given)
     choice = signature.choice
     if choice is not None and choice.constant and loop and sizes.get("class") == 1:
@@ -234,9 +234,10 @@ def check_agreement(
     return loop, sizes
 
 
-def _differ(shape: Sequence[Any], other: Sequence[Any]) -> bool:
-    """Return whether two known sizes differ."""
-    return any(known(a) and known(b) and a != b for a, b in zip(shape, other, strict=True))
+def differ(shape: Sequence[Any], other: Sequence[Any]) -> bool:
+    """Return whether two shapes differ, as far as their sizes are known."""
+    pairs = zip(shape, other, strict=False)
+    return len(shape) != len(other) or any(known(a) and known(b) and a != b for a, b in pairs)
 
 
 def check_indices(

@@ -34,7 +34,7 @@ def beside(x: Array, like: Array) -> Array:
 
 @contextmanager
 def errors(request: Any) -> Iterator[None]:
-    """Say what to do if an operation of PyTorch fails on DTensors: its errors name no cause."""
+    """Add what to do to an error of PyTorch about DTensors, which names no cause."""
     try:
         yield
     except (AssertionError, IndexError, NotImplementedError, RuntimeError) as error:
