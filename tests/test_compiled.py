@@ -230,3 +230,42 @@ def test_an_exported_function_of_jax_for_all_numbers_of_samples(backend: Any, lo
     function = jax.jit(loss.value_and_grad)
     program = export.export(function)(*described)
     same(program.call(*arrays), function(*arrays))
+
+
+@pytest.mark.backends("torch")
+@EVERY
+def test_transforms_inside_a_compiler(backend: Any, loss: Any, way: int) -> None:
+    """They use the registered derivative, as outside of it."""
+    import torch
+
+    arrays = given(backend, loss, way, 5)
+    wanted = tuple(range(len(parts(loss.grad(*arrays)))))
+    function = torch.func.grad(loss, wanted)
+    same(counted(function)[0](*arrays), function(*arrays))
+
+
+@pytest.mark.backends("torch")
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # forward mode loads rules
+def test_derivatives_of_transforms_inside_a_compiler(backend: Any) -> None:
+    """At a tie, where autodiff of the operations gives others."""
+    import torch
+
+    logits, labels = backend.asarray([[1.0, 0.0]]), backend.asarray([1])
+    weights = backend.asarray([2.0])
+
+    def loss(x: Any) -> Any:
+        return pl.sparsemax_loss(x, labels, weights=weights, reduction="sum")
+
+    slope = [[2.0, -2.0]]
+    along = backend.asarray([[3.0, 1.0]])
+    batch = torch.stack([logits, logits])
+    for function, given_array, expected in (
+        (torch.func.grad(loss), logits, slope),
+        (torch.func.jacrev(loss), logits, slope),
+        (lambda x: torch.func.jvp(loss, (x,), (along,))[1], logits, 4.0),
+        (torch.func.vmap(torch.func.grad(loss)), batch, [slope, slope]),
+        (torch.func.vmap(loss), batch, [2.0, 2.0]),
+    ):
+        compiled, counter = counted(function)
+        same(compiled(given_array), backend.asarray(np.asarray(expected, np.float64)))
+        assert counter.frame_count == 1

@@ -23,17 +23,18 @@ def losses(
     given = (*arrays, *sequences.values())
     if torch.compiler.is_exporting() or not _is_differentiated(given):
         return _formula(call, head, names, given)
-    kind = _Compiled if torch.compiler.is_compiling() else _Transformed
+    kind = _Compiled if torch.compiler.is_dynamo_compiling() else _Transformed
     found: Array = kind.apply(call, head, names, *given)
     return found
 
 
 def _is_differentiated(given: Sequence[Any]) -> bool:
     """Return whether autograd or a transform may need a derivative."""
-    if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
-        return True
-    if not torch.compiler.is_compiling() and torch.autograd.forward_ad._current_level >= 0:
-        return True
+    if not torch.compiler.is_dynamo_compiling():
+        if torch._C._are_functorch_transforms_active():
+            return True
+        if torch.autograd.forward_ad._current_level >= 0:
+            return True
     return torch.is_grad_enabled() and any(x.requires_grad for x in given)
 
 
