@@ -18,19 +18,14 @@ def is_meant(request: Any) -> bool:
     """Return whether a compiler traces a value that a transform differentiates or maps."""
     if not torch.compiler.is_dynamo_compiling() or request.orders != (0,):
         return False
-    return isinstance(request.plan.reduction, str) and _is_transformed()
+    reduces = isinstance(request.plan.reduction, str)
+    return reduces and bool(torch._C._are_functorch_transforms_active())
 
 
 def evaluate(request: Any) -> list[Any]:
     """Return the value of a call into which the compiler does not look."""
     options = {**request.settings, **request.extras}
     return [_value(_key(request.plan.formulas), list(request.arrays), options)]
-
-
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def _is_transformed() -> bool:
-    """Return whether a transform is at work: the compiler enters those that it traces."""
-    return bool(torch._C._are_functorch_transforms_active())
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
