@@ -184,6 +184,34 @@ def test_class_weights_and_the_other_options():
     np.testing.assert_allclose(row, each[0, 0])
 
 
+@pytest.mark.parametrize("class_axis", [0, 1])
+def test_class_weights_of_the_classes_that_are_left(backend, class_axis):
+    """Partly labelled rows: each is the mean of the classes that it has."""
+    dtype = backend.dtypes[-1]
+    keep = np.random.default_rng(8).uniform(size=FOUR.shape) < 0.6
+    keep[3] = False
+    pred, target, mask = (
+        backend.asarray(np.moveaxis(x, 1, class_axis))
+        for x in (np.where(keep, FOUR, np.nan).astype(dtype), FOUR_SETS.astype(dtype), keep)
+    )
+    weights, of_rows = (x.astype(dtype) for x in (WEIGHTED, OF_ROWS))
+    value, gradient = backend.call(
+        pl.multilabel_soft_margin_loss.value_and_grad,
+        pred,
+        target,
+        class_weights=backend.asarray(weights),
+        weights=backend.asarray(of_rows),
+        where=mask,
+        class_axis=class_axis,
+    )
+    shares = keep * of_rows[:, None] * weights / np.maximum(keep.sum(1, keepdims=True), 1)
+    each, slopes = pl.binary_cross_entropy_with_logits.value_and_grad(
+        FOUR.astype(dtype), FOUR_SETS.astype(dtype), reduction="none"
+    )
+    close(backend, value, np.sum(shares * each) / shares.sum(), dtype)
+    close(backend, gradient, np.moveaxis(shares * slopes / shares.sum(), 1, class_axis), dtype)
+
+
 def test_class_weights_that_do_not_fit():
     for weights, said in (
         ([1.0, 2.0], r"one weight for each of the 4 classes, shape \(4,\); its shape is \(2,\)"),
@@ -195,6 +223,10 @@ def test_class_weights_that_do_not_fit():
         pl.multilabel_soft_margin_loss(FOUR, FOUR_SETS, class_weights=WEIGHTED, axis=3)
     with pytest.raises(TypeError, match="class_weights must be an array"):
         pl.multilabel_soft_margin_loss(FOUR, FOUR_SETS, class_weights="balanced")
+    with pytest.raises(ValueError, match=r"where of shape \(20, 3\) fits neither pred"):
+        pl.multilabel_soft_margin_loss(
+            FOUR, FOUR_SETS, class_weights=WEIGHTED, where=np.ones((20, 3), bool)
+        )
     with pytest.raises(TypeError, match="has no option 'class_weights'"):
         pl.zlpr_loss(FOUR, FOUR_SETS, class_weights=WEIGHTED)
 

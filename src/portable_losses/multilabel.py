@@ -12,6 +12,7 @@ from .typing import (
     Array,
     Axis,
     Domain,
+    Kept,
     Logit,
     MeanOfClasses,
     Namespace,
@@ -47,13 +48,14 @@ class MeanOptions(RowOptions, total=False):
     class_weights: Array
 
 
-@loss("(class),(class)->()", diagonal=True)
+@loss("(class),(class),(class)->()", absent=(0.0, 0.0, 1.0), diagonal=True)
 def multilabel_soft_margin_loss(
     xp: Namespace,
     axis: Axis,
     pred: Annotated[Logit, MeanOfClasses()],
     target: Probability,
     /,
+    keep: Kept | None = None,
     *,
     label_smoothing: UnitInterval = 0.0,
     **options: Unpack[MeanOptions],
@@ -79,7 +81,7 @@ def multilabel_soft_margin_loss(
     See Also
     --------
     binary_cross_entropy_with_logits : One loss per class. Its mean is equal if weights do not
-        differ within a row.
+        differ within a row, and no class is left out.
     multilabel_margin_loss : Compares the positive classes with the others.
     zlpr_loss : Compares the classes with each other as well.
 
@@ -120,12 +122,17 @@ def multilabel_soft_margin_loss(
     array([0.34702..., 1.19635...])
     """
     slope = xp.logistic_slope(pred, target, label_smoothing)
-    return _mean(xp, xp.weighted(slope, pred) + xp.log1p(xp.decay(pred)), axis)
+    return _mean(xp, xp.weighted(slope, pred) + xp.log1p(xp.decay(pred)), axis, keep)
 
 
-def _mean(xp: Namespace, x: Array, axis: Axis) -> Array:
+def _mean(xp: Namespace, x: Array, axis: Axis, keep: Array | None) -> Array:
     """Return the mean of rows. Each entry is divided, because their sum might overflow."""
-    return xp.squeeze(xp.row_sum(x / x.shape[axis], axis), axis=axis)
+    return xp.squeeze(xp.row_sum(_part(xp, x, axis, keep), axis), axis=axis)
+
+
+def _part(xp: Namespace, x: Array, axis: Axis, keep: Array | None) -> Array:
+    """Return the part of each class in the mean of a row: 0 for those that are left out."""
+    return x / x.shape[axis] if keep is None else keep * x / xp.row_sum(keep, axis)
 
 
 @multilabel_soft_margin_loss.value_and_derivative
@@ -135,13 +142,14 @@ def _(
     pred: Logit,
     target: Probability,
     /,
+    keep: Kept | None = None,
     *,
     label_smoothing: UnitInterval,
 ) -> tuple[Array, Array]:
     slope = xp.logistic_slope(pred, target, label_smoothing)
     tail, slope_of_tail = xp.logistic_tail(pred)
-    value = _mean(xp, xp.weighted(slope, pred) + tail, axis)
-    return value, (slope + slope_of_tail) / pred.shape[axis]
+    value = _mean(xp, xp.weighted(slope, pred) + tail, axis, keep)
+    return value, _part(xp, slope + slope_of_tail, axis, keep)
 
 
 @multilabel_soft_margin_loss.second_derivative
@@ -151,15 +159,22 @@ def _(
     pred: Logit,
     target: Probability,
     /,
+    keep: Kept | None = None,
     *,
     label_smoothing: UnitInterval,
 ) -> Array:
-    return xp.logistic_density(pred) / pred.shape[axis]
+    return _part(xp, xp.logistic_density(pred), axis, keep)
 
 
-@loss("(class),(class)->()", diagonal=True)
+@loss("(class),(class),(class)->()", absent=(0.0, 0.0, 1.0), diagonal=True)
 def multilabel_margin_loss(
-    xp: Namespace, axis: Axis, pred: Real, target: ClassSet, /, **options: Unpack[RowOptions]
+    xp: Namespace,
+    axis: Axis,
+    pred: Real,
+    target: ClassSet,
+    /,
+    keep: Kept | None = None,
+    **options: Unpack[RowOptions],
 ) -> Array:
     r"""Hinge loss of each positive class against each negative class.
 
@@ -211,11 +226,12 @@ def multilabel_margin_loss(
     >>> pl.multilabel_margin_loss.grad([0.1, 0.2, 0.4, 0.8], [1.0, 0.0, 0.0, 1.0])
     array([-0.5,  0.5,  0.5, -0.5])
     """
-    total = _nan_or_zero(xp, pred)
+    total, negative = _nan_or_zero(xp, pred), _negative(target, keep)
     for piece in xp.pieces(pred, axis):
-        (right, other), (score, rival) = against(target, piece, axis), against(pred, piece, axis)
-        total = total + xp.piece_sum(right * (1 - other) * xp.relu(1 - (score - rival)), axis)
-    return xp.squeeze(xp.row_sum(total, axis), axis=axis) / pred.shape[axis]
+        (right, _), (_, wrong) = against(target, piece, axis), against(negative, piece, axis)
+        score, rival = against(pred, piece, axis)
+        total = total + xp.piece_sum(right * wrong * xp.relu(1 - (score - rival)), axis)
+    return _mean(xp, total, axis, keep)
 
 
 def _nan_or_zero(xp: Namespace, x: Array) -> Array:
@@ -223,23 +239,34 @@ def _nan_or_zero(xp: Namespace, x: Array) -> Array:
     return xp.where(xp.isnan(x), x, 0.0)
 
 
+def _negative(target: Array, keep: Array | None) -> Array:
+    """Return 1 for negative classes, and 0 for positive ones and those that are left out."""
+    return (1 if keep is None else keep) - target
+
+
 @multilabel_margin_loss.derivative
-def _(xp: Namespace, axis: Axis, pred: Real, target: ClassSet, /) -> Array:
-    slope = _nan_or_zero(xp, pred)
+def _(
+    xp: Namespace, axis: Axis, pred: Real, target: ClassSet, /, keep: Kept | None = None
+) -> Array:
+    slope, negative = _nan_or_zero(xp, pred), _negative(target, keep)
     for piece in xp.pieces(pred, axis):
-        (right, own_right), (score, own) = against(target, piece, axis), against(pred, piece, axis)
+        right, own_right = against(target, piece, axis)
+        wrong, own_wrong = against(negative, piece, axis)
+        score, own = against(pred, piece, axis)
         below, above = xp.unit_step(score - own - 1), xp.unit_step(own - score - 1)
-        pairs = right * (1 - own_right) * (1 - below) - own_right * (1 - right) * (1 - above)
+        pairs = right * own_wrong * (1 - below) - own_right * wrong * (1 - above)
         slope = slope + xp.piece_sum(pairs, axis)
-    return slope / pred.shape[axis]
+    return _part(xp, slope, axis, keep)
 
 
 @multilabel_margin_loss.second_derivative
-def _(xp: Namespace, axis: Axis, pred: Real, target: ClassSet, /) -> Array:
+def _(
+    xp: Namespace, axis: Axis, pred: Real, target: ClassSet, /, keep: Kept | None = None
+) -> Array:
     return xp.zeros_like(pred)
 
 
-@loss("(class),(class)->()")
+@loss("(class),(class)->()", absent=(-inf, 0.0))
 def zlpr_loss(
     xp: Namespace, axis: Axis, pred: Logit, target: ClassSet, /, **options: Unpack[RowOptions]
 ) -> Array:

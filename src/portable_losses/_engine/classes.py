@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from .._backends import NUMBER, backend_of, default
 from ..typing import Array, Namespace
 from .arrays import floating, visible
+from .entries import of_entries
 from .masks import with_masks
 from .shapes import differ, loop_axes
 from .signature import Signature
@@ -53,15 +54,15 @@ def restored(xp: Namespace, results: list[Any], place: int) -> list[Any]:
 
 def _rows(signature: Signature, arrays: Sequence[Any]) -> list[Any]:
     """Return arrays of one shape with a last axis of one class."""
-    first, *others = arrays
-    for name, x in zip(signature.arguments[1:], others, strict=True):
+    first, *others = (x for x in arrays if x is not None)
+    for name, x in zip(signature.arguments[1:], others, strict=False):
         shape = () if isinstance(x, NUMBER) else tuple(x.shape)
         if differ(shape, first.shape):
             raise ValueError(
                 f"{signature.name}: {signature.arguments[0]} has shape {tuple(first.shape)} and "
                 f"{name} has shape {shape}: their shapes must be the same"
             )
-    return [x[..., None] for x in arrays]
+    return [x[..., None] for x in (first, *others)]
 
 
 def _weighted(
@@ -72,7 +73,8 @@ def _weighted(
 ) -> Rearranged:
     """Return each class as a row whose weight is that of the row times that of the class.
 
-    Divided by the number of classes, the weights make sums over the classes their means.
+    Divided by the number of classes, the weights make sums over the classes their means. A mask of
+    the classes of rows is one of the new rows.
     """
     name, pred = signature.name, arrays[0]
     backend = backend_of(pred)
@@ -97,12 +99,17 @@ def _weighted(
         if (seen := visible(backend, x)) is not None:
             default.check_weights(name, key, seen)
     dtype = floating(name, signature.arguments[0], backend, pred)[0]
-    weights = xp.astype(given, dtype, copy=False) / classes
     modifiers = {
         key: value if isinstance(value, NUMBER) else value[..., None]
         for key, value in extras.items()
         if key != "class_weights"
     }
+    divisor: Any = classes
+    if getattr(mask := extras.get("where"), "ndim", None) == pred.ndim:
+        mask = of_entries(signature, backend, mask, pred, (place % pred.ndim,))
+        modifiers["where"] = mask = xp.moveaxis(mask, place, -1)
+        divisor = xp.maximum(xp.sum(xp.astype(mask, dtype), axis=-1, keepdims=True), 1)
+    weights = xp.astype(given, dtype, copy=False) / divisor
     if (of_row := modifiers.get("weights")) is not None:
         number = isinstance(of_row, NUMBER)
         weights = weights * (of_row if number else xp.astype(of_row, dtype, copy=False))

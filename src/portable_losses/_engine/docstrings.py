@@ -42,7 +42,8 @@ class_axis : int, optional
 _WEIGHTED = """\
 class_weights : array of shape (K,), optional
     One weight for each class, multiplied with `weights`: the loss of a row is the sum of weight *
-    loss over the classes, divided by K. The mean divides by the mean weight too."""
+    loss over the classes, divided by the number of those that `where` keeps. The mean divides by
+    the mean weight too."""
 
 _SUMMED = """\
 class_axis : int or None, default -1

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._backends import NUMBER, backend_of
+from .._backends import NUMBER, Backend, backend_of
 from .._numerics.standard import known
+from ..typing import Array
 from .arrays import is_kind
 from .formulas import Formulas
 from .shapes import places_of
-from .signature import KEEP
+from .signature import KEEP, Signature
 
 
 def with_mask(
@@ -32,19 +33,26 @@ def with_mask(
     if backend is None or not is_kind(backend, mask.dtype, "bool"):
         return arguments, arrays, extras  # it is refused with the other options
     places = places_of(signature, signature.core, first, options)
-    losses = tuple(n for i, n in enumerate(first.shape) if i not in places)
-    sizes = list(zip(mask.shape, first.shape, strict=True))
-    if any(known(a) and known(b) and a not in (1, b) for a, b in sizes):
-        raise ValueError(
-            f"{formulas.name}: where of shape {tuple(mask.shape)} fits neither "
-            f"{signature.arguments[0]} of shape {tuple(first.shape)}, of whose rows it would leave "
-            f"out entries, nor the losses of shape {losses}"
-        )
-    xp = backend.xp
-    if any(a != b for a, b in sizes if known(a) and known(b)):
-        mask = xp.broadcast_to(mask, first.shape)
-    extras = {**extras, "where": xp.any(mask, axis=places)}
+    mask = of_entries(signature, backend, mask, first, places)
+    extras = {**extras, "where": backend.xp.any(mask, axis=places)}
     end = len(signature.arguments)
     place = signature.arguments.index(KEEP) if KEEP in signature.arguments else end
     given, read = ([*x[:place], mask, *x[place + 1 :]] for x in (arguments, arrays))
     return given, read, extras
+
+
+def of_entries(
+    signature: Signature, backend: Backend, mask: Array, first: Array, places: tuple[int, ...]
+) -> Array:
+    """Return a mask of the shape of the predictions; raise an error if it does not fit."""
+    sizes = list(zip(mask.shape, first.shape, strict=True))
+    if any(known(a) and known(b) and a not in (1, b) for a, b in sizes):
+        losses = tuple(n for i, n in enumerate(first.shape) if i not in places)
+        raise ValueError(
+            f"{signature.name}: where of shape {tuple(mask.shape)} fits neither "
+            f"{signature.arguments[0]} of shape {tuple(first.shape)}, of whose rows it would leave "
+            f"out entries, nor the losses of shape {losses}"
+        )
+    if any(a != b for a, b in sizes if known(a) and known(b)):
+        return backend.xp.broadcast_to(mask, first.shape)
+    return mask
