@@ -168,6 +168,21 @@ def weights_along(key: str, shape: Shape, loop: Shape) -> str:
     return f"; pass `{key}[{more}]`"
 
 
+def within_rows(signature: Signature, key: str, shape: Shape, loop: Shape) -> str:
+    """Return what to pass for a mask with axes that only rows have."""
+    if key != "where" or not signature.core or len(shape) <= len(loop):
+        return ""
+    lengths = [
+        name
+        for name, domain in zip(signature.arguments, signature.domains[0], strict=True)
+        if domain.counted
+    ]
+    if not lengths:
+        return f"; {signature.name} takes rows as a whole"
+    example = f", such as `{lengths[0]}=where.sum(-1)`" if len(shape) == len(loop) + 1 else ""
+    return f"; for padding pass {' and '.join(lengths)}{example}"
+
+
 def spelled(message: str, read: Mapping[str, Any]) -> str:
     """Return a message whose expressions suit arguments that are no arrays, such as data frames."""
     for name, value in read.items():

@@ -111,7 +111,7 @@ def lay_out(plan: Plan, arguments: Sequence[Any], extras: Mapping[str, Any]) -> 
         elif key in plan.arrays:
             _check_parameter(plan, key, value, loop)
         elif not isinstance(value, NUMBER):
-            check_broadcast(signature.name, key, value, loop)
+            check_broadcast(plan.formulas.signature, key, value, loop)
     void = any(known(size) and not size for core, size in sizes.items() if core in MAY_BE_EMPTY)
     reduced = loop if plan.axis is None else [loop[i] for i in plan.axis]
     changed = [
@@ -226,7 +226,7 @@ def _check_parameter(plan: Plan, key: str, numbers: Array, loop: tuple[int, ...]
                 f"the predictions, whose shape is {loop}"
             )
         return
-    check_broadcast(name, key, numbers, loop)
+    check_broadcast(plan.signature, key, numbers, loop)
 
 
 def _check_class_weights(plan: Plan, given: Any, classes: int | None) -> None:

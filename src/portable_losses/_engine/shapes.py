@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, NoReturn
 from .._backends import NUMBER
 from .._numerics.standard import known
 from ..typing import Array, Namespace
-from .cures import axis_of_labels, cure, fitting, weights_along
+from .cures import axis_of_labels, cure, fitting, weights_along, within_rows
 from .signature import Signature
 
 MAY_BE_EMPTY = frozenset({"item", "region", "sample"})
@@ -213,7 +213,7 @@ def check_agreement(
         if shared:
             if len(given[i].shape) < arrays[i].ndim and not _broadcasts(arrays[i].shape, loop):
                 _refuse(signature, way, i, given)
-            check_broadcast(signature.name, signature.arguments[i], arrays[i], loop)
+            check_broadcast(signature, signature.arguments[i], arrays[i], loop)
             continue
         shape = tuple(arrays[i].shape)
         ahead = () if i in signature.common else loop
@@ -271,13 +271,14 @@ def _refuse(signature: Signature, way: int, i: int, given: Sequence[Any]) -> NoR
     )
 
 
-def check_broadcast(name: str, key: str, array: Array, loop: tuple[int, ...]) -> None:
+def check_broadcast(signature: Signature, key: str, array: Array, loop: tuple[int, ...]) -> None:
     """Refuse weights or a mask that do not broadcast to the losses, or would enlarge them."""
     shape = tuple(array.shape)
     if not _broadcasts(shape, loop):
+        hint = weights_along(key, shape, loop) or within_rows(signature, key, shape, loop)
         raise ValueError(
-            f"{name}: {key} of shape {shape} does not fit the losses of shape {loop}: it is "
-            f"broadcast to that shape and may not enlarge it{weights_along(key, shape, loop)}"
+            f"{signature.name}: {key} of shape {shape} does not fit the losses of shape {loop}: "
+            f"it is broadcast to that shape and may not enlarge it{hint}"
         )
 
 
