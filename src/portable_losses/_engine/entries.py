@@ -1,10 +1,11 @@
 """Leaving out entries of rows: a mask with the axes of the predictions, not of the losses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .._backends import NUMBER, backend_of
 from .._numerics.standard import known
+from ..typing import Array, Axis
 from .arrays import is_kind
 from .formulas import Formulas
 from .shapes import places_of
@@ -17,10 +18,12 @@ def with_mask(
     arrays: Sequence[Any],
     extras: Mapping[str, Any],
     settings: Mapping[str, Any],
+    any_of: Callable[[Array, Axis], Array] | None = None,
 ) -> tuple[Sequence[Any], Sequence[Any], Mapping[str, Any]]:
     """Make a mask of entries one of the arrays, given and read, and one of losses of it.
 
-    A loss is left out if each of its entries is. A mask of losses stays what it is.
+    A loss is left out if each of its entries is, as `any_of` finds out. A mask of losses stays what
+    it is.
     """
     signature, mask, first = formulas.signature, extras["where"], arrays[0]
     options = {**signature.options, **settings}
@@ -41,9 +44,10 @@ def with_mask(
             f"out entries, nor the losses of shape {losses}"
         )
     xp = backend.xp
+    kept = any_of(mask, places) if any_of else xp.any(mask, axis=places)
     if any(a != b for a, b in sizes if known(a) and known(b)):
-        mask = xp.broadcast_to(mask, first.shape)
-    extras = {**extras, "where": xp.any(mask, axis=places)}
+        mask, kept = xp.broadcast_to(mask, first.shape), xp.broadcast_to(kept, losses)
+    extras = {**extras, "where": kept}
     end = len(signature.arguments)
     place = signature.arguments.index(KEEP) if KEEP in signature.arguments else end
     given, read = ([*x[:place], mask, *x[place + 1 :]] for x in (arguments, arrays))

@@ -7,8 +7,10 @@ from .._backends import progress
 from .._engine.evaluate import evaluate
 from .._engine.formulas import Formulas
 from .._engine.hessian import hessian_product
+from .._engine.out import check_reduction, in_a_list
 from .._engine.partial import Partial, partial
-from .._engine.stored import evaluate_stored, holds_stored
+from .._engine.stored import evaluate_stored
+from .._engine.stores import holds_stored
 from ..typing import Array
 
 if TYPE_CHECKING:
@@ -30,7 +32,9 @@ class Evaluated(Generic[Arguments]):
 
     def __call__(self, *arrays: Arguments.args, **options: Arguments.kwargs) -> Array:
         """Return the reduced loss."""
-        return self._evaluate((0,), arrays, options)[0]
+        out = options.pop("out", None)
+        value = self._evaluate((0,), arrays, options, out)[0]
+        return value if out is None else out
 
     def value_and_grad(
         self, *arrays: Arguments.args, **options: Arguments.kwargs
@@ -247,7 +251,13 @@ class Evaluated(Generic[Arguments]):
                 return self._evaluate(orders, arrays, options, out)
         if self.bound:
             options = {**self.bound, **options}
-        if holds_stored(arrays) or (options and holds_stored(options.values())):
+        if out is not None and 1 not in orders:
+            check_reduction(self.formulas.name, options)
+        if (
+            holds_stored(arrays)
+            or (options and holds_stored(options.values()))
+            or (out is not None and holds_stored(in_a_list(out)))
+        ):
             return evaluate_stored(self.formulas, orders, arrays, options, out)
         return evaluate(self.formulas, orders, arrays, options, out=out)
 
