@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from .labelled import Role
 
-TOGETHER = 2**25
+TOGETHER = 2**24
 """Bytes of the predictions that are read together, if a chunk is not larger."""
 
 Box = Mapping[Role, slice]

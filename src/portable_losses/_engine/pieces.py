@@ -78,6 +78,6 @@ def _next(xp: Namespace, signature: Signature, rest: list[Array], x: Array, axis
 
 def _refuse(signature: Signature) -> NoReturn:
     raise ValueError(
-        f"{signature.name}: the formulas of the value and of the derivatives must take the same sums by "
-        f"`xp.region_sum`, in the same order; or leave out sums={signature.sums!r}"
+        f"{signature.name}: the formulas of the value and of the derivatives must take the same "
+        f"sums by `xp.region_sum`, in the same order; or leave out sums={signature.sums!r}"
     )
