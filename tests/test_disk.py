@@ -168,6 +168,23 @@ def test_files(tmp_path):
     assert not target.any()
 
 
+def test_an_input_that_is_opened_twice(tmp_path):
+    """Two memmaps of a file have no memory in common, and the same numbers."""
+
+    def opened(start, mode="r+"):
+        return np.memmap(tmp_path / "all", np.float64, mode, shape=(100,), offset=8 * start)
+
+    np.zeros(1000).tofile(tmp_path / "all")
+    pred, target = opened(0, "r"), opened(100, "r")
+    for start, other in ((0, "pred"), (99, "pred"), (101, "target"), (199, "target")):
+        with pytest.raises(ValueError, match=f"out shares memory with {other}; pass another array"):
+            pl.mse_loss.grad(pred, target, out=opened(start))
+    for out in (opened(200), opened(0, "c")):
+        pl.mse_loss.grad(pred, target + 1, out=out)
+        assert (out == -0.02).all()
+    assert not opened(0)[:].any()
+
+
 def test_a_bar_of_a_long_evaluation(monkeypatch):
     """It counts all blocks; a short evaluation has none."""
     import tqdm.auto as tqdm

@@ -31,7 +31,7 @@ class Evaluated(Generic[Arguments]):
     """What takes the place of the defaults."""
 
     def __call__(self, *arrays: Arguments.args, **options: Arguments.kwargs) -> Array:
-        """Return the reduced loss."""
+        """Return the reduced loss, or the losses if nothing is reduced, in `out` if it is given."""
         out = options.pop("out", None)
         value = self._evaluate((0,), arrays, options, out)[0]
         return value if out is None else out
@@ -46,10 +46,11 @@ class Evaluated(Generic[Arguments]):
         Parameters
         ----------
         *arrays, **options
-            Those of the loss. Beside them, for NumPy arrays, ``out=``: a NumPy array or memmap for
-            the gradient, of its shape and dtype, or a tuple of them where the loss has several
-            predictions. And ``progress=True``: a bar of tqdm if it takes more than 2 s, also for
-            the loss itself.
+            Those of the loss. Beside them, for NumPy arrays, ``out=``: an array for the gradient,
+            of its shape and dtype, or a tuple of them where the loss has several predictions. It is
+            an array or memmap of NumPy, or one in a file, such as those of Zarr and h5py, which is
+            written chunk by chunk. And ``progress=True``: a bar of tqdm if it takes more than 2 s,
+            also for the loss itself.
 
         Returns
         -------
@@ -58,7 +59,7 @@ class Evaluated(Generic[Arguments]):
         gradient : array or tuple of arrays
             Of the shape of the predictions; a tuple where the loss has several. With `axis` or
             ``reduction="none"`` it is the gradient of the sum of the result. It is `out` if that is
-            given. After an error the content of `out` is undefined.
+            given. After an error, or Ctrl-C, a part of `out` may be written.
 
         Examples
         --------

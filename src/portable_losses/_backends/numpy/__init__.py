@@ -16,6 +16,7 @@ from ..validation import validating
 from . import blockwise
 from .blocks import block_bytes, flattened, laid_out, per_block, per_piece
 from .blocks import blocks as cut
+from .files import share_a_file
 from .namespace import OVERRIDES
 from .reading import read
 from .values import (
@@ -83,8 +84,10 @@ class Numpy(Backend):
         return np.asarray(array)
 
     def overlap(self, array: Any, other: Any) -> bool:
-        """Return whether two arrays may have memory in common."""
-        return isinstance(other, np.ndarray) and bool(np.may_share_memory(array, other))
+        """Return whether two arrays may have memory, or a part of a file, in common."""
+        return isinstance(other, np.ndarray) and (
+            np.may_share_memory(array, other) or share_a_file(array, other)
+        )
 
     def device(self, array: Array) -> Any:
         """Return None: there is only one."""
