@@ -1,8 +1,9 @@
-"""Losses of files larger than memory: ``python benchmarks/disk.py [GiB]``.
+"""Losses of files larger than memory: ``python benchmarks/disk.py [GiB] [zarr | h5py]``.
 
-A pair of sparse files, which take no room on the disk, of 8 GiB each. RssAnon is the memory of the
-process beyond the page cache, where the files' pages stay as long as the system likes. A gradient
-is written, and not sparse: it is that of a part of the numbers.
+A pair of sparse files, which take no room on the disk, of 8 GiB each: memmaps of NumPy, or arrays
+of Zarr or h5py, whose chunks are not there. RssAnon is the memory of the process beyond the page
+cache, where the files' pages stay as long as the system likes. A gradient is written, and not
+sparse: it is that of a part of the numbers.
 """
 
 import os
@@ -11,15 +12,17 @@ import tempfile
 import time
 from pathlib import Path
 from threading import Event, Thread
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
 import portable_losses as pl
 
 GIB = float(sys.argv[1]) if len(sys.argv) > 1 else 8.0
+KIND = sys.argv[2] if len(sys.argv) > 2 else "memmap"
 SHARE_OF_GRADIENT = 32
 """The part is one of this many."""
+CHUNK = 2**20
 
 
 def anonymous() -> float:
@@ -48,9 +51,18 @@ class Peak:
         self._thread.join()
 
 
-def sparse(folder: str, name: str, numbers: int) -> np.memmap:
+def sparse(folder: str, name: str, numbers: int) -> Any:
     """Make a file of zeros that takes no room."""
     path = Path(folder, name)
+    if KIND == "zarr":
+        import zarr
+
+        return zarr.create_array(path, shape=(numbers,), chunks=(CHUNK,), dtype="float32")
+    if KIND == "h5py":
+        import h5py
+
+        file = h5py.File(path, "w")
+        return file.create_dataset("x", (numbers,), "float32", chunks=(CHUNK,))
     with path.open("wb") as file:
         os.truncate(file.fileno(), 4 * numbers)
     return np.memmap(path, np.float32, "r+", shape=(numbers,))
@@ -60,18 +72,16 @@ def main() -> None:
     numbers = int(GIB * 2**30) // 4
     with tempfile.TemporaryDirectory() as folder:
         pred, target = (sparse(folder, name, numbers) for name in ("pred", "target"))
-        pred[::1000003], target[::1000003] = 0.5, 1.0  # a few pages
-        part = slice(numbers // SHARE_OF_GRADIENT)
-        gradient = sparse(folder, "gradient", part.stop)
+        some = np.s_[5 : numbers : numbers // 40]
+        pred[some], target[some] = 0.5, 1.0  # a few pages
+        few = numbers // SHARE_OF_GRADIENT
+        part = [sparse(folder, name, few) for name in ("some pred", "some target")]
+        gradient = sparse(folder, "gradient", few)
         calls = {
             "mse_loss": lambda: pl.mse_loss(pred, target, progress=True),
             "dice_loss": lambda: pl.dice_loss(pred, target, progress=True),
-            "mse_loss.grad": lambda: pl.mse_loss.grad(
-                pred[part], target[part], out=gradient, progress=True
-            ),
-            "dice_loss.grad": lambda: pl.dice_loss.grad(
-                pred[part], target[part], out=gradient, progress=True
-            ),
+            "mse_loss.grad": lambda: pl.mse_loss.grad(*part, out=gradient, progress=True),
+            "dice_loss.grad": lambda: pl.dice_loss.grad(*part, out=gradient, progress=True),
         }
         print(f"files of {GIB:g} GiB; before: {anonymous():.0f} MiB")
         for name, call in calls.items():

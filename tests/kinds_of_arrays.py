@@ -9,6 +9,7 @@ import re
 import astropy.units
 import awkward
 import dask.array
+import h5py
 import numpy as np
 import pandas as pd
 import pint
@@ -120,24 +121,126 @@ def test_sparse_arrays(loss):
         np.testing.assert_allclose(x.todense(), expected)
 
 
-@pytest.mark.parametrize("loss", [pl.mse_loss, pl.rmse_loss, pl.dice_loss], ids=str)
-def test_zarr(loss, tmp_path, monkeypatch):
-    """Arrays of Zarr are read some chunks at a time, and the result is one of NumPy."""
+@pytest.fixture(params=["zarr", "zarr in shards", "h5py", "h5py without chunks"])
+def make(request, tmp_path):
+    """Return a function that makes an array in a file."""
+    if request.param.startswith("zarr"):
+        shards = {"shards": (80, 40)} if "shards" in request.param else {}
+
+        def make(name, array, chunks):
+            chunks = (40, 20) if shards else chunks
+            made = zarr.create_array(
+                tmp_path / name, shape=array.shape, chunks=chunks, dtype=array.dtype, **shards
+            )
+            made[:] = array
+            return made
+
+        yield make
+        return
+    with h5py.File(tmp_path / "all.h5", "w") as file:
+
+        def make(name, array, chunks):
+            chunks = chunks if request.param == "h5py" else None
+            return file.create_dataset(name, data=array, chunks=chunks)
+
+        yield make
+
+
+@pytest.fixture
+def few_together(monkeypatch):
+    monkeypatch.setattr("portable_losses._engine.boxes.TOGETHER", 8 * 50 * 100)
+
+
+IN_FILES = [
+    (pl.mse_loss, {}),
+    (pl.rmse_loss, {}),
+    (pl.mse_loss, {"axis": 0}),
+    (pl.dice_loss, {}),
+    (pl.dice_loss, {"region_axis": (0, 1)}),
+    (pl.dice_loss, {"region_axis": (0, 1), "where": True}),
+    (pl.huber_loss, {"weights": True, "where": True}),
+]
+
+
+@pytest.mark.usefixtures("few_together")
+@pytest.mark.parametrize(("loss", "options"), IN_FILES, ids=str)
+def test_arrays_in_files(loss, options, make):
+    """They are read and written some chunks at a time; without out= the results are of NumPy."""
     rng = np.random.default_rng(0)
     arrays = rng.random((600, 50)), np.round(rng.random((600, 50)))
-    stored = []
-    for name, chunks, array in zip("pt", ((40, 50), (60, 20)), arrays, strict=True):
-        one = zarr.create_array(tmp_path / name, shape=array.shape, chunks=chunks, dtype=float)
-        one[:] = array
-        stored.append(one)
-    read, own = [], zarr.Array.__getitem__
-    monkeypatch.setattr(
-        zarr.Array, "__getitem__", lambda x, index: (read.append(index), own(x, index))[1]
-    )
-    monkeypatch.setattr("portable_losses._engine.stored._TOGETHER", 8 * 50 * 100)
-    value, gradient = loss.value_and_grad(*stored)
-    assert {index.stop - index.start for index in read} == {80, 40}
-    expected, slope = loss.value_and_grad(*arrays)
+    modifiers = {"where": rng.random((600, 50)) > 0.5, "weights": rng.random((600, 50))}
+    inner = {key: modifiers[key] if x is True else x for key, x in options.items()}
+    outer = {
+        key: make(key, x, (70, 50)) if isinstance(x, np.ndarray) else x for key, x in inner.items()
+    }
+    stored = make("pred", arrays[0], (40, 50)), make("target", arrays[1], (60, 20))
+    out = make("out", np.zeros((600, 50)), (50, 20))
+    expected, slope = loss.value_and_grad(*arrays, **inner)
+    value, gradient = loss.value_and_grad(*stored, **outer)
     np.testing.assert_allclose(value, expected, rtol=1e-14)
-    np.testing.assert_allclose(gradient, slope, rtol=1e-14)
+    np.testing.assert_allclose(gradient, slope, rtol=1e-13)
     assert isinstance(gradient, np.ndarray)
+    assert loss.grad(*stored, out=out, **outer) is out
+    np.testing.assert_allclose(out[:], slope, rtol=1e-13)
+    losses = loss(*arrays, reduction="none", **inner)
+    if np.ndim(losses) == 2:
+        assert loss(*stored, reduction="none", out=out, **outer) is out
+        np.testing.assert_allclose(out[:], losses, rtol=1e-14)
+
+
+@pytest.mark.usefixtures("few_together")
+def test_labels_in_files(make):
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(600, 50)).astype("float32"), rng.integers(0, 50, (600, 1))
+    stored, of_labels = make("logits", logits, (40, 20)), make("labels", labels, (60, 1))
+    with pytest.raises(ValueError, match=r"pass `target\[:, 0\]`"):
+        pl.cross_entropy(stored, of_labels)
+    value, gradient = pl.cross_entropy.value_and_grad(stored, labels[:, 0], ignore_index=3)
+    expected, slope = pl.cross_entropy.value_and_grad(logits, labels[:, 0], ignore_index=3)
+    np.testing.assert_allclose(value, expected, rtol=1e-6)
+    np.testing.assert_allclose(gradient, slope, rtol=1e-6)
+
+
+def test_files_for_reading(tmp_path):
+    """An error comes before anything is computed."""
+    pred, target = np.ones((4, 3)), np.zeros((4, 3))
+    zarr.create_array(tmp_path / "x", shape=(4, 3), chunks=(2, 3), dtype=float)
+    stored = zarr.open_array(tmp_path / "x", mode="r")
+    with pytest.raises(ValueError, match="out is read-only; open it for writing"):
+        pl.mse_loss.grad(pred, target, out=stored)
+    same = zarr.open_array(tmp_path / "x", mode="r+")
+    with pytest.raises(ValueError, match="out is the same array as target; pass another array"):
+        pl.mse_loss.grad(pred, stored, out=same)
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file.create_dataset("x", data=pred)
+        with pytest.raises(ValueError, match="out is the same array as pred; pass another array"):
+            pl.mse_loss.grad(file["x"], target, out=file["x"])
+    with (
+        h5py.File(tmp_path / "x.h5") as file,
+        pytest.raises(ValueError, match="out is read-only; open it for writing"),
+    ):
+        pl.mse_loss.grad(pred, target, out=file["x"])
+    in_memory = [zarr.create_array({}, shape=(4, 3), chunks=(2, 3), dtype=float) for _ in "xy"]
+    pl.mse_loss.grad(in_memory[0], target, out=in_memory[1])
+
+
+def test_a_chunk_is_written_once(tmp_path, monkeypatch):
+    """Chunks in a shard are written together."""
+    monkeypatch.setattr("portable_losses._engine.boxes.TOGETHER", 8)
+    pred, target = np.ones((60, 50)), np.zeros((60, 50))
+    written, own = [], zarr.Array.__setitem__
+    monkeypatch.setattr(
+        zarr.Array,
+        "__setitem__",
+        lambda x, index, part: (written.append(index), own(x, index, part))[1],
+    )
+    for name, shards in (("x", None), ("y", (40, 20))):
+        written.clear()
+        out = zarr.create_array(
+            tmp_path / name, shape=(60, 50), chunks=(20, 10), shards=shards, dtype=float
+        )
+        pl.mse_loss.grad(pred, target, out=out)
+        rows, columns = shards or (20, 10)
+        assert len(written) == -(-60 // rows) * -(-50 // columns)
+        assert all(a.start % rows == b.start % columns == 0 for a, b in written)
+        np.testing.assert_allclose(out[:], 2 / 3000)

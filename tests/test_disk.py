@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -79,10 +80,11 @@ def test_nothing_large_is_made():
     import tracemalloc
 
     pred, target, out = (np.zeros(2_000_000) for _ in range(3))
-    for loss in (pl.mse_loss, pl.dice_loss):
-        loss.grad(pred, target, out=out)
+    losses = partial(pl.mse_loss, reduction="none")
+    for call in (pl.mse_loss.grad, pl.dice_loss.grad, losses):
+        call(pred, target, out=out)
         tracemalloc.start()
-        loss.grad(pred, target, out=out)
+        call(pred, target, out=out)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 8 * 2**20
@@ -94,7 +96,7 @@ def test_nothing_large_is_made():
         (np.empty(3), r"out must have the shape \(4,\)"),
         (np.empty(4, "float32"), "the dtype float64"),
         ((np.empty(4), np.empty(4)), "out must have an array for each"),
-        ("file", "out must be an array of NumPy, got str"),
+        ("file", "out must be an array of NumPy, or one in a file .*, got str"),
         (np.broadcast_to(np.empty(1), (4,)), "read-only"),
     ],
 )
@@ -112,9 +114,36 @@ def test_out_is_no_input():
         pl.gaussian_nll_loss.grad(np.ones(4), np.ones(4), 0.0, out=(x, x))
 
 
-def test_out_of_the_value():
-    with pytest.raises(TypeError, match="no option 'out'"):
-        pl.mse_loss(np.ones(4), np.ones(4), out=np.empty(4))
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(
+    ("loss", "options"),
+    [
+        (pl.mse_loss, {}),
+        (pl.rmse_loss, {}),
+        (pl.dice_loss, {}),
+        (pl.huber_loss, {"weights": 0.5}),
+        (pl.generalized_dice_loss, {"class_axis": 0}),
+        (pl.multilabel_soft_margin_loss, {"class_weights": [1.0, 2.0, 3.0], "class_axis": 0}),
+    ],
+)
+def test_losses_go_into_out(shape, loss, options):
+    if "class_axis" in options and len(shape) == 1:
+        shape = (3, 7)
+    pred, target = RNG.random(shape), (RNG.random(shape) > 0.5) * 1.0
+    expected = loss(pred, target, reduction="none", **options)
+    out = np.full((*expected.shape, 2), np.nan)[..., 0]
+    assert loss(pred, target, reduction="none", out=out, **options) is out
+    np.testing.assert_array_equal(out, expected)
+    with pytest.raises(ValueError, match="the dtype float64 of the losses, but has"):
+        loss(pred, target, reduction="none", out=out.astype("float32"), **options)
+
+
+def test_out_of_a_reduced_loss():
+    for reduction in ({}, {"reduction": "sum"}):
+        with pytest.raises(TypeError, match=r"mse_loss: out of a call .* pass reduction='none'"):
+            pl.mse_loss(np.ones(4), np.ones(4), out=np.empty(4), **reduction)
+    out = np.empty(4)
+    np.testing.assert_array_equal(pl.mse_loss.bind(reduction="none")(out * 0, 2, out=out), [4] * 4)
 
 
 def test_out_of_another_library():
@@ -137,6 +166,23 @@ def test_files(tmp_path):
     np.testing.assert_allclose(value, np.mean(np.asarray(pred, float) ** 2), rtol=1e-6)
     np.testing.assert_allclose(out, 2 * pred / number, rtol=1e-6)
     assert not target.any()
+
+
+def test_an_input_that_is_opened_twice(tmp_path):
+    """Two memmaps of a file have no memory in common, and the same numbers."""
+
+    def opened(start, mode="r+"):
+        return np.memmap(tmp_path / "all", np.float64, mode, shape=(100,), offset=8 * start)
+
+    np.zeros(1000).tofile(tmp_path / "all")
+    pred, target = opened(0, "r"), opened(100, "r")
+    for start, other in ((0, "pred"), (99, "pred"), (101, "target"), (199, "target")):
+        with pytest.raises(ValueError, match=f"out shares memory with {other}; pass another array"):
+            pl.mse_loss.grad(pred, target, out=opened(start))
+    for out in (opened(200), opened(0, "c")):
+        pl.mse_loss.grad(pred, target + 1, out=out)
+        assert (out == -0.02).all()
+    assert not opened(0)[:].any()
 
 
 def test_a_bar_of_a_long_evaluation(monkeypatch):

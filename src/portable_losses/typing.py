@@ -66,7 +66,8 @@ class Options(TypedDict, total=False):
     progress: bool
     """Whether an evaluation of NumPy arrays that takes more than 2 s shows a bar."""
     out: Any
-    """Of `grad` and `value_and_grad`: the array, or tuple of arrays, for the gradient."""
+    """Of `grad` and `value_and_grad`: the array, or tuple of arrays, for the gradient. Of the loss
+    with ``reduction="none"``: the array for the losses."""
 
 
 class ClassOptions(Options, total=False):

@@ -136,18 +136,23 @@ class Backend:
         """Raise the error of the argument that `fault` named."""
         raise ValueError(f"{call.plan.formulas.name}: {fault} holds a value outside its domain")
 
-    def masks(self, labels: Array, like: Array, axis: int) -> Array:
+    def masks(
+        self, labels: Array, like: Array, axis: int, first: int = 0, classes: int | None = None
+    ) -> Array:
         """Return a mask of the elements with the label of each class, along an axis of `like`.
 
-        A label outside its domain makes NaN of the element in all masks.
+        A label outside its domain makes NaN of the element in all masks. If `like` has only some of
+        the classes, `first` is the label of the first of them, and `classes` counts all.
         """
         xp = self.xp
         labels = xp.astype(labels, xp.default_dtype(labels, "indexing"), copy=False)
         of_element = labels[(*(slice(None),) * axis, None, ...)]
-        found = of_element == xp.places(like, axis, of_element.dtype)
+        found = of_element == xp.places(like, axis, of_element.dtype) + first
         real = xp.isdtype(like.dtype, "real floating")
         masks = xp.astype(found, like.dtype if real else xp.default_dtype(like, "real floating"))
-        stray = (of_element < 0) | (of_element >= like.shape[axis])
+        stray = (of_element < 0) | (
+            of_element >= (like.shape[axis] if classes is None else classes)
+        )
         return masks + xp.nan_where(stray, masks.dtype)
 
     def compute(

@@ -1,11 +1,11 @@
 """Leaving out entries of rows: a mask with the axes of the predictions, not of the losses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .._backends import NUMBER, Backend, backend_of
 from .._numerics.standard import known
-from ..typing import Array
+from ..typing import Array, Axis
 from .arrays import is_kind
 from .formulas import Formulas
 from .shapes import places_of
@@ -18,10 +18,12 @@ def with_mask(
     arrays: Sequence[Any],
     extras: Mapping[str, Any],
     settings: Mapping[str, Any],
+    any_of: Callable[[Array, Axis], Array] | None = None,
 ) -> tuple[Sequence[Any], Sequence[Any], Mapping[str, Any]]:
     """Make a mask of entries one of the arrays, given and read, and one of losses of it.
 
-    A loss is left out if each of its entries is. A mask of losses stays what it is.
+    A loss is left out if each of its entries is, as `any_of` finds out. A mask of losses stays what
+    it is.
     """
     signature, mask, first = formulas.signature, extras["where"], arrays[0]
     options = {**signature.options, **settings}
@@ -33,8 +35,13 @@ def with_mask(
     if backend is None or not is_kind(backend, mask.dtype, "bool"):
         return arguments, arrays, extras  # it is refused with the other options
     places = places_of(signature, signature.core, first, options)
-    mask = of_entries(signature, backend, mask, first, places)
-    extras = {**extras, "where": backend.xp.any(mask, axis=places)}
+    xp, whole = backend.xp, of_entries(signature, backend, mask, first, places)
+    if any_of is None:
+        kept = xp.any(whole, axis=places)
+    else:
+        losses = tuple(n for i, n in enumerate(first.shape) if i not in places)
+        kept = xp.broadcast_to(any_of(mask, places), losses)
+    mask, extras = whole, {**extras, "where": kept}
     end = len(signature.arguments)
     place = signature.arguments.index(KEEP) if KEEP in signature.arguments else end
     given, read = ([*x[:place], mask, *x[place + 1 :]] for x in (arguments, arrays))

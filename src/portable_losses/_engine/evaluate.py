@@ -43,7 +43,7 @@ class Request:
     sums: Sequence[Array] | None = None
     """The sums that the formula takes of the whole rows, if the arrays are pieces of rows."""
     out: Sequence[Array] | None = None
-    """The arrays for the gradients, of the shapes of the predictions, if they are given."""
+    """The arrays for the gradients, or that for the losses, if they are given."""
 
     def bind(self, checked: bool = False, *, rescaled: bool = False) -> Call:
         """Check the shapes, and the values of the arrays if the backend wants it."""
@@ -170,7 +170,7 @@ def evaluate(
 ) -> list[Any]:
     """Evaluate a loss: for each order the reduced value, or a list of gradients.
 
-    The gradients are written into `out`, if it is given.
+    The gradients are written into `out`, if it is given; or the losses, if there is no gradient.
     """
     names = formulas.signature.arguments
     if formulas.signature.optional or len(arguments) < len(names):
@@ -197,15 +197,16 @@ def evaluate(
     if arrays is not arguments:  # some were read, or have labels
         check_labels(request.plan, arguments, options if ordered else {})
     if 2 in orders:
-        _check_second(formulas)
+        check_second(formulas)
     backend = request.plan.backend
     if checked and backend is not default and backend.keeps_plans() and validating():
         _look(request)
     if out is not None:
-        request.out = check_out(request.plan, arrays, extras, out, place)
+        layout = request.laid_out()
+        request.out = check_out(request.plan, layout, orders, request.named(), out, place)
     results = backend.evaluate(request)
     if request.out is not None:
-        keep(results[orders.index(1)], request.out)
+        keep(results, orders, request.out)
     if place is not None:
         results = restored(backend.xp, results, place)
     if arrays is arguments:
@@ -328,7 +329,7 @@ def _mark(x: Any) -> Any:
     return type(x), x.dtype, x.ndim, device_of(x)
 
 
-def _check_second(formulas: Formulas) -> None:
+def check_second(formulas: Formulas) -> None:
     """Raise an error if there is no second derivative."""
     if formulas.finish is not None:
         raise NotImplementedError(

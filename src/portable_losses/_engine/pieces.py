@@ -10,10 +10,11 @@ from copy import copy
 from functools import partial
 from typing import Any, NoReturn
 
-from ..typing import Array, Axis
+from ..typing import Array, Axis, Namespace
 from .call import Call
 from .formulas import Orders
 from .reduction import losses_and_gradients
+from .signature import Signature
 from .weights import Part
 
 
@@ -47,10 +48,10 @@ def from_sums(
     for order in orders:
         rest = list(reversed(sums))
 
-        given.summing = partial(_next, call, rest)
+        given.summing = partial(_next, call.backend.xp, call.plan.signature, rest)
         results += losses_and_gradients(given, (order,), part, sequences, divisor)
         if rest:
-            _refuse(call)
+            _refuse(call.plan.signature)
     return results
 
 
@@ -64,16 +65,19 @@ def one_entry(call: Call, part: Part) -> Part:
     return part._replace(arrays=arrays)
 
 
-def _next(call: Call, rest: list[Array], x: Array, axis: Axis) -> Array:  # noqa: ARG001
-    """Return the next known sum, kept along the axis of the entries."""
+def _next(xp: Namespace, signature: Signature, rest: list[Array], x: Array, axis: Axis) -> Array:  # noqa: ARG001
+    """Return the next known sum, kept along the axis of the entries.
+
+    It does not know the call: the namespace that has it refers to itself, and the arrays of the
+    call would stay in memory until Python looks for such circles.
+    """
     if not rest:
-        _refuse(call)
-    return call.backend.xp.astype(rest.pop(), x.dtype)
+        _refuse(signature)
+    return xp.astype(rest.pop(), x.dtype)
 
 
-def _refuse(call: Call) -> NoReturn:
-    name = call.plan.formulas.name
+def _refuse(signature: Signature) -> NoReturn:
     raise ValueError(
-        f"{name}: the formulas of the value and of the derivatives must take the same sums by "
-        f"`xp.region_sum`, in the same order; or leave out sums={call.plan.signature.sums!r}"
+        f"{signature.name}: the formulas of the value and of the derivatives must take the same "
+        f"sums by `xp.region_sum`, in the same order; or leave out sums={signature.sums!r}"
     )

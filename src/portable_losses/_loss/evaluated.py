@@ -7,8 +7,10 @@ from .._backends import progress
 from .._engine.evaluate import evaluate
 from .._engine.formulas import Formulas
 from .._engine.hessian import hessian_product
+from .._engine.out import check_reduction, in_a_list
 from .._engine.partial import Partial, partial
-from .._engine.stored import evaluate_stored, holds_stored
+from .._engine.stored import evaluate_stored
+from .._engine.stores import holds_stored
 from ..typing import Array
 
 if TYPE_CHECKING:
@@ -29,8 +31,10 @@ class Evaluated(Generic[Arguments]):
     """What takes the place of the defaults."""
 
     def __call__(self, *arrays: Arguments.args, **options: Arguments.kwargs) -> Array:
-        """Return the reduced loss."""
-        return self._evaluate((0,), arrays, options)[0]
+        """Return the reduced loss, or the losses if nothing is reduced, in `out` if it is given."""
+        out = options.pop("out", None)
+        value = self._evaluate((0,), arrays, options, out)[0]
+        return value if out is None else out
 
     def value_and_grad(
         self, *arrays: Arguments.args, **options: Arguments.kwargs
@@ -42,10 +46,11 @@ class Evaluated(Generic[Arguments]):
         Parameters
         ----------
         *arrays, **options
-            Those of the loss. Beside them, for NumPy arrays, ``out=``: a NumPy array or memmap for
-            the gradient, of its shape and dtype, or a tuple of them where the loss has several
-            predictions. And ``progress=True``: a bar of tqdm if it takes more than 2 s, also for
-            the loss itself.
+            Those of the loss. Beside them, for NumPy arrays, ``out=``: an array for the gradient,
+            of its shape and dtype, or a tuple of them where the loss has several predictions. It is
+            an array or memmap of NumPy, or one in a file, such as those of Zarr and h5py, which is
+            written chunk by chunk. And ``progress=True``: a bar of tqdm if it takes more than 2 s,
+            also for the loss itself.
 
         Returns
         -------
@@ -54,7 +59,7 @@ class Evaluated(Generic[Arguments]):
         gradient : array or tuple of arrays
             Of the shape of the predictions; a tuple where the loss has several. With `axis` or
             ``reduction="none"`` it is the gradient of the sum of the result. It is `out` if that is
-            given. After an error the content of `out` is undefined.
+            given. After an error, or Ctrl-C, a part of `out` may be written.
 
         Examples
         --------
@@ -247,7 +252,13 @@ class Evaluated(Generic[Arguments]):
                 return self._evaluate(orders, arrays, options, out)
         if self.bound:
             options = {**self.bound, **options}
-        if holds_stored(arrays) or (options and holds_stored(options.values())):
+        if out is not None and 1 not in orders:
+            check_reduction(self.formulas.name, options)
+        if (
+            holds_stored(arrays)
+            or (options and holds_stored(options.values()))
+            or (out is not None and holds_stored(in_a_list(out)))
+        ):
             return evaluate_stored(self.formulas, orders, arrays, options, out)
         return evaluate(self.formulas, orders, arrays, options, out=out)
 

@@ -16,6 +16,7 @@ from ..validation import validating
 from . import blockwise
 from .blocks import block_bytes, flattened, laid_out, per_block, per_piece
 from .blocks import blocks as cut
+from .files import share_a_file
 from .namespace import OVERRIDES
 from .reading import read
 from .values import (
@@ -83,8 +84,10 @@ class Numpy(Backend):
         return np.asarray(array)
 
     def overlap(self, array: Any, other: Any) -> bool:
-        """Return whether two arrays may have memory in common."""
-        return isinstance(other, np.ndarray) and bool(np.may_share_memory(array, other))
+        """Return whether two arrays may have memory, or a part of a file, in common."""
+        return isinstance(other, np.ndarray) and (
+            np.may_share_memory(array, other) or share_a_file(array, other)
+        )
 
     def device(self, array: Array) -> Any:
         """Return None: there is only one."""
@@ -146,8 +149,8 @@ class Numpy(Backend):
         else:
             results = blockwise.evaluate(request, call)
             given = []
-        if request.orders == (0,) and not isinstance(results[0], np.ndarray):
-            return results  # a number, or two sums
+        if request.orders == (0,) and (request.out or not isinstance(results[0], np.ndarray)):
+            return results  # an array of the caller's, a number, or two sums
         likes = [call.arrays[i] for i in call.plan.signature.predicted]
         return [
             [_own(x, given, like) for x, like in zip(result, likes, strict=True)]
@@ -172,11 +175,13 @@ class Numpy(Backend):
     check_labels = staticmethod(check_labels)
     check_weights = staticmethod(check_weights)
 
-    def masks(self, labels: Array, like: Array, axis: int) -> Array:
+    def masks(
+        self, labels: Array, like: Array, axis: int, first: int = 0, classes: int | None = None
+    ) -> Array:
         """Return them as booleans if the labels are checked."""
         if validating() is False:
-            return super().masks(labels, like, axis)
-        return np.expand_dims(labels, axis) == self.xp.places(like, axis)
+            return super().masks(labels, like, axis, first, classes)
+        return np.expand_dims(labels, axis) == self.xp.places(like, axis) + first
 
     def fault(self, *given: Any) -> str:
         """Return the name of an argument with a value outside its domain, or nothing."""

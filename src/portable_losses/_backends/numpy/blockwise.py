@@ -69,7 +69,8 @@ class _Pass:
         if order == 0 and call.layout.reduction != "none":
             return []
         if order == 0:
-            return [np.empty(call.layout.loop, self.dtype)]
+            given = self.request.out if self.request.orders == (0,) else None
+            return given or [np.empty(call.layout.loop, self.dtype)]
         outputs = []
         for i, kind, own in zip(
             call.plan.signature.predicted, call.plan.results, call.layout.shared, strict=True

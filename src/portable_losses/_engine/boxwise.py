@@ -1,0 +1,248 @@
+"""An evaluation box by box: arrays in files are read, evaluated and written part by part."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from math import prod
+from typing import Any
+
+from .._backends import NUMBER, default, shown
+from ..typing import Array, Namespace
+from .boxes import Box, Grid, grid, sizes_of
+from .evaluate import Request
+from .formulas import Orders
+from .labelled import Role
+from .signature import KEEP
+from .stores import is_stored, pieces, read, shards
+
+_ALL = slice(None)
+
+
+class Boxwise:
+    """An evaluation box by box.
+
+    If a box holds pieces of rows, whose entries meet only in sums, the sums of all pieces come
+    first: losses and gradients follow from them.
+
+    Parameters
+    ----------
+    request : Request
+        What is asked for, of arrays that have the shapes of the sources.
+    sources : mapping
+        The arrays, of which parts are read, and the numbers among the arguments.
+    outputs : sequence, optional
+        The arrays for the results.
+    """
+
+    def __init__(
+        self, request: Request, sources: Mapping[str, Any], outputs: Sequence[Any] | None
+    ) -> None:
+        self.plan, self.layout = request.plan, request.laid_out()
+        self.orders, self.sources, self.outputs = request.orders, sources, outputs
+        plan, loops = self.plan, self.plan.loops
+        self.roles = {
+            key: [] if isinstance(x, NUMBER) else request.roles(key) for key, x in sources.items()
+        }
+        self.loop: list[Role] = [("", i - loops + 1) for i in range(loops)]
+        self.reduces, self.mean = plan.reduction != "none", plan.reduction == "mean"
+        axes = () if not self.reduces else range(loops) if plan.axis is None else plan.axis
+        self.kept = [role for i, role in enumerate(self.loop) if i not in axes]
+        self.predicted = [plan.signature.arguments[i] for i in plan.signature.predicted]
+        self.added = [
+            i in plan.signature.common or own is not None
+            for i, own in zip(plan.signature.predicted, self.layout.shared, strict=True)
+        ]
+        """Which gradients are sums over boxes."""
+        self.wide = default.xp.result_type(plan.dtype, default.xp.float64)
+        self.piece = request.piece(
+            default,
+            parts=self.reduces,
+            dtype=plan.dtype,
+            results=[self.wide if added else plan.dtype for added in self.added],
+        )
+        self.grid = self._grid()
+        self.sums = [role for role in self.grid.sizes if role not in self.loop]
+        self.taken: list[Array] | None = None
+        """The sums of whole rows, if a box holds pieces of them."""
+
+    def _grid(self) -> Grid:
+        """Return the boxes: along the losses, and along rows if they are larger than a box."""
+        key = self.plan.signature.arguments[0]
+        first, roles, sums = self.sources[key], self.roles[key], self.plan.signature.sums
+        sizes = sizes_of(roles, first.shape)
+        loops = {role: n for role, n in sizes.items() if role in self.loop}
+        cut = {role: n for role, n in sizes.items() if role in loops or role[0] == sums}
+        liked = [
+            dict(zip(self.roles[name], pieces(x), strict=True))
+            for name, x in self.sources.items()
+            if is_stored(x)
+        ][:1]
+        least = [
+            dict(zip(self._of_output(k), shards(x), strict=True))
+            for k, x in enumerate(self.outputs or ())
+            if is_stored(x)
+        ] or liked
+        every = first.dtype.itemsize * prod(first.shape)
+        rows = grid(loops, least, liked, every // max(1, prod(loops.values())))
+        if rows.fits or not sums or any(self.added):
+            return rows
+        return grid(cut, least, liked, every // max(1, prod(cut.values())))
+
+    def _of_output(self, k: int) -> list[Role]:
+        """Return the roles of the axes of an array for results."""
+        return self.roles[self.predicted[k]] if 1 in self.orders else self.loop
+
+    def results(self) -> list[Any]:
+        """Return for each order the reduced value, or a list of gradients."""
+        waits = self.reduces and (
+            (self.mean and self.layout.weighted) or self.layout.finish is not None
+        )
+        rest = tuple(order for order in self.orders if order)
+        orders = (0, *rest) if waits else self.orders
+        self.found = {order: self._empty(order) for order in orders}
+        self.factor: Any = 1 / (self.layout.count or 1) if self.mean and not waits else 1
+        apart = self.grid.is_cut(self.sums)
+        if apart:
+            self._take()
+        for together in [orders] if not (apart or waits) else [(0,), rest]:
+            if together and together[0] in orders:
+                self._evaluate(together)
+            if 0 in together and self.reduces and 0 in orders:
+                self._reduce()
+        return [self._final(order) for order in self.orders]
+
+    def _empty(self, order: int) -> list[Any]:
+        """Return the arrays for the results of an order, as far as it is known now."""
+        xp, plan = default.xp, self.plan
+        if not order and self.reduces:
+            kept = [self.layout.loop[self.loop.index(role)] for role in self.kept]
+            return [xp.zeros(kept, dtype=self.wide), xp.zeros(kept, dtype=self.wide)]
+        given = self.outputs if order == (1 if 1 in self.orders else 0) else None
+        if not order:
+            return list(given or [xp.empty(self.layout.loop, dtype=plan.result)])
+        found: list[Any] = []
+        for k, key in enumerate(self.predicted):
+            shape = tuple(getattr(self.sources[key], "shape", ()))
+            if self.added[k]:
+                found.append(xp.zeros(shape, dtype=self.wide))
+            else:
+                found.append(given[k] if given else xp.empty(shape, dtype=plan.results[k]))
+        return found
+
+    def _take(self) -> None:
+        """Add up the sums that the formula takes of the pieces of rows."""
+        xp, loops = default.xp, len(self.loop)
+        for box, given in self._read(self.grid.boxes()):
+            with self._noted(box):
+                parts = self.piece.sums(given, True)
+            if self.taken is None:
+                shapes = [(*self.layout.loop, *x.shape[loops:]) for x in parts]
+                self.taken = [
+                    xp.zeros(n, dtype=x.dtype) for n, x in zip(shapes, parts, strict=True)
+                ]
+            for total, part in zip(self.taken, parts, strict=True):
+                total[self._at(self.loop, box)] += part
+
+    def _evaluate(self, orders: Orders) -> None:
+        """Evaluate all boxes, and keep their results.
+
+        One entry of each row is enough for its loss, if the sums are known.
+        """
+        boxes = self.grid.boxes(self.loop if orders == (0,) else None)
+        if self.taken is not None and orders == (0,):
+            boxes = [{**box, **dict.fromkeys(self.sums, slice(1))} for box in boxes]
+        for box, given in self._read(boxes):
+            known = (
+                [] if self.taken is None else [[x[self._at(self.loop, box)] for x in self.taken]]
+            )
+            with self._noted(box):
+                results = self.piece(orders, given, not known, *known)
+            for order, result in zip(orders, results, strict=True):
+                if order:
+                    self._keep_gradients(order, result, box)
+                elif self.reduces:
+                    for total, part in zip(self.found[0], result, strict=True):
+                        total[self._at(self.kept, box)] += part
+                else:
+                    self.found[0][0][self._at(self.loop, box)] = result
+
+    def _read(self, boxes: Sequence[Box]) -> Iterator[tuple[Box, dict[str, Any]]]:
+        """Read the parts of all arrays that belong to each box."""
+        first = self.plan.signature.arguments[0]
+        for box in shown(boxes, self.plan.formulas.name, boxes):
+            with self._noted(box):
+                given: dict[str, Any] = {key: self._part(key, box) for key in self.sources}
+            if KEEP in given:  # a mask of entries is broadcast
+                given[KEEP] = default.xp.broadcast_to(given[KEEP], given[first].shape)
+            yield box, given
+
+    def _part(self, key: str, box: Box) -> Any:
+        x = self.sources[key]
+        return x if isinstance(x, NUMBER) else read(x, self._at(self.roles[key], box, x.shape))
+
+    @contextmanager
+    def _noted(self, box: Box) -> Iterator[None]:
+        """Add to an error of a value which part of the predictions it belongs to."""
+        try:
+            yield
+        except ValueError as error:
+            key = self.plan.signature.arguments[0]
+            index = self._at(self.roles[key], box, self.sources[key].shape)
+            if all(cut == _ALL for cut in index):
+                raise
+            part = ", ".join(":" if cut == _ALL else f"{cut.start}:{cut.stop}" for cut in index)
+            raise ValueError(f"{error}; indices are counted in {key}[{part}]") from None
+
+    def _at(
+        self, roles: Sequence[Role], box: Box, shape: Sequence[int] | None = None
+    ) -> tuple[slice, ...]:
+        """Return the index of a box in an array; an axis of size 1 is broadcast."""
+        sizes = shape or (0,) * len(roles)
+        return tuple(
+            _ALL if n == 1 else box.get(role, _ALL) for role, n in zip(roles, sizes, strict=True)
+        )
+
+    def _keep_gradients(self, order: int, gradients: Sequence[Array], box: Box) -> None:
+        """Write the gradients of a box, or add up those with respect to what boxes share."""
+        for k, (key, gradient) in enumerate(zip(self.predicted, gradients, strict=True)):
+            roles, factor, xp = self.roles[key], default.xp.asarray(self.factor), default.xp
+            if factor.ndim:
+                spread = tuple(_ALL if role in self.kept else None for role in roles)
+                factor = factor[self._at(self.kept, box)][spread]
+            x, dtype = self.found[order][k], self.wide if self.added[k] else self.plan.results[k]
+            (gradient,) = default.elementwise(_times, [xp.asarray(gradient), factor], dtype)
+            index = self._at(roles, box, x.shape)
+            if self.added[k]:
+                x[index] += gradient
+            else:
+                x[index] = gradient
+
+    def _reduce(self) -> None:
+        """Replace the sums of all boxes by the loss, and find the factor of the gradients."""
+        finish, mean = self.plan.formulas.finish, self.mean
+
+        def reduced(xp: Namespace, total: Array, weight: Array) -> Sequence[Array]:
+            value = xp.mean_of(total, weight) if mean else total
+            value, slope = (value, xp.ones_like(value)) if finish is None else finish(xp, value)
+            return value, slope / xp.where(weight == 0, 1.0, weight) if mean else slope
+
+        value, self.factor = default.elementwise(reduced, self.found[0], self.wide, whole=True)
+        self.found[0] = [default.xp.cast(value, self.plan.result)]
+
+    def _final(self, order: int) -> Any:
+        """Return the results of an order, and write those that were added up."""
+        results = list(self.found[order])
+        if not order:
+            in_out = self.outputs is not None and 1 not in self.orders
+            return results[0] if in_out else results[0][()]
+        for k, x in enumerate(results):
+            if self.added[k]:
+                results[k] = default.xp.astype(x, self.plan.results[k])[()]
+                if order == 1 and self.outputs is not None:
+                    self.outputs[k][...] = results[k]
+        return results
+
+
+def _times(xp: Namespace, gradient: Array, factor: Array) -> Sequence[Array]:
+    """Multiply a gradient, which stays 0 even if the factor is NaN."""
+    still = gradient == 0
+    return (xp.where(still, gradient, gradient * xp.where(still, 1.0, factor)),)
