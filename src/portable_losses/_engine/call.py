@@ -115,6 +115,14 @@ class Call:
             return arrays
         return self.backend.to_ends(self, arrays)
 
+    @property
+    def replaces_autodiff(self) -> bool:
+        """Whether autodiff of the losses is to use a registered derivative.
+
+        That belongs to whole rows: losses of pieces are differentiated through the sums.
+        """
+        return self.summing is None and self.plan.formulas.replaces_autodiff()
+
     def compute(
         self, orders: Orders, head: Any, arrays: Sequence[Array], sequences: Mapping[str, Array]
     ) -> list[Any]:

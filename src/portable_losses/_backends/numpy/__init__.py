@@ -112,8 +112,8 @@ class Numpy(Backend):
 
     @np.errstate(all="ignore")
     def sums(self, request: Any) -> list[Array]:
-        """Return the sums that a formula takes of pieces of rows."""
-        call = request.bind(checked=True)
+        """Return the sums of pieces of rows, block by block."""
+        call = request.bind(validating() is not False)
         _kept(call)
         return blockwise.sums(request, call)
 
@@ -234,9 +234,9 @@ class Numpy(Backend):
     ) -> list[Array]:
         """Evaluate many elements in blocks that stay in the cache."""
         with np.errstate(all="ignore"):
-            shape = np.broadcast_shapes(*(x.shape for x in arrays))
+            shape = () if whole else np.broadcast_shapes(*(x.shape for x in arrays))
             size = block_bytes(32) // np.dtype(result).itemsize
-            if whole or prod(shape) <= size:
+            if prod(shape) <= size:
                 values = formula(self.xp, *arrays)
                 own = [any(x is given for given in arrays) for x in values]
                 return [
