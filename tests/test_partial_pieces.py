@@ -200,6 +200,7 @@ def test_a_stray_label_in_a_later_chunk(backend: Any) -> None:
 def test_memory() -> None:
     """A large piece is read in blocks, as a large region is."""
     pred, target = RANDOM.random((2, 2_000_000))
+    pl.dice_loss.partial(pred, target, pieces=True)
     tracemalloc.start()
     pl.dice_loss.partial(pred, target, pieces=True)
     peak = tracemalloc.get_traced_memory()[1]

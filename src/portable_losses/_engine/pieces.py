@@ -24,15 +24,15 @@ def sums_taken(call: Call, part: Part, sequences: Mapping[str, Array]) -> list[A
     """
     found: list[Array] = []
     xp = call.backend.xp
+    wide = xp.wide_dtype(part.arrays[0])
 
     def region_sum(x: Array, axis: Axis) -> Array:
-        total = xp.region_sum(x, axis)
-        found.append(xp.astype(total, xp.wide_dtype(total)))
+        total: Array = xp.region_sum(x, axis)
+        found.append(xp.astype(total, wide))
         return total
 
-    taking = copy(call)
-    taking.summing = region_sum
-    taking.compute((0,), call.plan.head, call.backend.guarded(part.arrays), sequences)
+    arrays = call.backend.guarded(part.arrays)
+    call.compute((0,), call.plan.head, arrays, sequences, region_sum)
     if not found:
         _refuse(call)
     loops = part.arrays[0].ndim - call.plan.core

@@ -14,7 +14,15 @@ from ...typing import Array
 from ..base import Backend
 from ..validation import validating
 from . import blockwise
-from .blocks import block_bytes, flattened, laid_out, per_block, per_piece
+from .blocks import (
+    MAPPED,
+    block_bytes,
+    flattened,
+    keep_freed_memory,
+    laid_out,
+    per_block,
+    per_piece,
+)
 from .blocks import blocks as cut
 from .namespace import OVERRIDES
 from .reading import read
@@ -236,6 +244,8 @@ class Numpy(Backend):
         with np.errstate(all="ignore"):
             shape = () if whole else np.broadcast_shapes(*(x.shape for x in arrays))
             size = block_bytes(32) // np.dtype(result).itemsize
+            if max((x.nbytes for x in arrays), default=0) > MAPPED:
+                keep_freed_memory()
             if prod(shape) <= size:
                 values = formula(self.xp, *arrays)
                 own = [any(x is given for given in arrays) for x in values]
@@ -252,6 +262,9 @@ def _kept(call: Any) -> _Kept:
         check_parameters(call)
     layout = call.layout
     if layout.kept is None:
+        itemsize = np.dtype(call.plan.dtype).itemsize
+        if layout.losses * layout.entries * itemsize > MAPPED:
+            keep_freed_memory()
         layout.kept = _Kept(per_block(call), per_piece(call), looks(call))
     kept: _Kept = layout.kept
     return kept
