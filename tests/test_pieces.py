@@ -16,7 +16,7 @@ LOSSES = [
 ]
 """They sum over a region."""
 
-SIZE = 200_000
+SIZE = 300_000
 """More than two blocks of a row."""
 
 
@@ -104,7 +104,7 @@ def test_memory(loss, dtype):
 def test_wrong_values_are_named():
     pred, target = regions(SIZE)
     pred[-1] = 1.5
-    with pytest.raises(ValueError, match=r"pred\[199999\] is 1\.5"):
+    with pytest.raises(ValueError, match=r"pred\[299999\] is 1\.5"):
         pl.dice_loss(pred, target)
 
 

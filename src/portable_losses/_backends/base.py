@@ -94,6 +94,10 @@ class Backend:
         """Evaluate a request: for each order the reduced value, or a list of gradients."""
         return list(request.whole(request.bind()))
 
+    def sums(self, request: Any) -> list[Array]:
+        """Return the sums that a formula takes of the arrays of a request: pieces of rows."""
+        return list(request.taken())
+
     def laid_out(self, call: Any, arrays: Sequence[Array]) -> tuple[tuple[Any, ...], Any]:
         """Return the position of the core axes for the formula, and the arrays in that layout."""
         return call.plan.head, arrays

@@ -308,15 +308,11 @@ class Jax(Backend):
         A loss with many plans is evaluated without a compiler: a parameter that changes with every
         call would compile every call.
         """
-        plan, orders = request.plan, request.orders
-        if orders not in plan.compiled:
-            few = len(plan.formulas.plans) <= _MOST_COMPILED
-            plan.compiled[orders] = jax.jit(_evaluation(request.without_arrays())) if few else None
-        compiled = plan.compiled[orders]
-        if compiled is None:
-            return super().evaluate(request)
-        results: list[Any] = compiled(list(request.arrays), dict(request.extras))
-        return results
+        return _compiled(request, request.orders, super().evaluate)
+
+    def sums(self, request: Any) -> list[Array]:
+        """Return the sums of pieces of rows with a compiled function; see `evaluate`."""
+        return _compiled(request, "sums", super().sums)
 
     def compute(
         self,
@@ -330,7 +326,7 @@ class Jax(Backend):
 
         Autodiff with respect to targets and parameters differentiates the formula.
         """
-        if orders != (0,) or call.plan.pulls or not call.plan.formulas.replaces_autodiff():
+        if orders != (0,) or call.plan.pulls or not call.replaces_autodiff:
             return super().compute(call, orders, head, arrays, sequences)
         return [_registered(call, head)(list(arrays), dict(sequences))]
 
@@ -349,15 +345,22 @@ def _registered_tree(kind: type) -> None:
     jax.tree_util.register_pytree_node_class(kind)
 
 
-def _evaluation(request: Any) -> Callable[[list[Array], dict[str, Array]], list[Any]]:
-    """Return the function of a request's arrays to compile; it does not keep the arrays."""
+def _compiled(request: Any, key: Any, evaluate: Callable[[Any], list[Any]]) -> list[Any]:
+    """Evaluate a request with a compiled function, if its plan may keep one."""
+    plan = request.plan
+    if key not in plan.compiled:
+        kept = request.without_arrays()
 
-    def evaluation(arrays: list[Array], extras: dict[str, Array]) -> list[Any]:
-        asked = request.with_arrays(arrays, extras)
-        results: list[Any] = asked.whole(asked.bind())
-        return results
+        def evaluation(arrays: list[Array], extras: dict[str, Array]) -> list[Any]:
+            return evaluate(kept.with_arrays(arrays, extras))
 
-    return evaluation
+        few = len(plan.formulas.plans) <= _MOST_COMPILED
+        plan.compiled[key] = jax.jit(evaluation) if few else None
+    compiled = plan.compiled[key]
+    if compiled is None:
+        return evaluate(request)
+    results: list[Any] = compiled(list(request.arrays), dict(request.extras))
+    return results
 
 
 def _registered(call: Any, head: tuple[Any, ...]) -> Callable[[Any, Any], Array]:

@@ -115,17 +115,31 @@ class Call:
             return arrays
         return self.backend.to_ends(self, arrays)
 
+    @property
+    def replaces_autodiff(self) -> bool:
+        """Whether autodiff of the losses is to use a registered derivative.
+
+        That belongs to whole rows: losses of pieces are differentiated through the sums.
+        """
+        return self.summing is None and self.plan.formulas.replaces_autodiff()
+
     def compute(
-        self, orders: Orders, head: Any, arrays: Sequence[Array], sequences: Mapping[str, Array]
+        self,
+        orders: Orders,
+        head: Any,
+        arrays: Sequence[Array],
+        sequences: Mapping[str, Array],
+        summing: Callable[..., Array] | None = None,
     ) -> list[Any]:
-        """Evaluate the formulas on arrays in the dtype of the evaluation."""
+        """Evaluate the formulas on arrays in the dtype of the evaluation; see `summing`."""
         plan, arrays = self.plan, self._to_ends(arrays)
         parameters = {**plan.parameters, **sequences} if sequences else plan.parameters
         if plan.formulas.signature.optional or plan.absent:
             arrays = plan.complete(arrays)
         backend = self.backend
-        if self.summing is not None:
-            backend = backend.replacing(region_sum=self.summing)
+        summing = summing or self.summing
+        if summing is not None:
+            backend = backend.replacing(region_sum=summing)
         return plan.formulas.compute(backend, orders, head, arrays, parameters)
 
     def pulled(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from .._backends import NUMBER, Backend, backend_of, default, validating
@@ -87,17 +88,23 @@ class Request:
 
     def whole(self, call: Call) -> list[Any]:
         """Evaluate a call at once."""
-        return reduction.whole(call, self.orders)
+        known = None if self.sums is None else partial(pieces.from_sums, sums=self.sums)
+        return reduction.whole(call, self.orders, known)
+
+    def taken(self) -> list[Array]:
+        """Return the sums that the formula takes of the arrays, which are pieces of rows."""
+        call = self.bind()
+        part = weights.read_part(call, call.arrays, call.weights, call.where)
+        return pieces.sums_taken(call, part, call.sequences)
 
     def again(self, arrays: Sequence[Any]) -> list[Any]:
         """Evaluate the same loss on other arrays, whose values are not checked."""
         settings = {**self.settings, **self.extras}
         return evaluate(self.plan.formulas, self.orders, arrays, settings, checked=False)
 
-    def lent(self, orders: Orders, arrays: Sequence[Any], extras: Mapping[str, Any]) -> list[Any]:
-        """Evaluate the same arrays, lent to another library, whose values are not checked."""
-        request = request_of(self.plan.formulas, orders, arrays, extras, self.settings, False)
-        return request.plan.backend.evaluate(request)
+    def lent(self, orders: Orders, arrays: Sequence[Any], extras: Mapping[str, Any]) -> "Request":
+        """Return the request for the same arrays, lent to a library that does not check them."""
+        return request_of(self.plan.formulas, orders, arrays, extras, self.settings, False)
 
     def with_arrays(self, arrays: Sequence[Any], extras: Mapping[str, Any]) -> "Request":
         """Return the same request for other arrays of the same plan."""
@@ -179,6 +186,37 @@ def evaluate(
         constant = constant_like(formulas, arguments) if out is None else None
         if constant is not None:
             return _of_constant(formulas, orders, [constant, *arguments[1:]], options)
+    request, arguments, place = requested(formulas, orders, arguments, options, checked=checked)
+    backend, read = request.plan.backend, request.arrays is not arguments
+    if 2 in orders:
+        check_second(formulas)
+    if out is not None:
+        layout = request.laid_out()
+        request.out = check_out(request.plan, layout, orders, request.named(), out, place)
+    results = backend.evaluate(request)
+    if request.out is not None:
+        keep(results, orders, request.out)
+    if place is not None:
+        results = restored(backend.xp, results, place)
+    if not read:
+        return results
+    return labelled(request.plan, arguments, orders, results, place in (None, -1))
+
+
+def requested(
+    formulas: Formulas,
+    orders: Orders,
+    arguments: Sequence[Any],
+    options: Mapping[str, Any],
+    *,
+    checked: bool = True,
+) -> tuple[Request, Sequence[Any], int | None]:
+    """Read the arguments of a call and check them.
+
+    The result has the request, the arguments with their labels, and where the class axis was if
+    each class has become a row of its own.
+    """
+    names = formulas.signature.arguments
     arrays, extras, settings = read_given(formulas, arguments, options)
     place = None
     if options and (formulas.signature.axisless or formulas.signature.averaged):
@@ -193,25 +231,12 @@ def evaluate(
         if not read or type(error) not in (TypeError, ValueError):
             raise
         raise type(error)(spelled(str(error), read)) from None
-    ordered = place in (None, -1)
     if arrays is not arguments:  # some were read, or have labels
-        check_labels(request.plan, arguments, options if ordered else {})
-    if 2 in orders:
-        check_second(formulas)
+        check_labels(request.plan, arguments, options if place in (None, -1) else {})
     backend = request.plan.backend
     if checked and backend is not default and backend.keeps_plans() and validating():
         _look(request)
-    if out is not None:
-        layout = request.laid_out()
-        request.out = check_out(request.plan, layout, orders, request.named(), out, place)
-    results = backend.evaluate(request)
-    if request.out is not None:
-        keep(results, orders, request.out)
-    if place is not None:
-        results = restored(backend.xp, results, place)
-    if arrays is arguments:
-        return results
-    return labelled(request.plan, arguments, orders, results, ordered)
+    return request, arguments, place
 
 
 def _look(request: Request) -> None:

@@ -1,9 +1,11 @@
 """Partial results of a mean, which add up: over batches, workers and chunks."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
+from math import prod
 from typing import Any
 
-from .._backends import NUMBER, backend_of, default
+from .._backends import NUMBER, Backend, backend_of, default
 from .._numerics.standard import device_of
 from ..typing import Array, Namespace
 from .arrays import floating, is_kind, promoted, read
@@ -11,13 +13,14 @@ from .evaluate import evaluate
 from .formulas import Formulas
 from .given import by_name
 from .plan import Inner
+from .shapes import differ
 
 
 class Partial:
     """The sums of a part of the data, from which the loss of all of it follows.
 
     Made by `Loss.partial`. Parts of the same loss add up, in any order: ``first + second``, or
-    ``sum(parts)``.
+    ``sum(parts)``. To merge over processes, add up the arrays in `sums`.
 
     Parameters
     ----------
@@ -25,32 +28,37 @@ class Partial:
         The formulas of the loss.
     parameters : mapping
         Its parameters.
-    total : array
-        The sum of weight * loss, or one sum for each group.
-    weight : array
-        The sum of the weights, of the same shape.
+    sums : sequence of array
+        The sum of weight * loss, or one sum for each group; and the sum of the weights, of the same
+        shape. Both are in float64 where the library has it.
     dtype : dtype
         The dtype of the loss.
-
-    Attributes
-    ----------
-    total, weight
-        The two sums, in float64 where the library has it. To merge over processes, add up both.
     """
+
+    _holds = "whole rows"
 
     def __init__(
         self,
         formulas: Formulas,
         parameters: Mapping[str, Any],
-        total: Array,
-        weight: Array,
+        sums: Sequence[Array],
         dtype: Any,
     ) -> None:
         self._formulas, self._parameters = formulas, dict(parameters)
-        self.total, self.weight, self._dtype = total, weight, dtype
-        backend = backend_of(total)
+        self.sums, self._dtype = tuple(sums), dtype
+        backend = backend_of(self.sums[0])
         if backend is not None:
-            backend.register_tree(Partial)
+            backend.register_tree(type(self))
+
+    @property
+    def total(self) -> Array:
+        """The sum of weight * loss."""
+        return self.sums[0]
+
+    @property
+    def weight(self) -> Array:
+        """The sum of the weights."""
+        return self.sums[1]
 
     def value(self) -> Array:
         """Return the loss of all that was added up.
@@ -60,43 +68,60 @@ class Partial:
         array
             The loss, or one for each group: NaN where there was nothing.
         """
-        backend = backend_of(self.total) or default
+        backend = self._backend
 
         def whole(xp: Namespace, total: Array, weight: Array) -> list[Array]:
             value = xp.mean_of(total, xp.cast(weight, total.dtype))
             finish = self._formulas.finish
             return [value if finish is None else finish(xp, value)[0]]
 
-        (value,) = backend.elementwise(whole, [self.total, self.weight], self._dtype, whole=True)
+        (value,) = backend.elementwise(whole, self.sums, self._dtype, whole=True)
         return value[()] if backend is default else value
 
     def __add__(self, other: "Partial") -> "Partial":
         """Return the part that consists of both."""
         if not isinstance(other, Partial):
             return NotImplemented
+        self._check(other)
+        made = copy(self)
+        made.sums = tuple(x + y for x, y in zip(self.sums, other.sums, strict=True))
+        made._dtype = self._backend.xp.result_type(self._dtype, other._dtype)
+        return made
+
+    @property
+    def _backend(self) -> Backend:
+        return backend_of(self.sums[0]) or default
+
+    def _check(self, other: "Partial") -> None:
+        """Refuse a part that does not add up with this one."""
         name = self._formulas.name
         if self._formulas.loss != other._formulas.loss:
             raise TypeError(
                 f"a part of {name} and one of {other._formulas.name} do not add up: each loss has "
                 "its own sum"
             )
+        if type(self) is not type(other):
+            raise TypeError(
+                f"{name}: a part of {self._holds} and one of {other._holds} do not add up: make "
+                "both with pieces=True, or neither"
+            )
         defaults = self._formulas.signature.defaults
-        if not _same({**defaults, **self._parameters}, {**defaults, **other._parameters}):
+        if not same({**defaults, **self._parameters}, {**defaults, **other._parameters}):
             raise TypeError(
                 f"{name}: parts with the parameters {self._parameters} and {other._parameters} do "
                 "not add up: compute them with the same"
             )
-        if tuple(self.total.shape) != tuple(other.total.shape):
+        if self._backend is not other._backend:
+            raise TypeError(f"{name}: the parts belong to two array libraries; convert one of them")
+        self._check_shapes(other)
+
+    def _check_shapes(self, other: "Partial") -> None:
+        """Refuse a part with sums of other shapes."""
+        if differ(self.total.shape, other.total.shape):
             raise ValueError(
-                f"{name}: parts of the shapes {tuple(self.total.shape)} and "
+                f"{self._formulas.name}: parts of the shapes {tuple(self.total.shape)} and "
                 f"{tuple(other.total.shape)} do not add up: they need the same groups"
             )
-        if backend_of(self.total) is not backend_of(other.total):
-            raise TypeError(f"{name}: the parts belong to two array libraries; convert one of them")
-        total, weight = self.total + other.total, self.weight + other.weight
-        backend = backend_of(total) or default
-        dtype = backend.xp.result_type(self._dtype, other._dtype)
-        return Partial(self._formulas, self._parameters, total, weight, dtype)
 
     def __radd__(self, other: Any) -> "Partial":
         """Return this part, so that `sum` can begin with 0."""
@@ -108,21 +133,21 @@ class Partial:
             f"{self.weight!s}>"
         )
 
-    def tree_flatten(self) -> tuple[tuple[Array, Array], tuple[Any, ...]]:
+    def tree_flatten(self) -> tuple[Any, Any]:
         """Return the arrays, and the rest, as JAX asks.
 
         Returns
         -------
         arrays : tuple
-            The two sums.
+            The sums.
         rest : tuple
             What is no array.
         """
         rest = self._formulas.loss, tuple(sorted(self._parameters.items())), self._dtype
-        return (self.total, self.weight), rest
+        return self.sums, rest
 
     @classmethod
-    def tree_unflatten(cls, rest: tuple[Any, ...], arrays: tuple[Array, Array]) -> "Partial":
+    def tree_unflatten(cls, rest: Any, arrays: Any) -> "Partial":
         """Put a part together from what `tree_flatten` returned.
 
         Parameters
@@ -130,7 +155,7 @@ class Partial:
         rest : tuple
             What is no array.
         arrays : tuple
-            The two sums.
+            The sums.
 
         Returns
         -------
@@ -140,7 +165,7 @@ class Partial:
         made = cls.__new__(cls)
         loss, parameters, made._dtype = rest
         made._formulas, made._parameters = loss.formulas, dict(parameters)
-        made.total, made.weight = arrays
+        made.sums = tuple(arrays)
         return made
 
 
@@ -154,14 +179,11 @@ def partial(
     """Return the two sums of a call, or those of each group."""
     name, signature = formulas.name, formulas.signature
     arrays, options = by_name(formulas, arrays, options)
-    if "reduction" in options:
-        raise TypeError(f"{name}: a part holds sums; take `.value()` for the mean, or `.total`")
-    if group is not None and "axis" in options:
-        raise TypeError(f"{name}: pass axis or group, not both: a group has losses of all axes")
+    check_options(name, options, group)
     given = {**options, "reduction": Inner.PARTS} | ({} if group is None else {"axis": ()})
-    total, weight = evaluate(formulas, (0,), arrays, given)[0]
+    sums = evaluate(formulas, (0,), arrays, given)[0]
     if group is not None:
-        total, weight = _grouped(name, group, groups, total, weight)
+        sums = grouped(name, group, groups, sums[0], sums)
     parameters = {key: x for key, x in options.items() if key in signature.parameters}
     dtypes = [
         (backend, floating(name, signature.arguments[i], backend, x)[1])
@@ -170,13 +192,21 @@ def partial(
         for backend, x in [read(name, signature.arguments[i], arrays[i])]
     ]
     dtype = promoted(dtypes[0][0], [dtype for _, dtype in dtypes])
-    return Partial(formulas, parameters, total, weight, dtype)
+    return Partial(formulas, parameters, sums, dtype)
 
 
-def _grouped(
-    name: str, group: Any, groups: int | None, losses: Array, weights: Array
-) -> tuple[Array, Array]:
-    """Add up losses and weights by the numbers of their groups."""
+def check_options(name: str, options: Mapping[str, Any], group: Any) -> None:
+    """Refuse options that a part does not take."""
+    if "reduction" in options:
+        raise TypeError(f"{name}: a part holds sums; take `.value()` for the mean, or `.total`")
+    if group is not None and "axis" in options:
+        raise TypeError(f"{name}: pass axis or group, not both: a group has losses of all axes")
+
+
+def grouped(
+    name: str, group: Any, groups: int | None, losses: Array, sums: Sequence[Array]
+) -> list[Array]:
+    """Add up what belongs to losses by the numbers of their groups."""
     backend, labels = read(name, "group", group)
     home = backend_of(losses) or default
     if backend is default:
@@ -189,11 +219,20 @@ def _grouped(
             f"{tuple(losses.shape)}; its shape is {tuple(labels.shape)}, its dtype {labels.dtype}"
         )
     number = int(home.xp.max(labels)) + 1 if groups is None else groups
-    sums = (home.xp.group_sum(x, labels, number) for x in (losses, weights))
-    return next(sums), next(sums)
+    return [_group_sums(home.xp, x, labels, number) for x in sums]
 
 
-def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def _group_sums(xp: Namespace, x: Array, labels: Array, number: int) -> Array:
+    """Add up arrays of one shape, each by its label."""
+    inner = tuple(x.shape[labels.ndim :])
+    if prod(inner) == 1:
+        return xp.reshape(xp.group_sum(xp.reshape(x, labels.shape), labels, number), (-1, *inner))
+    own = xp.reshape(xp.arange(prod(inner), dtype=labels.dtype, device=device_of(x)), inner)
+    each = labels[(..., *(None,) * len(inner))] * prod(inner) + own
+    return xp.reshape(xp.group_sum(x, each, number * prod(inner)), (number, *inner))
+
+
+def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Return whether parameters are the same."""
     return one.keys() == other.keys() and all(_equal(x, other[key]) for key, x in one.items())
 

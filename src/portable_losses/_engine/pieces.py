@@ -19,19 +19,29 @@ from .weights import Part
 
 
 def sums_taken(call: Call, part: Part, sequences: Mapping[str, Array]) -> list[Array]:
-    """Return the sums that the formula takes of a piece of rows, in a wide dtype."""
+    """Return the sums that the formula takes of a piece of rows, in a wide dtype.
+
+    The last one counts the pieces in which each row is kept. It is NaN if a label is out of range.
+    """
     found: list[Array] = []
     xp = call.backend.xp
+    wide = xp.wide_dtype(part.arrays[0])
 
     def region_sum(x: Array, axis: Axis) -> Array:
-        total = xp.region_sum(x, axis)
-        found.append(xp.astype(total, xp.wide_dtype(total)))
+        total: Array = xp.region_sum(x, axis)
+        found.append(xp.astype(total, wide))
         return total
 
-    taking = copy(call)
-    taking.summing = region_sum
-    taking.compute((0,), call.plan.head, call.backend.guarded(part.arrays), sequences)
-    return found
+    arrays = call.backend.guarded(part.arrays)
+    call.compute((0,), call.plan.head, arrays, sequences, region_sum)
+    if not found:
+        _refuse(call.plan.signature)
+    loops = part.arrays[0].ndim - call.plan.core
+    each = found[0][(..., *(0,) * (found[0].ndim - loops))]
+    kept = xp.zeros_like(each) if call.layout.void else xp.ones_like(each)
+    if part.weight is not None:
+        kept = kept * xp.astype(part.weight != 0, kept.dtype)
+    return [*found, kept if part.doubt is None else kept + xp.astype(part.doubt, kept.dtype)]
 
 
 def from_sums(
@@ -43,11 +53,13 @@ def from_sums(
     sums: Sequence[Array],
 ) -> list[Any]:
     """Evaluate the formulas on a piece of rows whose sums are known: see `losses_and_gradients`."""
+    *known, kept = sums
+    if call.plan.integers and not call.backend.is_all(kept == kept):
+        part = part._replace(doubt=call.backend.xp.astype(0 * kept, call.plan.dtype))
     results = []
     given = copy(call)
     for order in orders:
-        rest = list(reversed(sums))
-
+        rest = known[::-1]
         given.summing = partial(_next, call.backend.xp, call.plan.signature, rest)
         results += losses_and_gradients(given, (order,), part, sequences, divisor)
         if rest:

@@ -13,8 +13,13 @@ from .shapes import spread
 from .weights import Part, read_part
 
 
-def whole(call: Call, orders: Orders) -> list[Any]:
-    """Evaluate a call at once: for each order the reduced value, or a list of gradients."""
+def whole(
+    call: Call, orders: Orders, evaluated: Callable[..., list[Any]] | None = None
+) -> list[Any]:
+    """Evaluate a call at once: for each order the reduced value, or a list of gradients.
+
+    `evaluated` takes the place of `losses_and_gradients`.
+    """
     layout = call.layout
     if layout.void:
         return _of_nothing(call, orders)
@@ -22,7 +27,8 @@ def whole(call: Call, orders: Orders) -> list[Any]:
     wanted = orders if finish is None or 0 in orders else (0, *orders)
     part = read_part(call, call.arrays, call.weights, call.where)
     divisor = 1 if orders == (0,) else _share_of_each(call, part)
-    results = losses_and_gradients(call, wanted, part, call.sequences, divisor)
+    evaluated = evaluated or losses_and_gradients
+    results = evaluated(call, wanted, part, call.sequences, divisor)
     slope = None
     for place, order in enumerate(wanted):
         if order:

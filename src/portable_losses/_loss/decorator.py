@@ -78,7 +78,7 @@ def loss(
         The core dimension whose entries meet only in sums, those of ``xp.region_sum``. No sum may
         depend on another, and value and derivatives take the same sums in the same order. Then a
         long row is evaluated in pieces: first the sums of all pieces, then all else from the sums.
-        A piece is a block on NumPy, and a chunk on Dask.
+        A piece is a block on NumPy, and a chunk on Dask. `Loss.partial` can add up pieces.
 
     Returns
     -------

@@ -9,6 +9,7 @@ from .._engine.formulas import Formulas
 from .._engine.hessian import hessian_product
 from .._engine.out import check_reduction, in_a_list
 from .._engine.partial import Partial, partial
+from .._engine.partial_pieces import partial_of_pieces
 from .._engine.stored import evaluate_stored
 from .._engine.stores import holds_stored
 from ..typing import Array
@@ -190,22 +191,34 @@ class Evaluated(Generic[Arguments]):
     def partial(
         self,
         *arrays: Any,
+        pieces: bool = False,
         group: Any = None,
         groups: int | None = None,
         **options: Any,
     ) -> Partial:
         """Return the sums of a part of the data, which add up to the loss of all of it.
 
-        Both come from one pass over the data. However the data are split, the merged value is that
-        of one call, up to rounding: with weights, masks and labels that are left out, and for a
-        function of the mean, such as the root of the mean squared error.
+        However the data are split, the merged value is that of one call, up to rounding: with
+        weights, masks and labels that are left out, and for a function of the mean, such as the
+        root of the mean squared error.
+
+        A part holds the two sums of a mean, over the losses of whole rows. With ``pieces=True`` the
+        arrays hold pieces of rows, such as tiles of an image, and a part holds the sums over their
+        entries. Such parts put the rows together; the mean over the rows is taken at the end.
 
         Parameters
         ----------
         *arrays
             Those of the loss.
+        pieces : bool, default False
+            Whether the arrays hold pieces of the rows along `region_axis`, and not whole rows. All
+            parts then need pieces of the same rows, in the same order, with the same `weights`. A
+            mask `where` leaves out entries, or the pieces of some rows. It needs a loss that is a
+            function of sums over its rows: `dice_loss`, `jaccard_loss`, `tversky_loss`,
+            `matthews_loss`, `generalized_dice_loss`, or one of your own with ``loss(..., sums=)``.
         group : array of int, optional
-            The number of the group of each loss, from 0: then there is a mean for each group.
+            The number of the group of each loss, from 0: then there is a mean for each group. With
+            `pieces` all pieces of a group are one row, whose loss is the value of the group.
         groups : int, optional
             How many groups there are; by default up to the largest number.
         **options
@@ -215,15 +228,18 @@ class Evaluated(Generic[Arguments]):
         Returns
         -------
         Partial
-            The sums. ``first + second`` and ``sum(parts)`` merge them, and ``value()`` is the loss.
-            It can be pickled, and is a pytree of JAX.
+            The sums, in the tuple ``sums``. ``first + second`` and ``sum(parts)`` merge them, and
+            ``value()`` is the loss. It can be pickled, and is a pytree of JAX.
 
         Raises
         ------
         TypeError
-            If `reduction` is given, or `axis` beside `group`.
+            If `reduction` is given, or `axis` beside `group`, or `weights` beside `group` and
+            `pieces`; or if the loss has no pieces of rows. When parts are added: if they are of
+            other losses, parameters or libraries, or only one of them is of pieces.
         ValueError
-            If `group` does not fit the losses; also what the loss raises.
+            If `group` does not fit the losses; also what the loss raises. When parts are added: if
+            they are of other groups or rows, or their rows have other weights.
 
         Examples
         --------
@@ -236,8 +252,22 @@ class Evaluated(Generic[Arguments]):
         1.9493588689617...
         >>> pl.l1_loss.partial([1.0, 2.0, 4.0], [0.0, 0.0, 0.0], group=[0, 1, 1]).value()
         array([1., 3.])
+
+        Tiles of one image, which is one region:
+
+        >>> import numpy as np
+        >>> pred, target = np.linspace(0.0, 1.0, 24).reshape(4, 6), np.eye(4, 6)
+        >>> axes = {"region_axis": (0, 1)}
+        >>> tiles = [np.s_[:, :3], np.s_[:, 3:5], np.s_[:, 5:]]
+        >>> parts = [
+        ...     pl.dice_loss.partial(pred[tile], target[tile], pieces=True, **axes)
+        ...     for tile in tiles
+        ... ]
+        >>> float(sum(parts).value()), float(pl.dice_loss(pred, target, **axes))
+        (0.77173913043478..., 0.77173913043478...)
         """
-        return partial(self.formulas, arrays, {**self.bound, **options}, group, groups)
+        of = partial_of_pieces if pieces else partial
+        return of(self.formulas, arrays, {**self.bound, **options}, group, groups)
 
     def _evaluate(
         self,

@@ -66,10 +66,7 @@ class ArrayNamespace:
 
     def replacing(self, **functions: Callable[..., Any]) -> "ArrayNamespace":
         """Return the namespace with other functions, which its building blocks use as well."""
-        made: ArrayNamespace = object.__new__(ArrayNamespace)
-        bound = {name: MethodType(f, made) for name, f in self._blocks.items()}
-        vars(made).update(vars(self) | bound | functions)
-        return made
+        return _Replaced(self, functions)
 
     def __getattr__(self, name: str) -> Any:
         """Return what the library makes on demand."""
@@ -95,3 +92,21 @@ class ArrayNamespace:
 
     def __repr__(self) -> str:
         return f"<namespace of {self.__name__}>"
+
+
+class _Replaced(ArrayNamespace):
+    """A namespace with other functions. It takes the rest from its origin when that is asked for.
+
+    So it is made in a microsecond, for each piece of an array.
+    """
+
+    def __init__(self, origin: ArrayNamespace, functions: Mapping[str, Callable[..., Any]]) -> None:
+        vars(self).update(functions, _origin=origin)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a building block, which uses the other functions, or what the origin has."""
+        origin = vars(self)["_origin"]
+        block = origin._blocks.get(name)
+        found = getattr(origin, name) if block is None else MethodType(block, self)
+        vars(self)[name] = found
+        return found

@@ -19,7 +19,7 @@ from ._region import (
 __all__ = ["dice_loss", "jaccard_loss"]
 
 
-@loss("(region),(region)->()", absent=(0.0, 0.0), sums="region")
+@loss("(region),(region)->()", absent=(0.0, 0.0), sums="region", temporaries=8)
 def dice_loss(
     xp: Namespace,
     axis: Axis,
@@ -167,7 +167,7 @@ def _(
     return bend_of_logit(chances, xp.by_side(chances[0], target, *fraction.slopes(xp)), bend)
 
 
-@loss("(region),(region)->()", absent=(0.0, 0.0), sums="region")
+@loss("(region),(region)->()", absent=(0.0, 0.0), sums="region", temporaries=8)
 def jaccard_loss(
     xp: Namespace,
     axis: Axis,

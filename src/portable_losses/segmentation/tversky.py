@@ -20,7 +20,7 @@ from ._region import (
 __all__ = ["tversky_loss"]
 
 
-@loss("(region),(region)->()", absent=(0.0, 0.0), sums="region")
+@loss("(region),(region)->()", absent=(0.0, 0.0), sums="region", temporaries=8)
 def tversky_loss(
     xp: Namespace,
     axis: Axis,

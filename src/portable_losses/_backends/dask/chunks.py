@@ -4,9 +4,8 @@ A task returns a tuple with the parts of all results. Sums are merged in a tree 
 belongs to single losses, such as a gradient, is taken out of the tuple.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import chain
 from operator import attrgetter
@@ -20,91 +19,8 @@ from ..._numerics.standard import known
 from ...typing import Array
 from ..numpy import backend as numpy
 from .results import Gradient, Own, Value, only_sums
-from .tree import Sums, added, merged, scaled
-
-
-@dataclass(frozen=True)
-class _Chunk:
-    """The task of a chunk."""
-
-    piece: Any
-    """What evaluates a loss on a part of the arrays; the engine makes it."""
-    orders: tuple[int, ...]
-    dtypes: Mapping[str, Any]
-    """The dtypes of the arguments that are arrays, in the order of the blocks."""
-    given: Mapping[str, Any]
-    """The other arguments."""
-    sums: bool
-    """Whether the losses are added up."""
-    scaled: tuple[int, ...] | None
-    """The loop axes of a mean with weights."""
-    shared: frozenset[int]
-    """Which parts are sums over chunks: gradients of what losses share."""
-    count: int
-    """What divides gradients: the number of losses of a mean, or 1."""
-    checked: bool
-
-    def taken(self, *blocks: Any) -> list[Array]:
-        """Return the sums that the formula takes of a chunk of rows."""
-        with self._noted(given := self._arguments(blocks)):
-            found: list[Array] = self.piece.sums(given, self.checked)
-        return found
-
-    def __call__(self, *blocks: Any) -> tuple[Any, ...]:
-        """Evaluate a chunk; the last block may hold the sums of the whole rows."""
-        given, known = self._arguments(blocks), blocks[len(self.dtypes) :]
-        exponent: Any = 0
-        if self.scaled is not None:
-            given, exponent = scaled(given, self.scaled, self.piece.plan.loops)
-        with self._noted(given):
-            results = self.piece(self.orders, given, self.checked and not known, *known)
-        parts: list[Any] = []
-        for order, result in zip(self.orders, results, strict=True):
-            if order == 0 and self.sums:
-                total, weight = result
-                parts.append(Sums(total, weight, exponent))
-            elif order:
-                parts += map(self._divided, result)
-            else:
-                parts += result if isinstance(result, tuple) else [result]
-        return tuple(Sums(x, 0.0, exponent) if k in self.shared else x for k, x in enumerate(parts))
-
-    def _arguments(self, blocks: Sequence[Any]) -> dict[str, Any]:
-        read = [self._read(*each) for each in zip(self.dtypes, blocks, strict=False)]
-        return {**self.given, **dict(zip(self.dtypes, read, strict=True))}
-
-    @contextmanager
-    def _noted(self, given: Mapping[str, Any]) -> Iterator[None]:
-        """Add to an error which chunk it belongs to."""
-        try:
-            yield
-        except Exception as error:
-            shapes = ", ".join(f"{key} {given[key].shape}" for key in self.dtypes)
-            error.add_note(f"{self.piece.name}: in a chunk with the shapes {shapes}")
-            raise
-
-    def _divided(self, gradient: Any) -> Any:
-        """Divide a gradient, which is an array of its own, in place."""
-        if self.count == 1:
-            return gradient
-        out = gradient if isinstance(gradient, np.ndarray) else None
-        with np.errstate(all="ignore"):
-            return np.divide(gradient, self.count, out=out)
-
-    def _read(self, key: str, block: Any) -> Array:
-        """Return a block as what Dask was told that it is."""
-        array, dtype = block, self.dtypes[key]
-        if type(block) is not np.ndarray:
-            array = numpy.read(self.piece.name, key, block)
-        if array.dtype == dtype:
-            return array
-        if not np.can_cast(array.dtype, dtype, "same_kind"):
-            raise TypeError(
-                f"{self.piece.name}: a chunk of {key} holds {array.dtype}, but Dask was told "
-                f"{dtype}: state the right dtype where {key} is made, or pass "
-                f"`{key}.map_blocks(np.asarray, dtype={array.dtype})`"
-            )
-        return array.astype(dtype)
+from .task import Chunk
+from .tree import added, merged
 
 
 class Chunks:
@@ -200,7 +116,7 @@ class Chunks:
     def _each(self) -> range:
         return range(len(self.predicted))
 
-    def _chunk(self, orders: tuple[int, ...]) -> _Chunk:
+    def _chunk(self, orders: tuple[int, ...]) -> Chunk:
         """Return the task of a chunk."""
         plan, number = self.plan, len(self.predicted)
         start = 0 if 0 not in orders else 2 if self.layout.in_parts and not self.sums else 1
@@ -213,7 +129,7 @@ class Chunks:
             dtype=np.dtype(plan.dtype),
             results=[self.wide if k in shared else np.dtype(own[k]) for k in self._each()],
         )
-        return _Chunk(
+        return Chunk(
             piece,
             orders,
             {key: x.dtype for key, x in self.arrays.items()},
@@ -240,18 +156,14 @@ class Chunks:
         )
         return sorted(every) if cut else []
 
-    def _from_sums(self, chunk: _Chunk) -> tuple[Any, Any]:
+    def _from_sums(self, chunk: Chunk) -> tuple[Any, Any]:
         """Return the parts of losses and of gradients, from the sums of rows in several chunks.
 
         There is one task per chunk for the sums, and one for the gradient. One entry of each row
         has its loss, if the sums are known.
         """
-        given = [(x, self.roles[key]) for key, x in self.arrays.items()]
         pieces, values, gradients = [*self.loop, *self.cut], None, None
-        taken = self._mapped(chunk.taken, pieces, *given, what="sums", dtype=object)
-        rows = self._mapped(
-            added, self.loop, (taken, pieces), what="sums", dtype=object, concatenate=False
-        )
+        rows = self._rows(chunk)
         if 0 in chunk.orders:
             first = {
                 key: x[tuple(slice(1 if role in self.cut else None) for role in self.roles[key])]
@@ -262,8 +174,35 @@ class Chunks:
             gradients = self._every(chunk, pieces, self.arrays, rows)
         return values, gradients
 
+    def _rows(self, chunk: Chunk) -> Array:
+        """Return the array whose chunks are lists of the sums of rows."""
+        given = [(x, self.roles[key]) for key, x in self.arrays.items()]
+        pieces = [*self.loop, *self.cut]
+        taken = self._mapped(chunk.taken, pieces, *given, what="sums", dtype=object)
+        return self._mapped(
+            added, self.loop, (taken, pieces), what="sums", dtype=object, concatenate=False
+        )
+
+    def sums_of_pieces(self) -> list[Array]:
+        """Return the sums of rows, if the arrays are pieces of them."""
+        chunk = self._chunk((0,))
+        nothing = self._of_size_0(("", self.plan.signature.sums))
+        if not nothing:
+            raise ValueError(
+                f"{self.name}: the sizes of some chunks are unknown; call `compute_chunk_sizes()`"
+            )
+        rows, found = self._rows(chunk), []
+        for k, like in enumerate(chunk.taken(*nothing)):
+            inner = {("sum", i): size for i, size in enumerate(like.shape[self.plan.loops :])}
+            index = [*self.loop, *inner]
+            given = rows, self.loop
+            found.append(
+                self._mapped(Own(k), index, given, what="sums", dtype=like.dtype, new=inner)
+            )
+        return found
+
     def _every(
-        self, chunk: _Chunk, index: list[Any], arrays: Mapping[str, Array], *rows: Array
+        self, chunk: Chunk, index: list[Any], arrays: Mapping[str, Array], *rows: Array
     ) -> Array:
         """Return the array whose chunks are tuples with the parts of all results."""
         plan = self.plan
@@ -285,17 +224,25 @@ class Chunks:
             dtype=object,  # tuples, which blockwise does not inspect
         )
 
-    def _try(self, chunk: _Chunk) -> None:
+    def _try(self, chunk: Chunk) -> None:
         """Evaluate no losses, so that an error of the formula is raised now, if that is cheap."""
+        blocks = self._of_size_0(("",))
+        if any(block.size == 0 for block in blocks):
+            chunk(*blocks)
+
+    def _of_size_0(self, cores: Collection[str]) -> list[Any]:
+        """Return arrays like those of the call, where the axes of some roles have size 0.
+
+        There are none if another size is unknown.
+        """
         blocks = []
         for key, x in self.arrays.items():
             pairs = zip(self.roles[key], x.shape, strict=True)
-            shape = [0 if not core and size != 1 else size for (core, _), size in pairs]
+            shape = [0 if core in cores and size != 1 else size for (core, _), size in pairs]
             if not all(map(known, shape)):
-                return
-            blocks.append((shape, x.dtype))
-        if any(0 in shape for shape, _ in blocks):
-            chunk(*(np.ones(shape, dtype) for shape, dtype in blocks))
+                return []
+            blocks.append(np.broadcast_to(np.ones((), x.dtype), shape))
+        return blocks
 
     def _check_chunks(self) -> None:
         """Refuse chunks of unknown sizes if there are not as many of them in each array."""

@@ -14,7 +14,15 @@ from ...typing import Array
 from ..base import Backend
 from ..validation import validating
 from . import blockwise
-from .blocks import block_bytes, flattened, laid_out, per_block, per_piece
+from .blocks import (
+    MAPPED,
+    block_bytes,
+    flattened,
+    keep_freed_memory,
+    laid_out,
+    per_block,
+    per_piece,
+)
 from .blocks import blocks as cut
 from .files import share_a_file
 from .namespace import OVERRIDES
@@ -115,8 +123,8 @@ class Numpy(Backend):
 
     @np.errstate(all="ignore")
     def sums(self, request: Any) -> list[Array]:
-        """Return the sums that a formula takes of pieces of rows."""
-        call = request.bind(checked=True)
+        """Return the sums of pieces of rows, block by block."""
+        call = request.bind(validating() is not False)
         _kept(call)
         return blockwise.sums(request, call)
 
@@ -239,9 +247,11 @@ class Numpy(Backend):
     ) -> list[Array]:
         """Evaluate many elements in blocks that stay in the cache."""
         with np.errstate(all="ignore"):
-            shape = np.broadcast_shapes(*(x.shape for x in arrays))
+            shape = () if whole else np.broadcast_shapes(*(x.shape for x in arrays))
             size = block_bytes(32) // np.dtype(result).itemsize
-            if whole or prod(shape) <= size:
+            if max((x.nbytes for x in arrays), default=0) > MAPPED:
+                keep_freed_memory()
+            if prod(shape) <= size:
                 values = formula(self.xp, *arrays)
                 own = [any(x is given for given in arrays) for x in values]
                 return [
@@ -257,6 +267,9 @@ def _kept(call: Any) -> _Kept:
         check_parameters(call)
     layout = call.layout
     if layout.kept is None:
+        itemsize = np.dtype(call.plan.dtype).itemsize
+        if layout.losses * layout.entries * itemsize > MAPPED:
+            keep_freed_memory()
         layout.kept = _Kept(per_block(call), per_piece(call), looks(call))
     kept: _Kept = layout.kept
     return kept

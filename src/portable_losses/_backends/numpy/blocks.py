@@ -42,6 +42,9 @@ _MORE_CLASSES = 4096
 contiguous memory, and formulas without it take three times as long. With more classes a block has
 too few rows for a long loop."""
 
+MAPPED = 2**17
+"""The bytes from which on glibc maps an array anew, by default."""
+
 _KEPT = 2**23
 """The bytes of freed memory that are kept."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from ...typing import Array
 from ..progress import shown
 from . import pieces
-from .blocks import Index, as_given, blocks, flattened, keep_freed_memory, reduced_index
+from .blocks import Index, as_given, blocks, flattened, reduced_index
 from .pieces import Addend
 from .workers import in_order
 
@@ -22,7 +22,6 @@ def evaluate(request: Any, call: Any) -> list[Any]:
 
     A function of the reduced loss takes two passes: its gradients need the reduced loss.
     """
-    keep_freed_memory()
     orders, finish = request.orders, call.layout.finish
     if finish is None:
         return _Pass(request, call, orders).results()

@@ -21,16 +21,12 @@ class _Known(NamedTuple):
 
     sums: Sequence[Array]
     """The sums that the formula takes."""
-    doubt: Any
-    """NaN where a label is out of range; None if all are in range."""
     one: Any
     """One entry of each row."""
 
     def plus(self, other: "_Known") -> "_Known":
         """Return what is known of these pieces and others."""
-        doubts = [x for x in (self.doubt, other.doubt) if x is not None]
-        sums = [x + y for x, y in zip(self.sums, other.sums, strict=True)]
-        return _Known(sums, sum(doubts) if doubts else None, self.one)
+        return _Known([x + y for x, y in zip(self.sums, other.sums, strict=True)], self.one)
 
 
 def sums(run: Any) -> list[Array]:
@@ -43,7 +39,7 @@ def sums(run: Any) -> list[Array]:
         total = np.empty((*run.loop, *inner), parts[0].dtype)
         for index, part in zip(rows, parts, strict=True):
             total[index] = part
-        results.append(total.reshape(*run.call.layout.loop, *inner))
+        results.append(total.reshape((*run.call.layout.loop, *inner)))
     return results
 
 
@@ -77,7 +73,6 @@ def _from_sums(
     run: Any, orders: tuple[int, ...], index: Index, known: _Known, part: Any
 ) -> list[Any]:
     """Evaluate a piece of rows whose sums are known."""
-    part = part._replace(doubt=known.doubt)
     parameters = run.parameters(index)
     results: list[Any] = run.request.from_sums(run.call, orders, part, parameters, 1, known.sums)
     return results
@@ -91,7 +86,7 @@ def _known(run: Any, rows: Sequence[Index]) -> list[_Known]:
         row, entries = piece
         part = run.read(rows[row], entries)
         taken = request.sums_taken(call, part, run.parameters(rows[row]))
-        return row, _Known(taken, part.doubt, request.one_entry(call, part))
+        return row, _Known(taken, request.one_entry(call, part))
 
     known: dict[int, _Known] = {}
     for row, found in run.in_order(of_piece, lambda: _pieces(run, rows)):
@@ -103,10 +98,7 @@ def _given(run: Any, rows: Sequence[Index]) -> list[_Known]:
     """Return the sums that were given, of the whole rows of which the arrays are pieces."""
     flat = [x.reshape(*run.loop, *x.shape[len(run.call.layout.loop) :]) for x in run.request.sums]
     ones = (run.request.one_entry(run.call, run.read(index, slice(1))) for index in rows)
-    return [
-        _Known([x[index] for x in flat], one.doubt, one)
-        for index, one in zip(rows, ones, strict=True)
-    ]
+    return [_Known([x[index] for x in flat], one) for index, one in zip(rows, ones, strict=True)]
 
 
 def _pieces(run: Any, rows: Sequence[Index]) -> Iterator[Piece]:

@@ -178,6 +178,11 @@ class Torch(Backend):
             results = super().evaluate(request) if lent is None else lent
         return _without_graph(results) if _of_leaves(request) else results
 
+    def sums(self, request: Any) -> list[Array]:
+        """Return the sums of pieces of rows, by NumPy if autograd does not need the operations."""
+        lent = None if _observed() else lending.sums(request)
+        return super().sums(request) if lent is None else lent
+
     def compute(
         self,
         call: Any,
@@ -189,7 +194,7 @@ class Torch(Backend):
         """Return losses whose autograd uses the registered derivative."""
         if stepwise.is_meant(call, sequences):
             return stepwise.compute(call, orders, arrays)
-        if orders != (0,) or call.plan.pulls or not call.plan.formulas.replaces_autodiff():
+        if orders != (0,) or call.plan.pulls or not call.replaces_autodiff:
             return super().compute(call, orders, head, arrays, sequences)
         return [registered.losses(call, head, arrays, sequences)]
 

@@ -10,6 +10,7 @@ import torch
 from torch.autograd import forward_ad
 
 from ..numpy import NUMBER
+from ..numpy import backend as numpy
 
 
 def evaluate(request: Any) -> list[Any] | None:
@@ -23,11 +24,10 @@ def evaluate(request: Any) -> list[Any] | None:
     if not all(formulas.knows(order) for order in ((0, 1) if differentiated else orders)):
         return None
     predicted = formulas.signature.predicted
-    try:
-        lent = [_lent(x, i in predicted) for i, x in enumerate(request.arrays)]
-        extras = {key: _lent(x) for key, x in request.extras.items()}
-    except (RuntimeError, TypeError):  # transformed, sparse, or of a dtype that NumPy lacks
+    found = _all_lent(request)
+    if found is None:
         return None
+    lent, extras = found
     if not differentiated:
         return _by_numpy(request, orders, lent, extras)
     chosen = [i for i in predicted if request.arrays[i] is not None]
@@ -40,6 +40,25 @@ def evaluate(request: Any) -> list[Any] | None:
     # Autograd saves the predictions: it frees them, and detects changes.
     request.arrays = [None if i in chosen else x for i, x in enumerate(request.arrays)]
     return [_Lent.apply((request, chosen, lent, extras), *predictions)]
+
+
+def sums(request: Any) -> list[Any] | None:
+    """Return the sums of pieces of rows; None if they cannot be lent, or autograd needs them."""
+    tensors = [*request.arrays, *request.extras.values()]
+    if torch.is_grad_enabled() and any(is_differentiated(x) for x in tensors):
+        return None
+    found = _all_lent(request)
+    return None if found is None else [*map(_tensor, numpy.sums(request.lent((0,), *found)))]
+
+
+def _all_lent(request: Any) -> tuple[list[Any], dict[str, Any]] | None:
+    """View the arrays of a request as those of NumPy; return None if they cannot be lent."""
+    predicted = request.plan.formulas.signature.predicted
+    try:
+        lent = [_lent(x, i in predicted) for i, x in enumerate(request.arrays)]
+        return lent, {key: _lent(x) for key, x in request.extras.items()}
+    except (RuntimeError, TypeError):  # transformed, sparse, or of a dtype that NumPy lacks
+        return None
 
 
 def is_differentiated(x: Any) -> bool:
@@ -71,7 +90,7 @@ def lent_or_none(x: Any) -> Any:
 
 
 def _by_numpy(request: Any, orders: tuple[int, ...], arrays: Any, extras: Any) -> list[Any]:
-    results = request.lent(orders, arrays, extras)
+    results = numpy.evaluate(request.lent(orders, arrays, extras))
     return [
         [_tensor(x) for x in result] if order else _tensor(result)
         for order, result in zip(orders, results, strict=True)

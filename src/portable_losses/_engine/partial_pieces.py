@@ -1,0 +1,215 @@
+"""Partial results of rows in pieces, such as the tiles of an image: sums over entries add up."""
+
+from collections.abc import Mapping, Sequence
+from math import nan
+from typing import Any, NamedTuple
+
+from .._backends import default
+from .._numerics.standard import device_of
+from ..typing import Array, Namespace
+from .evaluate import Request, request_of, requested
+from .formulas import Formulas
+from .given import by_name
+from .partial import Partial, check_options, grouped
+from .plan import Plan
+from .shapes import differ
+from .signature import KEEP
+
+
+class Rows(NamedTuple):
+    """What all pieces of the same rows have in common."""
+
+    axis: tuple[int, ...] | None
+    """The loop axes that are reduced, None for all."""
+    entries: tuple[tuple[str, tuple[int, ...], float], ...]
+    """The shape of one entry of each array, and a value inside its domain: an int for labels."""
+
+
+class PartialOfPieces(Partial):
+    """The sums of pieces of rows, from which the loss of the whole rows follows.
+
+    Made by ``Loss.partial(..., pieces=True)``. Pieces of the same rows add up, in any order.
+
+    Parameters
+    ----------
+    formulas : Formulas
+        The formulas of the loss.
+    parameters : mapping
+        Its parameters.
+    sums : sequence of array
+        The sums that the formula takes, with the loop axes first; and in how many pieces each row
+        is kept. All are in float64 where the library has it.
+    dtype : dtype
+        The dtype of the loss.
+    weights : array or None
+        The weights of the rows.
+    rows : Rows
+        What all pieces have in common.
+    """
+
+    _holds = "pieces of rows"
+
+    def __init__(
+        self,
+        formulas: Formulas,
+        parameters: Mapping[str, Any],
+        sums: Sequence[Array],
+        dtype: Any,
+        weights: Any,
+        rows: Rows,
+    ) -> None:
+        super().__init__(formulas, parameters, sums, dtype)
+        self.weights, self._rows = weights, rows
+
+    def value(self) -> Array:
+        """Return the loss of the rows that were put together.
+
+        Returns
+        -------
+        array
+            The loss, or one for each group: NaN where there was nothing.
+        """
+        backend = self._backend
+
+        def whole(xp: Namespace, *sums: Array) -> list[Array]:
+            request = self._request(xp, sums[-1])
+            # A row of which nothing is kept has the sums of valid values: its loss is no NaN.
+            request.sums = [
+                xp.where(_spread(sums[-1] != 0, x), x, y)
+                for x, y in zip(sums, backend.sums(request), strict=True)
+            ]
+            return list(request.whole(request.bind(rescaled=True)))
+
+        (value,) = backend.elementwise(whole, self.sums, self._dtype, whole=True)
+        return value[()] if backend is default else value
+
+    def _request(self, xp: Namespace, kept: Array) -> Request:
+        """Return the request for the loss of the rows, from one entry of each."""
+        given = {key: _filled(xp, kept, shape, value) for key, shape, value in self._rows.entries}
+        arrays = [given.get(key) for key in self._formulas.signature.arguments]
+        settings: dict[str, Any] = {"axis": self._rows.axis}
+        extras: dict[str, Any] = {"where": kept != 0}
+        for key, value in self._parameters.items():
+            (extras if hasattr(value, "shape") else settings)[key] = value
+        if self.weights is not None:
+            extras["weights"] = self.weights
+        return request_of(self._formulas, (0,), arrays, extras, settings, False)
+
+    def __add__(self, other: Partial) -> Partial:
+        """Return the part that consists of both."""
+        made = super().__add__(other)
+        if isinstance(made, PartialOfPieces) and isinstance(other, PartialOfPieces):
+            made.weights = self._agreed(other)
+        return made
+
+    def _check_shapes(self, other: Partial) -> None:
+        """Refuse pieces of other rows."""
+        assert isinstance(other, PartialOfPieces)
+        shapes = [[tuple(x.shape) for x in part.sums] for part in (self, other)]
+        alike = len(shapes[0]) == len(shapes[1]) and self._rows == other._rows
+        if not alike or any(map(differ, *shapes)):
+            mine, others = (f"{rows[-1]} and the sums {rows[:-1]}" for rows in shapes)
+            raise ValueError(
+                f"{self._formulas.name}: pieces of other rows do not add up: one has losses of the "
+                f"shape {mine}, the other {others}; pass pieces of the same rows, in the same "
+                "order, with the same axes"
+            )
+
+    def _agreed(self, other: "PartialOfPieces") -> Any:
+        """Return the weights of the rows; NaN where they differ and no error can be raised."""
+        one, two = self.weights, other.weights
+        if one is two:
+            return one
+        given = one is not None and two is not None
+        if given and not differ(one.shape, two.shape):
+            views = [self._backend.view(x) for x in (one, two)]
+            if any(x is None for x in views):
+                return self._backend.xp.where(one == two, one, nan)
+            if (views[0] == views[1]).all():
+                return one
+        raise ValueError(
+            f"{self._formulas.name}: the weights of the rows differ between two pieces; a row has "
+            "one weight, which is passed with each of its pieces"
+        )
+
+    def __repr__(self) -> str:
+        name, shape = self._formulas.name, tuple(self.sums[-1].shape)
+        return f"<partial {name}: sums of pieces of rows, whose losses have the shape {shape}>"
+
+    def tree_flatten(self) -> tuple[Any, Any]:
+        """Return the arrays, and the rest, as JAX asks: see `Partial`."""
+        return (self.sums, self.weights), (super().tree_flatten()[1], self._rows)
+
+    @classmethod
+    def tree_unflatten(cls, rest: Any, arrays: Any) -> "PartialOfPieces":
+        """Put a part together from what `tree_flatten` returned: see `Partial`."""
+        made = super().tree_unflatten(rest[0], arrays[0])
+        assert isinstance(made, PartialOfPieces)
+        made.weights, made._rows = arrays[1], rest[1]
+        return made
+
+
+def partial_of_pieces(
+    formulas: Formulas,
+    arrays: Sequence[Any],
+    options: Mapping[str, Any],
+    group: Any = None,
+    groups: int | None = None,
+) -> PartialOfPieces:
+    """Return the sums of pieces of rows, or of those of each group, which are one row."""
+    name, signature = formulas.name, formulas.signature
+    arrays, options = by_name(formulas, arrays, options)
+    check_options(name, options, group)
+    if not signature.sums or signature.common:
+        raise TypeError(
+            f"{name}: pieces=True needs a loss that is a function of sums over its rows, such as "
+            "dice_loss; leave it out, and pass whole rows"
+        )
+    if group is not None and options.get("weights") is not None:
+        raise TypeError(
+            f"{name}: pass weights or group, not both: all pieces of a group are one row, and each "
+            "group has its own loss"
+        )
+    request = requested(formulas, (0,), arrays, {**options, "reduction": "sum"})[0]
+    plan = request.plan
+    xp = plan.backend.xp
+    *sums, kept = plan.backend.sums(request)
+    sums = [xp.where(_spread(kept != 0, x), x, xp.zeros_like(x)) for x in sums]
+    if group is not None:
+        *sums, kept = grouped(name, group, groups, kept, [*sums, kept])
+    weights = request.extras.get("weights")
+    if weights is not None:  # a copy, as the array may change before the value is asked for
+        weights = xp.astype(xp.scalar(weights, kept.dtype, kept), kept.dtype)
+    parameters = {**plan.parameters, **{key: request.extras[key] for key in plan.arrays}}
+    axis = plan.axis if group is None else ()
+    rows = Rows(axis, _entries(plan, request.laid_out().sizes))
+    return PartialOfPieces(formulas, parameters, [*sums, kept], plan.result, weights, rows)
+
+
+def _entries(
+    plan: Plan, sizes: Mapping[str, int]
+) -> tuple[tuple[str, tuple[int, ...], float], ...]:
+    """Return the name, the shape and a valid value of one entry of each array."""
+    return tuple(
+        (
+            key,
+            tuple(1 if core == plan.signature.sums else sizes[core] for core in cores),
+            int(domain.safe) if domain.integer else domain.safe,
+        )
+        for key, cores, domain in zip(
+            plan.signature.arguments, plan.cores, plan.domains, strict=True
+        )
+        if key != KEEP
+    )
+
+
+def _filled(xp: Namespace, kept: Array, shape: tuple[int, ...], value: float) -> Array:
+    """Return an array of one value, with the loop axes of the rows ahead of a shape."""
+    dtype = xp.default_dtype(kept, "indexing") if isinstance(value, int) else kept.dtype
+    loops = xp.full_like(kept, value, dtype=dtype)[(..., *(None,) * len(shape))]
+    return loops + xp.zeros(shape, dtype=dtype, device=device_of(kept))
+
+
+def _spread(x: Array, like: Array) -> Array:
+    """Return an array of the loop axes with more axes at the end, to broadcast with another."""
+    return x[(..., *(None,) * (like.ndim - x.ndim))]
