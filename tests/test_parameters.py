@@ -164,6 +164,68 @@ def test_a_schedule_of_a_shape(backend: Any) -> None:
     np.testing.assert_allclose(slopes(backend.asarray(shapes))[1:4], exact, rtol=1e-5)
 
 
+@pytest.mark.backends("torch", "jax")
+@pytest.mark.parametrize("number", [1e-3, -1e-8, 1e-12, 1e-15, 1e-30])
+def test_gradients_next_to_a_limit(backend: Any, dtype: str, number: float) -> None:
+    """Next to 0 the derivative with respect to the parameter is that of a series."""
+    from test_autodiff import gradient
+
+    tolerance = 1e-5 if dtype == "float32" else 1e-13
+    with mp.workdps(60):
+        shape = mpf(float(np.asarray(number, dtype)))
+        right = float(mp.diff(lambda a: _barron(a, (2.0, 30.0)), shape, h=mpf(10) ** -40))
+    arrays = backend.asarray([2.0, 30.0], dtype), backend.asarray([0.0, 0.0], dtype)
+    (slope,) = gradient(
+        backend,
+        lambda a, *given: pl.barron_loss(*given, alpha=a),
+        backend.asarray(number, dtype),
+        *arrays,
+    )
+    np.testing.assert_allclose(float(slope), right, rtol=tolerance)
+    if number > 0:
+        logits, label = backend.asarray([1.0, 5.0, 2.0], dtype), backend.asarray(0)
+        with mp.workdps(60):
+            q = mpf(float(np.asarray(number, dtype)))
+            nats = mp.log(mp.exp(1) + mp.exp(5) + mp.exp(2)) - 1
+            right = float(mp.diff(lambda q: -mp.expm1(-q * nats) / q, q, h=q / 10**20))
+        (slope,) = gradient(
+            backend,
+            lambda q, *given: pl.generalized_cross_entropy(*given, q=q),
+            backend.asarray(number, dtype),
+            logits,
+            label,
+        )
+        np.testing.assert_allclose(float(slope), right, rtol=tolerance)
+
+
+def test_limits_of_shapes_in_an_array(backend: Any) -> None:
+    """At infinite residuals each shape has its own limit."""
+    shapes = backend.asarray([-np.inf, -1e30, -2.0, -1e-3, 0.0, 1e-3, 1.0, 2.0])
+    pred, target = backend.asarray(np.full(8, np.inf)), backend.asarray(np.zeros(8))
+    found = pl.barron_loss(pred, target, alpha=shapes, reduction="none")
+    bounds = [1.0, 1.0, 2.0, 2001.0, np.inf, np.inf, np.inf, np.inf]
+    np.testing.assert_allclose(backend.to_numpy(found), bounds, rtol=1e-6)
+    slopes = pl.barron_loss.grad(pred, target, alpha=shapes, reduction="none")
+    limits = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, np.inf]
+    np.testing.assert_allclose(backend.to_numpy(slopes), limits, rtol=1e-6)
+
+
+@pytest.mark.backends("torch", "jax")
+def test_shapes_in_an_array_and_the_gradient_of_a_target(backend: Any) -> None:
+    """A limit that is not selected may overflow; autodiff does not see it."""
+    from test_autodiff import gradient
+
+    shapes = backend.asarray([1.0, -2.0, 0.5])
+    pred, target = (backend.asarray(x) for x in ([30.0] * 3, [0.0] * 3))
+
+    def loss(target: Any, pred: Any, shapes: Any) -> Any:
+        return pl.barron_loss(pred, target, alpha=shapes, reduction="sum")
+
+    (found,) = gradient(backend, loss, target, pred, shapes)
+    right = pl.barron_loss.grad(pred, target, alpha=shapes, reduction="sum")
+    np.testing.assert_allclose(backend.to_numpy(found), -backend.to_numpy(right), rtol=1e-4)
+
+
 def _barron(alpha: Any, residuals: Any) -> Any:
     """Return the mean of the loss, as the paper states it, or its limit at 0."""
     if alpha == 0:

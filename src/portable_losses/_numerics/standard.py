@@ -28,6 +28,20 @@ def is_exactly(parameter: Any, number: float) -> bool:
     return not is_array(parameter) and parameter == number
 
 
+def select(xp: Namespace, condition: Any, one: Any, other: Any) -> Any:
+    """Return `one` where a condition on parameters holds, and `other` elsewhere.
+
+    Either may be a function that computes it. If the parameters are numbers, the condition is True
+    or False, and only what it selects is computed. A formula in both must be finite everywhere, as
+    arrays compute both.
+    """
+    if isinstance(condition, bool):
+        chosen = one if condition else other
+        return chosen() if callable(chosen) else chosen
+    computed = (x() if callable(x) else x for x in (one, other))
+    return xp.where(condition, *computed)
+
+
 @building_block
 def known_size(xp: Namespace, x: Array) -> int:
     """Return the number of entries of an array along the axes whose sizes are known numbers.
