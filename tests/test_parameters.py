@@ -83,7 +83,7 @@ def test_one_number_for_each_column(backend: Any, case: Case) -> None:
     dtype = backend.dtypes[-1]
     for key, number in found["numbers"].items():
         others = {**found["rest"], **{k: v for k, v in found["numbers"].items() if k != key}}
-        pair = np.asarray([number, 0.75 * number])
+        pair = np.asarray([number, 1.25 * number])
         arrays = [backend.asarray(x) for x in drawn]
         for given in (pair, np.broadcast_to(pair, shape).copy()):
             value, gradient = case.loss.value_and_grad(

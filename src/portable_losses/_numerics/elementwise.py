@@ -363,7 +363,7 @@ def erf(xp: Namespace, x: Array) -> Array:
     return xp.where(near, inner, xp.sign(x) * (1 - rest))
 
 
-def polynomial(x: Array, coefficients: tuple[float, ...]) -> Array:
+def polynomial(x: Array, coefficients: tuple[Any, ...]) -> Array:
     """Return the value of a polynomial, whose highest power comes first."""
     total: Array = coefficients[0]
     for coefficient in coefficients[1:]:

@@ -270,8 +270,8 @@ def negative_binomial_nll_loss(
     r`. The loss is linear in `z` from :math:`\pm 80` on: by `r` for each unit above, and by `y` for
     each unit below.
 
-    SciPy's ``nbinom`` has the parameters :math:`r` and :math:`r / (r + \mu)`. Here the dispersion
-    is a setting; it is not learned.
+    SciPy's ``nbinom`` has the parameters :math:`r` and :math:`r / (r + \mu)`. An array of
+    dispersions has gradients under autodiff: all constants that depend on them are included.
 
     References
     ----------
