@@ -235,6 +235,59 @@ def _barron(alpha: Any, residuals: Any) -> Any:
     return width / alpha * sum(powers) / len(residuals)
 
 
+@pytest.mark.parametrize(
+    ("loss", "arrays", "floors"),
+    [
+        (pl.binary_cross_entropy, ([0.0, 1.0, 0.0, 0.3], [1.0, 1.0, 0.0, 0.25]), (0.0, 0.01)),
+        (pl.gaussian_nll_loss, ([1.0, 0.0, 2.0, 1.0], [0.0, 0.0, 0.1, 4.0], [0.0] * 4), (0, 0.5)),
+        (pl.mape_loss, ([1.0, 0.0, 3.0, -1.0], [0.0, 0.0, 0.1, -2.0]), (0.0, 0.5)),
+        (pl.smape_loss, ([1.0, 0.0, 0.1, -1.0], [0.0, 0.0, -0.1, -2.0]), (0.0, 0.5)),
+    ],
+)
+def test_floors_in_an_array(backend: Any, loss: Any, arrays: Any, floors: Any) -> None:
+    """Each column has its own floor, as a number has it: 0 is none."""
+    columns = [backend.asarray(np.repeat(np.asarray(x)[:, None], len(floors), 1)) for x in arrays]
+    eps = backend.asarray(np.asarray(floors, np.float64))
+    found = [
+        loss(*columns, eps=eps, reduction="none"),
+        *loss.grad_and_hess(*columns, eps=eps, reduction="none"),
+    ]
+    for i, floor in enumerate(floors):
+        own = [np.asarray(x) for x in arrays]
+        right = [
+            loss(*own, eps=floor, reduction="none"),
+            *loss.grad_and_hess(*own, eps=floor, reduction="none"),
+        ]
+        for part, expected in zip(found, right, strict=True):
+            for x, y in zip(as_tuple(part), as_tuple(expected), strict=True):
+                np.testing.assert_allclose(backend.to_numpy(x)[:, i], y, rtol=1e-6)
+
+
+@pytest.mark.backends("jax")
+@pytest.mark.parametrize(
+    ("loss", "arrays", "key", "numbers"),
+    [
+        (pl.binary_cross_entropy, ([0.0, 0.3], [1.0, 0.25]), "eps", (0.0, 0.1)),
+        (pl.categorical_cross_entropy, ([[0.0, 1.0], [0.3, 0.7]], [0, 1]), "eps", (0.0, 0.1)),
+        (pl.triplet_margin_loss, ([[0.0, 1.0]], [[2.0, 3.0]], [[1.0, 1.0]]), "p", (1.0, 2.0, 3.5)),
+    ],
+)
+def test_floors_and_norms_that_are_traced(
+    backend: Any, loss: Any, arrays: Any, key: str, numbers: Any
+) -> None:
+    """One compiled function serves all numbers, with or without a formula of their own."""
+    import jax
+
+    given = [backend.asarray(x) for x in arrays]
+    traced = jax.jit(lambda number: loss.value_and_grad(*given, **{key: number}))
+    for number in numbers:
+        value, gradient = traced(number)
+        right, slope = loss.value_and_grad(*map(np.asarray, arrays), **{key: number})
+        np.testing.assert_allclose(value, right, rtol=1e-6)
+        for x, y in zip(as_tuple(gradient), as_tuple(slope), strict=True):
+            np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6)
+
+
 def test_several_blocks_of_numpy() -> None:
     """The numbers are cut like the predictions."""
     rng = np.random.default_rng(3)

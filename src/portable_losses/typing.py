@@ -350,5 +350,5 @@ Number: TypeAlias = float | Numbers
 Positive = Annotated[Number, Gt(0.0), Lt(inf)]
 NonNegative = Annotated[Number, Ge(0.0), Lt(inf)]
 UnitInterval = Annotated[Number, Ge(0.0), Le(1.0)]
-Floor = Annotated[float, Ge(0.0), Lt(inf)]
-"""The floor of a divisor, a plain number."""
+Floor = NonNegative
+"""The floor of a divisor."""

@@ -4,7 +4,7 @@ Each is accurate over its whole domain, and so is its autodiff: at 0, where bran
 infinities. A branch that is not taken computes a finite number.
 """
 
-from math import factorial, inf, isfinite, nan
+from math import factorial, inf, nan
 from typing import Any
 
 from ..typing import Array, Namespace, Number
@@ -297,18 +297,18 @@ def exp_of_minus(xp: Namespace, rate: Number, x: Array) -> Array:
 
 
 @building_block
-def floored_log(xp: Namespace, x: Array, floor: float) -> Array:
+def floored_log(xp: Namespace, x: Array, floor: Number) -> Array:
     """Return max(log(x), floor), for a finite floor also below 0; autodiff is finite there."""
-    if not isfinite(floor):
+    if is_exactly(floor, -inf):
         return xp.log(x)
     zero = x <= 0
     return xp.where(zero, floor, xp.maximum(xp.log(xp.where(zero, 1.0, x)), floor))
 
 
 @building_block
-def floored_log1m(xp: Namespace, x: Array, floor: float) -> Array:
+def floored_log1m(xp: Namespace, x: Array, floor: Number) -> Array:
     """Return max(log(1 - x), floor), for a finite floor also above 1; autodiff is finite there."""
-    if not isfinite(floor):
+    if is_exactly(floor, -inf):
         return xp.log1p(-x)
     one = x >= 1
     return xp.where(one, floor, xp.maximum(xp.log1p(xp.where(one, 0.0, -x)), floor))
