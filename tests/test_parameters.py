@@ -83,7 +83,7 @@ def test_one_number_for_each_column(backend: Any, case: Case) -> None:
     dtype = backend.dtypes[-1]
     for key, number in found["numbers"].items():
         others = {**found["rest"], **{k: v for k, v in found["numbers"].items() if k != key}}
-        pair = np.asarray([number, 0.75 * number])
+        pair = np.asarray([number, 1.25 * number])
         arrays = [backend.asarray(x) for x in drawn]
         for given in (pair, np.broadcast_to(pair, shape).copy()):
             value, gradient = case.loss.value_and_grad(
@@ -164,6 +164,68 @@ def test_a_schedule_of_a_shape(backend: Any) -> None:
     np.testing.assert_allclose(slopes(backend.asarray(shapes))[1:4], exact, rtol=1e-5)
 
 
+@pytest.mark.backends("torch", "jax")
+@pytest.mark.parametrize("number", [1e-3, -1e-8, 1e-12, 1e-15, 1e-30])
+def test_gradients_next_to_a_limit(backend: Any, dtype: str, number: float) -> None:
+    """Next to 0 the derivative with respect to the parameter is that of a series."""
+    from test_autodiff import gradient
+
+    tolerance = 1e-5 if dtype == "float32" else 1e-13
+    with mp.workdps(60):
+        shape = mpf(float(np.asarray(number, dtype)))
+        right = float(mp.diff(lambda a: _barron(a, (2.0, 30.0)), shape, h=mpf(10) ** -40))
+    arrays = backend.asarray([2.0, 30.0], dtype), backend.asarray([0.0, 0.0], dtype)
+    (slope,) = gradient(
+        backend,
+        lambda a, *given: pl.barron_loss(*given, alpha=a),
+        backend.asarray(number, dtype),
+        *arrays,
+    )
+    np.testing.assert_allclose(float(slope), right, rtol=tolerance)
+    if number > 0:
+        logits, label = backend.asarray([1.0, 5.0, 2.0], dtype), backend.asarray(0)
+        with mp.workdps(60):
+            q = mpf(float(np.asarray(number, dtype)))
+            nats = mp.log(mp.exp(1) + mp.exp(5) + mp.exp(2)) - 1
+            right = float(mp.diff(lambda q: -mp.expm1(-q * nats) / q, q, h=q / 10**20))
+        (slope,) = gradient(
+            backend,
+            lambda q, *given: pl.generalized_cross_entropy(*given, q=q),
+            backend.asarray(number, dtype),
+            logits,
+            label,
+        )
+        np.testing.assert_allclose(float(slope), right, rtol=tolerance)
+
+
+def test_limits_of_shapes_in_an_array(backend: Any) -> None:
+    """At infinite residuals each shape has its own limit."""
+    shapes = backend.asarray([-np.inf, -1e30, -2.0, -1e-3, 0.0, 1e-3, 1.0, 2.0])
+    pred, target = backend.asarray(np.full(8, np.inf)), backend.asarray(np.zeros(8))
+    found = pl.barron_loss(pred, target, alpha=shapes, reduction="none")
+    bounds = [1.0, 1.0, 2.0, 2001.0, np.inf, np.inf, np.inf, np.inf]
+    np.testing.assert_allclose(backend.to_numpy(found), bounds, rtol=1e-6)
+    slopes = pl.barron_loss.grad(pred, target, alpha=shapes, reduction="none")
+    limits = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, np.inf]
+    np.testing.assert_allclose(backend.to_numpy(slopes), limits, rtol=1e-6)
+
+
+@pytest.mark.backends("torch", "jax")
+def test_shapes_in_an_array_and_the_gradient_of_a_target(backend: Any) -> None:
+    """A limit that is not selected may overflow; autodiff does not see it."""
+    from test_autodiff import gradient
+
+    shapes = backend.asarray([1.0, -2.0, 0.5])
+    pred, target = (backend.asarray(x) for x in ([30.0] * 3, [0.0] * 3))
+
+    def loss(target: Any, pred: Any, shapes: Any) -> Any:
+        return pl.barron_loss(pred, target, alpha=shapes, reduction="sum")
+
+    (found,) = gradient(backend, loss, target, pred, shapes)
+    right = pl.barron_loss.grad(pred, target, alpha=shapes, reduction="sum")
+    np.testing.assert_allclose(backend.to_numpy(found), -backend.to_numpy(right), rtol=1e-4)
+
+
 def _barron(alpha: Any, residuals: Any) -> Any:
     """Return the mean of the loss, as the paper states it, or its limit at 0."""
     if alpha == 0:
@@ -171,6 +233,59 @@ def _barron(alpha: Any, residuals: Any) -> Any:
     width = abs(alpha - 2)
     powers = ((mpf(r) ** 2 / width + 1) ** (alpha / 2) - 1 for r in residuals)
     return width / alpha * sum(powers) / len(residuals)
+
+
+@pytest.mark.parametrize(
+    ("loss", "arrays", "floors"),
+    [
+        (pl.binary_cross_entropy, ([0.0, 1.0, 0.0, 0.3], [1.0, 1.0, 0.0, 0.25]), (0.0, 0.01)),
+        (pl.gaussian_nll_loss, ([1.0, 0.0, 2.0, 1.0], [0.0, 0.0, 0.1, 4.0], [0.0] * 4), (0, 0.5)),
+        (pl.mape_loss, ([1.0, 0.0, 3.0, -1.0], [0.0, 0.0, 0.1, -2.0]), (0.0, 0.5)),
+        (pl.smape_loss, ([1.0, 0.0, 0.1, -1.0], [0.0, 0.0, -0.1, -2.0]), (0.0, 0.5)),
+    ],
+)
+def test_floors_in_an_array(backend: Any, loss: Any, arrays: Any, floors: Any) -> None:
+    """Each column has its own floor, as a number has it: 0 is none."""
+    columns = [backend.asarray(np.repeat(np.asarray(x)[:, None], len(floors), 1)) for x in arrays]
+    eps = backend.asarray(np.asarray(floors, np.float64))
+    found = [
+        loss(*columns, eps=eps, reduction="none"),
+        *loss.grad_and_hess(*columns, eps=eps, reduction="none"),
+    ]
+    for i, floor in enumerate(floors):
+        own = [np.asarray(x) for x in arrays]
+        right = [
+            loss(*own, eps=floor, reduction="none"),
+            *loss.grad_and_hess(*own, eps=floor, reduction="none"),
+        ]
+        for part, expected in zip(found, right, strict=True):
+            for x, y in zip(as_tuple(part), as_tuple(expected), strict=True):
+                np.testing.assert_allclose(backend.to_numpy(x)[:, i], y, rtol=1e-6)
+
+
+@pytest.mark.backends("jax")
+@pytest.mark.parametrize(
+    ("loss", "arrays", "key", "numbers"),
+    [
+        (pl.binary_cross_entropy, ([0.0, 0.3], [1.0, 0.25]), "eps", (0.0, 0.1)),
+        (pl.categorical_cross_entropy, ([[0.0, 1.0], [0.3, 0.7]], [0, 1]), "eps", (0.0, 0.1)),
+        (pl.triplet_margin_loss, ([[0.0, 1.0]], [[2.0, 3.0]], [[1.0, 1.0]]), "p", (1.0, 2.0, 3.5)),
+    ],
+)
+def test_floors_and_norms_that_are_traced(
+    backend: Any, loss: Any, arrays: Any, key: str, numbers: Any
+) -> None:
+    """One compiled function serves all numbers, with or without a formula of their own."""
+    import jax
+
+    given = [backend.asarray(x) for x in arrays]
+    traced = jax.jit(lambda number: loss.value_and_grad(*given, **{key: number}))
+    for number in numbers:
+        value, gradient = traced(number)
+        right, slope = loss.value_and_grad(*map(np.asarray, arrays), **{key: number})
+        np.testing.assert_allclose(value, right, rtol=1e-6)
+        for x, y in zip(as_tuple(gradient), as_tuple(slope), strict=True):
+            np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6)
 
 
 def test_several_blocks_of_numpy() -> None:

@@ -6,8 +6,8 @@ from it. Domains of Python parameters (`Positive`, ...) are plain `annotated_typ
 other tools understand as well.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from math import inf
 from typing import Annotated, Any, Literal, Protocol, TypeAlias, TypedDict
 
@@ -92,6 +92,8 @@ class Domain:
         The bounds of the values. By default every real number is valid.
     members : tuple of float, optional
         The values themselves, if they are few.
+    gap : Gap, optional
+        An open interval without valid values.
     whole : bool, optional
         Whether the values must be whole numbers.
     labels : bool, optional
@@ -120,6 +122,7 @@ class Domain:
     safe: float = 0.0
     interval: Interval | None = None
     members: tuple[float, ...] = ()
+    gap: "Gap | None" = None
     whole: bool = False
     labels: bool = False
     excluded: int | None = None
@@ -133,7 +136,7 @@ class Domain:
     @property
     def unbounded(self) -> bool:
         """Whether every value is inside, so that no check is needed."""
-        return self.interval is None and not self.integer
+        return self.interval is None and self.gap is None and not self.integer
 
     @property
     def ends(self) -> tuple[float | None, float | None]:
@@ -156,10 +159,48 @@ class DependentDomain:
     Parameters
     ----------
     choose : callable
-        From the parameters, as keywords, to the `Domain`.
+        From the parameters, as keywords, to the `Domain`. Each parameter is a plain number.
+    turns : mapping of str to tuple of float, optional
+        For each parameter that may be an array, the numbers where the domain changes, in rising
+        order: it may be another one at each of them, and between them. So each element is checked
+        by its own number.
     """
 
     choose: Callable[..., Domain]
+    turns: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    def varies(self, parameters: Mapping[str, Any]) -> bool:
+        """Return whether it differs between elements: a parameter is an array.
+
+        Parameters
+        ----------
+        parameters : mapping
+            The parameters of a call.
+
+        Returns
+        -------
+        bool
+            Whether one of those with turns is an array.
+        """
+        return any(hasattr(parameters.get(key), "shape") for key in self.turns)
+
+    def of(self, parameters: Mapping[str, Any]) -> Domain:
+        """Return the domain for the parameters of a call.
+
+        Parameters
+        ----------
+        parameters : mapping
+            The parameters.
+
+        Returns
+        -------
+        Domain
+            The domain, which has no bounds if it differs between elements.
+        """
+        if not self.varies(parameters):
+            return self.choose(**parameters)
+        some = {key: turns[0] for key, turns in self.turns.items()}
+        return Domain("numbers", safe=self.choose(**{**parameters, **some}).safe)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +328,7 @@ class Numbers(Protocol):
         """A real dtype."""
 
     def __neg__(self) -> Any: ...
+    def __abs__(self) -> Any: ...
     def __add__(self, other: Any, /) -> Any: ...
     def __radd__(self, other: Any, /) -> Any: ...
     def __sub__(self, other: Any, /) -> Any: ...
@@ -309,5 +351,5 @@ Number: TypeAlias = float | Numbers
 Positive = Annotated[Number, Gt(0.0), Lt(inf)]
 NonNegative = Annotated[Number, Ge(0.0), Lt(inf)]
 UnitInterval = Annotated[Number, Ge(0.0), Le(1.0)]
-Floor = Annotated[float, Ge(0.0), Lt(inf)]
-"""The floor of a divisor, a plain number."""
+Floor = NonNegative
+"""The floor of a divisor."""

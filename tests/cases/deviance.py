@@ -1,11 +1,16 @@
 """Cases and sweeps of the losses of counts and rates."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import exact.deviance
 import numpy as np
 from exact.arithmetic import finfo
 
 import portable_losses as pl
 
-from .case import Batch, Case, pointwise
+from .case import Batch, Case, Sweep, of_loss, pointwise
 from .draws import positive
 from .points import around, moderate, numbers, together
 
@@ -161,6 +166,37 @@ def log_means(dtype: np.dtype, **_: object) -> Batch:
     return together(batches, dtype)
 
 
+def _some(points: Callable[..., Batch], powers: Sequence[float], dtype: np.dtype) -> Batch:
+    """Return some points of each of several powers, and the power of each point."""
+    batches = []
+    for i, power in enumerate(powers):
+        own = np.asarray(power, dtype)
+        pred, target = points(dtype, power=float(own))
+        some = slice(i, None, len(powers))
+        batches.append((pred[some], target[some], np.full_like(pred[some], own)))
+    return tuple(map(np.concatenate, zip(*batches, strict=True)))
+
+
+def _with_powers(points: Callable[..., Batch], powers: Sequence[float], log_input: bool) -> Sweep:
+    """Sweep the loss with an array of powers, which is an argument of the exact loss."""
+    loss = pl.tweedie_deviance_loss
+
+    def compute(order: int, pred: Any, target: Any, power: Any) -> Any:
+        return of_loss(loss, power=power, log_input=log_input)(order, pred, target)
+
+    return Sweep(
+        f"{loss.__name__} power=array log_input={log_input}",
+        compute,
+        partial(exact.deviance.tweedie_deviance_loss, log_input=log_input),
+        lambda dtype: [_some(points, powers, dtype)],
+        factor=8.0,
+    )
+
+
+NEAR = tuple(one + gap for one in (1.0, 2.0) for gap in (1e-14, 1e-8, 1e-4, 0.1, 0.25))
+"""Powers next to those where the textbook divides by 0."""
+BELOW = tuple(2.0 - gap for gap in (1e-14, 1e-8, 1e-4, 0.1, 0.25))
+
 POWERS = (0.0, 1.0, 1 + 1e-14, 1.5, 1.9, 2.0, 2 + 1e-9, 3.0, 4.5, -1e-9, -0.3, -3.5)
 
 SWEEPS = (
@@ -184,6 +220,8 @@ SWEEPS = (
         pointwise(pl.tweedie_deviance_loss, log_amounts, power=power, log_input=True, factor=8.0)
         for power in (0.0, 1.0, 1 + 1e-14, 1.5, 1.9, 2.0, 2 + 1e-9, 3.0, -0.3)
     ),
+    _with_powers(amounts, (*POWERS, *NEAR, *BELOW), log_input=False),
+    _with_powers(log_amounts, (*POWERS, *NEAR, *BELOW), log_input=True),
     *(
         pointwise(
             pl.negative_binomial_nll_loss, log_means, dispersion=a, log_input=True, factor=8.0

@@ -113,6 +113,7 @@ class Backend:
         weights: Array | None,
         where: Array | None,
         unseen: Mapping[int, Array],
+        parameters: Mapping[str, Array],
     ) -> str:
         """Return the name of an argument with a value outside its domain, or nothing.
 

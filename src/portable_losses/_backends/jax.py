@@ -18,7 +18,7 @@ from jax.custom_derivatives import SymbolicZero
 from jax.lax import optimization_barrier, stop_gradient
 from jax.sharding import NamedSharding, PartitionSpec
 
-from .._numerics import rows
+from .._numerics import elementwise, rows
 from .._numerics.loops import Arrays, Step, Stepped
 from ..typing import Array, Axis
 from .base import Backend, Pull
@@ -28,7 +28,6 @@ _MANY = 48
 
 _FEW = 24
 """Up to this number of entries a loop of their own is faster for two sums (jax 0.10)."""
-
 
 _MOST_COMPILED = 16
 """The number of plans of a loss that are compiled."""
@@ -117,17 +116,22 @@ def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
-def floored_log(x: Array, floor: float) -> Array:
-    """Return max(log(x), floor), without a selection."""
+def _floored_log(x: Array, floor: float) -> Array:
     return jnp.maximum(jnp.log(jnp.maximum(x, 0.0) if isfinite(floor) else x), floor)
 
 
-@floored_log.defjvp  # type: ignore[untyped-decorator]
+@_floored_log.defjvp  # type: ignore[untyped-decorator]
 def _(floor: float, primals: Any, tangents: Any) -> tuple[Array, Array]:
     (x,), (along,) = primals, tangents
-    value = floored_log(x, floor)
+    value = _floored_log(x, floor)
     low = isfinite(floor) & (value <= floor)
     return value, jnp.where(low, 0.0, along) / jnp.where(low, 1.0, x)
+
+
+def floored_log(x: Array, floor: Any) -> Array:
+    """Return max(log(x), floor), for a number without a selection."""
+    number = isinstance(floor, float)
+    return _floored_log(x, floor) if number else elementwise.floored_log(backend.xp, x, floor)
 
 
 def softmax_parts(x: Array, axis: Axis) -> rows.SoftmaxParts:

@@ -43,7 +43,7 @@ def common_signature(name: str, signatures: Sequence[Signature], names: Names) -
         ways=ways,
         domains=domains,
         dependent={
-            i: DependentDomain(_Narrowest(tuple(pairs), i))
+            i: DependentDomain(_Narrowest(tuple(pairs), i), _turns(pairs, i))
             for i in arguments
             if any(i in s.dependent for s in signatures)
         },
@@ -127,6 +127,18 @@ class _Narrowest:
             own = {key: parameters[new] for key, new in names.items() if new in parameters}
             domains.append(signature.domains_for(0, own)[self.i])
         return _narrowest([signature for signature, _ in self.pairs], self.i, domains)
+
+
+def _turns(
+    pairs: Sequence[tuple[Signature, Mapping[str, str]]], i: int
+) -> dict[str, tuple[float, ...]]:
+    """Return where the domain of an argument changes, by the parameters of the sum."""
+    return {
+        own[key]: turns
+        for signature, own in pairs
+        if i in signature.dependent
+        for key, turns in signature.dependent[i].turns.items()
+    }
 
 
 def _narrowest(signatures: Sequence[Signature], i: int, domains: Sequence[Domain]) -> Domain:

@@ -10,7 +10,7 @@ from annotated_types import Interval
 
 from .._backends import default
 from .._numerics.constraints import holds, range_of
-from ..typing import Domain
+from ..typing import Domain, Gap
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,14 @@ class Parameter:
     @property
     def domain(self) -> Domain:
         """The domain of the numbers of an array."""
-        named = (asdict(each).items() for each in self.constraints)
+        gaps = [each for each in self.constraints if isinstance(each, Gap)]
+        named = (asdict(each).items() for each in self.constraints if each not in gaps)
         bounds = {key: bound for key, bound in chain.from_iterable(named) if bound is not None}
-        return Domain(f"numbers in {range_of(self.constraints)}", interval=Interval(**bounds))
+        return Domain(
+            f"numbers in {range_of(self.constraints)}",
+            interval=Interval(**bounds),
+            gap=gaps[0] if gaps else None,
+        )
 
 
 def check_parameter(loss: str, parameter: Parameter, value: Any) -> Any:

@@ -10,7 +10,7 @@ from numbers import Integral
 from typing import Any, NamedTuple, get_args
 
 from .._backends import NUMBER, Backend, backend_of, default
-from ..typing import Array, Domain, PerLabel, Reduction
+from ..typing import Array, DependentDomain, Domain, PerLabel, Reduction
 from .arrays import check_kind, check_number, check_real, floating, is_kind, one_library
 from .formulas import Formulas
 from .names import option_meant, reduction_meant
@@ -91,6 +91,8 @@ class Plan:
     """Whether any argument is converted."""
     limited: list[int] = field(default_factory=list)
     """The arguments whose values may lie outside their domains."""
+    varying: dict[int, DependentDomain] = field(default_factory=dict)
+    """The arguments whose domain varies with a parameter that is an array."""
     absent: dict[int, float] = field(default_factory=dict)
     """The arrays with entries that a mask may leave out: what replaces these."""
     slacks: dict[int, float] = field(default_factory=dict)
@@ -168,7 +170,8 @@ def make_plan(
     slots = _slots(signature, way, seen, sharing, extended, options)
     core = len(signature.ways[way][0])
     dtypes = _dtypes(signature, backend, arrays)
-    domains = signature.domains_for(way, parameters)
+    chosen = {**parameters, **{key: extras[key] for key in numbers}} if numbers else parameters
+    domains = signature.domains_for(way, chosen)
     if options.get("ignore_index") is not None and not domains[signature.target].labels:
         raise ValueError(
             f"{name}: ignore_index goes with labels, but the target holds probabilities; "
@@ -206,6 +209,7 @@ def make_plan(
         dtypes=[
             _converted_to(backend, x, d, dtypes[0]) for x, d in zip(arrays, domains, strict=True)
         ],
+        varying={i: x for i, x in signature.dependent.items() if x.varies(chosen)},
         limited=[i for i, domain in enumerate(domains) if not domain.unbounded],
         absent=_absent(formulas, signature, way, domains) if KEEP in signature.arguments else {},
         slacks={

@@ -25,7 +25,7 @@ def whole(
         return _of_nothing(call, orders)
     finish = layout.finish
     wanted = orders if finish is None or 0 in orders else (0, *orders)
-    part = read_part(call, call.arrays, call.weights, call.where)
+    part = read_part(call, call.arrays, call.weights, call.where, call.sequences)
     divisor = 1 if orders == (0,) else _share_of_each(call, part)
     evaluated = evaluated or losses_and_gradients
     results = evaluated(call, wanted, part, call.sequences, divisor)

@@ -123,7 +123,7 @@ class Signature:
         """Return the domains of a way to call the loss with parameters."""
         if not self.dependent or parameters is self.defaults:
             return self.domains[way]
-        chosen = {i: domain.choose(**parameters) for i, domain in self.dependent.items()}
+        chosen = {i: domain.of(parameters) for i, domain in self.dependent.items()}
         return tuple(chosen.get(i, domain) for i, domain in enumerate(self.domains[way]))
 
     def ahead(self, loops: int) -> list[int]:

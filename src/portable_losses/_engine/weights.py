@@ -1,6 +1,6 @@
 """Weights, masks and labels, with the same rules for a block and for the whole."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from ..typing import Array, Domain
@@ -17,8 +17,14 @@ class Part(NamedTuple):
     """NaN for each loss whose label is out of range, 0 for the others; None if all are in range."""
 
 
-def read_part(call: Call, raw: Sequence[Array], weights: Array | None, where: Array | None) -> Part:
-    """Prepare the arrays of a call, or a part of them."""
+def read_part(
+    call: Call,
+    raw: Sequence[Array],
+    weights: Array | None,
+    where: Array | None,
+    parameters: Mapping[str, Array],
+) -> Part:
+    """Prepare the arrays of a call, or a part of them, with the parameters that are arrays."""
     plan = call.plan
     arrays = converted(call, raw) if plan.converts else list(raw)
     weight = None
@@ -27,9 +33,9 @@ def read_part(call: Call, raw: Sequence[Array], weights: Array | None, where: Ar
     if call.layout.weighted:
         weight = weigh(call, arrays[call.plan.signature.target], weights, where)
         arrays = without_left_out(call, arrays, weight)
-    if call.checked and (plan.limited or weight is not None):
+    if call.checked and (plan.limited or plan.varying or weight is not None):
         unseen = _unseen(call, arrays) if plan.ending else {}
-        fault = call.backend.fault(call, arrays, weights, where, unseen)
+        fault = call.backend.fault(call, arrays, weights, where, unseen, parameters)
         if fault:
             _refuse(call, fault)
         if unseen.keys().isdisjoint(plan.integers):

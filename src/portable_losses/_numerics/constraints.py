@@ -24,7 +24,7 @@ def holds(constraint: Any, value: Any) -> Any:
         case at.Interval():
             return all(holds(part, value) for part in constraint)
         case Gap(low, high):
-            return not low < value < high
+            return (value <= low) | (value >= high)
     return True
 
 

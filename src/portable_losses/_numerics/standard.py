@@ -1,6 +1,6 @@
 """Dtypes, devices and casts, by the array API standard."""
 
-from math import prod
+from math import inf, log, prod
 from numbers import Integral
 from typing import Any
 
@@ -26,6 +26,32 @@ def is_array(parameter: Any) -> bool:
 def is_exactly(parameter: Any, number: float) -> bool:
     """Return whether a parameter is a certain number, for which a formula is simpler."""
     return not is_array(parameter) and parameter == number
+
+
+def may_be(parameter: Any, number: float) -> bool:
+    """Return whether a parameter is a certain number, or an array, which may hold it."""
+    return bool(is_array(parameter) or parameter == number)
+
+
+def log_of(xp: Namespace, parameter: Any) -> Any:
+    """Return the logarithm of a parameter, -inf for 0."""
+    if is_array(parameter):
+        return xp.log(parameter)
+    return log(parameter) if parameter else -inf
+
+
+def select(xp: Namespace, condition: Any, one: Any, other: Any) -> Any:
+    """Return `one` where a condition on parameters holds, and `other` elsewhere.
+
+    Either may be a function that computes it. If the parameters are numbers, the condition is True
+    or False, and only what it selects is computed. A formula in both must be finite everywhere, as
+    arrays compute both.
+    """
+    if isinstance(condition, bool):
+        chosen = one if condition else other
+        return chosen() if callable(chosen) else chosen
+    computed = (x() if callable(x) else x for x in (one, other))
+    return xp.where(condition, *computed)
 
 
 @building_block

@@ -1,12 +1,11 @@
 """Binary cross-entropy: from the probability of the positive class, or from its logit."""
 
-from math import inf, log
 from typing import Annotated, Unpack
 
 from annotated_types import Ge, Lt
 
 from .._loss import loss
-from .._numerics.standard import is_exactly
+from .._numerics.standard import is_exactly, log_of, may_be, select
 from ..typing import (
     Array,
     Logit,
@@ -20,7 +19,7 @@ from ..typing import (
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits"]
 
-Floor = Annotated[float, Ge(0.0), Lt(0.5)]
+Floor = Annotated[Number, Ge(0.0), Lt(0.5)]
 
 
 @loss(temporaries=8)
@@ -43,7 +42,7 @@ def binary_cross_entropy(
     target : array or number
         Observations, of the shape of `pred`: 1 for positive, 0 for negative, or probabilities in
         [0, 1].
-    eps : float, default 1e-15
+    eps : float or array, default 1e-15
         Floor of the probabilities under the logarithms, in [0, 0.5). It keeps the loss of a
         certain and wrong prediction finite: ``-log(eps)``, 34.54 by default. With 0 that loss is
         inf.
@@ -96,10 +95,10 @@ def binary_cross_entropy(
     >>> pl.binary_cross_entropy([0.9, 0.2], [1.0, 0.0], label_smoothing=0.1, reduction="none")
     array([0.21522..., 0.29245...])
     """
-    floor = log(eps) if eps else -inf
+    floor = log_of(xp, eps)
     log_positive = xp.floored_log(pred, floor)
     log_negative = xp.floored_log1m(pred, floor)
-    product = xp.multiply if eps else xp.weighted  # without a floor 0 * inf is possible
+    product = xp.weighted if may_be(eps, 0) else xp.multiply  # without a floor: 0 * inf
     of_positive = -product(xp.smoothed(target, label_smoothing), log_positive)
     return of_positive - product(xp.smoothed(1 - target, label_smoothing), log_negative)
 
@@ -115,10 +114,16 @@ def _(
     label_smoothing: UnitInterval,
 ) -> Array:
     share = xp.smoothed(target, label_smoothing)
-    if eps == 0:
+
+    def without_floor() -> Array:
         other = xp.smoothed(1 - target, label_smoothing)
         return xp.safe_divide(other, 1 - pred) - xp.safe_divide(share, pred)
-    return (pred - share) / (xp.maximum(pred, eps) * xp.maximum(1 - pred, eps))
+
+    def floored() -> Array:
+        return (pred - share) / (xp.maximum(pred, eps) * xp.maximum(1 - pred, eps))
+
+    slope: Array = select(xp, eps == 0, without_floor, floored)
+    return slope
 
 
 @binary_cross_entropy.second_derivative

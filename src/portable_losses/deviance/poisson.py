@@ -1,12 +1,12 @@
 """Losses of counts: of a Poisson and of a negative binomial distribution."""
 
-from math import exp, log
-from typing import Annotated, Any, Unpack
+from math import exp
+from typing import Annotated, Unpack
 
 from annotated_types import Interval
 
 from .._loss import loss
-from .._numerics.standard import is_array
+from .._numerics.standard import log_of
 from ..typing import Array, Count, DependentDomain, Domain, Namespace, Number, Options, Positive
 from ._log_mean import LOG_MEAN
 
@@ -270,8 +270,8 @@ def negative_binomial_nll_loss(
     r`. The loss is linear in `z` from :math:`\pm 80` on: by `r` for each unit above, and by `y` for
     each unit below.
 
-    SciPy's ``nbinom`` has the parameters :math:`r` and :math:`r / (r + \mu)`. Here the dispersion
-    is a setting; it is not learned.
+    SciPy's ``nbinom`` has the parameters :math:`r` and :math:`r / (r + \mu)`. An array of
+    dispersions has gradients under autodiff: all constants that depend on them are included.
 
     References
     ----------
@@ -314,16 +314,12 @@ def _negative_binomial(xp: Namespace, pred: Array, target: Array, dispersion: Nu
     return factorials + xp.where(target == 0, 0.0, remainders) + of_count + of_size
 
 
-def _log(xp: Namespace, dispersion: Any) -> Any:
-    return xp.log(dispersion) if is_array(dispersion) else log(dispersion)
-
-
 @negative_binomial_nll_loss.derivative
 def _(
     xp: Namespace, pred: Mean, target: Count, /, *, dispersion: Positive, log_input: bool
 ) -> Array:
     if log_input:
-        prob, rest = xp.sigmoids(pred + _log(xp, dispersion))
+        prob, rest = xp.sigmoids(pred + log_of(xp, dispersion))
         return prob / dispersion - target * rest
     return xp.relative_difference(pred, target) / (1 + dispersion * pred)
 
@@ -333,6 +329,6 @@ def _(
     xp: Namespace, pred: Mean, target: Count, /, *, dispersion: Positive, log_input: bool
 ) -> Array:
     if log_input:
-        return (target + 1 / dispersion) * xp.logistic_density(pred + _log(xp, dispersion))
+        return (target + 1 / dispersion) * xp.logistic_density(pred + log_of(xp, dispersion))
     rest = 1 / (1 + dispersion * pred)
     return rest * (xp.over_square(target, pred) * (2 - rest) - dispersion * rest)

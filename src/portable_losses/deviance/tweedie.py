@@ -1,14 +1,15 @@
 """Deviances of amounts whose variance is a power of their mean: gamma, and Tweedie's family."""
 
 from collections.abc import Callable
-from math import factorial, inf
-from typing import Annotated, Unpack
+from math import inf
+from typing import Annotated, Any, Unpack
 
 from annotated_types import Gt, Interval, Lt
 
 from .._loss import loss
-from .._numerics.elementwise import polynomial
-from ..typing import Array, DependentDomain, Domain, Gap, Namespace, Options
+from .._numerics.standard import is_array, select
+from ..typing import Array, DependentDomain, Domain, Gap, Namespace, Number, Options
+from ._half_deviance import combined, half_deviance, half_deviance_of_logarithm
 from ._log_mean import LOG_MEAN, half_gamma, half_poisson, over_mean, relative_excess
 from .poisson import poisson_deviance_loss
 
@@ -39,7 +40,7 @@ Positive = Annotated[Array, _POSITIVE]
 PositiveOrLog = Annotated[
     Array, DependentDomain(lambda log_input: LOG_MEAN if log_input else _MEAN)
 ]
-Power = Annotated[float, Gt(-inf), Lt(inf), Gap(0.0, 1.0)]
+Power = Annotated[Number, Gt(-inf), Lt(inf), Gap(0.0, 1.0)]
 
 
 def _domain_of_mean(power: float, log_input: bool) -> Domain:
@@ -54,8 +55,8 @@ def _domain_of_target(power: float, **_: bool) -> Domain:
     return _NOT_NEGATIVE if power < 2 else _POSITIVE
 
 
-Mean = Annotated[Array, DependentDomain(_domain_of_mean)]
-Amount = Annotated[Array, DependentDomain(_domain_of_target)]
+Mean = Annotated[Array, DependentDomain(_domain_of_mean, {"power": (0.0,)})]
+Amount = Annotated[Array, DependentDomain(_domain_of_target, {"power": (0.0, 2.0)})]
 
 
 @loss
@@ -164,11 +165,11 @@ def tweedie_deviance_loss(
     target : array or number
         Observed amounts, of the shape of `pred`: numbers from 0 for a `power` from 1 to below 2,
         positive from 2 on, and any real number for 0 and below.
-    power : float, default 1.5
-        The power of the mean that the variance is proportional to. It is 0 for a normal
-        distribution, 1 for Poisson's, 2 for a gamma and 3 for an inverse Gaussian distribution.
-        Between 1 and 2 many targets are 0, and the others are distributed as sums of gamma
-        variables. No distribution has a power between 0 and 1.
+    power : float or array, default 1.5
+        The power of the mean that the variance is proportional to, one or one for each loss. It is
+        0 for a normal distribution, 1 for Poisson's, 2 for a gamma and 3 for an inverse Gaussian
+        distribution. Between 1 and 2 many targets are 0, and the others are distributed as sums of
+        gamma variables. No distribution has a power between 0 and 1.
     log_input : bool, default False
         Whether `pred` holds logarithms of means, which a model can predict without a bound.
 
@@ -198,9 +199,13 @@ def tweedie_deviance_loss(
     near 1 or 2. With :math:`w = \log(\mu / y)` and :math:`E(a) = \mathrm{expm1}(a w) / a` the
     integral is :math:`y^{2 - p} (E(2 - p) - E(1 - p))`, which is accurate next to the powers 1 and
     2. For small `w` the difference is :math:`w^2` times a second divided difference of the
-    exponential, computed by its Taylor series. The powers 3/2 and 3 have closed forms in which
+    exponential, computed by its Taylor series. The numbers 3/2 and 3 have closed forms in which
     nothing cancels, :math:`4 (\sqrt\mu - \sqrt{y})^2 / \sqrt\mu` and :math:`(\mu - y)^2 / (\mu^2
     y)`.
+
+    An array of powers has gradients under autodiff, also at the powers 1 and 2; at exactly 0 they
+    are 0. The deviance alone is no likelihood: to learn the power, add the logarithm of the
+    normalising constant, which depends on it.
 
     The derivative is :math:`2 (\mu - y) / \mu^p`, the second one :math:`2 ((1 - p) \mu + p y) /
     \mu^{p + 1}`. Between the powers 1 and 2 a target of 0 has the loss :math:`2 \mu^{2 - p} / (2 -
@@ -230,16 +235,22 @@ def tweedie_deviance_loss(
     >>> pl.tweedie_deviance_loss.grad([2.0, 3.0, 0.25], [3.0, 3.0, 0.0], reduction="sum")
     array([-0.70710678,  0.        ,  4.        ])
     """
-    if log_input:
-        return _from_logarithm(xp, pred, target, power)
-    if power in _CLOSED_FORMS:
-        return _CLOSED_FORMS[power](xp, pred, target)
-    if power > 2:
-        return 2 * _half_deviance(xp, pred, target, power)
-    absent = target <= 0
-    of_absent = _sum_of_powers(pred, xp.where(absent, target, 0.0), 0.0, power)
-    present = _half_deviance(xp, pred, xp.where(absent, 1.0, target), power)
-    return 2 * xp.where(absent, of_absent, present)
+    closed = _OF_LOGARITHM if log_input else _CLOSED_FORMS
+    if not is_array(power) and power in closed:
+        return closed[power](xp, pred, target)
+    normal, others = power == 0, power != 0
+    half = half_deviance_of_logarithm if log_input else half_deviance
+
+    def kept(condition: Any, x: Array) -> Array:
+        """Return what an array of powers selects, elsewhere a number that is valid for all."""
+        return select(xp, condition, x, 1.0)
+
+    return select(
+        xp,
+        normal,
+        lambda: closed[0.0](xp, kept(normal, pred), kept(normal, target)),
+        lambda: 2 * half(xp, kept(others, pred), kept(others, target), power),
+    )
 
 
 def _normal(xp: Namespace, pred: Array, target: Array) -> Array:
@@ -267,108 +278,41 @@ _CLOSED_FORMS: dict[float, Callable[[Namespace, Array, Array], Array]] = {
 """The deviances of well-known distributions by power, in forms in which nothing cancels."""
 
 
-def _half_deviance(xp: Namespace, mean: Array, target: Array, power: float) -> Array:
-    """Return half the deviance of a positive target.
-
-    With a = 2 - power and b = 1 - power it is the difference of (mean**a - target**a) / a and
-    target * (mean**b - target**b) / b. Where mean and target are similar it is a series.
-    """
-    a, b = 2 - power, 1 - power
-    log_ratio, of_target = xp.log_ratio(mean, target), _raised(target, 2, power)
-    near = xp.abs(log_ratio) * max(1.0, abs(a), abs(b)) < 1
-    x = xp.where(near, log_ratio, 0.0)
-    series = of_target * x * x * polynomial(x, _divided_difference(a, b))
-    if min(abs(a), abs(b)) >= 0.25:
-        return xp.where(near, series, _sum_of_powers(mean, target, of_target, power))
-
-    def growth(exponent: float, term: Array) -> Array:
-        """Return (term - target**a) / exponent, where term is target**a * ratio**exponent."""
-        if abs(exponent) < 0.25:
-            return of_target * (xp.expm1(exponent * log_ratio) / exponent)
-        return (term - of_target) / exponent
-
-    return xp.where(near, series, growth(a, mean**a) - growth(b, target * mean**b))
-
-
-def _from_logarithm(xp: Namespace, log_mean: Array, target: Array, power: float) -> Array:
-    """Return the deviance from the logarithm of the mean: see `_half_deviance` for its terms."""
-    if power == 0:
-        return (xp.exp(log_mean) - target) ** 2
-    if power in (1, 2):
-        return 2 * (half_poisson if power == 1 else half_gamma)(xp, log_mean, target)
-    a, b = 2 - power, 1 - power
-    absent = target <= 0
-    present = xp.where(absent, 1.0, target)
-    of_target, log_ratio = _raised(present, 2, power), log_mean - xp.log(present)
-    near = xp.abs(log_ratio) * max(1.0, abs(a), abs(b)) < 1
-    x = xp.where(near, log_ratio, 0.0)
-    series = of_target * x * x * polynomial(x, _divided_difference(a, b))
-    of_both = _combined(xp, log_mean, target, power, 1 / a, 1 / b)
-    if min(abs(a), abs(b)) >= 0.25:
-        far = of_both + of_target / (a * b)
-    else:
-        bounded = xp.maximum(log_ratio, -300.0)  # far below, the other term exceeds this one
-
-        def growth(exponent: float, scale: Array | float) -> Array:
-            """Return (scale * mean**exponent - target**a) / exponent."""
-            if abs(exponent) < 0.25:
-                return of_target * (xp.expm1(exponent * bounded) / exponent)
-            return (scale * xp.exp(exponent * log_mean) - of_target) / exponent
-
-        far = growth(a, 1.0) - growth(b, present)
-    return 2 * xp.where(absent, of_both, xp.where(near, series, far))
-
-
-def _combined(
-    xp: Namespace, log_mean: Array, target: Array, power: float, a: float, b: float
-) -> Array:
-    """Return a * mean**(2 - power) - b * target * mean**(1 - power).
-
-    The larger power is a factor of both, so that they are not two infinities. It is the square of
-    its root, which does not overflow where the product does not.
-    """
-    growing, decay = log_mean > 0, xp.decay(log_mean)
-    of_mean, of_target = xp.where(growing, 1.0, decay), target * xp.where(growing, decay, 1.0)
-    exponent = xp.weighted(xp.where(growing, xp.full_like(decay, 2 - power), 1 - power), log_mean)
-    root = xp.exp(0.5 * exponent)
-    return xp.weighted(xp.weighted(a * of_mean - b * of_target, root), root)
-
-
-def _sum_of_powers(mean: Array, target: Array, of_target: Array, power: float) -> Array:
-    """Return the half deviance from its three terms; `of_target` is the last one."""
-    a, b = 2 - power, 1 - power
-    return _raised(mean, 1, power) * (mean / a - target / b) + of_target / (a * b)
-
-
-def _raised(x: Array, whole: int, power: float) -> Array:
-    """Return x**(whole - power). The difference is exact only for positive powers."""
-    return x**whole * x**-power if power < 0 else x ** (whole - power)
-
-
-def _divided_difference(a: float, b: float) -> tuple[float, ...]:
-    """Return the Taylor coefficients of the second divided difference of exp at 0, a * x, b * x.
-
-    The coefficient of x**k is the sum of all products of k factors a or b, divided by (k + 2)!.
-    """
-    products = [sum(a**i * b ** (k - i) for i in range(k + 1)) for k in range(18)]
-    return tuple(x / factorial(k + 2) for k, x in enumerate(products))[::-1]
+_OF_LOGARITHM: dict[float, Callable[[Namespace, Array, Array], Array]] = {
+    0.0: lambda xp, log_mean, target: _normal(xp, xp.exp(log_mean), target),
+    1.0: lambda xp, log_mean, target: 2 * half_poisson(xp, log_mean, target),
+    2.0: lambda xp, log_mean, target: 2 * half_gamma(xp, log_mean, target),
+}
+"""The same from logarithms of means."""
 
 
 @tweedie_deviance_loss.derivative
 def _(xp: Namespace, pred: Mean, target: Amount, /, *, power: Power, log_input: bool) -> Array:
     if log_input:
-        return 2 * _combined(xp, pred, target, power, 1.0, 1.0)
-    if power <= 0:
-        return 2 * (pred - target) * pred**-power
-    return 2 * xp.weighted(xp.relative_difference(pred, target), pred ** (1 - power))
+        return 2 * combined(xp, pred, target, power, 1.0, 1.0)
+    real = power <= 0  # a target may be negative
+    raised = pred ** select(xp, real, -power, 1 - power)
+    return 2 * select(
+        xp,
+        real,
+        lambda: (pred - target) * raised,
+        lambda: xp.weighted(xp.relative_difference(pred, target), raised),
+    )
 
 
 @tweedie_deviance_loss.second_derivative
 def _(xp: Namespace, pred: Mean, target: Amount, /, *, power: Power, log_input: bool) -> Array:
     if log_input:
-        return 2 * _combined(xp, pred, target, power, 2 - power, 1 - power)
-    if power == 0:
-        return xp.full_like(pred, 2.0)
-    if power < -1:
-        return 2 * ((1 - power) * pred + power * target) * pred ** (-1 - power)
-    return 2 * (1 - power + power * (target / pred)) * pred**-power
+        return 2 * combined(xp, pred, target, power, 2 - power, 1 - power)
+    low = power < -1
+
+    def usual() -> Array:
+        factor = select(
+            xp,
+            low,
+            lambda: (1 - power) * pred + power * target,
+            lambda: 1 - power + power * (target / pred),
+        )
+        return factor * pred ** select(xp, low, -1 - power, -power)
+
+    return 2 * select(xp, power == 0, lambda: xp.ones_like(pred), usual)

@@ -6,10 +6,13 @@ from typing import Annotated, NamedTuple, Unpack
 from annotated_types import Ge, Lt
 
 from .._loss import loss
+from .._numerics.standard import is_exactly
 from ..typing import Array, Axis, Namespace, NonNegative, Number, Positive, Real, Sign
 from ._vectors import FeatureOptions, along, by_sign, inverse
 
 __all__ = ["contrastive_loss", "triplet_margin_loss"]
+
+Norm = Annotated[Number, Ge(1.0), Lt(inf)]
 
 
 @loss("(feature),(feature),()->()", predicted=2)
@@ -124,7 +127,7 @@ def triplet_margin_loss(
     /,
     *,
     margin: NonNegative = 1.0,
-    p: Annotated[float, Ge(1.0), Lt(float("inf"))] = 2.0,
+    p: Norm = 2.0,
     swap: bool = False,
     **options: Unpack[FeatureOptions],
 ) -> Array:
@@ -140,7 +143,7 @@ def triplet_margin_loss(
         Vectors of the shape of `anchor` that should be far from it.
     margin : float or array, default 1
         The distance by which the negative should be farther: not negative.
-    p : float, default 2
+    p : float or array, default 2
         The norm of the distances, from 1: 2 is Euclid's, 1 that of Manhattan.
     swap : bool, default False
         Whether the distance of the negative from the positive replaces that from the anchor where
@@ -202,14 +205,14 @@ class Distance(NamedTuple):
     residual: Array
     value: Array
 
-    def slope(self, xp: Namespace, p: float, share: Array) -> Array:
+    def slope(self, xp: Namespace, p: Number, share: Array) -> Array:
         """Return a share of the derivative with respect to the first vector."""
         per_length = inverse(xp, self.value)
-        if p == 2:
+        if is_exactly(p, 2):
             return self.residual * (share * per_length)
         return share * xp.sign(self.residual) * xp.power(xp.abs(self.residual) * per_length, p - 1)
 
-    def bend(self, xp: Namespace, axis: Axis, p: float) -> Array:
+    def bend(self, xp: Namespace, axis: Axis, p: Number) -> Array:
         """Return the diagonal of the second derivative, with respect to either vector."""
         per_length = inverse(xp, self.value)
         ratio = xp.abs(self.residual) * per_length
@@ -244,7 +247,13 @@ class Distances(NamedTuple):
 
 
 def _distances(
-    xp: Namespace, axis: Axis, anchor: Array, positive: Array, negative: Array, p: float, swap: bool
+    xp: Namespace,
+    axis: Axis,
+    anchor: Array,
+    positive: Array,
+    negative: Array,
+    p: Number,
+    swap: bool,
 ) -> Distances:
     return Distances(
         _distance(xp, axis, anchor - positive, p),
@@ -253,8 +262,8 @@ def _distances(
     )
 
 
-def _distance(xp: Namespace, axis: Axis, residual: Array, p: float) -> Distance:
-    if p == 2:
+def _distance(xp: Namespace, axis: Axis, residual: Array, p: Number) -> Distance:
+    if is_exactly(p, 2):
         return Distance(residual, xp.norm(residual, axis))
     size = xp.abs(residual)
     top = xp.max(size, axis=axis, keepdims=True)
@@ -278,7 +287,7 @@ def _(
     /,
     *,
     margin: NonNegative,
-    p: float,
+    p: Norm,
     swap: bool,
 ) -> tuple[Array, tuple[Array, ...]]:
     found = _distances(xp, axis, anchor, positive, negative, p, swap)
@@ -301,7 +310,7 @@ def _(
     /,
     *,
     margin: NonNegative,
-    p: float,
+    p: Norm,
     swap: bool,
 ) -> tuple[Array, ...]:
     found = _distances(xp, axis, anchor, positive, negative, p, swap)

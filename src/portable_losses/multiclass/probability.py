@@ -1,11 +1,11 @@
 """Cross-entropy of probabilities, or of their logarithms."""
 
-from math import inf, log
 from typing import Annotated, Unpack
 
 from annotated_types import Ge, Interval, Lt
 
 from .._loss import loss
+from .._numerics.standard import log_of
 from ..typing import (
     Array,
     Axis,
@@ -13,6 +13,7 @@ from ..typing import (
     Domain,
     LabelsOrProbability,
     Namespace,
+    Number,
     OneOfSeveral,
     UnitInterval,
 )
@@ -38,7 +39,7 @@ ClassProbability = Annotated[
         hint="logits belong to `cross_entropy`, or go through `special.softmax` first",
     ),
 ]
-Floor = Annotated[float, Ge(0.0), Lt(1.0)]
+Floor = Annotated[Number, Ge(0.0), Lt(1.0)]
 BINARY = OneOfSeveral("binary_cross_entropy", constant=False)
 
 
@@ -162,7 +163,7 @@ def categorical_cross_entropy(
         Class labels, of the shape of `prob` without the class axis: integers of any dtype from 0 to
         K - 1. Or probabilities, of the shape of `prob`: in [0, 1]. The number of axes decides
         between the two.
-    eps : float, default 1e-15
+    eps : float or array, default 1e-15
         Floor of the probabilities under the logarithm, in [0, 1). It makes the loss of a label with
         probability 0 finite: ``-log(eps)``, 34.54 by default. With 0 that loss is inf.
     label_smoothing : float or array, default 0.0
@@ -214,7 +215,7 @@ def categorical_cross_entropy(
     >>> float(pl.categorical_cross_entropy([0.75, 0.25], 0, label_smoothing=0.5))
     0.56233...
     """
-    floor = log(eps) if eps else -inf
+    floor = log_of(xp, eps)
     target = spread(xp, axis, prob, target, label_smoothing)
     if target.ndim < prob.ndim:
         return 0.0 - xp.floored_log(xp.pick(prob, target, axis), floor)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Annotated, Unpack
 
 from .._loss import loss
-from .._numerics.standard import is_array, is_exactly
 from ..typing import (
     Array,
     Axis,
@@ -197,16 +196,8 @@ class Generalized:
 
     def value(self, seen: Surprise) -> Array:
         """Return f."""
-        xp, q, nats = seen.xp, self.q, seen.nats
-        if is_exactly(q, 0):
-            return nats
-        if not is_array(q):
-            return -xp.expm1(-q * nats) / q
-        never = xp.isinf(nats)
-        nats = xp.where(never, 0.0, nats)
-        return xp.where(
-            never, 1 / xp.where(never, q, 1.0), nats * xp.exprel(-q * nats)
-        )  # also next to a q of 0
+        value: Array = seen.xp.expm1_over(-self.q, seen.nats)
+        return value
 
     def slope(self, seen: Surprise) -> Array:
         """Return p**q."""

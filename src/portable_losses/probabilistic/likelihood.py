@@ -6,7 +6,7 @@ from typing import Annotated, Any, Unpack
 from annotated_types import Interval
 
 from .._loss import loss
-from .._numerics.standard import is_array
+from .._numerics.standard import is_array, may_be
 from ..typing import Array, Domain, Floor, Namespace, Number, Options, Positive, Real
 from ._scale import Scale
 
@@ -53,7 +53,7 @@ def gaussian_nll_loss(
         Observations, of the shape of `mean`: real numbers.
     full : bool, default False
         Whether to add the constant :math:`\frac{1}{2} \log 2 \pi`.
-    eps : float, default 1e-6
+    eps : float or array, default 1e-6
         Floor of the variance, not negative, in its unit. Without it the best variance of a perfect
         mean would be 0.
 
@@ -104,10 +104,10 @@ def gaussian_nll_loss(
     """
     variance = xp.maximum(variance, eps)
     residual = mean - target
-    divide = xp.divide if eps else xp.safe_divide  # without a floor 0 / 0 is possible
+    divide = xp.safe_divide if may_be(eps, 0) else xp.divide  # without a floor: 0 / 0
     square = residual * divide(residual, variance)
     value = 0.5 * (xp.log(variance) + square)
-    if eps == 0:  # for a variance of 0 the loss of a wrong mean is inf, not NaN
+    if may_be(eps, 0):  # for a variance of 0 the loss of a wrong mean is inf, not NaN
         value = xp.where(xp.isinf(square), square, value)
     return value + _HALF_LOG_TWO_PI if full else value
 
@@ -117,7 +117,7 @@ def _(
     xp: Namespace, mean: Real, variance: Variance, target: Real, /, *, full: bool, eps: Floor
 ) -> tuple[Array, Array]:
     floored, residual = xp.maximum(variance, eps), mean - target
-    divide = xp.divide if eps else xp.safe_divide
+    divide = xp.safe_divide if may_be(eps, 0) else xp.divide
     slope = divide(residual, floored)
     by_variance = 0.5 * (1 - residual * slope) / floored
     return slope, xp.where(variance < eps, 0.0, by_variance)

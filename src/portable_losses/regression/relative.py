@@ -5,6 +5,7 @@ from typing import Annotated, Unpack
 from annotated_types import Interval
 
 from .._loss import loss
+from .._numerics.standard import select
 from ..typing import Array, Domain, Floor, Namespace, Options, Real
 
 __all__ = ["mape_loss", "msle_loss", "smape_loss"]
@@ -40,7 +41,7 @@ def mape_loss(
         Predictions, of any shape: real numbers.
     target : array or number
         Observations, of the shape of `pred`: real numbers.
-    eps : float, default 0.0
+    eps : float or array, default 0.0
         Floor of the denominator, not negative, in the unit of the target. It makes the loss finite
         where a target is 0.
 
@@ -114,7 +115,7 @@ def smape_loss(
         Predictions, of any shape: real numbers.
     target : array or number
         Observations, of the shape of `pred`: real numbers.
-    eps : float, default 0.0
+    eps : float or array, default 0.0
         Floor of the denominator, not negative, in the unit of the target.
 
     Returns
@@ -160,16 +161,21 @@ def smape_loss(
     """
     size, total = xp.abs(pred - target), xp.abs(pred) + xp.abs(target)
     largest = float(xp.finfo(pred.dtype).max)  # inf / inf would be NaN
-    return 2 * xp.safe_divide(xp.minimum(size, largest), xp.clip(total, eps, largest))
+    return 2 * xp.safe_divide(
+        xp.minimum(size, largest), xp.minimum(xp.maximum(total, eps), largest)
+    )
 
 
 @smape_loss.derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, eps: Floor) -> Array:
     total = xp.abs(pred) + xp.abs(target)
     slope = _symmetric_slope(xp, pred, target, total)
-    if eps == 0:
-        return slope
-    return xp.where(total > eps, slope, 2 / eps * xp.sign(pred - target))
+    return select(
+        xp,
+        eps == 0,
+        slope,
+        lambda: xp.where(total > eps, slope, 2 / eps * xp.sign(pred - target)),
+    )
 
 
 @smape_loss.second_derivative

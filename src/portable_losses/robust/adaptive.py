@@ -1,11 +1,13 @@
 """A loss with a shape parameter, which includes most other robust losses."""
 
-from math import copysign, inf
-from typing import Annotated, Any, Unpack
+from collections.abc import Callable
+from math import inf
+from typing import Annotated, Unpack
 
 from annotated_types import Lt
 
 from .._loss import loss
+from .._numerics.standard import is_array, select
 from ..typing import Array, Namespace, Number, Options, Positive, Real
 from ._far import within_far
 
@@ -103,100 +105,103 @@ def barron_loss(
     >>> pl.barron_loss.grad([0.5, 3.0, 100.0], [0.0, 0.0, 0.0], alpha=0.0, reduction="sum")
     array([0.44444444, 0.54545455, 0.019996  ])
     """
-    x = (pred - target) / scale
-    if not isinstance(alpha, float):
-        shapes = _Shapes(xp, alpha)
-        log = xp.log1p(x * x / shapes.width)
-        usual = 0.5 * shapes.width * log * xp.exprel(0.5 * shapes.usual * log)
-        flat = shapes.side * xp.expm1(shapes.side * 0.5 * x * x)
-        return shapes.chosen(0.5 * x * x, flat, usual)
-    if alpha == 2:
-        return 0.5 * x * x
-    if abs(alpha) > _FLAT:
-        side = copysign(1.0, alpha)
-        return side * xp.expm1(side * 0.5 * x * x)
-    width = abs(alpha - 2)
-    log = xp.log1p(x * x / width)
-    return width / alpha * xp.expm1(alpha / 2 * log) if alpha else log
+    x, shape = (pred - target) / scale, _Shape(xp, alpha)
+    return shape.chosen(
+        gaussian=lambda: 0.5 * x * x,
+        flat=lambda: shape.limit(x),
+        usual=lambda: (
+            0.5 * shape.width * xp.expm1_over(0.5 * shape.usual, xp.log1p(shape.ratio(x)))
+        ),
+    )
 
 
 @barron_loss.derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, alpha: Shape, scale: Positive) -> Array:
-    x = (pred - target) / scale
-    if not isinstance(alpha, float):
-        shapes = _Shapes(xp, alpha)
-        root = xp.exp(0.25 * shapes.side * x * x)
-        slope = _slope(xp, x, shapes.width) * _powers(xp, x, shapes, 1)
-        return shapes.chosen(x, xp.weighted(root, x) * root, slope) / scale
-    if alpha == 2:
-        return x / scale
-    if abs(alpha) > _FLAT:
-        root = xp.exp(copysign(0.25, alpha) * x * x)  # of a curve that may underflow
-        return xp.weighted(root, x) * root / scale
-    width = abs(alpha - 2)
-    return _slope(xp, x, width) * _power(xp, x, width, alpha, 1) / scale
+    x, shape = (pred - target) / scale, _Shape(xp, alpha)
+    slope = shape.chosen(
+        gaussian=lambda: x,
+        flat=lambda: shape.curve(x, x),
+        usual=lambda: shape.slope(x) * shape.power(x, 1),
+    )
+    return slope / scale
 
 
 @barron_loss.second_derivative
 def _(xp: Namespace, pred: Real, target: Real, /, *, alpha: Shape, scale: Positive) -> Array:
-    x = (pred - target) / scale
-    if not isinstance(alpha, float):
-        shapes = _Shapes(xp, alpha)
-        root, change = xp.exp(0.25 * shapes.side * x * x), shapes.side * x * x
-        flat = xp.weighted(root, 1 + change) * root
-        slope = _slope(xp, x, shapes.width)
-        bend = 1 / (1 + x * x / shapes.width) + (shapes.usual - 1) / shapes.width * slope * slope
-        usual = bend * _powers(xp, x, shapes, 2)
-        return shapes.chosen(xp.ones_like(x), flat, usual) / scale / scale
-    if alpha == 2:
-        return xp.full_like(x, 1 / scale / scale)
-    if abs(alpha) > _FLAT:
-        root, change = xp.exp(copysign(0.25, alpha) * x * x), copysign(1.0, alpha) * x * x
-        return xp.weighted(root, 1 + change) * root / scale / scale
-    width, slope = abs(alpha - 2), _slope(xp, x, abs(alpha - 2))
-    bend = 1 / (1 + x * x / width) + (alpha - 1) / width * slope * slope
-    return bend * _power(xp, x, width, alpha, 2) / scale / scale
+    x, shape = (pred - target) / scale, _Shape(xp, alpha)
+    bend = shape.chosen(
+        gaussian=lambda: xp.ones_like(x),
+        flat=lambda: shape.curve(x, 1 + shape.side * x * x),
+        usual=lambda: shape.bend(x) * shape.power(x, 2),
+    )
+    return bend / scale / scale
 
 
-class _Shapes:
-    """Shapes in an array, whose limits are selected; the other results are those of the shape 0."""
+class _Shape:
+    """A shape, or an array of them, with the factors of the loss and of its derivatives.
 
-    def __init__(self, xp: Namespace, alpha: Any) -> None:
-        self.xp, self.side = xp, xp.where(alpha < 0, -xp.ones_like(alpha), 1.0)
-        self.gaussian, self.flat = alpha == 2, xp.abs(alpha) > _FLAT
-        self.usual = xp.where(self.gaussian | self.flat, 0.0, alpha)
-        self.width = xp.abs(self.usual - 2)
+    Where one of the limits is selected, the other factors are those of the shape 0.
+    """
 
-    def chosen(self, gaussian: Array, flat: Array, usual: Array) -> Array:
-        """Return the result of each shape."""
-        found: Array = self.xp.where(self.flat, flat, usual)
-        return self.xp.where(self.gaussian, gaussian, found)
+    def __init__(self, xp: Namespace, alpha: Number) -> None:
+        self.xp = xp
+        self.gaussian, self.flat = alpha == 2, abs(alpha) > _FLAT
+        one = xp.ones_like(alpha) if is_array(alpha) else 1.0
+        self.side = select(xp, alpha < 0, -one, one)
+        """The sign of the shape."""
+        self.usual = select(xp, self.gaussian | self.flat, 0.0, alpha)
+        self.width = abs(self.usual - 2)
 
+    def chosen(
+        self,
+        *,
+        gaussian: Callable[[], Array],
+        flat: Callable[[], Array],
+        usual: Callable[[], Array],
+    ) -> Array:
+        """Return the result of each shape; a number computes no other."""
+        found: Array = select(
+            self.xp, self.gaussian, gaussian, lambda: select(self.xp, self.flat, flat, usual)
+        )
+        return found
 
-def _powers(xp: Namespace, x: Array, shapes: _Shapes, order: int) -> Array:
-    """Return `_power` for each shape."""
-    ratio, exponent = x * x / shapes.width, (shapes.usual - order) / 2
-    divisor = xp.sqrt(1 + ratio) if order == 1 else 1 + ratio
-    high = xp.abs(exponent) > _HIGH
-    moderate = xp.where(high, 0.0, shapes.usual)
-    low = xp.power(1 + ratio, xp.where(moderate > 0, (moderate - order) / 2, moderate / 2))
-    low = xp.where(moderate > 0, low, low / divisor)
-    return xp.where(high, xp.exp(exponent * xp.log1p(ratio)), low)
+    def ratio(self, x: Array) -> Array:
+        """Return x**2 / width."""
+        return x * x * (1 / self.width)
 
+    def limit(self, x: Array) -> Array:
+        """Return the loss of flat shapes, 0 for others: it might overflow, also for autodiff."""
+        x = select(self.xp, self.flat, x, 0.0)
+        return self.side * self.xp.expm1(0.5 * self.side * x * x)
 
-def _slope(xp: Namespace, x: Array, width: Any) -> Array:
-    """Return x / sqrt(1 + x**2 / width), which is bounded: the slope of the shape 1."""
-    x = within_far(xp, x)
-    return x / xp.sqrt(1 + x * x / width)
+    def curve(self, x: Array, factor: Array) -> Array:
+        """Return factor * exp(side * x**2 / 2), by a root that does not underflow before it."""
+        root = self.xp.exp(0.25 * self.side * x * x)
+        product: Array = self.xp.weighted(root, factor) * root
+        return product
 
+    def slope(self, x: Array) -> Array:
+        """Return x / sqrt(1 + x**2 / width), which is bounded: the slope of the shape 1."""
+        x = within_far(self.xp, x)
+        return x / self.xp.sqrt(1 + self.ratio(x))
 
-def _power(xp: Namespace, x: Array, width: float, alpha: float, order: int) -> Array:
-    """Return w ** ((alpha - order) / 2) for w = 1 + x**2 / width."""
-    ratio, exponent = x * x / width, (alpha - order) / 2
-    if abs(exponent) > _HIGH:
-        return xp.exp(exponent * xp.log1p(ratio))
-    if alpha > 0:
-        return xp.power(1 + ratio, exponent)
-    # alpha - order may be rounded: a power of a large number would show it
-    divisor = xp.sqrt(1 + ratio) if order == 1 else 1 + ratio
-    return xp.power(1 + ratio, alpha / 2) / divisor
+    def bend(self, x: Array) -> Array:
+        """Return the second derivative of the shape, over the power of order 2."""
+        slope = self.slope(x)
+        return 1 / (1 + self.ratio(x)) + (self.usual - 1) / self.width * slope * slope
+
+    def power(self, x: Array, order: int) -> Array:
+        """Return w ** ((shape - order) / 2) for w = 1 + x**2 / width."""
+        xp, ratio, exponent = self.xp, self.ratio(x), (self.usual - order) / 2
+        high = abs(exponent) > _HIGH
+        shape = select(xp, high, 0.0, self.usual)
+
+        def low() -> Array:
+            # shape - order may be rounded: a power of a large number would show it
+            rising = shape > 0
+            raised = xp.power(1 + ratio, select(xp, rising, (shape - order) / 2, shape / 2))
+            rest = xp.sqrt if order == 1 else lambda w: w
+            return select(xp, rising, raised, lambda: raised / rest(1 + ratio))
+
+        found: Array = select(xp, high, lambda: xp.exp(exponent * xp.log1p(ratio)), low)
+        return found

@@ -133,7 +133,7 @@ class Numpy(Backend):
         """Check the values of the arrays of a request, without evaluating it."""
         call = request.bind(checked=True)
         _kept(call)
-        request.read_part(call, call.arrays, call.weights, call.where)
+        request.read_part(call, call.arrays, call.weights, call.where, call.sequences)
 
     def check_count(self, call: Any, count: Any) -> None:
         """Ask for a second try with other weights if their sum shows that they need it."""

@@ -266,7 +266,7 @@ class _Pass:
                 for x, cores in zip(raw, plan.cores, strict=True)
             ]
         weights, where = (None if x is None else x[index] for x in (self.weights, self.where))
-        return self.request.read_part(self.call, raw, weights, where)
+        return self.request.read_part(self.call, raw, weights, where, self.parameters(index))
 
     def parameters(self, index: Index) -> Mapping[str, Array]:
         """Return the parameters of the losses of a block."""

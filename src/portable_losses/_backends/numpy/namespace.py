@@ -1,13 +1,14 @@
 """Functions that NumPy needs in another form, because its own take several times as long."""
 
 from collections.abc import Callable, Iterator
-from math import inf, isfinite, isnan
+from math import inf, isnan
 from typing import Any
 
 import numpy as np
 
 from ..._numerics import rows
 from ..._numerics.loops import Arrays, Step, Stepped, cut
+from ..._numerics.standard import is_exactly
 from ...typing import Array, Axis
 from . import kernels
 
@@ -105,14 +106,16 @@ def power(x: Array, exponent: float) -> Array:
     return raised
 
 
-def floored_log(x: Array, floor: float) -> Array:
+def floored_log(x: Array, floor: Any) -> Array:
     """Return max(log(x), floor) without a selection, which only autodiff needs."""
-    return kernels.maximum(np.log(kernels.maximum(x, 0.0)), floor) if isfinite(floor) else np.log(x)
+    if is_exactly(floor, -inf):
+        return np.log(x)
+    return kernels.maximum(np.log(kernels.maximum(x, 0.0)), floor)
 
 
-def floored_log1m(x: Array, floor: float) -> Array:
+def floored_log1m(x: Array, floor: Any) -> Array:
     """Return max(log(1 - x), floor), likewise."""
-    if not isfinite(floor):
+    if is_exactly(floor, -inf):
         return np.log1p(-x)
     return kernels.maximum(np.log1p(-kernels.minimum(x, 1.0)), floor)
 

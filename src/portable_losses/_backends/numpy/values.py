@@ -2,6 +2,8 @@
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
 from math import inf
 from typing import Any, NamedTuple, NoReturn
 
@@ -11,7 +13,7 @@ from annotated_types import Interval
 from ..._numerics.constraints import holds
 from ..._numerics.elementwise import slack
 from ..._numerics.elementwise import to_ends as to_ends_of
-from ...typing import Array, Domain
+from ...typing import Array, DependentDomain, Domain
 from .blocks import as_given
 
 
@@ -28,6 +30,8 @@ def inside(domain: Domain, values: Array, limit: int | None) -> Array:
     good = values == values
     for part in domain.interval or ():
         good &= holds(part, values)
+    if domain.gap is not None:
+        good &= holds(domain.gap, values)
     if domain.members:
         good &= np.isin(values, domain.members)
     if domain.whole:
@@ -45,7 +49,7 @@ def all_inside(domain: Domain, values: Array, limit: int | None) -> bool:
 def _surely_inside(domain: Domain, values: Array, limit: int | None) -> bool:
     """Return whether a block is surely inside its domain. False means unknown, as for NaN."""
     bounds = domain.interval
-    if domain.whole or domain.excluded is not None:
+    if domain.whole or domain.excluded is not None or domain.gap is not None:
         return False
     if domain.members:
         return bool(np.logical_or.reduce([values == x for x in domain.members]).all())
@@ -160,6 +164,7 @@ def fault(
     weights: Array | None,
     where: Array | None,
     unseen: Mapping[int, Array],
+    parameters: Mapping[str, Array],
 ) -> str:
     """Return the name of an argument with a value outside its domain, or nothing.
 
@@ -180,8 +185,10 @@ def fault(
         arrays[i] = moved = to_ends(look.domain, arrays[i], look.slack)
         good = inside(look.domain, moved, look.limit)
         if not np.all(good | unseen[i] if i in unseen else good):
-            name: str = call.plan.signature.arguments[i]
-            return name
+            return str(call.plan.signature.arguments[i])
+    for i, varying in call.plan.varying.items():
+        if not np.all(fitting(varying, call.plan.parameters, arrays[i], parameters)):
+            return str(call.plan.signature.arguments[i])
     return ""
 
 
@@ -231,6 +238,51 @@ def all_to_ends(call: Any, arrays: Sequence[Array]) -> Sequence[Array]:
     return moved
 
 
+def fitting(
+    varying: DependentDomain,
+    parameters: Mapping[str, Any],
+    values: Array,
+    numbers: Mapping[str, Array],
+) -> Array:
+    """Return which values are in the domain that their own numbers choose.
+
+    Between two turns of a parameter all numbers choose the same domain.
+    """
+    turns = {key: x for key, x in varying.turns.items() if key in numbers}
+    kinds = {  # twice the place among the turns, odd for a turn itself
+        key: np.searchsorted(x, numbers[key]) + np.searchsorted(x, numbers[key], "right")
+        for key, x in turns.items()
+    }
+    good = np.zeros(np.broadcast_shapes(values.shape, *map(np.shape, kinds.values())), np.bool_)
+    for some in product(*map(np.unique, kinds.values())):
+        chosen = dict(zip(turns, some, strict=True))
+        of_kind = {key: _number_of_kind(turns[key], int(kind)) for key, kind in chosen.items()}
+        domain = varying.choose(**{**parameters, **of_kind})
+        inner = inside(domain, to_ends(domain, values, slack_of(values)), None)
+        for key, kind in chosen.items():
+            inner = inner & (kinds[key] == kind)
+        good |= inner
+    return good
+
+
+def _number_of_kind(turns: Sequence[float], kind: int) -> float:
+    """Return a turn, or a number between two, or beyond all."""
+    ends = (turns[0] - 1, *turns, turns[-1] + 1)
+    return (ends[(kind + 1) // 2] + ends[kind // 2 + 1]) / 2
+
+
+def domain_at(index: Array, good: Array, varying: DependentDomain, call: Any) -> Domain:
+    """Return the domain of one element, described with the numbers that choose it."""
+    own = {
+        key: float(np.broadcast_to(call.sequences[key], good.shape)[tuple(index)])
+        for key in varying.turns
+        if key in call.sequences
+    }
+    domain = varying.choose(**{**call.plan.parameters, **own})
+    numbers = " and ".join(f"{key} is {number:g}" for key, number in own.items())
+    return replace(domain, description=f"{domain.description} where {numbers}")
+
+
 def check_parameters(call: Any) -> None:
     """Refuse a parameter that is an array with a number outside its range."""
     for key, numbers in call.sequences.items():
@@ -258,9 +310,13 @@ def refuse_argument(
         _refuse_shared(name, key, _WEIGHTS, values, good, call.weights.shape)
     i = call.plan.signature.arguments.index(key)
     domain, values = call.plan.domains[i], call.arrays[i]
-    look = next(look for look in call.layout.kept.looks if look.argument == i)
-    good = inside(domain, to_ends(domain, arrays[i], look.slack), look.limit)
-    good = good | unseen[i] if i in unseen else good
+    if (varying := call.plan.varying.get(i)) is not None:
+        good = fitting(varying, call.plan.parameters, arrays[i], call.sequences)
+        domain = domain_at(np.argwhere(~good)[0], good, varying, call)
+    else:
+        look = next(look for look in call.layout.kept.looks if look.argument == i)
+        good = inside(domain, to_ends(domain, arrays[i], look.slack), look.limit)
+        good = good | unseen[i] if i in unseen else good
     own = dict(zip(call.plan.signature.predicted, call.layout.shared, strict=True)).get(i)
     if own is not None:
         _refuse_shared(name, key, domain, values, good, own)
