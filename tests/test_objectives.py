@@ -3,6 +3,7 @@
 `tests/packages` has the models of the packages themselves.
 """
 
+import copy
 import inspect
 import pickle
 from types import SimpleNamespace
@@ -110,6 +111,7 @@ def test_catboost_maximises():
     first, second = objective.calc_ders_multi([3.0, 0.0], [1.0, 1.0], 0.5)
     assert first == [-2, 1]
     assert second == [[-1, 0], [0, -1]]
+    assert objective.calc_ders_multi([3.0, 0.0], [1.0, 1.0], None)[0] == [-4, 2]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -199,6 +201,19 @@ def test_what_is_content_has_no_say():
     np.testing.assert_array_equal(curvature, [0, 2])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_kinks_have_the_curvature_of_the_rows_beside_them(dtype):
+    """And a quantile has the slope of XGBoost and LightGBM there."""
+    target, pred = np.asarray([1.0, 3.0, 2.0]), np.asarray([1.0, 3.0, 5.0], dtype)
+    for quantile in (0.25, 0.5):
+        found = lightgbm_objective(pl.pinball_loss, quantile=quantile)(target, pred)
+        np.testing.assert_array_equal(found, [np.full(3, 1 - quantile), np.ones(3)])
+    found = xgboost_objective(pl.l1_loss)(target, pred)
+    np.testing.assert_array_equal(found, [[0, 0, 1], [1, 1, 1]])
+    exact = xgboost_objective(pl.huber_loss, hessian="exact")(target, pred)
+    np.testing.assert_array_equal(exact, [[0, 0, 1], [1, 1, 0]])
+
+
 def test_a_factor_multiplies_both():
     found = xgboost_objective(pl.mse_loss, factor=0.5)(TARGET, PRED)
     np.testing.assert_array_equal(found, [PRED - TARGET, np.ones(4)])
@@ -280,10 +295,55 @@ def test_losses_that_cannot_be_boosted(make, loss, parameters, message):
 
 @pytest.mark.parametrize("make", OBJECTIVES)
 @pytest.mark.parametrize("setting", ["hessian", "factor"])
-@pytest.mark.parametrize("value", ["diagonal", 0.0, -1.0, np.inf, np.nan])
+@pytest.mark.parametrize("value", ["diagonal", 0.0, -1.0, np.inf, np.nan, True, None])
 def test_bad_settings(make, setting, value):
     with pytest.raises(ValueError, match=f"{setting} must be .*{value!r}$"):
         make(pl.mse_loss, **{setting: value})
+
+
+@pytest.mark.parametrize("make", OBJECTIVES)
+def test_settings_may_be_numbers_of_numpy(make):
+    objective = make(pl.l1_loss, hessian=1 / np.asarray([0, 4], np.float32).std(), factor=2)
+    first, second = objective.derivatives(PRED, TARGET, None, None, 1.0)
+    np.testing.assert_array_equal(first, [-2, 2, 2, -2])
+    np.testing.assert_array_equal(second, 1)
+
+
+@pytest.mark.parametrize("make", WRAPPERS)
+def test_parameters_are_checked_at_once(make):
+    with pytest.raises(
+        ValueError, match=r"huber_loss: delta must be a number in \(0, inf\), got -1"
+    ):
+        make(pl.huber_loss, delta=-1.0)
+
+
+@pytest.mark.parametrize("make", WRAPPERS)
+def test_what_is_bound_to_the_loss_is_a_parameter(make):
+    assert repr(make(pl.huber_loss.bind(delta=2.0))) == repr(make(pl.huber_loss, delta=2.0))
+    replaced = make(pl.huber_loss.bind(delta=2.0), delta=3.0)
+    assert repr(replaced) == repr(make(pl.huber_loss, delta=3.0))
+    with pytest.raises(TypeError, match="reduction is set for every call"):
+        make(pl.huber_loss.bind(reduction="sum"))
+
+
+def test_bound_quantiles_share_one_target():
+    objective = xgboost_objective(pl.pinball_loss.bind(quantile=(0.25, 0.75)))
+    gradient, _ = objective(np.asarray([1.0, 2.0]), np.zeros((2, 2)))
+    np.testing.assert_array_equal(gradient, [[-0.25, -0.75], [-0.25, -0.75]])
+
+
+def test_a_sum_of_losses():
+    made = xgboost_objective(0.5 * pl.huber_loss.bind(delta=3.0) + pl.mse_loss)
+    gradient, curvature = made(TARGET, PRED)
+    np.testing.assert_array_equal(gradient, [-2.5, 2.5, 11.5, -0.625])
+    np.testing.assert_array_equal(curvature, [2.5, 2.5, 2.0, 2.5])
+
+
+@pytest.mark.parametrize("make", WRAPPERS)
+def test_a_copy_is_itself(make):
+    """CatBoost hands out copies of its parameters, and scikit-learn clones only what is kept."""
+    made = make(pl.huber_loss)
+    assert copy.deepcopy(made) is made
 
 
 @pytest.mark.parametrize(
@@ -298,6 +358,7 @@ def test_bad_settings(make, setting, value):
         (pl.poisson_nll_loss, [-1, 1, 1, 1], PRED, r"poisson_nll_loss: target must hold amounts"),
         (pl.cross_entropy, [0, 1, 1, 1], PRED, "needs a row of predictions .*num_class"),
         (pl.cross_entropy, [0, 1, 0.5], np.zeros((3, 2)), "that of row 2 is 0.5"),
+        (pl.cross_entropy, [0, np.nan, 1], np.zeros((3, 2)), "that of row 1 is nan"),
         (
             pl.cross_entropy,
             [0, 1, 2],

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import sklearn
 from elements import ELEMENTWISE
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import (
@@ -344,13 +345,38 @@ def test_a_fold_without_a_class():
     scorer = sklearn_scorer(pl.cross_entropy)
     assert scorer(model, features[few], target[few]) == pytest.approx(expected)
     names = np.asarray(["a", "b", "c", "d"])
-    model.fit(features, names[target])
-    with pytest.raises(ValueError, match=r"4 classes.* \['a', 'b'\]: pass `labels=estimator"):
-        scorer(model, features[few], names[target][few])
-    scorer = sklearn_scorer(pl.cross_entropy, labels=model.classes_)
-    assert scorer(model, features[few], names[target][few]) == pytest.approx(expected)
-    with pytest.raises(ValueError, match="4 classes"):
+    for labels in (target + 1, 3 - target, names[target]):
+        model.fit(features, labels)
+        codes = np.searchsorted(model.classes_, labels[few])
+        expected = -log_loss(codes, model.predict_proba(features[few]), labels=range(4))
+        assert scorer(model, features[few], labels[few]) == pytest.approx(expected)
+    with pytest.raises(ValueError, match=r"4 classes, .* labels \['e'\]: train on all classes"):
         scorer(model, features, np.full(len(target), "e"))
+
+
+def test_a_fold_of_one_class(binary):
+    """Its label alone does not say whether it is the first or the second class."""
+    features, target = binary
+    scorer, model = sklearn_scorer(pl.binary_cross_entropy), LogisticRegression()
+    for labels in (target, target + 1, 2 * target - 1, target.astype(bool)):
+        model.fit(features, labels)
+        for one in (0, 1):
+            rows = features[target == one]
+            prob = model.predict_proba(rows)[:, one]
+            found = scorer(model, rows, labels[target == one])
+            assert found == pytest.approx(np.log(prob).mean())
+
+
+def test_a_column_of_targets():
+    features, target = load_diabetes(return_X_y=True)
+    column = target[:, None]
+    for model in (
+        LinearRegression().fit(features, target),
+        LinearRegression().fit(features, column),
+    ):
+        for given in (target, column):
+            found = sklearn_scorer(pl.l1_loss)(model, features, given)
+            assert found == -mean_absolute_error(target, model.predict(features))
 
 
 def test_numbers():
@@ -453,4 +479,6 @@ def test_scorers_can_be_pickled_and_say_what_they_are(binary):
     scorer = sklearn_scorer(pl.sigmoid_focal_loss, gamma=2.0)
     twin = pickle.loads(pickle.dumps(scorer))
     assert twin(model, features, target) == scorer(model, features, target) < 0
-    assert "sigmoid_focal_loss" in repr(scorer)
+    name = "sklearn_scorer(sigmoid_focal_loss, gamma=2.0, response_method='decision_function')"
+    assert repr(scorer) == repr(twin) == repr(clone(scorer)) == name
+    assert clone(scorer)(model, features, target) == scorer(model, features, target)

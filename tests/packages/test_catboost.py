@@ -5,10 +5,11 @@ import pickle
 import catboost
 import numpy as np
 import pytest
+from sklearn.model_selection import GridSearchCV
 
 import portable_losses as pl
 from packages.data import breast_cancer, diabetes, digits, weights_for
-from portable_losses.objectives import catboost_metric, catboost_objective
+from portable_losses.objectives import catboost_metric, catboost_objective, sklearn_scorer
 
 # It offers to compile Python code with numba.
 pytestmark = pytest.mark.filterwarnings("ignore:Failed to import numba:UserWarning")
@@ -171,6 +172,30 @@ def test_it_can_be_pickled():
             [-2.0, -4.0],
             [[-2.0, 0.0], [0.0, -2.0]],
         )
+
+
+def test_a_search_clones_it():
+    features, target = diabetes()
+    model = catboost.CatBoostRegressor(
+        **{**TREES, "iterations": 3},
+        loss_function=catboost_objective(pl.huber_loss, delta=20.0),
+        eval_metric=catboost_metric(pl.huber_loss, delta=20.0),
+    )
+    scorer = sklearn_scorer(pl.huber_loss, delta=20.0)
+    search = GridSearchCV(model, {"depth": [2, 3]}, scoring=scorer, cv=3, n_jobs=2)
+    assert np.isfinite(search.fit(features, target).cv_results_["mean_test_score"]).all()
+
+
+def test_names_of_two_classes():
+    features, target = breast_cancer()
+    names = np.asarray(["benign", "malign"])[target]
+    model = catboost.CatBoostClassifier(
+        **TREES,
+        class_names=["benign", "malign"],
+        loss_function=catboost_objective(LOGITS),
+        eval_metric=catboost_metric(LOGITS),
+    )
+    assert np.mean(model.fit(features, names).predict(features) == names) > 0.97
 
 
 def test_labels_that_are_no_classes():

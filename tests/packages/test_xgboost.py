@@ -228,6 +228,22 @@ def test_several_quantiles_of_one_target():
 
 
 @pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("quantile", [0.2, 0.5])
+def test_a_quantile_that_begins_at_a_target(quantile, weighted):
+    """Where some residuals are 0."""
+    features, target = diabetes()
+    assert np.count_nonzero(target == 150) > 1
+    weights = weights_for(target) if weighted else None
+    matrix = xgboost.DMatrix(features, target, weight=weights)
+    settings = {**TREES, "base_score": 150.0, "tree_method": "exact"}
+    theirs = {**settings, "objective": "reg:quantileerror", "quantile_alpha": quantile}
+    expected = xgboost.train(theirs, matrix, ROUNDS).predict(matrix)
+    objective = xgboost_objective(pl.pinball_loss, quantile=quantile)
+    found = xgboost.train(settings, matrix, ROUNDS, obj=objective).predict(matrix)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
 def test_groups_of_ranked_items(weighted):
     features, target = diabetes()
     sizes = np.asarray([100, 1, 41, 100, 100, 100])

@@ -7,7 +7,7 @@ import numpy as np
 
 from .._loss import Loss
 from ..typing import Array
-from ._bound import Bound
+from ._bound import Bound, is_number
 
 Hessian: TypeAlias = Literal["exact", "surrogate"] | float
 """The curvature: the second derivative, one that is positive, or the same number for every row."""
@@ -26,8 +26,8 @@ class Boosted(Bound):
         Its parameters and options.
     """
 
-    outputs = "num_class"
-    """The setting of the library for the number of predictions in a row."""
+    outputs = "num_class to the number of classes"
+    """What to set in the library for a row of predictions."""
 
     def __init__(self, wrapper: str, loss: Loss[...], parameters: Mapping[str, Any]) -> None:
         super().__init__(wrapper, loss, parameters)
@@ -47,6 +47,10 @@ class Boosted(Bound):
     def __repr__(self) -> str:
         return f"{self.wrapper}({self.summary})"
 
+    def __deepcopy__(self, memo: Any) -> Any:
+        """Return itself: nothing in it changes, and CatBoost clones only what is its own copy."""
+        return self
+
     @property
     def ranks(self) -> bool:
         """Whether the loss compares the items of a group, not the outputs of a row."""
@@ -61,7 +65,8 @@ class Boosted(Bound):
         if pred.ndim == 1 and not (self.ranks or self.takes_elements):
             raise ValueError(
                 f"{self.wrapper}: {self.name} needs a row of predictions for each target, and "
-                f"has one prediction: set {self.outputs} to the number of classes"
+                f"has one prediction: set {self.outputs}; for two classes a loss of single "
+                "logits needs none, such as binary_cross_entropy_with_logits"
             )
         if target.size == pred.size:
             target = target.reshape(pred.shape)
@@ -119,15 +124,16 @@ class Objective(Boosted):
         factor: float,
     ) -> None:
         super().__init__(wrapper, loss, parameters)
-        if hessian not in ("exact", "surrogate") and not _is_positive(hessian):
+        named = isinstance(hessian, str) and hessian in ("exact", "surrogate")
+        if not (named or _is_positive(hessian)):
             raise ValueError(
                 f"{wrapper}: hessian must be 'exact', 'surrogate' or a positive number, got "
                 f"{hessian!r}"
             )
         if not _is_positive(factor):
             raise ValueError(f"{wrapper}: factor must be a positive number, got {factor!r}")
-        self.hessian = hessian
-        self.factor = factor
+        self.hessian = hessian if named else float(hessian)
+        self.factor = float(factor)
 
     def derivatives(
         self,
@@ -175,11 +181,39 @@ class Objective(Boosted):
             return gradient, second
         if row_factor != 1:
             second *= row_factor
-        unusable = ~(second > 0)
-        if unusable.any():
+        flat = ~(second > 0)
+        if flat.any():
             # A row that is content, with gradient and curvature 0, has no say in a leaf.
-            second[unusable] = gradient[unusable] != 0
+            second[flat] = gradient[flat] != 0
+            content = flat & (gradient == 0)
+            if content.any():
+                self._at_kinks(pred, target, options, content, gradient, second)
         return gradient, second
+
+    def _at_kinks(
+        self,
+        pred: Array,
+        target: Array,
+        options: Mapping[str, Any],
+        content: Array,
+        gradient: Array,
+        second: Array,
+    ) -> None:
+        """Write the derivatives of rows at a kink, such as a residual of 0 of a quantile.
+
+        They are those of the boosting libraries: the curvature 1 that the rows beside it have, and
+        for a quantile the slope to the right.
+        """
+        if self.core or not self.loss.signature.domains[0][0].unbounded:
+            return
+        left, right = (
+            self.loss.grad(np.nextafter(pred, pred.dtype.type(end)), target, **options)
+            for end in (-np.inf, np.inf)
+        )
+        kinks = content & (left < 0) & (right > 0)
+        second[kinks] = 1
+        if "quantile" in self.loss.signature.parameters:
+            gradient[kinks] = right[kinks]
 
 
 def groups(wrapper: str, sizes: Array | None, pred: Array) -> Iterator[Array]:
@@ -202,12 +236,13 @@ def groups(wrapper: str, sizes: Array | None, pred: Array) -> Iterator[Array]:
 
 def _is_positive(number: Any) -> bool:
     """Return whether a parameter is a positive number."""
-    return isinstance(number, (int, float)) and 0 < number < np.inf
+    return is_number(number) and 0 < number < np.inf
 
 
 def _whole(wrapper: str, target: Array) -> Array:
     """Return labels as integers; a fractional one is refused."""
-    labels = target.astype(np.int64)
+    with np.errstate(invalid="ignore"):
+        labels = target.astype(np.int64)
     wrong = np.flatnonzero(labels != target)
     if wrong.size:
         place = int(wrong[0])

@@ -2,13 +2,14 @@
 
 import inspect
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 from .._loss import Loss
 
 
 class Bound:
-    """A loss with its parameters.
+    """A loss with its parameters. Those that are bound to it are among them.
 
     Parameters
     ----------
@@ -34,6 +35,9 @@ class Bound:
                 f"{wrapper}: loss must be a loss of portable_losses, or one made by "
                 f"`portable_losses.loss`, with its parameters beside it; got {loss!r}"
             )
+        base = loss.formulas.loss
+        bound = {key: x for key, x in loss.bound.items() if x is not base.bound.get(key, base)}
+        loss, parameters = base, {**bound, **parameters}
         known = inspect.signature(loss).parameters
         for name in parameters:
             if name in reserved:
@@ -45,6 +49,7 @@ class Bound:
                     f"{wrapper}: {loss.__name__} has no parameter {name!r}; it has "
                     f"{', '.join(settings) or 'none'}"
                 )
+        loss.bind(**parameters)  # checks their values
         self.wrapper = wrapper
         self.loss = loss
         self.parameters = dict(parameters)
@@ -91,3 +96,8 @@ class Bound:
         """The arguments of the wrapper, as a call has them."""
         settings = "".join(f", {key}={value!r}" for key, value in self.parameters.items())
         return f"{self.name}{settings}"
+
+
+def is_number(x: Any) -> bool:
+    """Return whether an argument is one real number; True and False are none."""
+    return isinstance(x, Real) and not isinstance(x, bool)

@@ -17,7 +17,7 @@ _ROUNDING = 1e-12
 class CatBoostObjective(Objective):
     """A loss as an objective: see `catboost_objective`."""
 
-    outputs = "class_names"
+    outputs = "class_names to the list of classes"
 
     def calc_ders_range(
         self, approxes: Any, targets: Any, weights: Any
@@ -31,6 +31,7 @@ class CatBoostObjective(Objective):
         self, approxes: Any, targets: Any, weight: Any
     ) -> tuple[list[float], list[list[float]]]:
         """Return the negative derivatives of one row with several predictions."""
+        weight = 1.0 if weight is None else weight
         pred = np.asarray(approxes, dtype=np.float64)[None]
         target = np.reshape(np.asarray(targets, dtype=np.float64), (1, -1))
         first, second = self._derivatives(pred, target, np.asarray([weight]))
@@ -71,7 +72,7 @@ class CatBoostObjective(Objective):
 class CatBoostMetric(Boosted):
     """A loss as a metric: see `catboost_metric`."""
 
-    outputs = "class_names"
+    outputs = "class_names to the list of classes"
 
     def evaluate(self, approxes: Any, target: Any, weight: Any) -> tuple[float, float]:
         """Return the weighted sum of the loss, and the sum of the weights."""

@@ -69,12 +69,14 @@ def catboost_objective(
     Weights multiply gradient and curvature. Nothing is divided by the number of rows. Labels of 0
     and 1 become signs for losses of signs, such as `squared_hinge_loss`.
 
-    A row of K classes needs ``class_names=list(range(K))`` of ``CatBoostClassifier``. Its curvature
-    is the whole matrix of K x K numbers, from `Loss.hessian_product`. The surrogate leaves out
-    negative eigenvalues, which `softmax_focal_loss` has. A loss of rows without that product has
-    twice the diagonal. With a custom objective CatBoost starts from 0; its prediction of
-    type ``RawFormulaVal`` is what the loss takes. Apply `special.sigmoid` or `special.softmax` to
-    it.
+    ``CatBoostClassifier`` needs the list of classes beside a custom objective, also of two:
+    ``class_names=[0, 1]``, or ``class_names=["no", "yes"]``. A row of K classes is
+    ``class_names=list(range(K))``. Its curvature is the whole matrix of K x K numbers, from
+    `Loss.hessian_product`. The surrogate leaves out negative eigenvalues, which
+    `softmax_focal_loss` has. A loss of rows without that product has twice the diagonal.
+
+    With a custom objective CatBoost starts from 0; its prediction of type ``RawFormulaVal`` is what
+    the loss takes. Apply `special.sigmoid` or `special.softmax` to it.
 
     Models equal those of the built-in RMSE (`mse_loss` with ``factor=0.5``), Logloss
     (`binary_cross_entropy_with_logits`) and MultiClass (`cross_entropy`), with

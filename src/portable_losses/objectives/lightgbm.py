@@ -74,13 +74,17 @@ def lightgbm_objective(
     With the curvature 1 of L1 and quantiles a leaf moves by at most the learning rate, in the unit
     of the target. A smaller number, ``hessian=1 / target.std()``, takes larger steps.
 
-    A row of K classes needs ``num_class=K``. So do several quantiles of one target:
-    ``quantile=(0.1, 0.5, 0.9)`` with ``num_class=3``.
+    A row of K classes needs ``num_class=K``; ``LGBMClassifier`` sets it itself for more than two.
+    Several quantiles of one target need it too: ``quantile=(0.1, 0.5, 0.9)`` with ``num_class=3``.
 
     With a custom objective LightGBM starts from 0 and predicts raw scores: give the
     ``Dataset`` an ``init_score`` of ``optimal_constant(loss, target)``, add it to the predictions,
-    and apply `special.sigmoid`, `special.softmax` or the exponential. Models equal those of the
-    built-in objectives, with ``boost_from_average=False``:
+    and apply `special.sigmoid`, `special.softmax` or the exponential. Far from the targets all
+    gradients of `huber_loss` or `l1_loss` are the same, so from 0 it may find nothing to split.
+    Its own default metric of a classifier takes raw scores for probabilities: pass
+    ``metric="None"`` and `lightgbm_metric`, above all for early stopping.
+
+    Models equal those of the built-in objectives, with ``boost_from_average=False``:
 
     ===================  =========================================================================
     built-in objective   loss

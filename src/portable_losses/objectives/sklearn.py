@@ -1,6 +1,6 @@
 """Losses as scikit-learn's scorers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,24 +36,24 @@ def sklearn_scorer(
         What the loss is computed from. By default probabilities for losses of probabilities,
         decision values for losses of logits and of signs, and predictions for all others.
     labels : sequence, optional
-        The labels of the classes, in the order of the estimator's ``classes_``. By default those of
-        the targets that are scored; a fold may lack one.
+        The labels of the classes, in the order of the probabilities or decision values. By default
+        ``classes_`` of the estimator.
     **parameters
         The parameters of the loss, such as ``quantile=0.9``.
 
     Returns
     -------
     callable
-        The scorer, made by ``sklearn.metrics.make_scorer``, a function of (estimator, X, y) and
-        optionally ``sample_weight``, which ``set_score_request(sample_weight=True)`` asks for.
+        The scorer, a function of (estimator, X, y) and optionally ``sample_weight``, which
+        ``set_score_request(sample_weight=True)`` asks for. It can be pickled and cloned.
 
     Raises
     ------
     TypeError
         If the loss has no such parameter, several predictions, or takes log-probabilities.
     ValueError
-        If `response_method` is none of these. The scorer raises it for labels that are not in
-        `labels`, and for another number of classes.
+        If `response_method` is none of these. The scorer raises it for labels that the estimator
+        has not seen, and for another number of classes.
     ImportError
         If scikit-learn is not installed.
 
@@ -80,23 +80,26 @@ def sklearn_scorer(
     >>> cross_val_score(QuantileRegressor(quantile=0.9, alpha=0.01), X, y, scoring=scorer).round(1)
     array([-15.1, -14.6, -14.7, -12.7, -13.7])
     """
-    from sklearn.metrics import make_scorer
+    from ._sklearn_scorer import LossScorer
 
-    score = LossScore(loss, labels, parameters)
-    response = score.response if response_method is None else response_method
-    if response not in METHODS:
+    response = LossScore(loss, None, parameters).response if response_method is None else ""
+    method = response_method or response
+    if method not in METHODS:
         raise ValueError(
-            f"sklearn_scorer: response_method must be one of {', '.join(METHODS)}, got {response!r}"
+            f"sklearn_scorer: response_method must be one of {', '.join(METHODS)}, got {method!r}"
         )
-    score.classifies = response != "predict"
-    return make_scorer(score, response_method=response, greater_is_better=False)
+    return LossScorer(loss=loss, response_method=method, labels=labels, parameters=parameters)
 
 
 class LossScore(Bound):
     """A loss with targets first, as scikit-learn's metrics have them: see `sklearn_scorer`."""
 
     def __init__(
-        self, loss: Loss[...], labels: Sequence[Any] | None, parameters: dict[str, Any]
+        self,
+        loss: Loss[...],
+        labels: Sequence[Any] | None,
+        parameters: Mapping[str, Any],
+        classifies: bool = False,
     ) -> None:
         super().__init__("sklearn_scorer", loss, parameters)
         self.one_prediction()
@@ -104,7 +107,7 @@ class LossScore(Bound):
             self.parameters.setdefault("log_input", False)
         self.__name__ = self.name
         self.labels = labels
-        self.classifies = False
+        self.classifies = classifies
         if self.core not in ((), ("class",)):
             raise TypeError(
                 f"sklearn_scorer: {self.name} is a loss of a whole {self.core[0]}, not of rows"
@@ -132,6 +135,10 @@ class LossScore(Bound):
     def __call__(self, target: Any, pred: Any, sample_weight: Array | None = None) -> float:
         """Return the loss."""
         pred, target = np.asarray(pred), np.asarray(target)
+        if target.shape == (*pred.shape, 1):
+            target = target[..., 0]  # a column of a table
+        elif pred.shape == (*target.shape, 1) and self.takes_elements:
+            pred = pred[..., 0]
         if self.classifies and target.ndim == 1:
             target = self._codes(target, pred)
             if pred.ndim == 1 and not self.takes_elements:
@@ -148,17 +155,14 @@ class LossScore(Bound):
     def _codes(self, target: Array, pred: Array) -> Array:
         """Return the class of each target, from 0."""
         count = 2 if pred.ndim == 1 else pred.shape[1]
-        labels = np.unique(target) if self.labels is None else np.asarray(self.labels)
-        if self.labels is None and len(labels) < count and target.dtype.kind in "iufb":
-            # A fold may lack a class; its number says which.
-            signs = count == 2 and (labels < 0).any()
-            labels = np.asarray([-1, 1]) if signs else np.arange(count)
+        labels = np.asarray(self.labels)
         order = np.argsort(labels)
         places = np.searchsorted(labels, target, sorter=order).clip(max=len(labels) - 1)
         codes = order[places]
         if len(labels) != count or (labels[codes] != target).any():
             raise ValueError(
-                f"sklearn_scorer: the estimator has {count} classes, and the targets have the "
-                f"labels {np.unique(target).tolist()}: pass `labels=estimator.classes_`"
+                f"sklearn_scorer: the estimator has {count} classes, {labels.tolist()}, and the "
+                f"targets have the labels {np.unique(target).tolist()}: train on all classes, as "
+                "StratifiedKFold does"
             )
         return codes

@@ -80,11 +80,13 @@ def xgboost_objective(
     objective; use ``xgboost.train``.
 
     With a custom objective XGBoost starts from a score of 0.5: pass
-    ``base_score=optimal_constant(loss, target)``. It predicts raw scores: apply `special.sigmoid`,
-    `special.softmax` or the exponential. Only ``XGBClassifier`` keeps the link of its built-in
-    objective: its ``base_score`` and its predictions are probabilities, those of logits. Where
-    `num_class` is set, ``disable_default_eval_metric=True`` stops XGBoost from reading targets as
-    labels.
+    ``base_score=optimal_constant(loss, target)``. ``model.predict(data, output_margin=True)``
+    returns raw scores: apply `special.sigmoid`, `special.softmax` or the exponential. Without
+    ``output_margin`` a model of ``xgboost.train`` with `num_class` returns the number of the
+    largest score, also for quantiles; all others return raw scores. Only ``XGBClassifier`` keeps
+    the link of its built-in objective: its ``base_score`` and its predictions are probabilities,
+    those of logits. Where `num_class` is set, ``disable_default_eval_metric=True`` stops XGBoost
+    from reading targets as labels.
 
     With the curvature 1 of L1 and quantiles a leaf moves by at most the learning rate, in the unit
     of the target. A smaller number, ``hessian=1 / target.std()``, takes larger steps.
