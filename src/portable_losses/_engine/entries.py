@@ -8,6 +8,7 @@ from .._numerics.standard import known
 from ..typing import Array, Axis
 from .arrays import is_kind
 from .formulas import Formulas
+from .plan import Plan
 from .shapes import places_of
 from .signature import KEEP
 
@@ -52,3 +53,9 @@ def with_mask(
     place = signature.arguments.index(KEEP) if KEEP in signature.arguments else end
     given, read = ([*x[:place], mask, *x[place + 1 :]] for x in (arguments, arrays))
     return given, read, extras
+
+
+def kept_rows(plan: Plan, mask: Array) -> Array:
+    """Return the mask of losses that follows from a mask of the entries of whole rows."""
+    rows: Array = plan.backend.xp.any(mask, axis=plan.slots[plan.mask].place)
+    return rows
