@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from arguments import LOSSES, arguments, parts, ways
+from arguments import KINDS, LOSSES, arguments, has, labels, parts, required, ways
 from cases import example
 from marks import one_of_each_kind
 from test_lazy import counted
@@ -12,35 +12,76 @@ import portable_losses as pl
 pytestmark = pytest.mark.backends("dask")
 
 
+def options_of(loss, way):
+    """Return the options of a loss that come with every chunk, by names."""
+    together = {"weights": "loss", "where": "loss"}
+    if loss.signature.masks_entries and loss.signature.ways[way][0]:
+        together["where"] = "entry"
+    if labels(loss, way) and has(loss, "ignore_index"):
+        together["ignore_index"] = 1
+    classes = {"class_weights": np.arange(1.0, 5)} if has(loss, "class_weights") else {}
+    if not loss.signature.averaged:
+        together |= classes
+    found = {"none": {}, "together": together}
+    if loss in KINDS:
+        found |= {key: {key: x} for key, x in (together | classes).items()}
+        found["unreduced"] = {**together, "reduction": "none"}
+    return found
+
+
+def chunked(backend, loss, way, options, number):
+    """Return the arguments and options of a call of many chunks of two losses."""
+    drawn = arguments(loss, way, (2 * number,))
+    rng = np.random.default_rng(0)
+    shapes = {"loss": (2 * number,), "entry": drawn[0].shape}
+    given = {}
+    for key, what in options.items():
+        x = what
+        if isinstance(what, str) and what in shapes:
+            x = rng.random(shapes[what])
+            x = backend.asarray(x > 0.3 if key == "where" else x).rechunk({0: 2})
+        given[key] = backend.asarray(x) if isinstance(x, np.ndarray) else x
+    arrays = [
+        x if i in loss.signature.common else x.rechunk((2, *x.shape[1:]))
+        for i, x in enumerate(map(backend.asarray, drawn))
+    ]
+    return arrays, given
+
+
+ALL_TASKS = [(loss, way, what) for loss, way in ways(LOSSES) for what in options_of(loss, way)]
+
+
 @pytest.mark.parametrize(
-    ("loss", "way"),
-    [pytest.param(*each, id=f"{each[0].__name__}-{each[1]}") for each in ways(LOSSES)],
+    ("loss", "way", "what"),
+    [pytest.param(*each, id=f"{each[0].__name__}-{each[1]}-{each[2]}") for each in ALL_TASKS],
 )
-def test_three_tasks_a_chunk(backend, loss, way):
+def test_three_tasks_a_chunk(backend, loss, way, what):
     """One evaluates a chunk, one takes its sums and one its gradient; a tree adds up the sums."""
     import dask
 
     counts = {}
-    for number in (10, 100):
-        common = loss.signature.common
-        arrays = [
-            x if i in common else x.rechunk((2, *x.shape[1:]))
-            for i, x in enumerate(map(backend.asarray, arguments(loss, way, (2 * number,))))
-        ]
-        gradients = len(loss.signature.without(loss.signature.optional).predicted)
+    gradients = len(required(loss).predicted)
+    alone = 1 + (what == "unreduced")
+    both = 2 + gradients
+    if loss.signature.averaged and what == "class_weights":
+        both += 1  # each class is a loss of its own, and its gradient has an axis more
+    numbers = (10, 100) if what == "none" or loss in KINDS else (10,)
+    for number in numbers:
+        arrays, options = chunked(backend, loss, way, options_of(loss, way)[what], number)
+        with counted() as tasks:
+            loaded = [*arrays, *(x for x in options.values() if type(x) is type(arrays[0]))]
+            dask.compute(*loaded, scheduler="synchronous")
+        loading = len(tasks)
         for name, results, most in (
-            ("value", (loss(*arrays),), 1),
-            ("both", parts(loss.value_and_grad(*arrays)), 2 + gradients),
+            ("value", (loss(*arrays, **options),), alone),
+            ("both", parts(loss.value_and_grad(*arrays, **options)), both),
         ):
             with counted() as tasks:
-                dask.compute(*arrays)
-            loading = len(tasks)
-            with counted() as tasks:
-                dask.compute(*results)
+                dask.compute(*results, scheduler="synchronous")
             counts[name, number] = len(tasks)
             assert len(tasks) <= loading + most * number + (1 + gradients) * (2 + number // 12)
     for name in ("value", "both"):
-        assert counts[name, 100] <= 11 * counts[name, 10]
+        assert counts[name, numbers[-1]] <= 11 * counts[name, 10]
 
 
 @one_of_each_kind

@@ -8,6 +8,7 @@ from .._numerics.standard import known
 from ..typing import Array, Axis
 from .arrays import is_kind
 from .formulas import Formulas
+from .plan import Plan
 from .shapes import places_of
 from .signature import KEEP, Signature
 
@@ -63,3 +64,9 @@ def of_entries(
     if any(a != b for a, b in sizes if known(a) and known(b)):
         return backend.xp.broadcast_to(mask, first.shape)
     return mask
+
+
+def kept_rows(plan: Plan, mask: Array) -> Array:
+    """Return the mask of losses that follows from a mask of the entries of whole rows."""
+    rows: Array = plan.backend.xp.any(mask, axis=plan.slots[plan.mask].place)
+    return rows

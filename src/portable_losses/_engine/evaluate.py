@@ -12,7 +12,7 @@ from . import pieces, reduction, weights
 from .call import Call
 from .classes import rearranged, restored
 from .cures import spelled
-from .entries import with_mask
+from .entries import kept_rows, with_mask
 from .formulas import Formulas, Orders
 from .given import belongs_to_none, by_name, constant_like, read_given
 from .labelled import Role, check_labels, labelled, roles
@@ -143,7 +143,8 @@ class Piece:
     ) -> list[Any]:
         """Evaluate a part: for each order the reduced value, or a list of gradients.
 
-        If the arrays are pieces of rows, `sums` are those of the whole rows.
+        If the arrays are pieces of rows, `sums` are those of the whole rows. Of whole rows with a
+        mask of their entries, that of the rows may be missing.
         """
         return self.plan.backend.evaluate(self._request(orders, given, checked, sums))
 
@@ -162,6 +163,8 @@ class Piece:
         names = self.plan.signature.arguments
         arrays = [given[name] for name in names]
         extras = {key: x for key, x in given.items() if key not in names}
+        if self.plan.absent and "where" not in extras:
+            extras["where"] = kept_rows(self.plan, arrays[self.plan.mask])
         layout = lay_out(self.plan, arrays, extras)
         return Request(self.plan, orders, arrays, extras, {}, checked, layout, sums)
 

@@ -42,6 +42,8 @@ class Chunks:
         self.arrays = {key: x for key, x in given.items() if isinstance(x, dask.array.Array)}
         self.rest = {key: x for key, x in given.items() if key not in self.arrays}
         self.roles = {key: request.roles(key) for key in self.arrays}
+        if self.plan.absent and not self.cut:
+            self.arrays.pop("where", None)  # a chunk finds it from the mask of the entries
         loops = self.plan.loops
         self.loop = [("", i - loops + 1) for i in range(loops)]
         axes = range(loops) if layout.axis is None else layout.axis
