@@ -54,7 +54,7 @@ class Bound:
                 )
         loss.bind(**parameters)  # checks their values
         self.wrapper = wrapper
-        self.loss = loss
+        self.loss: Loss[...] = loss
         self.parameters = dict(parameters)
 
     def one_prediction(self) -> None:
