@@ -200,7 +200,8 @@ class Evaluated(Generic[Arguments]):
         *arrays
             Those of the loss.
         group : array of int, optional
-            The number of the group of each loss, from 0: then there is a mean for each group.
+            The number of the group of each loss, from 0: then there is a mean for each group. On
+            libraries where values are not checked, a loss of another group is left out.
         groups : int, optional
             How many groups there are; by default up to the largest number.
         **options
@@ -216,9 +217,9 @@ class Evaluated(Generic[Arguments]):
         Raises
         ------
         TypeError
-            If `reduction` is given, or `axis` beside `group`.
+            If `reduction` is given, `axis` beside `group`, or `groups` without it.
         ValueError
-            If `group` does not fit the losses; also what the loss raises.
+            If `group` does not fit the losses, or is none of `groups`; also what the loss raises.
 
         Examples
         --------
