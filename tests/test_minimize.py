@@ -198,6 +198,16 @@ def test_bad_models():
         scipy_objective(pl.mse_loss, features[:3], target)
     with pytest.raises(ValueError, match="l2 must be a number from 0, got -1"):
         scipy_objective(pl.mse_loss, features, target, l2=-1.0)
+    for l2 in ("1", [1.0], True, np.nan):
+        with pytest.raises(ValueError, match="l2 must be a number from 0, got"):
+            scipy_objective(pl.mse_loss, features, target, l2=l2)
+    with pytest.raises(TypeError, match="intercept must be True or False, got 'yes'"):
+        scipy_objective(pl.mse_loss, features, target, intercept="yes")
+    with pytest.raises(TypeError, match="features must be a matrix of numbers, got str"):
+        scipy_objective(pl.mse_loss, "abcd", target)
+    gaps = np.where(np.arange(8).reshape(4, 2) == 5, np.nan, features)
+    with pytest.raises(ValueError, match=r"features must be finite, but that at \(2, 1\) is nan"):
+        scipy_objective(pl.mse_loss, gaps, target)
     with pytest.raises(ValueError, match="reduction must be 'mean' or 'sum', got 'none'"):
         scipy_objective(pl.mse_loss, features, target, reduction="none")
     with pytest.raises(TypeError, match="scipy_objective: axis is set for every call"):
@@ -207,6 +217,28 @@ def test_bad_models():
     objective = scipy_objective(pl.mse_loss, features, target)
     with pytest.raises(ValueError, match=r"has 3 parameters, got an array of shape \(2,\)"):
         objective(np.zeros(2))
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        (["a", "b", "b", "c"], TypeError, "labels, .* which are integers.*number the classes"),
+        ([0.0, 1.0, 1.0, np.nan], TypeError, "labels, .* which are integers.*missing"),
+        ([0.5, 1.0, 2.0, 2.0], TypeError, "labels, .* which are integers"),
+        ([-1, 0, 1, 2], ValueError, r"class labels.*target\[0\] is -1"),
+    ],
+)
+def test_labels_are_checked_before_they_are_counted(labels, error, message):
+    with pytest.raises(error, match=f"cross_entropy: target .*{message}"):
+        scipy_objective(pl.cross_entropy, np.zeros((4, 2)), np.asarray(labels))
+
+
+def test_a_region_has_one_prediction_for_each_target():
+    target = np.asarray([0.0, 1.0, 1.0, 0.0])
+    objective = scipy_objective(pl.dice_loss, np.zeros((4, 2)), target, from_logits=True)
+    value, gradient = objective(objective.start)
+    assert gradient.shape == (3,)
+    assert value == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(
@@ -293,6 +325,12 @@ def test_the_cost_is_the_sum_of_the_losses():
 def test_signs_are_lost_in_squares(loss):
     with pytest.raises(ValueError, match="depends on the sign of the residual"):
         scipy_rho(loss, **{next(iter(loss.signature.parameters)): 0.3})
+
+
+@pytest.mark.parametrize("loss", [pl.mape_loss, pl.smape_loss])
+def test_a_loss_that_is_of_more_than_the_residual(loss):
+    with pytest.raises(TypeError, match=f"scipy_rho: {loss.__name__} depends on more than"):
+        scipy_rho(loss)
 
 
 @pytest.mark.parametrize("loss", [pl.cross_entropy, LOGITS, pl.poisson_deviance_loss, pl.rmse_loss])

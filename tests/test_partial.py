@@ -179,6 +179,50 @@ def test_parts_stay_lazy(backend: Any) -> None:
     np.testing.assert_allclose(part.value().compute(), np.sqrt(np.mean(np.arange(100.0) ** 2)))
 
 
+@pytest.mark.backends("jax")
+def test_parts_with_arrays_are_pytrees(backend: Any) -> None:
+    """Of compiled functions for several shapes: an array inside a trace does not outlive it."""
+    import jax
+
+    loss, per_class = pl.binary_cross_entropy_with_logits, backend.asarray([1.0, 2.0, 3.0])
+    logits = backend.asarray(np.arange(15.0).reshape(5, 3) / 7)
+
+    @jax.jit
+    def part(x: Any, weights: Any) -> Any:
+        return loss.partial(x, 0 * x + 1, pos_weight=weights)
+
+    parts = [part(logits[:3], per_class), part(logits[3:], per_class)]
+    expected = loss(logits, 0 * logits + 1, pos_weight=per_class)
+    for merged in (
+        parts[0] + parts[1],
+        jax.tree.map(lambda a, b: a + b, *parts),
+        loss.partial(logits[:3], 0 * logits[:3] + 1, pos_weight=[1.0, 2.0, 3.0]) + parts[1],
+    ):
+        np.testing.assert_allclose(jax.jit(lambda x: x.value())(merged), expected, rtol=1e-6)
+    with pytest.raises(TypeError, match="pass groups, the number of groups"):
+        jax.jit(lambda x, group: loss.partial(x, x, group=group))(
+            logits[:, 0], backend.asarray([0, 1, 0, 1, 1])
+        )
+
+
+def test_options_for_classes_must_be_the_same() -> None:
+    logits, labels = np.zeros((2, 3)), [0, 1]
+
+    def part(**options: Any) -> Any:
+        return pl.cross_entropy.partial(logits, labels, **options)
+
+    same = part(class_weights=[1.0, 2.0, 3.0]) + part(class_weights=np.asarray([1.0, 2.0, 3.0]))
+    assert float(same.weight) == 6
+    for one, two in (
+        ({"class_weights": [1.0, 2.0, 3.0]}, {"class_weights": [1.0, 2.0, 4.0]}),
+        ({"class_weights": [1.0, 2.0, 3.0]}, {}),
+        ({"ignore_index": 1}, {"ignore_index": 2}),
+    ):
+        with pytest.raises(TypeError, match=f"cross_entropy: parts with .*{next(iter(one))}"):
+            part(**one) + part(**two)
+    assert float((part(temperature=1.0) + part()).weight) == 4
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -202,6 +246,13 @@ def test_parts_stay_lazy(backend: Any) -> None:
             r"\(1,\).*\(2,\)",
         ),
         (lambda a, b: pl.l1_loss.partial([1.0], [0.0], group=[0.5]), ValueError, "float64"),
+        (
+            lambda a, b: pl.l1_loss.partial([1.0, 2.0], [0.0, 0.0], group=[0, 5], groups=3),
+            ValueError,
+            "l1_loss: group must hold the numbers of groups from 0 to 2, but holds 5",
+        ),
+        (lambda a, b: pl.l1_loss.partial([1.0], [0.0], group=[-1]), ValueError, "but holds -1"),
+        (lambda a, b: pl.l1_loss.partial([1.0], [0.0], groups=3), TypeError, "pass group, that of"),
         (lambda a, b: a + 1.0, TypeError, "unsupported operand"),
         (lambda a, b: pl.l1_loss(1.0, 0.0, reduction="parts of a sum"), ValueError, "reduction"),
     ],

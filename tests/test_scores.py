@@ -462,6 +462,34 @@ def test_what_it_is_computed_from(binary):
         sklearn_scorer(pl.hinge_loss)(flat, features, target)
 
 
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        (["a", "b", "b"], TypeError, "number the classes from 0"),
+        ([0.0, np.nan, 1.0], TypeError, "some are missing"),
+        ([-1, 0, 1], ValueError, r"target\[0\] is -1"),
+    ],
+)
+def test_bad_labels(labels, error, message):
+    with pytest.raises(error, match=f"categorical_cross_entropy: target .*{message}"):
+        optimal_constant(pl.categorical_cross_entropy, labels)
+    with pytest.raises(error, match=f"categorical_cross_entropy: target .*{message}"):
+        d2_score(pl.categorical_cross_entropy, np.full((3, 2), 0.5), labels)
+
+
+def test_targets_before_predictions():
+    with pytest.raises(ValueError, match=r"d2_score: categorical_.* a row of .* come first"):
+        d2_score(pl.categorical_cross_entropy, [0, 1, 1], np.full((3, 2), 0.5))
+
+
+def test_what_is_bound_to_the_loss():
+    target = np.arange(11.0)
+    found = optimal_constant(pl.pinball_loss.bind(quantile=(0.1, 0.9)), target)
+    np.testing.assert_array_equal(found, [1.0, 9.0])
+    bound = sklearn_scorer(pl.poisson_nll_loss.bind(log_input=True))
+    assert repr(bound) == repr(sklearn_scorer(pl.poisson_nll_loss, log_input=True))
+
+
 def test_bad_scorers():
     with pytest.raises(ValueError, match=r"response_method must be one of predict, .*'proba'"):
         sklearn_scorer(pl.mse_loss, response_method="proba")

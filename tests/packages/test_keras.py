@@ -1,5 +1,6 @@
 """Losses of Keras 3, on the backend that KERAS_BACKEND says: torch or jax."""
 
+import json
 import os
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -59,6 +60,69 @@ def test_rows_of_a_sequence():
     found = value(keras_loss(pl.cross_entropy), labels, logits, weights)
     expected = float(pl.cross_entropy(logits, labels, weights=weights[:, None]))
     assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_weights_of_the_steps_of_a_sequence():
+    """As many steps as sequences: neither is taken for the other."""
+    logits, labels = RNG.normal(size=(5, 5, 4)).astype("float32"), RNG.integers(0, 4, (5, 5))
+    weights = RNG.uniform(0.5, 2.0, (5, 5)).astype("float32")
+    found = value(keras_loss(pl.cross_entropy), labels, logits, weights)
+    expected = float(pl.cross_entropy(logits, labels, weights=weights))
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("weights", [None, RNG.uniform(0.5, 2.0, 6).astype("float32")])
+@pytest.mark.parametrize("loss", [pl.cross_entropy, pl.mse_loss])
+def test_masked_steps_are_left_out(loss, weights):
+    lengths = np.asarray([5, 3, 1, 2, 4, 5])
+    seen = np.arange(5) < lengths[:, None]
+    features = np.where(seen[..., None], RNG.normal(size=(6, 5, 3)), 0.0).astype("float32")
+    labels = RNG.integers(0, 4, (6, 5))
+    target = labels if loss is pl.cross_entropy else RNG.normal(size=(6, 5, 4)).astype("float32")
+    layers = [keras.layers.Masking(), keras.layers.LSTM(4, return_sequences=True)]
+    model = keras.Sequential([keras.Input((5, 3)), *layers])
+    model.compile("sgd", loss=keras_loss(loss))
+    found = model.evaluate(features, target, sample_weight=weights, verbose=0)
+    pred = model.predict(features, verbose=0)
+    mask = seen if loss is pl.cross_entropy else seen[..., None]
+    share = None if weights is None else weights.reshape(-1, *(1,) * (mask.ndim - 1))
+    assert found == pytest.approx(float(loss(pred, target, weights=share, where=mask)), rel=1e-5)
+    history = model.fit(features, target, sample_weight=weights, epochs=2, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+
+
+def test_a_batch_without_weight_is_0():
+    ones, none = np.ones((4, 1), "float32"), np.zeros(4, "float32")
+    assert value(keras_loss(pl.mse_loss), 2 * ones, ones, none) == 0
+
+
+def test_quantiles_of_a_column_of_targets():
+    pred, target = RNG.normal(size=(8, 3)).astype("float32"), RNG.normal(size=(8, 1))
+    loss = keras_loss(pl.pinball_loss, quantile=(0.1, 0.5, 0.9))
+    expected = pl.pinball_loss(pred, target[:, 0], quantile=(0.1, 0.5, 0.9))
+    assert value(loss, target.astype("float32"), pred) == pytest.approx(float(expected), rel=1e-6)
+
+
+@pytest.mark.parametrize("weights", [None, RNG.uniform(0.5, 2.0, 8).astype("float32")])
+def test_classes_that_are_weighed_or_ignored(weights):
+    logits, labels = RNG.normal(size=(8, 3)).astype("float32"), np.arange(8) % 3
+    for options in ({"ignore_index": 1}, {"class_weights": [1.0, 2.0, 0.5], "ignore_index": 0}):
+        found = value(keras_loss(pl.cross_entropy, **options), labels, logits, weights)
+        expected = pl.cross_entropy(logits, labels, weights=weights, **options)
+        assert found == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_arrays_and_bound_parameters_are_saved():
+    logits, labels = RNG.normal(size=(8, 3)).astype("float32"), RNG.integers(0, 3, 8)
+    per_class = np.asarray([1.0, 2.0, 0.5])
+    expected = float(pl.cross_entropy(logits, labels, class_weights=per_class))
+    for loss in (
+        keras_loss(pl.cross_entropy, class_weights=per_class),
+        keras_loss(pl.cross_entropy.bind(class_weights=per_class)),
+    ):
+        twin = type(loss).from_config(json.loads(json.dumps(loss.get_config())))
+        for each in (loss, twin):
+            assert value(each, labels, logits) == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("weighted", [False, True])

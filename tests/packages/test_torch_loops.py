@@ -134,6 +134,25 @@ def test_tensors_are_buffers():
     assert meta.class_weights.device.type == "meta"
 
 
+def test_arrays_of_numpy_become_tensors():
+    per_class = np.asarray([1.0, 2.0, 0.5])
+    criterion = torch_criterion(pl.cross_entropy, class_weights=per_class)
+    logits, labels = torch.randn(6, 3), torch.arange(6) % 3
+    expected = torch.nn.functional.cross_entropy(
+        logits, labels, weight=torch.asarray(per_class, dtype=torch.float32)
+    )
+    torch.testing.assert_close(criterion(logits, labels), expected)
+    assert isinstance(criterion.class_weights, torch.Tensor)
+
+
+def test_a_parameter_is_learnt():
+    criterion = torch_criterion(pl.huber_loss, delta=torch.nn.Parameter(torch.tensor(2.0)))
+    assert [name for name, _ in criterion.named_parameters()] == ["delta"]
+    criterion(torch.tensor([5.0]), torch.tensor([0.0])).backward()
+    assert criterion.delta.grad == 3
+    assert "delta" in criterion.state_dict()
+
+
 def test_options_of_a_call():
     pred, target = batch()
     weights = torch.arange(64.0)[:, None]

@@ -94,7 +94,7 @@ class Request:
     def taken(self) -> list[Array]:
         """Return the sums that the formula takes of the arrays, which are pieces of rows."""
         call = self.bind()
-        part = weights.read_part(call, call.arrays, call.weights, call.where)
+        part = weights.read_part(call, call.arrays, call.weights, call.where, call.sequences)
         return pieces.sums_taken(call, part, call.sequences)
 
     def again(self, arrays: Sequence[Any]) -> list[Any]:

@@ -8,12 +8,16 @@ from typing import Any
 from .._backends import NUMBER, Backend, backend_of, default
 from .._numerics.standard import device_of
 from ..typing import Array, Namespace
-from .arrays import floating, is_kind, promoted, read
+from .arrays import floating, is_kind, promoted, read, visible
 from .evaluate import evaluate
 from .formulas import Formulas
 from .given import by_name
 from .plan import Inner
 from .shapes import differ
+from .signature import Signature
+
+_OF_CLASSES = {"class_weights", "ignore_index"}
+"""The options that parts must have in common, like parameters."""
 
 
 class Partial:
@@ -27,7 +31,7 @@ class Partial:
     formulas : Formulas
         The formulas of the loss.
     parameters : mapping
-        Its parameters.
+        What must be the same in all parts: its parameters, and its options for classes.
     sums : sequence of array
         The sum of weight * loss, or one sum for each group; and the sum of the weights, of the same
         shape. Both are in float64 where the library has it.
@@ -105,11 +109,15 @@ class Partial:
                 f"{name}: a part of {self._holds} and one of {other._holds} do not add up: make "
                 "both with pieces=True, or neither"
             )
-        defaults = self._formulas.signature.defaults
-        if not same({**defaults, **self._parameters}, {**defaults, **other._parameters}):
+        given = self._parameters, other._parameters
+        if given[0] != given[1]:
+            one, two = (
+                {key: x for key, x in each.items() if given[0].get(key) != given[1].get(key)}
+                for each in given
+            )
             raise TypeError(
-                f"{name}: parts with the parameters {self._parameters} and {other._parameters} do "
-                "not add up: compute them with the same"
+                f"{name}: parts with the parameters {one} and {two} do not add up: compute them "
+                "with the same"
             )
         if self._backend is not other._backend:
             raise TypeError(f"{name}: the parts belong to two array libraries; convert one of them")
@@ -179,12 +187,11 @@ def partial(
     """Return the two sums of a call, or those of each group."""
     name, signature = formulas.name, formulas.signature
     arrays, options = by_name(formulas, arrays, options)
-    check_options(name, options, group)
+    check_options(name, options, group, groups)
     given = {**options, "reduction": Inner.PARTS} | ({} if group is None else {"axis": ()})
     sums = evaluate(formulas, (0,), arrays, given)[0]
     if group is not None:
         sums = grouped(name, group, groups, sums[0], sums)
-    parameters = {key: x for key, x in options.items() if key in signature.parameters}
     dtypes = [
         (backend, floating(name, signature.arguments[i], backend, x)[1])
         for i in signature.predicted
@@ -192,13 +199,22 @@ def partial(
         for backend, x in [read(name, signature.arguments[i], arrays[i])]
     ]
     dtype = promoted(dtypes[0][0], [dtype for _, dtype in dtypes])
-    return Partial(formulas, parameters, sums, dtype)
+    return Partial(formulas, parameters(signature, options), sums, dtype)
 
 
-def check_options(name: str, options: Mapping[str, Any], group: Any) -> None:
+def parameters(signature: Signature, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what parts must have in common, so that it can be compared."""
+    found = {**signature.defaults, **dict.fromkeys(_OF_CLASSES & signature.options.keys())}
+    found |= {key: x for key, x in options.items() if key in signature.parameters or key in found}
+    return {key: _comparable(key, x) for key, x in found.items()}
+
+
+def check_options(name: str, options: Mapping[str, Any], group: Any, groups: int | None) -> None:
     """Refuse options that a part does not take."""
     if "reduction" in options:
         raise TypeError(f"{name}: a part holds sums; take `.value()` for the mean, or `.total`")
+    if group is None and groups is not None:
+        raise TypeError(f"{name}: groups is the number of groups; pass group, that of each loss")
     if group is not None and "axis" in options:
         raise TypeError(f"{name}: pass axis or group, not both: a group has losses of all axes")
 
@@ -218,7 +234,19 @@ def grouped(
             f"{name}: group must hold an integer from 0 for each loss, of the shape "
             f"{tuple(losses.shape)}; its shape is {tuple(labels.shape)}, its dtype {labels.dtype}"
         )
-    number = int(home.xp.max(labels)) + 1 if groups is None else groups
+    try:
+        number = int(home.xp.max(labels)) + 1 if groups is None else groups
+    except Exception as error:
+        raise TypeError(
+            f"{name}: pass groups, the number of groups: the values of group cannot be seen here"
+        ) from error
+    seen = visible(home, labels)
+    wrong = None if seen is None else (seen < 0) | (seen >= number)
+    if wrong is not None and wrong.any():
+        raise ValueError(
+            f"{name}: group must hold the numbers of groups from 0 to {number - 1}, but holds "
+            f"{seen[wrong][0]}"
+        )
     return [_group_sums(home.xp, x, labels, number) for x in sums]
 
 
@@ -232,16 +260,36 @@ def _group_sums(xp: Namespace, x: Array, labels: Array, number: int) -> Array:
     return xp.reshape(xp.group_sum(x, each, number * prod(inner)), (number, *inner))
 
 
-def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Return whether parameters are the same."""
-    return one.keys() == other.keys() and all(_equal(x, other[key]) for key, x in one.items())
+class _Values:
+    """The values of an array, which are equal to those of another that holds the same.
+
+    An array whose values cannot be seen, as while a function is traced, may be equal to any of its
+    shape. It is not kept itself: it would outlive the trace.
+    """
+
+    def __init__(self, shape: tuple[int, ...], values: Any) -> None:
+        self.shape, self.values = shape, values
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _Values):
+            return isinstance(other, NUMBER) and not self.shape
+        if self.values is None or other.values is None:
+            return self.shape == other.shape
+        return self.shape == other.shape and bool((self.values == other.values).all())
+
+    def __hash__(self) -> int:
+        return hash(self.shape)
+
+    def __repr__(self) -> str:
+        return f"an array of shape {self.shape}" if self.values is None else repr(self.values)
 
 
-def _equal(one: Any, other: Any) -> bool:
-    """Return whether two numbers, or two arrays whose values can be seen, are equal."""
-    if one is other or not (hasattr(one, "shape") or hasattr(other, "shape")):
-        return one is other or bool(one == other)
-    (backend, one), (library, other) = (read("Partial", "parameter", x) for x in (one, other))
-    views = backend.view(one), library.view(other)
-    seen = all(view is not None for view in views)
-    return seen and views[0].shape == views[1].shape and bool((views[0] == views[1]).all())
+def _comparable(key: str, value: Any) -> Any:
+    """Return a parameter so that it can be compared, and an array without its library."""
+    if value is None or isinstance(value, (str, *NUMBER)):
+        return value
+    backend, array = read("Partial", key, value)
+    seen = backend.view(array)
+    if seen is not None and not array.ndim:
+        return seen.item()
+    return _Values(tuple(array.shape), None if seen is None else seen.copy())

@@ -10,7 +10,7 @@ from ..typing import Array, Namespace
 from .evaluate import Request, request_of, requested
 from .formulas import Formulas
 from .given import by_name
-from .partial import Partial, check_options, grouped
+from .partial import Partial, check_options, grouped, parameters
 from .plan import Plan
 from .shapes import differ
 from .signature import KEEP
@@ -41,8 +41,8 @@ class PartialOfPieces(Partial):
         is kept. All are in float64 where the library has it.
     dtype : dtype
         The dtype of the loss.
-    weights : array or None
-        The weights of the rows.
+    extras : mapping
+        The weights of the rows, if there are any, and the parameters that are arrays.
     rows : Rows
         What all pieces have in common.
     """
@@ -55,11 +55,11 @@ class PartialOfPieces(Partial):
         parameters: Mapping[str, Any],
         sums: Sequence[Array],
         dtype: Any,
-        weights: Any,
+        extras: Mapping[str, Any],
         rows: Rows,
     ) -> None:
         super().__init__(formulas, parameters, sums, dtype)
-        self.weights, self._rows = weights, rows
+        self._extras, self._rows = dict(extras), rows
 
     def value(self) -> Array:
         """Return the loss of the rows that were put together.
@@ -88,18 +88,17 @@ class PartialOfPieces(Partial):
         given = {key: _filled(xp, kept, shape, value) for key, shape, value in self._rows.entries}
         arrays = [given.get(key) for key in self._formulas.signature.arguments]
         settings: dict[str, Any] = {"axis": self._rows.axis}
-        extras: dict[str, Any] = {"where": kept != 0}
-        for key, value in self._parameters.items():
-            (extras if hasattr(value, "shape") else settings)[key] = value
-        if self.weights is not None:
-            extras["weights"] = self.weights
+        for key in self._formulas.signature.parameters.keys() - self._extras:
+            settings[key] = self._parameters[key]
+        extras = {key: x for key, x in self._extras.items() if x is not None}
+        extras["where"] = kept != 0
         return request_of(self._formulas, (0,), arrays, extras, settings, False)
 
     def __add__(self, other: Partial) -> Partial:
         """Return the part that consists of both."""
         made = super().__add__(other)
         if isinstance(made, PartialOfPieces) and isinstance(other, PartialOfPieces):
-            made.weights = self._agreed(other)
+            made._extras = {**self._extras, "weights": self._agreed(other)}
         return made
 
     def _check_shapes(self, other: Partial) -> None:
@@ -117,7 +116,7 @@ class PartialOfPieces(Partial):
 
     def _agreed(self, other: "PartialOfPieces") -> Any:
         """Return the weights of the rows; NaN where they differ and no error can be raised."""
-        one, two = self.weights, other.weights
+        one, two = (part._extras["weights"] for part in (self, other))
         if one is two:
             return one
         given = one is not None and two is not None
@@ -138,14 +137,14 @@ class PartialOfPieces(Partial):
 
     def tree_flatten(self) -> tuple[Any, Any]:
         """Return the arrays, and the rest, as JAX asks: see `Partial`."""
-        return (self.sums, self.weights), (super().tree_flatten()[1], self._rows)
+        return (self.sums, self._extras), (super().tree_flatten()[1], self._rows)
 
     @classmethod
     def tree_unflatten(cls, rest: Any, arrays: Any) -> "PartialOfPieces":
         """Put a part together from what `tree_flatten` returned: see `Partial`."""
         made = super().tree_unflatten(rest[0], arrays[0])
         assert isinstance(made, PartialOfPieces)
-        made.weights, made._rows = arrays[1], rest[1]
+        made._extras, made._rows = arrays[1], rest[1]
         return made
 
 
@@ -159,7 +158,7 @@ def partial_of_pieces(
     """Return the sums of pieces of rows, or of those of each group, which are one row."""
     name, signature = formulas.name, formulas.signature
     arrays, options = by_name(formulas, arrays, options)
-    check_options(name, options, group)
+    check_options(name, options, group, groups)
     if not signature.sums or signature.common:
         raise TypeError(
             f"{name}: pieces=True needs a loss that is a function of sums over its rows, such as "
@@ -180,10 +179,11 @@ def partial_of_pieces(
     weights = request.extras.get("weights")
     if weights is not None:  # a copy, as the array may change before the value is asked for
         weights = xp.astype(xp.scalar(weights, kept.dtype, kept), kept.dtype)
-    parameters = {**plan.parameters, **{key: request.extras[key] for key in plan.arrays}}
+    extras = {"weights": weights, **{key: request.extras[key] for key in plan.arrays}}
     axis = plan.axis if group is None else ()
     rows = Rows(axis, _entries(plan, request.laid_out().sizes))
-    return PartialOfPieces(formulas, parameters, [*sums, kept], plan.result, weights, rows)
+    shared = parameters(signature, options)
+    return PartialOfPieces(formulas, shared, [*sums, kept], plan.result, extras, rows)
 
 
 def _entries(

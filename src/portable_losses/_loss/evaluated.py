@@ -218,7 +218,8 @@ class Evaluated(Generic[Arguments]):
             `matthews_loss`, `generalized_dice_loss`, or one of your own with ``loss(..., sums=)``.
         group : array of int, optional
             The number of the group of each loss, from 0: then there is a mean for each group. With
-            `pieces` all pieces of a group are one row, whose loss is the value of the group.
+            `pieces` all pieces of a group are one row, whose loss is the value of the group. On
+            libraries where values are not checked, a loss of another group is left out.
         groups : int, optional
             How many groups there are; by default up to the largest number.
         **options
@@ -234,12 +235,13 @@ class Evaluated(Generic[Arguments]):
         Raises
         ------
         TypeError
-            If `reduction` is given, or `axis` beside `group`, or `weights` beside `group` and
-            `pieces`; or if the loss has no pieces of rows. When parts are added: if they are of
-            other losses, parameters or libraries, or only one of them is of pieces.
+            If `reduction` is given, or `axis` beside `group`, or `groups` without it, or `weights`
+            beside `group` and `pieces`; or if the loss has no pieces of rows. When parts are added:
+            if they are of other losses, parameters or libraries, or only one of them is of pieces.
         ValueError
-            If `group` does not fit the losses; also what the loss raises. When parts are added: if
-            they are of other groups or rows, or their rows have other weights.
+            If `group` does not fit the losses, or is none of `groups`; also what the loss raises.
+            When parts are added: if they are of other groups or rows, or their rows have other
+            weights.
 
         Examples
         --------

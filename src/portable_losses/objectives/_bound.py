@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
+import numpy as np
+
 from .._loss import Loss
+from ..typing import Array
 
 
 class Bound:
@@ -35,7 +38,7 @@ class Bound:
                 f"{wrapper}: loss must be a loss of portable_losses, or one made by "
                 f"`portable_losses.loss`, with its parameters beside it; got {loss!r}"
             )
-        base = loss.formulas.loss
+        base: Loss[...] = loss.formulas.loss
         bound = {key: x for key, x in loss.bound.items() if x is not base.bound.get(key, base)}
         loss, parameters = base, {**bound, **parameters}
         known = inspect.signature(loss).parameters
@@ -51,7 +54,7 @@ class Bound:
                 )
         loss.bind(**parameters)  # checks their values
         self.wrapper = wrapper
-        self.loss = loss
+        self.loss: Loss[...] = loss
         self.parameters = dict(parameters)
 
     def one_prediction(self) -> None:
@@ -63,6 +66,12 @@ class Bound:
                 f"{self.wrapper}: the loss must have one prediction and one target, but "
                 f"{self.loss.__name__} has the arrays {', '.join(signature.arguments)}"
             )
+
+    def count_classes(self, target: Array) -> int:
+        """Return the number of classes of labels, of which the largest is the last."""
+        count = int(target.max(initial=0)) + 1 if target.dtype.kind in "iub" else 0
+        self.loss(np.zeros((len(target), max(count, 2))), target, **self.parameters)  # checks them
+        return count
 
     @property
     def name(self) -> str:
@@ -96,6 +105,12 @@ class Bound:
         """The arguments of the wrapper, as a call has them."""
         settings = "".join(f", {key}={value!r}" for key, value in self.parameters.items())
         return f"{self.name}{settings}"
+
+
+def check_switch(wrapper: str, name: str, value: Any) -> None:
+    """Refuse what is neither True nor False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{wrapper}: {name} must be True or False, got {value!r}")
 
 
 def is_number(x: Any) -> bool:

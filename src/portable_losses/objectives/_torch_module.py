@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 
 from ._bound import Bound
@@ -16,11 +17,16 @@ class Criterion(torch.nn.Module):  # type: ignore[misc]
         self.settings: dict[str, Any] = {}
         self.arrays: list[str] = []
         for name, value in bound.parameters.items():
-            if isinstance(value, torch.Tensor):
+            if isinstance(value, np.ndarray) and value.ndim:
+                value = torch.as_tensor(value)
+            if isinstance(value, torch.nn.Parameter):
+                self.register_parameter(name, value)
+            elif isinstance(value, torch.Tensor):
                 self.register_buffer(name, value, persistent=False)
-                self.arrays.append(name)
             else:
                 self.settings[name] = value
+                continue
+            self.arrays.append(name)
 
     def forward(self, *arrays: Any, **options: Any) -> Any:
         """Return the loss."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from .._loss import Loss
 from ._boosting import Boosted, Hessian
+from ._bound import check_switch
 from ._catboost_methods import CatBoostMetric, CatBoostObjective
 
 __all__ = ["catboost_metric", "catboost_objective"]
@@ -96,6 +97,7 @@ def catboost_objective(
     """
     objective = CatBoostObjective("catboost_objective", loss, parameters, hessian, factor)
     _check_rows(objective)
+    check_switch("catboost_objective", "several_targets", several_targets)
     if not several_targets:
         return objective
     from ._catboost_targets import TargetsObjective
@@ -143,6 +145,7 @@ def catboost_metric(loss: Loss[...], /, *, several_targets: bool = False, **para
     """
     metric = CatBoostMetric("catboost_metric", loss, parameters)
     _check_rows(metric)
+    check_switch("catboost_metric", "several_targets", several_targets)
     if not several_targets:
         return metric
     from ._catboost_targets import TargetsMetric

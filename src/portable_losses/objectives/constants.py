@@ -247,8 +247,7 @@ def _row(bound: Bound, target: Array, weights: Array | None, classes: int) -> Ar
     if labels:
         kept = target != bound.parameters.get("ignore_index")
         target, weights = target[kept], None if weights is None else weights[kept]
-        classes = max(classes, int(target.max(initial=0)) + 1)
-        bound.loss(np.zeros((len(target), classes)), target, **bound.parameters)  # checks labels
+        classes = max(classes, bound.count_classes(target))
     per_class = bound.parameters.get("class_weights")
     given = np.ones(len(target)) if weights is None else weights
     one_hot = np.eye(classes)[target.astype(np.int64)] if labels else np.asarray(target, float)

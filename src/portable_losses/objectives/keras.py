@@ -45,10 +45,13 @@ def keras_loss(loss: Loss[...], /, **parameters: Any) -> Any:
     It runs on the JAX and PyTorch backends of Keras; TensorFlow's tensors do not follow the array
     API standard.
 
-    Each row of a batch has the mean of its losses, and Keras divides the weighted sum of the rows
-    by the sum of the weights (its reduction ``"mean_with_sample_weight"``), as this library does
-    everywhere. Predictions of shape (n, 1) go with targets of shape (n,). Labels may be real
-    numbers, as Keras casts them.
+    A batch has the weighted mean of its losses, divided by the sum of the weights, as everywhere in
+    this library; Keras calls that ``"mean_with_sample_weight"``. Weights are those of rows or, for
+    sequences, of steps. What a ``Masking`` or ``Embedding`` layer masks is left out.
+
+    Predictions of shape (n, 1) go with targets of shape (n,). Labels may be real numbers, as Keras
+    casts them. Arrays of NumPy among the parameters are saved as lists. A sum of losses trains, but
+    cannot be saved.
 
     Examples
     --------

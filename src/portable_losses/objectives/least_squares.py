@@ -93,7 +93,12 @@ class Rho(Bound):
                 f"scipy_rho: {self.name} is no loss of a residual; use one such as huber_loss"
             )
         residuals = np.asarray([0.25, 1.0, 7.0])
-        each = {"reduction": "none", **parameters}
+        each = {"reduction": "none", **self.parameters}
+        if not np.array_equal(loss(residuals + 4, 4.0, **each), loss(residuals, 0.0, **each)):
+            raise TypeError(
+                f"scipy_rho: {self.name} depends on more than the residual; use one such as "
+                "huber_loss"
+            )
         if not np.array_equal(loss(residuals, 0.0, **each), loss(-residuals, 0.0, **each)):
             raise ValueError(
                 f"scipy_rho: {self.name} depends on the sign of the residual, and least_squares "

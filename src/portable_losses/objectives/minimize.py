@@ -7,7 +7,7 @@ import numpy as np
 
 from .._loss import Loss
 from ..typing import Array
-from ._bound import Bound
+from ._bound import Bound, check_switch, is_number
 
 __all__ = ["scipy_objective"]
 
@@ -77,6 +77,9 @@ def scipy_objective(
     ``LogisticRegression``, divided by C. Classes are counted from the labels: the largest
     label is the last class.
 
+    Where a loss has no curvature, as `pinball_loss` everywhere and `huber_loss` far from the
+    targets, ``newton-cg`` stops and reports success: take ``BFGS`` or ``trust-ncg`` for these.
+
     Examples
     --------
     >>> import numpy as np
@@ -120,13 +123,33 @@ def scipy_objective(
     """
     bound = Bound("scipy_objective", loss, options, reserved=("axis",))
     bound.one_prediction()
-    if not (np.isfinite(l2) and l2 >= 0):
+    check_switch("scipy_objective", "intercept", intercept)
+    if not (is_number(l2) and 0 <= l2 < np.inf):
         raise ValueError(f"scipy_objective: l2 must be a number from 0, got {l2!r}")
     if bound.parameters.get("reduction") == "none":
         raise ValueError("scipy_objective: reduction must be 'mean' or 'sum', got 'none'")
     if callable(model):
         return ModelObjective(bound, model, target, l2)
-    return LinearObjective(bound, np.asarray(model, dtype=np.float64), target, l2, intercept)
+    return LinearObjective(bound, _features(model), target, l2, intercept)
+
+
+def _features(model: Any) -> Array:
+    """Return features as an array of finite numbers."""
+    try:
+        features = np.asarray(model, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            "scipy_objective: the features must be a matrix of numbers, got "
+            f"{type(model).__name__}: {error}"
+        ) from error
+    wrong = np.argwhere(~np.isfinite(features))
+    if len(wrong):
+        place = tuple(wrong[0].tolist())
+        raise ValueError(
+            f"scipy_objective: the features must be finite, but that at {place} is "
+            f"{features[place]}; fill gaps first"
+        )
+    return features
 
 
 class ModelObjective:
@@ -168,7 +191,8 @@ class ModelObjective:
         if pred.shape != self.target.shape and not labels:
             raise ValueError(
                 f"scipy_objective: the model returns predictions of shape {pred.shape} for targets "
-                f"of shape {self.target.shape}"
+                f"of shape {self.target.shape}: it must return one for each target, and for labels "
+                "a row of classes"
             )
         return pred, pullback
 
@@ -191,8 +215,8 @@ class LinearObjective(ModelObjective):
             )
         self.features = features
         self.intercept = intercept
-        if bound.core and self.target.ndim == 1:
-            self.outputs: tuple[int, ...] = (int(self.target.max(initial=0)) + 1,)
+        if "class" in bound.core and bound.takes_labels and self.target.ndim == 1:
+            self.outputs: tuple[int, ...] = (bound.count_classes(self.target),)
         else:
             self.outputs = self.target.shape[1:]
         self.shape = (*self.outputs, features.shape[1] + intercept)

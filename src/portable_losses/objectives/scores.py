@@ -90,6 +90,11 @@ def d2_score(
     if weights is not None:
         weights = np.asarray(weights, dtype=np.float64)
     rows = bool(bound.core) and pred.ndim > 1
+    if not rows and not bound.takes_elements:
+        raise ValueError(
+            f"d2_score: {bound.name} needs a row of predictions for each target, got predictions "
+            f"of shape {pred.shape} and targets of shape {target.shape}; predictions come first"
+        )
     classes = pred.shape[-1] if rows else 0
     constant = constant_of(bound, target, weights, rows=rows, classes=classes)
     base = np.array(np.broadcast_to(constant, pred.shape), dtype=np.float64)

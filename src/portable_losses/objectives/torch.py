@@ -12,7 +12,7 @@ def torch_criterion(loss: Loss[...], **parameters: Any) -> Any:
     """Return a loss with its parameters as a module of PyTorch.
 
     A loss works as a criterion by itself. The module keeps parameters and options beside it, and
-    those that are tensors as buffers: they move with the model to a device.
+    those that are arrays as buffers: they move with the model to a device. skorch needs the module.
 
     Parameters
     ----------
@@ -41,7 +41,8 @@ def torch_criterion(loss: Loss[...], **parameters: Any) -> Any:
     Notes
     -----
     The criterion can be copied, pickled and compiled by ``torch.compile``. Its buffers are not part
-    of ``state_dict``: they are settings, not learnt. Under ``torch.autocast`` the loss of 16-bit
+    of ``state_dict``: they are settings, not learnt. A ``torch.nn.Parameter`` is learnt, and is one
+    of the module. Arrays of NumPy become tensors. Under ``torch.autocast`` the loss of 16-bit
     predictions is float32, as ``GradScaler`` wants it.
 
     Examples
