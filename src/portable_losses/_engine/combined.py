@@ -21,7 +21,7 @@ class Term(NamedTuple):
     @property
     def name(self) -> str:
         """The expression that makes it, without its factor."""
-        return bound_name(self.formulas.loss.__name__, self.bound)
+        return bound_name(self.formulas.loss.expression, self.bound)
 
 
 class Part(NamedTuple):
