@@ -64,15 +64,19 @@ def test_arrays_are_bound(backend: Any, dtype: str) -> None:
 
 def test_the_name_the_signature_and_the_help_show_what_is_bound() -> None:
     loss = pl.huber_loss.bind(delta=2.0, reduction="sum", weights=np.ones(3))
-    assert loss.__name__ == "huber_loss.bind(delta=2.0, reduction='sum', weights=...)"
+    assert loss.expression == "huber_loss.bind(delta=2.0, reduction='sum', weights=...)"
+    assert loss.__name__ == "huber_loss"
     parameters = inspect.signature(loss).parameters
     assert parameters["delta"].default == 2.0
     assert parameters["axis"].default is None
     assert repr(loss) == (
-        f"<loss {loss.__name__}(pred, target, /, *, delta=2.0, reduction='sum', weights=..., "
+        f"<loss {loss.expression}(pred, target, /, *, delta=2.0, reduction='sum', weights=..., "
         "where=None, axis=None)>"
     )
     text = pydoc.plain(pydoc.render_doc(loss))
+    title, _, shown, *_ = text.splitlines()
+    assert title == "Python Library Documentation: Loss in module portable_losses.robust.convex"
+    assert shown.startswith("huber_loss(pred, target, /, *, delta=2.0, reduction='sum', weights=")
     for line in (
         "delta : float or array, default 2.0",
         'reduction : {"mean", "sum", "none"}, default \'sum\'',

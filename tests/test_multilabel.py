@@ -231,6 +231,41 @@ def test_class_weights_that_do_not_fit():
         pl.zlpr_loss(FOUR, FOUR_SETS, class_weights=WEIGHTED)
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"weights": -1.0}, "weights must not be negative, but weights is -1.0"),
+        ({"weights": [1.0, -3.0]}, r"but weights\[1\] is -3.0 "),
+        (
+            {"weights": [1.0, -3.0], "where": [True, True]},
+            r"but weights\[1\] is -3.0 ",
+        ),
+        ({"weights": [2.0, -3.0], "class_weights": -WEIGHTED}, r"but class_weights\[0\] is -"),
+        (
+            {"weights": [1.0] * 3},
+            r"weights of shape \(3,\) .* losses of shape \(2,\)",
+        ),
+        ({"where": [True] * 3}, r"where of shape \(3,\) does not fit the losses of shape \(2,\)"),
+    ],
+)
+def test_weights_beside_class_weights_are_shown_as_they_were_passed(options, said):
+    """The engine takes the weight of each class of each row, which nobody passed."""
+    given = {"class_weights": WEIGHTED, **options}
+    with pytest.raises(ValueError, match=said):
+        pl.multilabel_soft_margin_loss(FOUR[:2], FOUR_SETS[:2], **given)
+
+
+def test_weights_beside_class_weights_that_are_left_out_or_not_checked():
+    """A weight below 0 counts as one where a mask leaves it out, or by rounding."""
+    loss = pl.multilabel_soft_margin_loss.bind(class_weights=WEIGHTED, reduction="sum")
+    right = loss(FOUR[:1], FOUR_SETS[:1])
+    assert loss(FOUR[:2], FOUR_SETS[:2], weights=[1.0, -3.0], where=[True, False]) == right
+    np.testing.assert_allclose(loss(FOUR[:2], FOUR_SETS[:2], weights=[1.0, -1e-17]), right)
+    with pl.validation(False):
+        negative = loss(FOUR[:2], FOUR_SETS[:2], weights=[1.0, -1.0])
+    np.testing.assert_allclose(negative, right - loss(FOUR[1:2], FOUR_SETS[1:2]))
+
+
 @pytest.mark.backends("torch")
 def test_class_weights_of_torch(backend):
     import torch

@@ -172,7 +172,7 @@ def test_a_sum_is_bound_and_added_to_others() -> None:
     parts.append((0.5, pl.huber_loss, {"delta": 3.0}))
     assert combined(PRED, TARGET) == pytest.approx(total(parts, PRED, TARGET)[0], rel=1e-14)
     name = "0.5 * huber_loss + 0.5 * pseudo_huber_loss.bind(delta=0.5) + 0.5 * huber_loss"
-    assert combined.__name__ == f"{name}.bind(delta=3.0)"
+    assert combined.expression == f"{name}.bind(delta=3.0)"
 
 
 def test_parameters_that_are_arrays(backend: Any, dtype: str) -> None:
@@ -186,9 +186,15 @@ def test_parameters_that_are_arrays(backend: Any, dtype: str) -> None:
 
 def test_a_sum_is_a_python_object_like_any_loss() -> None:
     shown = "(pred, target, /, *, reduction='mean', weights=None, where=None, axis=None)"
-    assert MIXED.__name__ == "0.7 * mse_loss + 0.3 * l1_loss"
-    assert repr(MIXED) == f"<loss ({MIXED.__name__}){shown}>"
+    assert MIXED.expression == "0.7 * mse_loss + 0.3 * l1_loss"
+    assert repr(MIXED) == f"<loss ({MIXED.expression}){shown}>"
     text = pydoc.plain(pydoc.render_doc(0.7 * pl.mse_loss + pl.huber_loss.bind(delta=2.0)))
+    title, _, shown, summary, *_ = text.splitlines()
+    assert (
+        title == "Python Library Documentation: Loss in module portable_losses.regression.residual"
+    )
+    assert shown.startswith("sum_of_losses(pred, target, /, *, delta=2.0, reduction='mean'")
+    assert summary.strip() == "Sum of losses: 0.7 * mse_loss + huber_loss.bind(delta=2.0)."
     for line in (
         "delta : float or array, default 2.0",
         "`delta` of `huber_loss`.",
@@ -198,8 +204,8 @@ def test_a_sum_is_a_python_object_like_any_loss() -> None:
     assert isinstance(MIXED, pl.Loss)
     assert {MIXED: 1}[MIXED] == 1
     assert repr(-MIXED).startswith("<loss (-0.7 * mse_loss - 0.3 * l1_loss)(")
-    assert (-pl.mse_loss).bind(axis=0).__name__ == "(-mse_loss).bind(axis=0)"
-    assert sum([pl.mse_loss, pl.l1_loss]).__name__ == "mse_loss + l1_loss"
+    assert (-pl.mse_loss).bind(axis=0).expression == "(-mse_loss).bind(axis=0)"
+    assert sum([pl.mse_loss, pl.l1_loss]).expression == "mse_loss + l1_loss"
 
 
 @pytest.mark.parametrize("factor", [2, 0.5, np.float64(0.5), np.float32(0.5), np.int8(3), -1.5])

@@ -43,6 +43,23 @@ def test_with_a_large_penalty_nothing_is_moved_on_purpose() -> None:
     )
 
 
+@pytest.mark.parametrize("epsilon", [0.1, 1.0])
+def test_what_the_functions_of_pot_return(epsilon: float) -> None:
+    """The loss is the value of `solve`; `sinkhorn2` returns the cost of its plan alone."""
+    import ot
+
+    p, q = np.asarray([0.2, 0.3, 0.5]), np.asarray([0.5, 0.3, 0.2])
+    cost = np.abs(np.subtract.outer(np.arange(3.0), np.arange(3)))
+    found = pl.sinkhorn_loss(p, q, epsilon=epsilon, iterations=1000)
+    solved = ot.solve(cost, p, q, reg=epsilon, reg_type="KL", tol=1e-12)
+    np.testing.assert_allclose(found, solved.value, rtol=1e-8)
+    alone = float(ot.sinkhorn2(p, q, cost, epsilon))
+    np.testing.assert_allclose(alone, solved.value_linear, rtol=1e-6)
+    assert alone < found
+    if epsilon == 0.1:
+        assert (round(alone, 3), round(float(found), 3)) == (0.6, 0.628)
+
+
 def test_before_it_has_converged_it_is_too_small() -> None:
     values = [
         pl.sinkhorn_loss(PRED, TARGET, epsilon=0.2, iterations=n) for n in (1, 3, 10, 100, 1000)

@@ -80,6 +80,20 @@ def _pot(pred: Any, target: Any, epsilon: float, iterations: int) -> Any:
     return [solve(p, q).value for p, q in rows]
 
 
+def _pot_plan(pred: Any, target: Any, epsilon: float, iterations: int) -> Any:
+    """Add the penalty to the cost of the plan, which is all that `sinkhorn2` returns."""
+    import ot
+
+    places = np.arange(pred.shape[-1], dtype=float)
+    cost, values = np.abs(places[:, None] - places), []
+    options = {"method": "sinkhorn_log", "stopThr": 1e-14, "numItermax": 10_000}
+    for p, q in zip(_divided(pred), _divided(target), strict=True):
+        plan = ot.sinkhorn(p, q, cost, epsilon, **options)
+        penalty = scipy.special.rel_entr(plan, np.outer(p, q)).sum()
+        values.append(ot.sinkhorn2(p, q, cost, epsilon, **options) + epsilon * penalty)
+    return values
+
+
 def _divided(masses: Any) -> Any:
     return masses / np.sum(masses, axis=-1, keepdims=True)
 
@@ -108,7 +122,7 @@ PEERS: dict[str, tuple[Peer, ...]] = {
             where=_symmetric_and_whole,
         ),
     ),
-    "sinkhorn_loss": (Peer("POT", _pot),),
+    "sinkhorn_loss": (Peer("POT", _pot), Peer("POT, sinkhorn2", _pot_plan)),
     "wasserstein_loss": (
         # SciPy divides rows by their sums.
         Peer("scipy", _scipy_wasserstein, where=_whole),

@@ -25,6 +25,12 @@ def read(name: str, key: str, value: Any) -> tuple[Backend, Array]:
     return backend, array
 
 
+def check_weight(name: str, number: Any, slack: float) -> None:
+    """Refuse a weight of all losses that is negative, but for rounding."""
+    if number < -slack:
+        raise ValueError(f"{name}: weights must not be negative, but weights is {number!r}")
+
+
 def visible(backend: Backend, array: Array) -> Any:
     """Return an array as the default backend sees it; None if its values are not to be checked."""
     if backend is default:

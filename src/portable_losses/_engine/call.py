@@ -6,7 +6,7 @@ from typing import Any
 
 from .._backends import NUMBER
 from ..typing import Array
-from .arrays import python_number
+from .arrays import check_weight, python_number
 from .formulas import Orders
 from .layout import Layout
 from .plan import Plan
@@ -87,12 +87,8 @@ class Call:
 
     def _array(self, key: str, number: Any) -> Array:
         """Make an array from a weight or a mask that is a number."""
-        if number < -self.backend.xp.slack(self.plan.dtype):
-            raise ValueError(
-                f"{self.plan.signature.name}: weights must not be negative, "
-                f"but weights is {number!r}"
-            )
         xp = self.backend.xp
+        check_weight(self.plan.signature.name, number, xp.slack(self.plan.dtype))
         dtype = xp.bool if key == "where" else self.plan.dtype
         return xp.scalar(python_number(number), dtype, self.arrays[0])
 

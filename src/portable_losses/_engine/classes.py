@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .._backends import NUMBER, backend_of, default
+from .._backends import NUMBER, Backend, backend_of, default
 from ..typing import Array, Namespace
-from .arrays import floating, visible
+from .arrays import check_weight, floating, visible
 from .entries import of_entries
 from .masks import with_masks
-from .shapes import differ, loop_axes
+from .shapes import check_broadcast, differ, loop_axes
 from .signature import Signature
 
 
@@ -40,6 +40,24 @@ def rearranged(
             rest = {key: value for key, value in settings.items() if key != "class_axis"}
             return Rearranged(_rows(signature, arrays), extras, rest, -1)
     return Rearranged(arrays, extras, settings)
+
+
+def check_weights(name: str, backend: Backend, given: Mapping[str, Any], dtype: Any) -> None:
+    """Refuse weights as they were given: those of the rearranged call are products."""
+    seen = {
+        key: x if isinstance(x, NUMBER) else visible(backend, x)
+        for key, x in given.items()
+        if x is not None
+    }
+    weights, where = seen.get("weights"), seen.get("where")
+    if isinstance(weights, NUMBER):
+        check_weight(name, weights, backend.xp.slack(dtype))
+        del seen["weights"]
+    elif weights is not None and where is not None:
+        seen["weights"] = default.xp.where(default.xp.asarray(where), weights, 0)
+    for key in ("class_weights", "weights"):
+        if seen.get(key) is not None:
+            default.check_weights(name, key, seen[key])
 
 
 def restored(xp: Namespace, results: list[Any], place: int) -> list[Any]:
@@ -92,12 +110,12 @@ def _weighted(
             f"{name}: class_weights needs one weight for each of the {classes} classes, shape "
             f"({classes},); its shape is {tuple(given.shape)}"
         )
-    for key in ("class_weights", "weights"):
-        x = None if "where" in extras else extras.get(key)
-        if x is None or isinstance(x, NUMBER):
-            continue
-        if (seen := visible(backend, x)) is not None:
-            default.check_weights(name, key, seen)
+    losses = tuple(n for i, n in enumerate(pred.shape) if i != place % pred.ndim)
+    mask = extras.get("where")
+    of_classes = getattr(mask, "ndim", None) == pred.ndim
+    for key in ("weights",) if of_classes else ("weights", "where"):
+        if key in extras and not isinstance(extras[key], NUMBER):
+            check_broadcast(signature, key, extras[key], losses)
     dtype = floating(name, signature.arguments[0], backend, pred)[0]
     modifiers = {
         key: value if isinstance(value, NUMBER) else value[..., None]
@@ -105,7 +123,7 @@ def _weighted(
         if key != "class_weights"
     }
     divisor: Any = classes
-    if getattr(mask := extras.get("where"), "ndim", None) == pred.ndim:
+    if of_classes:
         mask = of_entries(signature, backend, mask, pred, (place % pred.ndim,))
         modifiers["where"] = mask = xp.moveaxis(mask, place, -1)
         divisor = xp.maximum(xp.sum(xp.astype(mask, dtype), axis=-1, keepdims=True), 1)

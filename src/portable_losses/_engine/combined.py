@@ -1,7 +1,7 @@
 """Sums of losses: one loss, whose formula adds up those of its parts."""
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial, reduce
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ class Term(NamedTuple):
     @property
     def name(self) -> str:
         """The expression that makes it, without its factor."""
-        return bound_name(self.formulas.loss.__name__, self.bound)
+        return bound_name(self.formulas.loss.expression, self.bound)
 
 
 class Part(NamedTuple):
@@ -104,13 +104,12 @@ class Combined(Formulas):
         parameters: Mapping[str, Any],
     ) -> list[Any]:
         """Add up, for each order, the values or the derivatives of the parts."""
-        totals: list[Any] = []
-        for part in self._counting():
+
+        def of(part: Part) -> tuple[Any, ...]:
             own = part.own(parameters)
-            results = part.formulas.compute(backend, orders, head, arrays, own)
-            scaled = [part.times(result) for result in results]
-            totals = list(map(_plus, totals, scaled)) if totals else scaled
-        return totals
+            return tuple(part.formulas.compute(backend, orders, head, arrays, own))
+
+        return list(self._added(of))
 
     def pulled(
         self,
@@ -121,12 +120,11 @@ class Combined(Formulas):
         parameters: Mapping[str, Any],
     ) -> tuple[Array, tuple[Array, ...]]:
         """Add up the losses of the parts, and their gradients."""
-        total: Any = None
-        for part in self._counting():
-            found = part.formulas.pulled(backend, head, share, arrays, part.own(parameters))
-            scaled = part.times(found)
-            total = scaled if total is None else _plus(total, scaled)
-        value, gradients = total
+
+        def of(part: Part) -> tuple[Array, tuple[Array, ...]]:
+            return part.formulas.pulled(backend, head, share, arrays, part.own(parameters))
+
+        value, gradients = self._added(of)
         return value, gradients
 
     def product(
@@ -139,25 +137,22 @@ class Combined(Formulas):
         share: Array | None = None,
     ) -> tuple[Array, ...]:
         """Add up the products of the parts."""
-        total: Any = None
-        for part in self._counting():
-            own = part.own(parameters)
-            found = part.times(part.formulas.product(backend, head, arrays, vectors, own, share))
-            total = found if total is None else _plus(total, found)
-        products: tuple[Array, ...] = total
-        return products
 
-    def _counting(self) -> list[Part]:
-        """Return the parts whose factor is not 0: 0 times inf would be NaN."""
-        return [part for part in self.parts if part.factor] or self.parts[:1]
+        def of(part: Part) -> tuple[Array, ...]:
+            own = part.own(parameters)
+            return part.formulas.product(backend, head, arrays, vectors, own, share)
+
+        products: tuple[Array, ...] = self._added(of)
+        return products
 
     def _total(self, xp: Namespace, *given: Array | Axis, **parameters: Any) -> Array:
         """Return the sum of the formulas."""
-        total: Any = None
-        for part in self._counting():
-            value = part.times(part.formulas.value(xp, *given, **part.own(parameters)))
-            total = value if total is None else total + value
-        return total
+        return self._added(lambda part: part.formulas.value(xp, *given, **part.own(parameters)))
+
+    def _added(self, of: Callable[[Part], Any]) -> Any:
+        """Add up results of the parts, each times its factor, but for 0: 0 * inf would be NaN."""
+        counting = [part for part in self.parts if part.factor] or self.parts[:1]
+        return reduce(_plus, (part.times(of(part)) for part in counting))
 
 
 def _plus(one: Any, other: Any) -> Any:

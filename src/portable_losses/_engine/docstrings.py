@@ -77,15 +77,15 @@ def with_options(docstring: str | None, signature: Signature) -> str | None:
         entry = re.compile(rf"^{name} : .*(?:\n    .*)*", re.MULTILINE)
         text = entry.sub(lambda found: f"{found[0]}\n    {shape}", text, count=1)
     if "\nRaises\n" not in text:
-        text = _after("Returns", f"\n{_raises(signature)}", text)
-    return _after(
+        text = inserted("Returns", f"\n{_raises(signature)}", text)
+    return inserted(
         "Parameters",
         "\n".join(_option(signature, *option) for option in signature.options.items()),
         text,
     )
 
 
-def _after(title: str, insertion: str, text: str) -> str:
+def inserted(title: str, insertion: str, text: str) -> str:
     """Insert lines at the end of a section, if there is such a section and another after it."""
     for section, following in itertools.pairwise(_SECTION.finditer(text)):
         if section[1] == title:

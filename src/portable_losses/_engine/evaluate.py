@@ -10,7 +10,7 @@ from .._numerics.standard import device_of
 from ..typing import Array
 from . import pieces, reduction, weights
 from .call import Call
-from .classes import rearranged, restored
+from .classes import check_weights, rearranged, restored
 from .cures import spelled
 from .entries import kept_rows, with_mask
 from .formulas import Formulas, Orders
@@ -45,6 +45,8 @@ class Request:
     """The sums that the formula takes of the whole rows, if the arrays are pieces of rows."""
     out: Sequence[Array] | None = None
     """The arrays for the gradients, or that for the losses, if they are given."""
+    weighed: bool = False
+    """Whether the weights were checked as they were given: these are products of them."""
 
     def bind(self, checked: bool = False, *, rescaled: bool = False) -> Call:
         """Check the shapes, and the values of the arrays if the backend wants it."""
@@ -221,7 +223,7 @@ def requested(
     """
     names = formulas.signature.arguments
     arrays, extras, settings = read_given(formulas, arguments, options)
-    place = None
+    place, given = None, extras
     if options and (formulas.signature.axisless or formulas.signature.averaged):
         arrays, extras, settings, place = rearranged(formulas.signature, arrays, extras, settings)
     if "where" in extras and formulas.signature.masks_entries:
@@ -237,6 +239,9 @@ def requested(
     if arrays is not arguments:  # some were read, or have labels
         check_labels(request.plan, arguments, options if place in (None, -1) else {})
     backend = request.plan.backend
+    if checked and formulas.signature.averaged and given is not extras:
+        check_weights(formulas.name, backend, given, request.plan.dtype)
+        request.weighed = True
     if checked and backend is not default and backend.keeps_plans() and validating():
         _look(request)
     return request, arguments, place

@@ -64,6 +64,7 @@ class Loss(Evaluated[Arguments], Registry):
         signature = read(formula, *self._given)
         self._evaluates(Formulas(signature, formula), {})
         carry_over(self, formula)
+        self._expression = self.__name__
         self.__doc__ = with_options(formula.__doc__, signature)
 
     __name__: str
@@ -77,6 +78,11 @@ class Loss(Evaluated[Arguments], Registry):
         self.formula: Callable[..., Array] = formulas.value
         self.signature: Signature = formulas.signature
         self.__signature__ = bound_signature(formulas.signature.public, bound)
+
+    @property
+    def expression(self) -> str:
+        """The expression that makes this loss: its name, or how it is bound or added up."""
+        return self._expression
 
     def bind(self, **options: Any) -> "Loss[...]":
         """Return this loss with other defaults for some of its parameters and options.
@@ -117,7 +123,7 @@ class Loss(Evaluated[Arguments], Registry):
         if isinstance(other, Real) and other == 0:  # where the built-in `sum` begins
             return self
         raise TypeError(
-            f"{self.__name__}: a loss can be added to another loss, not to {_kind(other)}; "
+            f"{self.expression}: a loss can be added to another loss, not to {_kind(other)}; "
             "add it to the result"
         )
 
@@ -130,10 +136,10 @@ class Loss(Evaluated[Arguments], Registry):
     def __mul__(self, factor: Any) -> "Loss[...]":
         if not isinstance(factor, Real):
             raise TypeError(
-                f"{self.__name__}: the factor of a loss must be a number, not {_kind(factor)}; "
+                f"{self.expression}: the factor of a loss must be a number, not {_kind(factor)}; "
                 "multiply the result by it"
             )
-        by = check_factor(self.__name__, factor)
+        by = check_factor(self.expression, factor)
         return _sum([term._replace(factor=by * term.factor) for term in self._terms()])
 
     __rmul__ = __mul__
@@ -207,7 +213,7 @@ class Loss(Evaluated[Arguments], Registry):
             for parameter in self.__signature__.parameters.values()
         ]
         combined = isinstance(self.formulas, Combined) and self.formulas.loss is self
-        name = f"({self.__name__})" if combined else self.__name__
+        name = f"({self.expression})" if combined else self.expression
         return f"<loss {name}{inspect.Signature(plain)}>"
 
 
@@ -217,7 +223,8 @@ def _bound(loss: Loss[...], bound: Mapping[str, Any]) -> Loss[...]:
     made._evaluates(loss.formulas, bound)
     own = {key: value for key, value in bound.items() if value is not loss.bound.get(key, loss)}
     made.__module__ = loss.__module__
-    made.__name__ = made.__qualname__ = bound_name(loss.__name__, own)
+    made.__name__ = loss.__name__
+    made.__qualname__ = made._expression = bound_name(loss.expression, own)
     made.__doc__ = bound_docstring(loss.__doc__, own)
     return made
 
@@ -228,7 +235,8 @@ def _sum(terms: Sequence[Term]) -> Loss[...]:
     formulas = Combined(terms)
     made._evaluates(formulas, formulas.bound)
     made.__module__ = terms[0].formulas.loss.__module__
-    made.__name__ = made.__qualname__ = formulas.name
+    made.__name__ = "sum_of_losses"
+    made.__qualname__ = made._expression = formulas.name
     made.__doc__ = bound_docstring(of_sum(formulas), made.bound)
     return made
 

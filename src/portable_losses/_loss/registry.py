@@ -14,7 +14,7 @@ class Registry:
 
     formulas: Formulas
     bound: Mapping[str, Any]
-    __name__: str
+    _expression: str
     _key: str
     """What tells it from all other losses, once it was sent to another process by its parts."""
 
@@ -119,7 +119,8 @@ class Registry:
         """
         if self.formulas.signature.pulls:
             raise TypeError(
-                f"{self.__name__}: finish() cannot be combined with predictions shared by all rows"
+                f"{self._expression}: finish() cannot be combined with predictions shared by all "
+                "rows"
             )
         self._own().finish = function
         return function
@@ -128,8 +129,8 @@ class Registry:
         """Return the formulas, unless they belong to other losses."""
         if self.bound or isinstance(self.formulas, Combined):
             raise TypeError(
-                f"{self.__name__}: register formulas with the loss itself, before it is bound or "
-                "added to another"
+                f"{self._expression}: register formulas with the loss itself, before it is bound "
+                "or added to another"
             )
         self._key = ""  # a copy that was sent before lacks what is registered now
         return self.formulas

@@ -83,7 +83,7 @@ def plot(
     _check(loss)
     if unknown := sorted(given.keys() - _names(loss)):
         raise TypeError(
-            f"{loss.__name__} has no argument or parameter {unknown[0]!r}: "
+            f"{loss.expression} has no argument or parameter {unknown[0]!r}: "
             f"it has {', '.join(sorted(_names(loss)))}"
         )
     return _draw(_sections([loss], given, vary, span), ax)
@@ -169,7 +169,7 @@ def _sections(
     for loss in losses:
         own = {key: value for key, value in given.items() if key in _names(loss)}
         for listed, chosen in _combinations(loss, own):
-            name = [loss.__name__] if len(losses) > 1 else []
+            name = [loss.expression] if len(losses) > 1 else []
             label = ", ".join(
                 [*name, *(f"{key} = {_brief(value)}" for key, value in listed.items())]
             )

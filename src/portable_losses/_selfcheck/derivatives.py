@@ -169,7 +169,7 @@ def check_derivative(loss: Loss[...], /, *inputs: Any, **parameters: Any) -> Der
     with np.errstate(all="ignore"):
         for arrays, options in _points(loss, inputs, parameters):
             _Point(loss, arrays, options, parts).check()
-    return DerivativeReport(loss.__name__, list(parts.values()))
+    return DerivativeReport(loss.expression, list(parts.values()))
 
 
 def _points(
@@ -182,7 +182,7 @@ def _points(
     given = {**loss.bound, **parameters}
     own = {key: x for key, x in given.items() if key in loss.signature.parameters}
     for seed in _DRAWS:
-        for call in calls_of(loss.__name__, loss, own, seed):
+        for call in calls_of(loss.expression, loss, own, seed):
             yield list(call.inputs), {**call.parameters, **parameters}
 
 

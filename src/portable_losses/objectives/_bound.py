@@ -49,7 +49,7 @@ class Bound:
                 taken = (*loss.signature.arguments, *reserved)
                 settings = [key for key in known if key not in taken]
                 raise TypeError(
-                    f"{wrapper}: {loss.__name__} has no parameter {name!r}; it has "
+                    f"{wrapper}: {loss.expression} has no parameter {name!r}; it has "
                     f"{', '.join(settings) or 'none'}"
                 )
         loss.bind(**parameters)  # checks their values
@@ -64,7 +64,7 @@ class Bound:
         if len(required) != 2 or signature.predicted != (0,):
             raise TypeError(
                 f"{self.wrapper}: the loss must have one prediction and one target, but "
-                f"{self.loss.__name__} has the arrays {', '.join(signature.arguments)}"
+                f"{self.loss.expression} has the arrays {', '.join(signature.arguments)}"
             )
 
     def count_classes(self, target: Array) -> int:
@@ -76,7 +76,7 @@ class Bound:
     @property
     def name(self) -> str:
         """The name of the loss."""
-        return self.loss.__name__
+        return str(self.loss.expression)
 
     @property
     def core(self) -> tuple[str, ...]:

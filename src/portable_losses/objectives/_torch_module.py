@@ -36,4 +36,4 @@ class Criterion(torch.nn.Module):  # type: ignore[misc]
     def extra_repr(self) -> str:
         """Return the loss and its settings."""
         settings = (f"{key}={value!r}" for key, value in self.settings.items())
-        return ", ".join([self.loss.__name__, *settings])
+        return ", ".join([self.loss.expression, *settings])

@@ -7,10 +7,12 @@ import numpy as np
 from .._loss import Loss
 from ..typing import Array
 from ._boosting import Boosted, Hessian, Objective
+from ._texts import metric_of, objective_of
 
 __all__ = ["lightgbm_metric", "lightgbm_objective"]
 
 
+@objective_of("LightGBM")
 def lightgbm_objective(
     loss: Loss[...],
     /,
@@ -20,10 +22,6 @@ def lightgbm_objective(
     **parameters: Any,
 ) -> Any:
     """Return a loss as an objective of LightGBM, for both of its interfaces.
-
-    LightGBM passes predictions first to an objective of ``lightgbm.train``, and targets first to
-    one of its scikit-learn estimators. A loss that is passed by itself is right in one place and
-    silently wrong in the other. The result of this function is right in both.
 
     Parameters
     ----------
@@ -36,11 +34,6 @@ def lightgbm_objective(
         it is positive, and 1 elsewhere, as for L1, quantiles and the linear parts of Huber's loss;
         that of a row of K classes is multiplied by K / (K - 1). A positive number is the curvature
         of every row: gradient boosting instead of Newton's method.
-    factor : float, default 1.0
-        The number that multiplies the loss. With 0.5 `mse_loss` and the deviances are the halves
-        that boosting libraries have, beside which regularisation is measured.
-    **parameters
-        The parameters of the loss, such as ``delta=2.0``.
 
     Returns
     -------
@@ -49,18 +42,6 @@ def lightgbm_objective(
         group), that returns gradient and curvature in the shape of the predictions. It can be
         pickled and copied.
 
-    Raises
-    ------
-    TypeError
-        If the loss has no such parameter, has several predictions, or has no value for a row, as
-        `dice_loss`.
-    ValueError
-        If `hessian` is none of these, or `factor` is not positive. The objective raises it for
-        targets outside the domain of the loss, for a target without its prediction, and for
-        curvature that is positive nowhere.
-    NotImplementedError
-        From the objective, if the loss has no second derivative; ``hessian=1.0`` needs none.
-
     See Also
     --------
     lightgbm_metric : The loss as ``feval`` or ``eval_metric``.
@@ -68,12 +49,6 @@ def lightgbm_objective(
 
     Notes
     -----
-    Weights multiply gradient and curvature, as in LightGBM itself. Nothing is divided by the number
-    of rows. Labels of 0 and 1 become signs for losses of signs, such as `squared_hinge_loss`.
-
-    With the curvature 1 of L1 and quantiles a leaf moves by at most the learning rate, in the unit
-    of the target. A smaller number, ``hessian=1 / target.std()``, takes larger steps.
-
     A row of K classes needs ``num_class=K``; ``LGBMClassifier`` sets it itself for more than two.
     Several quantiles of one target need it too: ``quantile=(0.1, 0.5, 0.9)`` with ``num_class=3``.
 
@@ -125,31 +100,15 @@ def lightgbm_objective(
     return LightGBMObjective("lightgbm_objective", loss, parameters, hessian, factor)
 
 
+@metric_of("LightGBM")
 def lightgbm_metric(loss: Loss[...], /, **parameters: Any) -> Any:
     """Return a loss as a metric of LightGBM, for both of its interfaces.
-
-    It is the weighted mean of the loss. As an objective, it reads targets and predictions in the
-    order in which either interface passes them.
-
-    Parameters
-    ----------
-    loss : Loss
-        The loss. LightGBM passes raw scores to the metric if the objective is one of
-        `lightgbm_objective`. With a built-in objective it passes what the model predicts:
-        probabilities, means.
-    **parameters
-        The parameters of the loss.
 
     Returns
     -------
     callable
         The metric: ``feval`` of ``lightgbm.train``, or ``eval_metric`` of an estimator. It returns
         the name of the loss, its value, and False: less is better.
-
-    Raises
-    ------
-    TypeError
-        If the loss has no such parameter, has several predictions, or has no value for a row.
 
     See Also
     --------

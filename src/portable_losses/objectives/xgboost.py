@@ -7,6 +7,7 @@ import numpy as np
 from .._loss import Loss
 from ..typing import Array
 from ._boosting import Boosted, Hessian, Objective
+from ._texts import metric_of, objective_of
 
 __all__ = ["xgboost_metric", "xgboost_objective"]
 
@@ -14,6 +15,7 @@ ROW_FACTOR = 2.0
 """XGBoost's own curvature of the softmax is 2 p (1 - p): the sum of a row of its Hessian."""
 
 
+@objective_of("XGBoost")
 def xgboost_objective(
     loss: Loss[...],
     /,
@@ -23,10 +25,6 @@ def xgboost_objective(
     **parameters: Any,
 ) -> Any:
     """Return a loss as an objective of XGBoost, for both of its interfaces.
-
-    XGBoost passes predictions first to an objective of ``xgboost.train``, and targets first to one
-    of its scikit-learn estimators. A loss that is passed by itself is right in one place and
-    silently wrong in the other. The result of this function is right in both.
 
     Parameters
     ----------
@@ -39,11 +37,6 @@ def xgboost_objective(
         it is positive, and 1 elsewhere, as for L1 and quantiles; that of a row of classes is
         multiplied by 2. A positive number is the curvature of every row: gradient boosting instead
         of Newton's method.
-    factor : float, default 1.0
-        The number that multiplies the loss. With 0.5 `mse_loss` and the deviances are the halves
-        that boosting libraries have, beside which regularisation is measured.
-    **parameters
-        The parameters of the loss, such as ``delta=2.0``.
 
     Returns
     -------
@@ -52,18 +45,6 @@ def xgboost_objective(
         sample_weight), that returns gradient and curvature in the shape of the predictions. It can
         be pickled and copied.
 
-    Raises
-    ------
-    TypeError
-        If the loss has no such parameter, has several predictions, or has no value for a row, as
-        `dice_loss`.
-    ValueError
-        If `hessian` is none of these, or `factor` is not positive. The objective raises it for
-        targets outside the domain of the loss, for a target without its prediction, and for
-        curvature that is positive nowhere.
-    NotImplementedError
-        From the objective, if the loss has no second derivative; ``hessian=1.0`` needs none.
-
     See Also
     --------
     xgboost_metric : The loss as ``custom_metric`` or ``eval_metric``.
@@ -71,9 +52,6 @@ def xgboost_objective(
 
     Notes
     -----
-    Weights multiply gradient and curvature, as in XGBoost itself. Nothing is divided by the number
-    of rows. Labels of 0 and 1 become signs for losses of signs, such as `squared_hinge_loss`.
-
     A row of K classes needs ``num_class=K``. Several targets need a matrix of targets, or one
     target and a sequence as parameter: ``quantile=(0.1, 0.5, 0.9)`` with ``num_class=3``. Groups
     are those of the ``DMatrix``; its weights are then one for each group. ``XGBRanker`` takes no
@@ -87,9 +65,6 @@ def xgboost_objective(
     the link of its built-in objective: its ``base_score`` and its predictions are probabilities,
     those of logits. Where `num_class` is set, ``disable_default_eval_metric=True`` stops XGBoost
     from reading targets as labels.
-
-    With the curvature 1 of L1 and quantiles a leaf moves by at most the learning rate, in the unit
-    of the target. A smaller number, ``hessian=1 / target.std()``, takes larger steps.
 
     Models equal those of the built-in objectives:
 
@@ -133,31 +108,15 @@ def xgboost_objective(
     return XGBoostObjective("xgboost_objective", loss, parameters, hessian, factor)
 
 
+@metric_of("XGBoost")
 def xgboost_metric(loss: Loss[...], /, **parameters: Any) -> Any:
     """Return a loss as a metric of XGBoost, for both of its interfaces.
-
-    It is the weighted mean of the loss. As an objective, it reads targets and predictions in the
-    order in which either interface passes them.
-
-    Parameters
-    ----------
-    loss : Loss
-        The loss. XGBoost passes raw scores to the metric if the objective is one of
-        `xgboost_objective`. With a built-in objective it passes what the model predicts:
-        probabilities, means.
-    **parameters
-        The parameters of the loss.
 
     Returns
     -------
     callable
         The metric: ``custom_metric`` of ``xgboost.train``, for which it returns the name of the
         loss and its value; ``eval_metric`` of an estimator, for which it returns the value.
-
-    Raises
-    ------
-    TypeError
-        If the loss has no such parameter, has several predictions, or has no value for a row.
 
     See Also
     --------

@@ -170,7 +170,7 @@ def fault(
 
     In the list, the bound replaces what rounding led beyond it.
     """
-    if weights is not None:
+    if weights is not None and not call.request.weighed:
         kept = weights if where is None else np.where(where, weights, 0)
         if not _are_weights(kept):
             return "weights"
