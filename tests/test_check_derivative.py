@@ -67,6 +67,39 @@ def test_a_right_derivative_agrees() -> None:
     assert "squared: all derivatives agree" in repr(report)
 
 
+@pytest.mark.parametrize("wrong", ["ignored", "missing", "flag"])
+def test_a_parameter_that_is_misused_is_found(wrong: str) -> None:
+    """Also where its default hides it: other values are drawn."""
+
+    @pl.loss
+    def stretched(xp, pred, target, /, *, scale: Positive = 1.0, twice: bool = False):
+        return scale * (1 + twice) * (pred - target) ** 2
+
+    @stretched.derivative
+    def _(xp, pred, target, /, *, scale, twice):
+        factor = {"ignored": 1.0, "missing": scale**2, "flag": scale}[wrong]
+        return 2 * factor * (1 + (twice and wrong != "flag")) * (pred - target)
+
+    report = pl.check_derivative(stretched)
+    assert not report
+    assert "scale = 1.75" in report.faults[0]
+    assert pl.check_derivative(stretched, scale=1.0, twice=False)
+
+
+def test_a_derivative_that_is_nan_where_a_prediction_is_right_is_found() -> None:
+    @pl.loss
+    def softened(xp, pred, target, /):
+        return xp.log1p((pred - target) ** 2)
+
+    @softened.derivative
+    def _(xp, pred, target, /):
+        gap = pred - target
+        return 2 * gap**2 / gap / (1 + gap**2)
+
+    (fault,) = {fault.split(":")[0] for fault in pl.check_derivative(softened).faults}
+    assert fault.startswith("pred[0, 0] = ")
+
+
 def test_the_fault_is_located() -> None:
     """By the place, the inputs and both numbers."""
 
@@ -92,13 +125,14 @@ def test_other_functions_are_found(name: str) -> None:
 
     @loss.second_derivative
     def _(xp, pred, target, /, *, scale):
-        return xp.full_like(pred, 3.0 if name == "second_derivative" else 2.0)
+        return scale * xp.full_like(pred, 3.0 if name == "second_derivative" else 2.0)
 
     @loss.value_and_derivative
     def _(xp, pred, target, /, *, scale):
         gap = pred - target
         off = name == "value"
-        return gap**2 + off, (2.5 if name == "value_and_derivative" else 2.0) * gap
+        slope = (2.5 if name == "value_and_derivative" else 2.0) * gap
+        return scale * (gap**2 + off), scale * slope
 
     report = pl.check_derivative(loss)
     assert not report
@@ -176,6 +210,11 @@ KINKS = {
 @pytest.mark.parametrize("name", KINKS)
 def test_a_kink_is_no_fault(name: str) -> None:
     report = pl.check_derivative(getattr(pl, name), *map(np.asarray, KINKS[name]))
+    assert report, report
+
+
+def test_autodiff_with_another_number_at_a_kink_is_no_judge() -> None:
+    report = pl.check_derivative(pl.pinball_loss, [0.5, 1.0], [0.5, 0.0], quantile=0.875)
     assert report, report
 
 

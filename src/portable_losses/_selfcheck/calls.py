@@ -6,12 +6,13 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
 
 from .._engine.signature import KEEP
 from .._loss import Loss
+from .._numerics.constraints import holds
 from ..typing import Array, Domain
 
 _PACKAGE = __name__.rpartition("._selfcheck")[0]
@@ -83,6 +84,36 @@ def calls_of(
                 if parameter.name not in parameters
             },
         )
+
+
+def other_parameters(loss: Loss, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Draw values for the parameters of a loss that are not given, unlike their defaults.
+
+    They are of the size of the defaults, so that a bound such as 1e-15 stays out of the way.
+    """
+    generator = random.Random(loss.__name__)
+    drawn: dict[str, Any] = {}
+    for name, parameter in loss.signature.parameters.items():
+        if name in given:
+            continue
+        if parameter.kind is float:
+            near = [x * (parameter.default or 0.0) for x in (1.75, 0.625)]
+            fits = [x for x in near if x and all(holds(c, x) for c in parameter.constraints)]
+            drawn[name] = fits[0] if fits else _between(parameter.constraints, generator)
+        elif parameter.kind is bool:
+            drawn[name] = not parameter.default
+        elif get_origin(parameter.kind) is Literal:
+            drawn[name] = next(x for x in get_args(parameter.kind)[::-1] if x != parameter.default)
+    return drawn
+
+
+def tie(loss: Loss[...], arrays: list[Any]) -> None:
+    """Let the first number predict its target: there many a formula divides 0 by 0."""
+    first, *others = loss.signature.domains[0]
+    for domain, other in zip(others, arrays[1:], strict=False):
+        if first.unbounded and domain.unbounded and other.shape == arrays[0].shape:
+            arrays[0].flat[0] = other.flat[0]
+            return
 
 
 def _head(cores: int) -> tuple[Any, ...]:

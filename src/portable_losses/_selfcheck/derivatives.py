@@ -12,14 +12,14 @@ from .._engine.evaluate import evaluate
 from .._engine.formulas import Formulas
 from .._loss import Loss
 from ..typing import Array
-from .calls import calls_of
+from .calls import calls_of, other_parameters, tie
 from .differences import Slope, Slopes, slopes
 
 _MOST = 24
 """How many entries of each prediction are moved; of more, some are drawn."""
 
-_DRAWS = ("", "again")
-"""Inputs are drawn once for each of these seeds."""
+_DRAWS = ("", "again", "parameters")
+"""Inputs are drawn once for each of these seeds, for the last one parameters as well."""
 
 _SAME = 1e-8
 """The relative difference between two functions that return the same, and from autodiff."""
@@ -104,9 +104,10 @@ def check_derivative(loss: Loss[...], /, *inputs: Any, **parameters: Any) -> Der
         The loss, also one that is bound or a sum.
     *inputs : array
         The arguments of the loss, for example at its kinks. By default they are drawn from its
-        domains, the same at each call.
+        domains, the same at each call, and so are other values of its parameters.
     **parameters
-        Parameters and options of the loss, such as ``delta=2.0`` or ``weights``.
+        Parameters and options of the loss, such as ``delta=2.0`` or ``weights``. What is given
+        stays as it is.
 
     Returns
     -------
@@ -138,7 +139,7 @@ def check_derivative(loss: Loss[...], /, *inputs: Any, **parameters: Any) -> Der
     The second derivative and the product of the Hessian with a vector are compared with differences
     of the gradient. If an installed library has autodiff in float64, that of the formula is shown
     as well: it has more digits than differences, but may itself be NaN or another number at a kink,
-    and counts only where it and the differences agree.
+    and counts only elsewhere, and where it agrees with the differences.
 
     References
     ----------
@@ -182,8 +183,14 @@ def _points(
     given = {**loss.bound, **parameters}
     own = {key: x for key, x in given.items() if key in loss.signature.parameters}
     for seed in _DRAWS:
-        for call in calls_of(loss.expression, loss, own, seed):
-            yield list(call.inputs), {**call.parameters, **parameters}
+        others = other_parameters(loss, own) if seed == _DRAWS[-1] else {}
+        if seed == _DRAWS[-1] and not others:
+            return
+        for call in calls_of(loss.expression, loss, {**own, **others}, seed):
+            arrays = list(call.inputs)
+            if seed:
+                tie(loss, arrays)
+            yield arrays, {**others, **call.parameters, **parameters}
 
 
 class _Point:
@@ -202,6 +209,7 @@ class _Point:
         ]
         given = {**signature.defaults, **loss.bound, **options}
         chosen = {key: given[key] for key in signature.parameters if key in given}
+        self.numbers = {key: x for key, x in chosen.items() if isinstance(x, float)}
         self.domains = signature.domains_for(0, chosen)
 
     def check(self) -> None:
@@ -262,7 +270,7 @@ class _Point:
             if exact is not None:
                 source, derivatives = exact
                 by_autodiff = derivatives[place][index]
-                if good and of_value.agree(by_autodiff):
+                if good and of_value.smooth() and of_value.agree(by_autodiff):
                     right = by_autodiff
                     good = bool(abs(number - right) <= _SAME * max(abs(number), abs(right), 1e-8))
                     self._part(name).add(where, number, right, good, source)
@@ -374,6 +382,7 @@ class _Point:
             for k, other in enumerate(self.arrays)
             if k != i and other is not None and np.shape(other) == x.shape
         ]
+        others += [f"{key} = {x:.6g}" for key, x in self.numbers.items()]
         beside = f" ({', '.join(others)})" if others else ""
         return f"{names[i]}{place} = {x[index]:.6g}{beside}"
 

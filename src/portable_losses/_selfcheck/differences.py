@@ -39,6 +39,12 @@ class Slopes(NamedTuple):
     left: Slope
     right: Slope
 
+    def smooth(self) -> Array:
+        """Return where the slopes of the two sides are the same: at a kink they differ."""
+        left, right = self.left, self.right
+        margin = left.margin(right.number) + right.margin(left.number)
+        return np.abs(left.number - right.number) <= margin
+
     def agree(self, derivative: Array) -> Array:
         """Return where a derivative is the slope, or at a kink lies between those of the sides."""
         number, margin = self.both.number, self.both.margin(derivative)

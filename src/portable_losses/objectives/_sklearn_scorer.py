@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.metrics import make_scorer
 
 from .._loss import Loss
-from .sklearn import LossScore
+from ._sklearn_score import LossScore
 
 
 class LossScorer(BaseEstimator):  # type: ignore[misc]
