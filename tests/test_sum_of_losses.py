@@ -9,6 +9,7 @@ import array_api_strict as strict
 import cloudpickle
 import numpy as np
 import pytest
+from arguments import LOSSES, arguments
 from cases import as_tuple
 from marks import KINDS, compiled_too, losses
 from test_every_loss import close, inputs, numpy_of
@@ -76,6 +77,44 @@ def test_options_apply_to_the_sum(size: int, method: str, options: Any) -> None:
     found = as_tuple(getattr(combined, method)(pred, target, **options))
     for one, other in zip(found, total(parts, pred, target, method=method, **options), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_has_a_factor(loss: Any) -> None:
+    """Also with a mask of the entries of rows, where the loss takes one."""
+    given, half = arguments(loss, 0), 0.5 * loss
+    options: list[dict[str, Any]] = [{}]
+    if loss.signature.masks_entries:
+        mask = np.random.default_rng(2).uniform(size=given[0].shape) < 0.6
+        options.append({"where": mask})
+    for own in options:
+        value, gradient = half.value_and_grad(*given, **own)
+        whole, slope = loss.value_and_grad(*given, **own)
+        np.testing.assert_allclose(value, 0.5 * whole, rtol=1e-14)
+        for one, other in zip(as_tuple(gradient), as_tuple(slope), strict=True):
+            np.testing.assert_allclose(one, 0.5 * other, rtol=1e-14)
+
+
+def test_entries_are_left_out_of_a_sum() -> None:
+    """One of the losses takes the mask, the other does not need it."""
+    rng = np.random.default_rng(4)
+    pred, target = rng.uniform(size=(3, 8)), rng.integers(0, 2, (3, 8))
+    mask = rng.uniform(size=pred.shape) < 0.7
+    masked = np.where(mask, pred, np.nan)
+    found = (pl.dice_loss + 2 * pl.matthews_loss).value_and_grad(masked, target, where=mask)
+    parts = [f.value_and_grad(masked, target, where=mask) for f in (pl.dice_loss, pl.matthews_loss)]
+    for total, one, other in zip(found, *parts, strict=True):
+        np.testing.assert_allclose(total, one + 2 * other, rtol=1e-14)
+    logits = np.where(mask, pred - 0.5, np.nan)
+    both = pl.multilabel_margin_loss + pl.zlpr_loss
+    separate = (f(logits, target, where=mask) for f in (pl.multilabel_margin_loss, pl.zlpr_loss))
+    np.testing.assert_allclose(both(logits, target, where=mask), sum(separate), rtol=1e-14)
+    apart = pl.jaccard_loss + pl.lovasz_hinge_loss
+    assert apart(pred, target, region_axis=-1) > 0
+    with pytest.raises(ValueError, match="where cannot leave out entries, because jaccard_loss"):
+        apart(pred, target, where=mask, region_axis=-1)
+    assert "\nkeep" not in both.__doc__
+    assert "keep" not in inspect.signature(both).parameters
 
 
 def test_masked_nonsense_stays_out_of_a_sum() -> None:

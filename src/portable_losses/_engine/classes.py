@@ -42,8 +42,13 @@ def rearranged(
     return Rearranged(arrays, extras, settings)
 
 
-def check_weights(name: str, backend: Backend, given: Mapping[str, Any], dtype: Any) -> None:
-    """Refuse weights as they were given: those of the rearranged call are products."""
+def check_weights(
+    name: str, backend: Backend, given: Mapping[str, Any], dtype: Any, classes: tuple[int, ...]
+) -> None:
+    """Refuse weights as they were given: those of the rearranged call are products.
+
+    A mask of the classes of rows leaves out a row if it leaves out all its `classes`, an axis.
+    """
     seen = {
         key: x if isinstance(x, NUMBER) else visible(backend, x)
         for key, x in given.items()
@@ -54,7 +59,8 @@ def check_weights(name: str, backend: Backend, given: Mapping[str, Any], dtype: 
         check_weight(name, weights, backend.xp.slack(dtype))
         del seen["weights"]
     elif weights is not None and where is not None:
-        seen["weights"] = default.xp.where(default.xp.asarray(where), weights, 0)
+        kept = default.xp.any(default.xp.asarray(where), axis=classes)
+        seen["weights"] = default.xp.where(kept, weights, 0)
     for key in ("class_weights", "weights"):
         if seen.get(key) is not None:
             default.check_weights(name, key, seen[key])

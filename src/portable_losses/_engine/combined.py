@@ -35,6 +35,14 @@ class Part(NamedTuple):
         """Return its parameters from those of the sum."""
         return {key: parameters[name] for key, name in self.names.items() if name in parameters}
 
+    def arrays(self, names: Sequence[str], arrays: Sequence[Any]) -> Sequence[Any]:
+        """Return its arguments from those of the sum: one may take a mask, and another not."""
+        own = self.formulas.signature.arguments
+        if own == names:
+            return arrays
+        given = dict(zip(names, arrays, strict=True))
+        return [given.get(name) for name in own]
+
     def times(self, result: Any) -> Any:
         """Return a value, or a tuple of derivatives, times the factor."""
         if isinstance(result, tuple):
@@ -95,6 +103,20 @@ class Combined(Formulas):
         """Return whether any part has the derivative registered."""
         return any(part.formulas.replaces_autodiff() for part in self.parts)
 
+    def absent(
+        self, cores: Mapping[str, tuple[str, ...]], parameters: Mapping[str, Any]
+    ) -> dict[str, float]:
+        """Return what replaces an entry that is left out, the same for all parts."""
+        each = [part.formulas.absent(cores, part.own(parameters)) for part in self.parts]
+        for part, found in zip(self.parts, each, strict=True):
+            if any(found[name] != each[0][name] for name in found.keys() & each[0].keys()):
+                raise ValueError(
+                    f"{self.name}: where cannot leave out entries, because "
+                    f"{self.parts[0].formulas.name} and {part.formulas.name} mark them with other "
+                    "numbers; add up their results"
+                )
+        return {key: number for found in each for key, number in found.items()}
+
     def compute(
         self,
         backend: Backend,
@@ -106,8 +128,8 @@ class Combined(Formulas):
         """Add up, for each order, the values or the derivatives of the parts."""
 
         def of(part: Part) -> tuple[Any, ...]:
-            own = part.own(parameters)
-            return tuple(part.formulas.compute(backend, orders, head, arrays, own))
+            own, given = part.own(parameters), part.arrays(self.signature.arguments, arrays)
+            return tuple(part.formulas.compute(backend, orders, head, given, own))
 
         return list(self._added(of))
 
@@ -122,7 +144,8 @@ class Combined(Formulas):
         """Add up the losses of the parts, and their gradients."""
 
         def of(part: Part) -> tuple[Array, tuple[Array, ...]]:
-            return part.formulas.pulled(backend, head, share, arrays, part.own(parameters))
+            own, given = part.own(parameters), part.arrays(self.signature.arguments, arrays)
+            return part.formulas.pulled(backend, head, share, given, own)
 
         value, gradients = self._added(of)
         return value, gradients
@@ -139,15 +162,23 @@ class Combined(Formulas):
         """Add up the products of the parts."""
 
         def of(part: Part) -> tuple[Array, ...]:
-            own = part.own(parameters)
-            return part.formulas.product(backend, head, arrays, vectors, own, share)
+            own, given = part.own(parameters), part.arrays(self.signature.arguments, arrays)
+            return part.formulas.product(backend, head, given, vectors, own, share)
 
         products: tuple[Array, ...] = self._added(of)
         return products
 
     def _total(self, xp: Namespace, *given: Array | Axis, **parameters: Any) -> Array:
         """Return the sum of the formulas."""
-        return self._added(lambda part: part.formulas.value(xp, *given, **part.own(parameters)))
+        names = self.signature.arguments
+        head, arrays = given[: -len(names)], given[-len(names) :]
+
+        def of(part: Part) -> Array:
+            own = part.arrays(names, arrays)
+            return part.formulas.value(xp, *head, *own, **part.own(parameters))
+
+        found: Array = self._added(of)
+        return found
 
     def _added(self, of: Callable[[Part], Any]) -> Any:
         """Add up results of the parts, each times its factor, but for 0: 0 * inf would be NaN."""

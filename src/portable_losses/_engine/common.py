@@ -10,13 +10,19 @@ from typing import Any, NoReturn
 from annotated_types import Interval
 
 from ..typing import DependentDomain, Domain
-from .signature import Signature
+from .signature import KEEP, Signature
 
 Names = Sequence[Mapping[str, str]]
 
 
 def common_signature(name: str, signatures: Sequence[Signature], names: Names) -> Signature:
-    """Return the signature of a sum of losses; `names` are the names of their parameters in it."""
+    """Return the signature of a sum of losses; `names` are the names of their parameters in it.
+
+    Its formula takes a mask of entries if all losses leave out entries, and one takes the mask.
+    """
+    masks = all(s.masks_entries for s in signatures)
+    takes = masks and any(KEEP in s.arguments for s in signatures)
+    signatures = [_without_mask(s) for s in signatures]
     first = signatures[0]
     for other in signatures[1:]:
         _check_arguments(first, other)
@@ -37,7 +43,7 @@ def common_signature(name: str, signatures: Sequence[Signature], names: Names) -
         new: replace(s.parameters[key], name=new) for s, own in pairs for key, new in own.items()
     }
     options = _options(signatures, ways)
-    return replace(
+    common = replace(
         first,
         name=name,
         ways=ways,
@@ -59,7 +65,24 @@ def common_signature(name: str, signatures: Sequence[Signature], names: Names) -
         sums=first.sums if len({s.sums for s in signatures}) == 1 else "",
         temporaries=max(s.temporaries for s in signatures) + 2 * (len(signatures) > 1),
         diagonal=all(s.diagonal for s in signatures),
+        absent=first.absent if masks else (),
         public=_public(pairs, options),
+    )
+    if not takes:
+        return common
+    optional, absent = common.optional | {KEEP}, (*common.absent, 1.0)
+    return replace(common.with_mask(), optional=optional, absent=absent)
+
+
+def _without_mask(signature: Signature) -> Signature:
+    """Return the signature of a formula that takes no mask of entries."""
+    if KEEP not in signature.arguments:
+        return signature
+    place = signature.arguments.index(KEEP)
+    return replace(
+        signature.without(frozenset({KEEP})),
+        optional=signature.optional - {KEEP},
+        absent=(*signature.absent[:place], *signature.absent[place + 1 :]),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .combined import Combined
-from .signature import Signature
+from .signature import KEEP, Signature
 
 _OPTIONS = {
     "reduction": """\
@@ -152,6 +152,8 @@ def of_sum(formulas: Combined) -> str:
     domains = signature.domains[0]
     lines = [f"Sum of losses: {formulas.name}.", "", "Parameters", "----------"]
     for name, domain in zip(signature.arguments, domains, strict=True):
+        if name == KEEP:
+            continue
         optional = ", optional" if name in signature.optional else ""
         lines += [f"{name} : array{optional}", f"    It holds {domain.description}."]
     for part in parts:

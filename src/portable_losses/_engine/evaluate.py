@@ -223,7 +223,7 @@ def requested(
     """
     names = formulas.signature.arguments
     arrays, extras, settings = read_given(formulas, arguments, options)
-    place, given = None, extras
+    place, ahead = None, extras
     if options and (formulas.signature.axisless or formulas.signature.averaged):
         arrays, extras, settings, place = rearranged(formulas.signature, arrays, extras, settings)
     if "where" in extras and formulas.signature.masks_entries:
@@ -239,8 +239,10 @@ def requested(
     if arrays is not arguments:  # some were read, or have labels
         check_labels(request.plan, arguments, options if place in (None, -1) else {})
     backend = request.plan.backend
-    if checked and formulas.signature.averaged and given is not extras:
-        check_weights(formulas.name, backend, given, request.plan.dtype)
+    if checked and formulas.signature.averaged and place is not None:
+        of_classes = getattr(ahead.get("where"), "ndim", 0) == request.plan.loops
+        classes = (place,) if of_classes else ()
+        check_weights(formulas.name, backend, ahead, request.plan.dtype, classes)
         request.weighed = True
     if checked and backend is not default and backend.keeps_plans() and validating():
         _look(request)

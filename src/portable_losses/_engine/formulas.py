@@ -96,6 +96,26 @@ class Formulas:
         signature = self.signature.without(missing) if missing else self.signature
         return signature.with_mask() if masked else signature
 
+    def absent(
+        self, cores: Mapping[str, tuple[str, ...]], parameters: Mapping[str, Any]
+    ) -> dict[str, float]:
+        """Return what replaces an entry that is left out, by argument.
+
+        It adds nothing to the row, or the formula takes the mask as well. The core dimensions of
+        the arguments say in which way the loss is called.
+        """
+        own = self.signature
+        ways = [dict(zip(own.arguments, way, strict=True)) for way in own.ways]
+        way = next(k for k, x in enumerate(ways) if {**x, **cores} == {**cores, **x})
+        domains = own.domains_for(way, parameters)
+        found: dict[str, float] = {}
+        for name, domain, number in zip(own.arguments, domains, own.absent, strict=True):
+            if domain.integer:
+                found[name] = int(domain.safe)
+            else:
+                found[name] = number if domain.absent is None else domain.absent
+        return found
+
     def compute(
         self,
         backend: Backend,

@@ -211,7 +211,7 @@ def make_plan(
         ],
         varying={i: x for i, x in signature.dependent.items() if x.varies(chosen)},
         limited=[i for i, domain in enumerate(domains) if not domain.unbounded],
-        absent=_absent(formulas, signature, way, domains) if KEEP in signature.arguments else {},
+        absent=_absent(formulas, signature, way, chosen) if KEEP in signature.arguments else {},
         slacks={
             i: _slack(backend, arrays[i], dtypes[0])
             for i, domain in enumerate(domains)
@@ -223,20 +223,16 @@ def make_plan(
 
 
 def _absent(
-    formulas: Formulas, signature: Signature, way: int, domains: Sequence[Domain]
+    formulas: Formulas, signature: Signature, way: int, parameters: Mapping[str, Any]
 ) -> dict[int, float]:
-    """Return what replaces an entry that is left out, for each array that has it.
-
-    It adds nothing to the row, or the formula takes the mask as well.
-    """
-    cores, found = signature.ways[way], {}
-    stated = dict(zip(formulas.signature.arguments, signature.absent, strict=False))
-    for i, (name, domain) in enumerate(zip(signature.arguments, domains, strict=True)):
-        if name == KEEP or not cores[i] or not set(cores[i]) <= set(cores[0]):
-            continue
-        own = stated[name] if domain.absent is None else domain.absent
-        found[i] = int(domain.safe) if domain.integer else own
-    return found
+    """Return what replaces an entry that is left out, for each array that has entries of rows."""
+    cores = dict(zip(signature.arguments, signature.ways[way], strict=True))
+    numbers, rows = formulas.absent(cores, parameters), set(signature.ways[way][0])
+    return {
+        i: numbers[name]
+        for i, (name, own) in enumerate(cores.items())
+        if name != KEEP and own and set(own) <= rows
+    }
 
 
 def _slack(backend: Backend, x: Any, dtype: Any) -> float:
