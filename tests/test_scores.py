@@ -485,7 +485,7 @@ def test_targets_before_predictions():
 def test_what_is_bound_to_the_loss():
     target = np.arange(11.0)
     found = optimal_constant(pl.pinball_loss.bind(quantile=(0.1, 0.9)), target)
-    np.testing.assert_array_equal(found, [1.0, 9.0])
+    np.testing.assert_allclose(found, [1.0, 9.0], rtol=1e-12)
     bound = sklearn_scorer(pl.poisson_nll_loss.bind(log_input=True))
     assert repr(bound) == repr(sklearn_scorer(pl.poisson_nll_loss, log_input=True))
 
@@ -495,8 +495,9 @@ def test_bad_scorers():
         sklearn_scorer(pl.mse_loss, response_method="proba")
     with pytest.raises(TypeError, match=r"nll_loss takes log-probabilities.*categorical_cross_ent"):
         sklearn_scorer(pl.nll_loss)
-    with pytest.raises(TypeError, match="dice_loss is a loss of a whole region"):
-        sklearn_scorer(pl.dice_loss)
+    for method in (None, "predict"):
+        with pytest.raises(TypeError, match="dice_loss is a loss of a whole region"):
+            sklearn_scorer(pl.dice_loss, response_method=method)
     with pytest.raises(TypeError, match="has no parameter 'alpha'; it has quantile"):
         sklearn_scorer(pl.pinball_loss, alpha=0.9)
 

@@ -79,8 +79,8 @@ def sklearn_scorer(
     """
     from ._sklearn_scorer import LossScorer
 
-    response = LossScore(loss, None, parameters).response if response_method is None else ""
-    method = response_method or response
+    score = LossScore(loss, None, parameters)  # checks the loss and its parameters
+    method = score.response if response_method is None else response_method
     if method not in METHODS:
         raise ValueError(
             f"sklearn_scorer: response_method must be one of {', '.join(METHODS)}, got {method!r}"
