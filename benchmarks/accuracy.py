@@ -43,8 +43,7 @@ def of_sweep(sweep: Sweep) -> Cells:
         for worst in measured(sweep, BACKENDS["numpy"], dtype):
             for column, error in zip(OURS, (worst.ratio, worst.ulps), strict=True):
                 cells.setdefault(worst.order, {})[f"{column}, {dtype}"] = error
-        # Where a parameter is an array, other packages have no equal.
-        for peer in () if "=array" in sweep.name else PEERS.get(sweep.function, ()):
+        for peer in PEERS.get(sweep.function, ()) if sweep.peers else ():
             for order, error in of_peer(sweep, peer, dtype):
                 cells[ORDERS[order]][f"{peer.library}, {dtype}"] = error
     return cells

@@ -7,10 +7,12 @@ import array_api_strict
 import numpy as np
 import pytest
 from marks import compiled_too
+from mpmath import mp, mpf
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from portable_losses._backends import backend_of, default
 from portable_losses._numerics import ArrayNamespace
+from portable_losses._numerics.standard import select
 
 numpy = default.xp
 
@@ -206,3 +208,54 @@ def test_operators_of_numpy_make_no_array_of_numpy():
             return array_api_strict
 
     assert backend_of(Foreign()).xp.library is array_api_strict
+
+
+POINTS = [0.0, 1e-30, -1e-8, 1e-3, 0.05, -0.09, 0.11, -0.5, 3.0, -20.0]
+
+
+@compiled_too
+@pytest.mark.parametrize("name", ["exprel", "log1p_over"])
+def test_quotients_that_have_a_limit_at_0(backend, dtype, name):
+    points = [x for x in POINTS if x > -1] if name == "log1p_over" else POINTS
+    x = backend.asarray(points, dtype)
+    xp = namespace_of(x)
+    found = backend.to_numpy(backend.call(getattr(xp, name), x))
+    function = mp.expm1 if name == "exprel" else mp.log1p
+    with mp.workdps(60):
+        exact = [mpf(float(p)) for p in backend.to_numpy(x)]
+        right = [float(function(p) / p) if p else 1.0 for p in exact]
+    np.testing.assert_allclose(found, right, rtol=4 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("rate", [0.0, 1e-45, -1e-20, 1e-3, -0.7, 2.0])
+def test_expm1_over_a_number_and_over_an_array(backend, dtype, rate):
+    """A number and an array have the same limits: at a rate of 0 and at infinity."""
+    x = backend.asarray([0.0, 0.25, 7.0, np.inf, -np.inf], dtype)
+    xp = namespace_of(x)
+    rates = backend.asarray(rate, dtype)
+    exact = mpf(float(backend.to_numpy(rates)))
+    with mp.workdps(60):
+        right = [float(mp.expm1(exact * p) / exact) if exact else p for p in (0.0, 0.25, 7.0)]
+    limits = [1 / -rate if rate < 0 else np.inf, -1 / rate if rate > 0 else -np.inf]
+    if abs(rate) < 1e-37:  # as if it were 0
+        limits = [np.inf, -np.inf]
+    for given in (rate, rates):
+        with np.errstate(all="ignore"):
+            found = backend.to_numpy(xp.expm1_over(given, x))
+        np.testing.assert_allclose(found[:3], right, rtol=4 * np.finfo(dtype).eps)
+        if given is rate or abs(rate) > 1e-19 or rate == 0:
+            np.testing.assert_allclose(found[3:], limits, rtol=1e-6)
+
+
+def test_select_computes_one_case_for_a_number_and_both_for_an_array():
+    calls = []
+
+    def case(name, value):
+        return lambda: calls.append(name) or value
+
+    assert select(numpy, True, case("one", 1.0), case("other", 2.0)) == 1.0
+    assert select(numpy, False, case("one", 1.0), 2.0) == 2.0
+    assert calls == ["one"]
+    both = select(numpy, np.asarray([True, False]), case("one", np.ones(2)), case("other", 2.0))
+    np.testing.assert_array_equal(both, [1.0, 2.0])
+    assert calls == ["one", "one", "other"]

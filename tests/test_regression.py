@@ -151,3 +151,11 @@ def test_large_residuals_of_log_cosh(backend, dtype):
     np.testing.assert_allclose(
         second, [expected, expected, 0, 0, 0], rtol=1e-4, atol=0 if expected > tiny else tiny
     )
+
+
+def test_the_slope_where_the_sum_of_the_sizes_is_the_floor(backend, dtype):
+    """There the floor is the divisor, as below it, and above it the sizes are."""
+    pred, target = (backend.asarray(x, dtype) for x in ([0.25, 0.375, 0.5], [-0.25, 0.125, -0.25]))
+    slopes, bends = pl.smape_loss.grad_and_hess(pred, target, eps=0.5, reduction="none")
+    np.testing.assert_allclose(backend.to_numpy(slopes), [4.0, 4.0, 0.0])
+    np.testing.assert_allclose(backend.to_numpy(bends), [0.0, 0.0, 0.0])

@@ -315,8 +315,8 @@ LabelsOrProbability = Annotated[Array, _LABELS, _PROBABILITY]
 class Numbers(Protocol):
     """A parameter that is an array: what formulas compute with it.
 
-    Only a plain number can choose a formula: a parameter that does is a ``float``, others are of
-    the type `Number`.
+    Only a plain number can choose a formula. A condition on an array is a mask, which selects from
+    the results of two formulas.
     """
 
     @property

@@ -282,6 +282,8 @@ class Sweep(NamedTuple):
     orders: int = 3
     factor: float = 4.0
     """Ulp by which a result may differ, beside the rounding of the inputs: see `cases.contract`."""
+    peers: bool = True
+    """Whether other packages have the same arguments: not if a parameter is one of them."""
 
     @property
     def function(self) -> str:

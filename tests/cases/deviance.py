@@ -185,11 +185,12 @@ def _with_powers(points: Callable[..., Batch], powers: Sequence[float], log_inpu
         return of_loss(loss, power=power, log_input=log_input)(order, pred, target)
 
     return Sweep(
-        f"{loss.__name__} power=array log_input={log_input}",
+        f"{loss.__name__} powers log_input={log_input}",
         compute,
         partial(exact.deviance.tweedie_deviance_loss, log_input=log_input),
         lambda dtype: [_some(points, powers, dtype)],
         factor=8.0,
+        peers=False,
     )
 
 
