@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from arguments import LOSSES, arguments, has, methods, parts, ways
 
 import portable_losses as pl
 from portable_losses._engine import boxes
@@ -350,3 +351,62 @@ def test_a_bar(monkeypatch):
     monkeypatch.setattr(tqdm, "tqdm", lambda results, *_, **__: (bars.append(1), results)[1])
     pl.mse_loss(Stored(np.ones(1000), (10,)), np.zeros(1000), progress=True)
     assert bars
+
+
+@pytest.mark.parametrize(
+    ("loss", "way"),
+    [pytest.param(*each, id=f"{each[0].__name__}-{each[1]}") for each in ways(LOSSES)],
+)
+def test_every_loss(loss, way, monkeypatch):
+    """With all options, and with second derivatives where there are any."""
+    monkeypatch.setattr(boxes, "TOGETHER", 400)
+    drawn, rng = arguments(loss, way, (7, 5)), np.random.default_rng(1)
+    cases: list[dict[str, Any]] = [
+        {},
+        {"weights": rng.random((7, 5)), "where": rng.random((7, 5)) > 0.3},
+        {"reduction": "none"},
+        {"axis": 0, "weights": rng.random((7, 1))},
+        {"axis": 1, "reduction": "sum"},
+    ]
+    if loss.signature.masks_entries and loss.signature.ways[way][0]:
+        cases.append({"where": rng.random(drawn[0].shape) > 0.3})
+    if has(loss, "class_weights"):
+        cases.append({"class_weights": np.arange(1.0, 5)})
+    stored = [Stored(x, tuple(max(1, n // 2) for n in x.shape)) for x in drawn]
+    for options in cases:
+        outer = {
+            key: Stored(x, (2,) * x.ndim) if isinstance(x, np.ndarray) else x
+            for key, x in options.items()
+        }
+        for method in {"value_and_grad", methods(loss)[-1]}:
+            found = parts(getattr(loss, method)(*stored, **outer))
+            expected = parts(getattr(loss, method)(*drawn, **options))
+            for x, other in zip(found, expected, strict=True):
+                assert type(x) is type(other)
+                np.testing.assert_allclose(x, other, rtol=1e-11, atol=1e-14)
+
+
+def test_sums_and_bound_losses():
+    pred, target = RNG.random(1000), RNG.random(1000)
+    given = Stored(pred, (10,)), Stored(target, (20,))
+    out = Stored(np.empty(1000), (30,))
+    loss = (0.5 * pl.mse_loss + pl.huber_loss.bind(delta=0.2)).bind(weights=RNG.random(1000))
+    value, gradient = loss.value_and_grad(*given, out=out)
+    expected, slope = loss.value_and_grad(pred, target)
+    np.testing.assert_allclose(value, expected, rtol=1e-14)
+    np.testing.assert_allclose(gradient.array, slope, rtol=1e-13)
+
+
+def test_a_call_that_ends_early():
+    """What was written stays; the next call writes all."""
+    pred, target = RNG.random(1000) * 0.9, np.zeros(1000)
+    out = Stored(np.full(1000, np.nan), (100,))
+    pred[555] = 1.5
+    given = Stored(pred, (100,)), target
+    with pytest.raises(ValueError, match=r"pred\[55\] is 1.5.*counted in pred\[500:600\]"):
+        pl.binary_cross_entropy.grad(*given, out=out)
+    assert not np.isnan(out.array[:500]).any()
+    assert np.isnan(out.array[500:]).all()
+    pred[555] = 0.5
+    pl.binary_cross_entropy.grad(*given, out=out)
+    np.testing.assert_allclose(out.array, pl.binary_cross_entropy.grad(pred, target), rtol=1e-14)
