@@ -43,6 +43,40 @@ def logistic(pred: Any, target: Any) -> tuple[Any, Any]:
     return losses.mean(dtype="float64"), (1 / (1 + da.exp(-pred)) - target) / pred.size
 
 
+def absolute(pred: Any, target: Any) -> tuple[Any, Any]:
+    """Return the mean absolute error and its gradient."""
+    residual = pred - target
+    return abs(residual).mean(dtype="float64"), da.sign(residual) / residual.size
+
+
+def entropy(pred: Any, target: Any) -> tuple[Any, Any]:
+    """Return the mean cross-entropy of probabilities and its gradient."""
+    losses = -(target * da.log(pred) + (1 - target) * da.log1p(-pred))
+    return losses.mean(dtype="float64"), (pred - target) / (pred * (1 - pred)) / pred.size
+
+
+def poisson(pred: Any, target: Any) -> tuple[Any, Any]:
+    """Return the mean Poisson loss of the logarithm of a rate, and its gradient."""
+    rate = da.exp(pred)
+    return (rate - target * pred).mean(dtype="float64"), (rate - target) / pred.size
+
+
+def gaussian(pred: Any, target: Any) -> tuple[Any, Any]:
+    """Return the mean Gaussian loss of a mean, and its gradient with respect to the mean."""
+    residual = pred - target
+    losses = 0.5 * (np.log(0.5) + residual**2 / 0.5)
+    return losses.mean(dtype="float64"), residual / 0.5 / residual.size
+
+
+def dice(pred: Any, target: Any) -> tuple[Any, Any]:
+    """Return the Dice loss of one region, with the smaller of both numbers, and its gradient."""
+    common = da.minimum(pred, target).sum(dtype="float64")
+    each = pred.sum(dtype="float64") + target.sum(dtype="float64")
+    value = 1 - 2 * common / each
+    above, below = ((x / each).astype("float32") for x in (1 - value, -(1 + value)))
+    return value, da.where((pred > target) | (target == 0), above, below)
+
+
 def softmax(logits: Any, target: Any) -> tuple[Any, Any]:
     """Return the mean cross-entropy of rows and its gradient."""
     shifted = logits - logits.max(axis=1, keepdims=True)
@@ -52,11 +86,28 @@ def softmax(logits: Any, target: Any) -> tuple[Any, Any]:
     return losses.mean(dtype="float64"), (exponential / total - target) / logits.shape[0]
 
 
+class GaussianMean:
+    """The Gaussian loss of a mean; the variance is one number."""
+
+    def __call__(self, pred: Any, target: Any) -> Any:
+        return pl.gaussian_nll_loss(pred, 0.5, target)
+
+    def value_and_grad(self, pred: Any, target: Any) -> tuple[Any, Any]:
+        """Return the loss and its gradient with respect to the mean."""
+        value, (gradient, _) = pl.gaussian_nll_loss.value_and_grad(pred, 0.5, target)
+        return value, gradient
+
+
 CONTESTS: dict[str, tuple[Any, Expression, bool]] = {
     "mse_loss": (pl.mse_loss, mse, False),
+    "l1_loss": (pl.l1_loss, absolute, False),
     "huber_loss": (pl.huber_loss, huber, False),
+    "binary_cross_entropy": (pl.binary_cross_entropy, entropy, False),
     "binary_cross_entropy_with_logits": (pl.binary_cross_entropy_with_logits, logistic, False),
     "cross_entropy": (pl.cross_entropy, softmax, True),
+    "gaussian_nll_loss": (GaussianMean(), gaussian, False),
+    "poisson_nll_loss": (pl.poisson_nll_loss, poisson, False),
+    "dice_loss": (pl.dice_loss, dice, False),
 }
 
 
@@ -67,7 +118,9 @@ def drawn(elements: int, chunk: int, rows: bool) -> tuple[Any, Any]:
     chunks: Any = (chunk // 10, 10) if rows else chunk
     pred = rng.random(shape, dtype="float32", chunks=chunks)
     target = rng.random(shape, dtype="float32", chunks=chunks)
-    return pred, target / target.sum(axis=1, keepdims=True) if rows else target
+    if rows:
+        return pred, target / target.sum(axis=1, keepdims=True)
+    return pred, target.map_blocks(np.round)  # of each element whether it belongs to a region
 
 
 def consumed(value: Any, gradient: Any) -> Any:

@@ -5,39 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from arguments import LOSSES, arguments, has, methods, parts, ways
+from in_a_file import Stored
 
 import portable_losses as pl
 from portable_losses._engine import boxes
 
 RNG = np.random.default_rng(0)
-
-
-class Stored:
-    """An array in a file, as those packages have it.
-
-    It remembers how many numbers were read at a time, and how often each was written.
-    """
-
-    def __init__(self, array: np.ndarray, chunks: tuple[int, ...] | None) -> None:
-        self.array, self.chunks = array, chunks
-        self.shape, self.dtype = array.shape, array.dtype
-        self.most = 0
-        self.written = np.zeros(array.shape, int)
-
-    def __getitem__(self, index: Any) -> np.ndarray:
-        part = self.array[index].copy()
-        self.most = max(self.most, part.size)
-        return part
-
-    def __setitem__(self, index: Any, part: np.ndarray) -> None:
-        if index == ...:
-            index = (slice(None),) * len(self.shape)
-        for cut, n, chunk in zip(index, self.shape, self.chunks or (1, 1, 1), strict=False):
-            start, stop, _ = cut.indices(n)
-            assert start % chunk == 0, "a chunk is written by parts"
-            assert stop % chunk == 0 or stop == n, "a chunk is written by parts"
-        self.array[index] = part
-        self.written[index] += 1
 
 
 @pytest.fixture(autouse=True)
@@ -208,42 +182,6 @@ def test_labels_of_regions(loss, class_axis, checks):
             assert np.isnan(loss(*given, **options))
 
 
-@pytest.mark.parametrize("chunks", [(30, 7), (7, 3), None])
-def test_losses_into_a_file(chunks):
-    """The losses themselves, not their gradient."""
-    pred, target = RNG.random((100, 7)), RNG.random((100, 7))
-    for given in ((Stored(pred, (10, 7)), Stored(target, (20, 2))), (pred, target)):
-        for loss, shape in ((pl.huber_loss, (100, 7)), (pl.rmse_loss, (100, 7))):
-            out = Stored(np.full(shape, np.nan), chunks)
-            assert loss(*given, reduction="none", out=out) is out
-            np.testing.assert_array_equal(out.array, loss(pred, target, reduction="none"))
-            assert (out.written == 1).all()
-        out = Stored(np.full(100, np.nan, "float32"), (20,))
-        given = [pred.astype("float32"), np.round(target).astype("float32")]
-        weights = Stored(RNG.random(100), (11,))
-        pl.dice_loss(*given, reduction="none", weights=weights, out=out)
-        expected = pl.dice_loss(*given, reduction="none", weights=weights.array)
-        np.testing.assert_allclose(out.array, expected, rtol=1e-6)
-        assert (out.written == 1).all()
-
-
-def test_several_predictions():
-    """One in a file, one shared by the rows of a box, and one number."""
-    mean, target, variance = RNG.random((60, 50)), RNG.random((60, 50)), RNG.random(50) + 0.1
-    given = Stored(mean, (2, 50)), Stored(variance, (10,)), Stored(target, (2, 50))
-    expected = pl.gaussian_nll_loss.grad(mean, variance, target)
-    out = Stored(np.empty((60, 50)), (5, 7)), Stored(np.empty(50), (7,))
-    assert pl.gaussian_nll_loss.grad(*given, out=out) is out
-    for x, slope in zip(out, expected, strict=True):
-        np.testing.assert_allclose(x.array, slope, rtol=1e-13)
-        assert (x.written == 1).all()
-    first, second = Stored(np.empty((60, 50)), (5, 7)), np.empty(())
-    pl.gaussian_nll_loss.grad(given[0], 0.5, given[2], out=(first, second))
-    slopes = pl.gaussian_nll_loss.grad(mean, 0.5, target)
-    np.testing.assert_allclose(first.array, slopes[0], rtol=1e-13)
-    np.testing.assert_allclose(second, slopes[1], rtol=1e-12)
-
-
 @pytest.mark.parametrize("dtype", ["float16", "float32", ">f4", "int16"])
 def test_dtypes(dtype):
     pred, target = (RNG.random((2, 400)) * 9).astype(dtype)
@@ -281,47 +219,6 @@ def test_read_once():
         assert 10 * passes <= len(read) <= 10 * passes + 1
 
 
-class ReadOnly(Stored):
-    read_only = True
-
-
-@pytest.mark.parametrize("loss", [pl.mse_loss, pl.dice_loss])
-def test_wrong_out(loss):
-    """Nothing is read or written before the error."""
-    pred, target = Stored(RNG.random(1000), (10,)), Stored(np.zeros(1000), (10,))
-    for out, message in (
-        (Stored(np.empty(999), (10,)), r"out must have the shape \(1000,\)"),
-        (
-            Stored(np.empty(1000, "float32"), (10,)),
-            r"out must have .* the dtype float64 of the gradient, but has",
-        ),
-        (ReadOnly(np.empty(1000), (10,)), "out is read-only; open it for writing"),
-        (pred, "out is the same array as pred; pass another array"),
-        (target, "out is the same array as target; pass another array"),
-        ((Stored(np.empty(1000), None),) * 2, r"out must have an array for each .* got 2"),
-    ):
-        for given in ((pred, target), (np.asarray(pred.array), target)):
-            if out is pred and given[0] is not pred:
-                continue
-            with pytest.raises((TypeError, ValueError), match=rf"^{loss.__name__}: {message}"):
-                loss.value_and_grad(*given, out=out)
-    out = Stored(np.empty(1000), (10,))
-    with pytest.raises(TypeError, match="pass reduction='none' with it"):
-        loss(pred, target, out=out)
-    assert pred.most == target.most == 0
-    assert not any(x.written.any() for x in (pred, target, out))
-    out = Stored(np.empty(50), None)
-    with pytest.raises(ValueError, match=r"out\[1\] is the same array as out\[0\]"):
-        pl.gaussian_nll_loss.grad(np.ones(50), np.ones(50), np.ones(50), out=(out, out))
-
-
-def test_arrays_of_another_library():
-    import array_api_strict as strict
-
-    with pytest.raises(TypeError, match="out goes with arrays of NumPy"):
-        pl.mse_loss.grad(strict.ones(4), strict.zeros(4), out=Stored(np.empty(4), None))
-
-
 def test_the_memory_is_that_of_a_box(monkeypatch):
     import tracemalloc
 
@@ -350,3 +247,47 @@ def test_a_bar(monkeypatch):
     monkeypatch.setattr(tqdm, "tqdm", lambda results, *_, **__: (bars.append(1), results)[1])
     pl.mse_loss(Stored(np.ones(1000), (10,)), np.zeros(1000), progress=True)
     assert bars
+
+
+@pytest.mark.parametrize(
+    ("loss", "way"),
+    [pytest.param(*each, id=f"{each[0].__name__}-{each[1]}") for each in ways(LOSSES)],
+)
+def test_every_loss(loss, way, monkeypatch):
+    """With all options, and with second derivatives where there are any."""
+    monkeypatch.setattr(boxes, "TOGETHER", 400)
+    drawn, rng = arguments(loss, way, (7, 5)), np.random.default_rng(1)
+    cases: list[dict[str, Any]] = [
+        {},
+        {"weights": rng.random((7, 5)), "where": rng.random((7, 5)) > 0.3},
+        {"reduction": "none"},
+        {"axis": 0, "weights": rng.random((7, 1))},
+        {"axis": 1, "reduction": "sum"},
+    ]
+    if loss.signature.masks_entries and loss.signature.ways[way][0]:
+        cases.append({"where": rng.random(drawn[0].shape) > 0.3})
+    if has(loss, "class_weights"):
+        cases.append({"class_weights": np.arange(1.0, 5)})
+    stored = [Stored(x, tuple(max(1, n // 2) for n in x.shape)) for x in drawn]
+    for options in cases:
+        outer = {
+            key: Stored(x, (2,) * x.ndim) if isinstance(x, np.ndarray) else x
+            for key, x in options.items()
+        }
+        for method in {"value_and_grad", methods(loss)[-1]}:
+            found = parts(getattr(loss, method)(*stored, **outer))
+            expected = parts(getattr(loss, method)(*drawn, **options))
+            for x, other in zip(found, expected, strict=True):
+                assert type(x) is type(other)
+                np.testing.assert_allclose(x, other, rtol=1e-11, atol=1e-14)
+
+
+def test_sums_and_bound_losses():
+    pred, target = RNG.random(1000), RNG.random(1000)
+    given = Stored(pred, (10,)), Stored(target, (20,))
+    out = Stored(np.empty(1000), (30,))
+    loss = (0.5 * pl.mse_loss + pl.huber_loss.bind(delta=0.2)).bind(weights=RNG.random(1000))
+    value, gradient = loss.value_and_grad(*given, out=out)
+    expected, slope = loss.value_and_grad(pred, target)
+    np.testing.assert_allclose(value, expected, rtol=1e-14)
+    np.testing.assert_allclose(gradient.array, slope, rtol=1e-13)

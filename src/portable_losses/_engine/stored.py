@@ -106,10 +106,11 @@ def _is_rearranged(signature: Signature, options: Mapping[str, Any]) -> bool:
 def _in_boxes(request: Request) -> bool:
     """Return whether a loss is evaluated box by box.
 
-    What losses of several groups share has a gradient from all groups, each with its divisor.
+    What losses of several groups share has a gradient from all groups, each with its own factor.
     """
     plan, layout = request.plan, request.laid_out()
-    grouped = plan.axis is not None and len(plan.axis) < plan.loops and any(request.orders)
+    groups = plan.axis is not None and len(plan.axis) < plan.loops and any(request.orders)
+    grouped = groups and (layout.finish is not None or layout.weighted)
     shared = plan.signature.common or any(own is not None for own in layout.shared)
     return plan.backend is default and not layout.void and not (grouped and shared)
 
