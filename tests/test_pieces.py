@@ -278,6 +278,18 @@ def test_dask_takes_sets_in_rounds(backend, loss):
         np.testing.assert_allclose(found, right_ones, rtol=1e-10, atol=1e-15)
 
 
+@pytest.mark.parametrize("loss", [pl.dice_loss, pl.vicreg_loss], ids=name_of)
+@pytest.mark.backends("dask")
+def test_dask_of_unknown_sizes(backend, loss):
+    """Chunks that a mask has made: the rows are put together."""
+    first, second = regions((60, 4))
+    chosen = first[:, 0] > 0.5
+    pick = slice(None) if loss is pl.vicreg_loss else 0
+    chunked = (lazy(x, (20, 4))[lazy(chosen, 20)][:, pick] for x in (first, second))
+    expected = loss(first[chosen][:, pick], second[chosen][:, pick])
+    np.testing.assert_allclose(loss(*chunked).compute(), expected, rtol=1e-13)
+
+
 @pytest.mark.parametrize(("loss", "rounds"), [(pl.barlow_twins_loss, 3), (pl.vicreg_loss, 2)])
 @pytest.mark.parametrize("chunks", [10, 100])
 @pytest.mark.backends("dask")

@@ -147,14 +147,16 @@ class Chunks:
         sums = self.plan.signature.sums
         if not sums or any(axes is not None for axes in self.gathered):
             return []
-        every = {role for roles in self.roles.values() for role in roles if role[0] == sums}
-        cut = any(
-            n > 1
+        axes = [
+            (role, chunks)
             for key, x in self.arrays.items()
-            for role, n in zip(self.roles[key], x.numblocks, strict=True)
-            if role in every
-        )
-        return sorted(every) if cut else []
+            for role, chunks in zip(self.roles[key], x.chunks, strict=True)
+            if role[0] == sums
+        ]
+        if not all(known(size) for _, chunks in axes for size in chunks):
+            return []  # it cannot be said which chunk has the first entry
+        cut = any(len(chunks) > 1 for _, chunks in axes)
+        return sorted({role for role, _ in axes}) if cut else []
 
     def _from_sums(self, chunk: Chunk) -> tuple[Any, Any]:
         """Return the parts of losses and of gradients, from the sums of rows in several chunks.
