@@ -197,6 +197,71 @@ def test_a_stray_label_in_a_later_chunk(backend: Any) -> None:
     np.testing.assert_array_equal(np.isnan(found.compute()), [False, True])
 
 
+def of_sets(loss: Any, batches: list[tuple[Any, Any]], rounds: int, **options: Any) -> Any:
+    """Take the sums of all batches, and those that depend on them."""
+    part = None
+    for _ in range(rounds):
+        parts = [loss.partial(*x, pieces=True, after=part, **options) for x in batches]
+        part = sum(parts)
+    return part
+
+
+SETS = [(pl.barlow_twins_loss, 3), (pl.vicreg_loss, 2)]
+
+
+@pytest.mark.parametrize(("loss", "rounds"), SETS, ids=["barlow", "vicreg"])
+def test_batches_of_one_set(backend: Any, dtype: str, loss: Any, rounds: int) -> None:
+    """A global batch over workers: first the sums of the means, then those that need them."""
+    left = 10 + RANDOM.normal(size=(2, 30, 4)).astype(dtype)
+    right = (left + 0.5 * RANDOM.normal(size=left.shape)).astype(dtype)
+    batches = list(zip(*(np.split(x, [7, 19], 1) for x in (left, right)), strict=True))
+    weights = backend.asarray([1.0, 3.0], dtype)
+    given = [(backend.asarray(x), backend.asarray(y)) for x, y in batches]
+    part = of_sets(loss, given, rounds, weights=weights)
+    exact = loss(left.astype(float), right.astype(float), weights=[1.0, 3.0])
+    found = backend.to_numpy(part.value())
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, exact, rtol=200 * np.finfo(dtype).eps)
+    if backend.thorough:
+        assert pickle.loads(pickle.dumps(part)).value() == part.value()
+
+
+@pytest.mark.backends("torch")
+@pytest.mark.parametrize(("loss", "rounds"), SETS, ids=["barlow", "vicreg"])
+def test_gradient_of_torch_through_rounds(backend: Any, loss: Any, rounds: int) -> None:
+    import torch
+
+    left, right = RANDOM.normal(size=(2, 30, 4))
+    views = [torch.tensor(x, requires_grad=True) for x in (left, right)]
+    batches = [(x[i], y[i]) for x, y in [views] for i in (slice(11), slice(11, None))]
+    of_sets(loss, batches, rounds).value().backward()
+    for x, gradient in zip(views, loss.grad(left, right), strict=True):
+        np.testing.assert_allclose(x.grad.numpy(), gradient, rtol=1e-9, atol=1e-14)
+
+
+def test_rounds_in_the_wrong_order() -> None:
+    left, right = RANDOM.normal(size=(2, 10, 3))
+
+    def part(after: Any = None, loss: Any = pl.vicreg_loss, **options: Any) -> Any:
+        return loss.partial(left, right, pieces=True, after=after, **options)
+
+    first = part()
+    second = part(first)
+    for call, error, message in (
+        (first.value, ValueError, "depend on those of this part.*`after=`"),
+        (lambda: part(second), ValueError, "`after` has all sums"),
+        (lambda: first + second, ValueError, "do not add up"),
+        (lambda: second + part(first + first), ValueError, "come after different ones"),
+        (lambda: part(first, eps=1.0), TypeError, "the parameters"),
+        (lambda: part(first, pl.barlow_twins_loss), TypeError, "after must be a part of barlow"),
+        (lambda: part(1.0), TypeError, "after must be a part"),
+        (lambda: part(first, group=0), TypeError, "after or group"),
+        (lambda: pl.mse_loss.partial(1.0, 2.0, after=first), TypeError, "pieces=True needs"),
+    ):
+        with pytest.raises(error, match=message):
+            call()
+
+
 def test_memory() -> None:
     """A large piece is read in blocks, as a large region is."""
     pred, target = RANDOM.random((2, 2_000_000))

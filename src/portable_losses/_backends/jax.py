@@ -355,15 +355,15 @@ def _compiled(request: Any, key: Any, evaluate: Callable[[Any], list[Any]]) -> l
     if key not in plan.compiled:
         kept = request.without_arrays()
 
-        def evaluation(arrays: list[Array], extras: dict[str, Array]) -> list[Any]:
-            return evaluate(kept.with_arrays(arrays, extras))
+        def evaluation(*given: Any) -> list[Any]:
+            return evaluate(kept.with_arrays(*given))
 
         few = len(plan.formulas.plans) <= _MOST_COMPILED
         plan.compiled[key] = jax.jit(evaluation) if few else None
     compiled = plan.compiled[key]
     if compiled is None:
         return evaluate(request)
-    results: list[Any] = compiled(list(request.arrays), dict(request.extras))
+    results: list[Any] = compiled(list(request.arrays), dict(request.extras), request.sums)
     return results
 
 

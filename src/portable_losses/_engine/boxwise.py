@@ -129,18 +129,38 @@ class Boxwise:
         return found
 
     def _take(self) -> None:
-        """Add up the sums that the formula takes of the pieces of rows."""
+        """Add up the sums that the formula takes of the pieces of rows, round by round."""
+        self.taken = self._round()
+        for _ in range(self._rounds() - 1):
+            self.taken = self.piece.with_next(self.taken, self._round(self.taken))
+
+    def _rounds(self) -> int:
+        """Return the number of rounds, from those of no entries."""
+        box = {**self.grid.boxes()[0], **dict.fromkeys(self.sums, slice(0))}
+        ((_, nothing),) = self._read([box])
+        known, number = self.piece.sums(nothing, False), 1
+        while len(taken := self.piece.sums(nothing, False, known)) > 1:
+            known, number = self.piece.with_next(known, taken), number + 1
+        return number
+
+    def _round(self, known: Sequence[Array] | None = None) -> list[Array]:
+        """Return the next sums of all rows."""
         xp, loops = default.xp, len(self.loop)
+        totals: list[Array] = []
         for box, given in self._read(self.grid.boxes()):
+            before = None if known is None else self._of_rows(known, box)
             with self._noted(box):
-                parts = self.piece.sums(given, True)
-            if self.taken is None:
+                parts = self.piece.sums(given, known is None, before)
+            if not totals:
                 shapes = [(*self.layout.loop, *x.shape[loops:]) for x in parts]
-                self.taken = [
-                    xp.zeros(n, dtype=x.dtype) for n, x in zip(shapes, parts, strict=True)
-                ]
-            for total, part in zip(self.taken, parts, strict=True):
+                totals = [xp.zeros(n, dtype=x.dtype) for n, x in zip(shapes, parts, strict=True)]
+            for total, part in zip(totals, parts, strict=True):
                 total[self._at(self.loop, box)] += part
+        return totals
+
+    def _of_rows(self, sums: Sequence[Array], box: Box) -> list[Array]:
+        """Return the sums of the rows of a box."""
+        return [x[self._at(self.loop, box)] for x in sums]
 
     def _evaluate(self, orders: Orders) -> None:
         """Evaluate all boxes, and keep their results.
@@ -151,9 +171,7 @@ class Boxwise:
         if self.taken is not None and orders == (0,):
             boxes = [{**box, **dict.fromkeys(self.sums, slice(1))} for box in boxes]
         for box, given in self._read(boxes):
-            known = (
-                [] if self.taken is None else [[x[self._at(self.loop, box)] for x in self.taken]]
-            )
+            known = [] if self.taken is None else [self._of_rows(self.taken, box)]
             with self._noted(box):
                 results = self.piece(orders, given, not known, *known)
             for order, result in zip(orders, results, strict=True):

@@ -58,8 +58,8 @@ class Call:
         self.arrays = layout.arrange(arrays)
         self.checked, self.rescaled = checked, rescaled
         self.request: Any = None
-        self.summing: Callable[..., Array] | None = None
-        """What adds up the entries of a row for the formula, if the call holds a piece of it."""
+        self.summing: Mapping[str, Callable[..., Any]] | None = None
+        """What sums over whole rows are for the formula, if the call holds pieces of rows."""
         self.weights: Array | None = None
         self.where: Array | None = None
         self.class_weights: Array | None = None
@@ -125,7 +125,7 @@ class Call:
         head: Any,
         arrays: Sequence[Array],
         sequences: Mapping[str, Array],
-        summing: Callable[..., Array] | None = None,
+        summing: Mapping[str, Callable[..., Any]] | None = None,
     ) -> list[Any]:
         """Evaluate the formulas on arrays in the dtype of the evaluation; see `summing`."""
         plan, arrays = self.plan, self._to_ends(arrays)
@@ -135,7 +135,7 @@ class Call:
         backend = self.backend
         summing = summing or self.summing
         if summing is not None:
-            backend = backend.replacing(region_sum=summing)
+            backend = backend.replacing(**summing)
         return plan.formulas.compute(backend, orders, head, arrays, parameters)
 
     def pulled(

@@ -94,10 +94,10 @@ class Request:
         return reduction.whole(call, self.orders, known)
 
     def taken(self) -> list[Array]:
-        """Return the sums that the formula takes of the arrays, which are pieces of rows."""
+        """Return the next sums that the formula takes of the arrays, which are pieces of rows."""
         call = self.bind()
         part = weights.read_part(call, call.arrays, call.weights, call.where, call.sequences)
-        return pieces.sums_taken(call, part, call.sequences)
+        return pieces.sums_taken(call, part, call.sequences, self.sums or ()).sums
 
     def again(self, arrays: Sequence[Any]) -> list[Any]:
         """Evaluate the same loss on other arrays, whose values are not checked."""
@@ -108,20 +108,27 @@ class Request:
         """Return the request for the same arrays, lent to a library that does not check them."""
         return request_of(self.plan.formulas, orders, arrays, extras, self.settings, False)
 
-    def with_arrays(self, arrays: Sequence[Any], extras: Mapping[str, Any]) -> "Request":
+    def with_arrays(
+        self,
+        arrays: Sequence[Any],
+        extras: Mapping[str, Any],
+        sums: Sequence[Array] | None = None,
+    ) -> "Request":
         """Return the same request for other arrays of the same plan."""
-        return replace(self, arrays=arrays, extras=extras)
+        return replace(self, arrays=arrays, extras=extras, sums=sums)
 
     def without_arrays(self) -> "Request":
         """Return the request without arrays, to be kept."""
-        return replace(self, arrays=(), extras={})
+        return replace(self, arrays=(), extras={}, sums=None)
 
     # A backend that evaluates in blocks needs these.
     losses_and_gradients = staticmethod(reduction.losses_and_gradients)
     read_part = staticmethod(weights.read_part)
     sums_taken = staticmethod(pieces.sums_taken)
     from_sums = staticmethod(pieces.from_sums)
+    with_next = staticmethod(pieces.with_next)
     one_entry = staticmethod(pieces.one_entry)
+    cut = staticmethod(pieces.cut)
     target_weight = staticmethod(weights.target_weight)
 
 
@@ -150,10 +157,17 @@ class Piece:
         """
         return self.plan.backend.evaluate(self._request(orders, given, checked, sums))
 
-    def sums(self, given: Mapping[str, Any], checked: bool) -> list[Array]:
-        """Return the sums that the formula takes of pieces of rows."""
-        found: list[Array] = default.sums(self._request((0,), given, checked))
+    def sums(
+        self, given: Mapping[str, Any], checked: bool, known: Sequence[Array] | None = None
+    ) -> list[Array]:
+        """Return the next sums that the formula takes of pieces of rows."""
+        found: list[Array] = default.sums(self._request((0,), given, checked, known))
         return found
+
+    @staticmethod
+    def with_next(known: Sequence[Array], taken: Sequence[Array]) -> list[Array]:
+        """Return the sums that are known with those of the next round."""
+        return pieces.with_next(known, taken)
 
     def _request(
         self,

@@ -87,6 +87,7 @@ class Partial:
         if not isinstance(other, Partial):
             return NotImplemented
         self._check(other)
+        self._check_shapes(other)
         made = copy(self)
         made.sums = tuple(x + y for x, y in zip(self.sums, other.sums, strict=True))
         made._dtype = self._backend.xp.result_type(self._dtype, other._dtype)
@@ -97,7 +98,7 @@ class Partial:
         return backend_of(self.sums[0]) or default
 
     def _check(self, other: "Partial") -> None:
-        """Refuse a part that does not add up with this one."""
+        """Refuse a part of another loss, with other parameters, or of another library."""
         name = self._formulas.name
         if self._formulas.loss != other._formulas.loss:
             raise TypeError(
@@ -121,7 +122,6 @@ class Partial:
             )
         if self._backend is not other._backend:
             raise TypeError(f"{name}: the parts belong to two array libraries; convert one of them")
-        self._check_shapes(other)
 
     def _check_shapes(self, other: "Partial") -> None:
         """Refuse a part with sums of other shapes."""

@@ -11,6 +11,7 @@ from .evaluate import Request, request_of, requested
 from .formulas import Formulas
 from .given import by_name
 from .partial import Partial, check_options, grouped, parameters
+from .pieces import Waits, with_next
 from .plan import Plan
 from .shapes import differ
 from .signature import KEEP
@@ -45,6 +46,8 @@ class PartialOfPieces(Partial):
         The weights of the rows, if there are any, and the parameters that are arrays.
     rows : Rows
         What all pieces have in common.
+    known : sequence of array
+        The sums of earlier rounds, of whole rows.
     """
 
     _holds = "pieces of rows"
@@ -57,9 +60,10 @@ class PartialOfPieces(Partial):
         dtype: Any,
         extras: Mapping[str, Any],
         rows: Rows,
+        known: Sequence[Array] = (),
     ) -> None:
         super().__init__(formulas, parameters, sums, dtype)
-        self._extras, self._rows = dict(extras), rows
+        self._extras, self._rows, self._known = dict(extras), rows, tuple(known)
 
     def value(self) -> Array:
         """Return the loss of the rows that were put together.
@@ -69,18 +73,27 @@ class PartialOfPieces(Partial):
         array
             The loss, or one for each group: NaN where there was nothing.
         """
-        backend = self._backend
+        backend, every = self._backend, [*self._known, *self.sums]
 
         def whole(xp: Namespace, *sums: Array) -> list[Array]:
             request = self._request(xp, sums[-1])
+            valid = backend.sums(request)
+            while len(valid) < len(sums):
+                request.sums = valid
+                valid = with_next(valid, backend.sums(request))
             # A row of which nothing is kept has the sums of valid values: its loss is no NaN.
             request.sums = [
-                xp.where(_spread(sums[-1] != 0, x), x, y)
-                for x, y in zip(sums, backend.sums(request), strict=True)
+                xp.where(_spread(sums[-1] != 0, x), x, y) for x, y in zip(sums, valid, strict=True)
             ]
             return list(request.whole(request.bind(rescaled=True)))
 
-        (value,) = backend.elementwise(whole, self.sums, self._dtype, whole=True)
+        try:
+            (value,) = backend.elementwise(whole, every, self._dtype, whole=True)
+        except Waits:
+            raise ValueError(
+                f"{self._formulas.name}: other sums depend on those of this part; add up the parts "
+                "of all pieces, pass the result with each piece as `after=`, and add up again"
+            ) from None
         return value[()] if backend is default else value
 
     def _request(self, xp: Namespace, kept: Array) -> Request:
@@ -98,14 +111,25 @@ class PartialOfPieces(Partial):
         """Return the part that consists of both."""
         made = super().__add__(other)
         if isinstance(made, PartialOfPieces) and isinstance(other, PartialOfPieces):
-            made._extras = {**self._extras, "weights": self._agreed(other)}
+            weights = "the weights of the rows differ between two pieces; a row has one weight, "
+            agreed = self._agreed(
+                self._extras["weights"],
+                other._extras["weights"],
+                weights + "which is passed with each of its pieces",
+            )
+            made._extras = {**self._extras, "weights": agreed}
+            made._known = tuple(
+                self._agreed(x, y, "the parts come after different ones: pass the same `after=`")
+                for x, y in zip(self._known, other._known, strict=True)
+            )
         return made
 
     def _check_shapes(self, other: Partial) -> None:
         """Refuse pieces of other rows."""
         assert isinstance(other, PartialOfPieces)
         shapes = [[tuple(x.shape) for x in part.sums] for part in (self, other)]
-        alike = len(shapes[0]) == len(shapes[1]) and self._rows == other._rows
+        rounds = len(self._known) == len(other._known)
+        alike = rounds and len(shapes[0]) == len(shapes[1]) and self._rows == other._rows
         if not alike or any(map(differ, *shapes)):
             mine, others = (f"{rows[-1]} and the sums {rows[:-1]}" for rows in shapes)
             raise ValueError(
@@ -114,22 +138,17 @@ class PartialOfPieces(Partial):
                 "order, with the same axes"
             )
 
-    def _agreed(self, other: "PartialOfPieces") -> Any:
-        """Return the weights of the rows; NaN where they differ and no error can be raised."""
-        one, two = (part._extras["weights"] for part in (self, other))
+    def _agreed(self, one: Any, two: Any, fault: str) -> Any:
+        """Return what two pieces have in common; NaN where they differ and it cannot be seen."""
         if one is two:
             return one
-        given = one is not None and two is not None
-        if given and not differ(one.shape, two.shape):
+        if one is not None and two is not None and not differ(one.shape, two.shape):
             views = [self._backend.view(x) for x in (one, two)]
             if any(x is None for x in views):
                 return self._backend.xp.where(one == two, one, nan)
             if (views[0] == views[1]).all():
                 return one
-        raise ValueError(
-            f"{self._formulas.name}: the weights of the rows differ between two pieces; a row has "
-            "one weight, which is passed with each of its pieces"
-        )
+        raise ValueError(f"{self._formulas.name}: {fault}")
 
     def __repr__(self) -> str:
         name, shape = self._formulas.name, tuple(self.sums[-1].shape)
@@ -137,14 +156,15 @@ class PartialOfPieces(Partial):
 
     def tree_flatten(self) -> tuple[Any, Any]:
         """Return the arrays, and the rest, as JAX asks: see `Partial`."""
-        return (self.sums, self._extras), (super().tree_flatten()[1], self._rows)
+        arrays = self.sums, self._extras, self._known
+        return arrays, (super().tree_flatten()[1], self._rows)
 
     @classmethod
     def tree_unflatten(cls, rest: Any, arrays: Any) -> "PartialOfPieces":
         """Put a part together from what `tree_flatten` returned: see `Partial`."""
         made = super().tree_unflatten(rest[0], arrays[0])
         assert isinstance(made, PartialOfPieces)
-        made._extras, made._rows = arrays[1], rest[1]
+        (made._extras, made._known), made._rows = arrays[1:], rest[1]
         return made
 
 
@@ -154,6 +174,7 @@ def partial_of_pieces(
     options: Mapping[str, Any],
     group: Any = None,
     groups: int | None = None,
+    after: Partial | None = None,
 ) -> PartialOfPieces:
     """Return the sums of pieces of rows, or of those of each group, which are one row."""
     name, signature = formulas.name, formulas.signature
@@ -172,7 +193,13 @@ def partial_of_pieces(
     request = requested(formulas, (0,), arrays, {**options, "reduction": "sum"})[0]
     plan = request.plan
     xp = plan.backend.xp
+    known: Sequence[Array] = ()
+    if after is not None:
+        known = _before(formulas, after, group)
+        request.sums = [*known, after.sums[-1]]
     *sums, kept = plan.backend.sums(request)
+    if not sums:
+        raise ValueError(f"{name}: `after` has all sums; take its `.value()`")
     sums = [xp.where(_spread(kept != 0, x), x, xp.zeros_like(x)) for x in sums]
     if group is not None:
         *sums, kept = grouped(name, group, groups, kept, [*sums, kept])
@@ -183,7 +210,20 @@ def partial_of_pieces(
     axis = plan.axis if group is None else ()
     rows = Rows(axis, _entries(plan, request.laid_out().sizes))
     shared = parameters(signature, options)
-    return PartialOfPieces(formulas, shared, [*sums, kept], plan.result, extras, rows)
+    made = PartialOfPieces(formulas, shared, [*sums, kept], plan.result, extras, rows, known)
+    if after is not None:
+        made._check(after)
+    return made
+
+
+def _before(formulas: Formulas, after: Partial, group: Any) -> list[Array]:
+    """Return the sums of the rounds before."""
+    name = formulas.name
+    if not isinstance(after, PartialOfPieces) or after._formulas.loss != formulas.loss:
+        raise TypeError(f"{name}: after must be a part of {name} with pieces=True, got {after!r}")
+    if group is not None:
+        raise TypeError(f"{name}: pass after or group, not both: whole rows have no groups")
+    return [*after._known, *after.sums[:-1]]
 
 
 def _entries(

@@ -213,8 +213,6 @@ def read(
     if steps and steps not in own and not all(steps in chain(*way) for way in ways):
         raise ValueError(f"{name}: steps={steps!r} is neither a core dimension nor a parameter")
     kinds = _option_kinds(hints.get(rest[0].name) if rest else None)
-    if sums and any(sums in cores[:-1] for way in ways for cores in way):
-        raise ValueError(f"{name}: sums={sums!r} must be the last core dimension of each array")
     if sums and not all(sums in way[0] for way in ways):
         raise ValueError(f"{name}: sums={sums!r} is no core dimension of the first array")
     options = {name: default for name, default in DEFAULTS.items() if name in kinds}

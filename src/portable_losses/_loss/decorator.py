@@ -75,10 +75,12 @@ def loss(
         prediction, changes the slope of another. Then `Loss.hessian_product` needs only the
         `second_derivative`, as it does for a formula without core dimensions and one prediction.
     sums : str, optional
-        The core dimension whose entries meet only in sums, those of ``xp.region_sum``. No sum may
-        depend on another, and value and derivatives take the same sums in the same order. Then a
-        long row is evaluated in pieces: first the sums of all pieces, then all else from the sums.
-        A piece is a block on NumPy, and a chunk on Dask. `Loss.partial` can add up pieces.
+        The core dimension whose entries meet only in sums, those of ``xp.region_sum``. Value and
+        derivatives take the same sums in the same order. Then a long row is evaluated in pieces:
+        first the sums of all pieces, then all else from the sums. A piece is a block on NumPy, and
+        a chunk on Dask. `Loss.partial` can add up pieces. Sums on which other sums depend, such as
+        those of a mean, are taken together by ``xp.first_sums``: then the pieces are read once more
+        for the others. ``xp.whole`` takes a sum of another form, such as a matrix product.
 
     Returns
     -------

@@ -192,6 +192,7 @@ class Evaluated(Generic[Arguments]):
         self,
         *arrays: Any,
         pieces: bool = False,
+        after: Partial | None = None,
         group: Any = None,
         groups: int | None = None,
         **options: Any,
@@ -211,11 +212,16 @@ class Evaluated(Generic[Arguments]):
         *arrays
             Those of the loss.
         pieces : bool, default False
-            Whether the arrays hold pieces of the rows along `region_axis`, and not whole rows. All
-            parts then need pieces of the same rows, in the same order, with the same `weights`. A
-            mask `where` leaves out entries, or the pieces of some rows. It needs a loss that is a
-            function of sums over its rows: `dice_loss`, `jaccard_loss`, `tversky_loss`,
-            `matthews_loss`, `generalized_dice_loss`, or one of your own with ``loss(..., sums=)``.
+            Whether the arrays hold pieces of the rows along `region_axis` or `sample_axis`, and not
+            whole rows. All parts then need pieces of the same rows, in the same order, with the
+            same `weights`. A mask `where` leaves out entries, or the pieces of some rows. It needs
+            a loss that is a function of sums over its rows: `dice_loss`, `jaccard_loss`,
+            `tversky_loss`, `matthews_loss`, `generalized_dice_loss`, `barlow_twins_loss`,
+            `vicreg_loss`, or one of your own with ``loss(..., sums=)``.
+        after : Partial, optional
+            The sum of the parts of all pieces from the round before, where sums depend on others:
+            `vicreg_loss` takes two rounds, and `barlow_twins_loss` three. Until the last round,
+            ``value()`` is an error.
         group : array of int, optional
             The number of the group of each loss, from 0: then there is a mean for each group. With
             `pieces` all pieces of a group are one row, whose loss is the value of the group. On
@@ -235,9 +241,10 @@ class Evaluated(Generic[Arguments]):
         Raises
         ------
         TypeError
-            If `reduction` is given, or `axis` beside `group`, or `groups` without it, or `weights`
-            beside `group` and `pieces`; or if the loss has no pieces of rows. When parts are added:
-            if they are of other losses, parameters or libraries, or only one of them is of pieces.
+            If `reduction` is given, or `axis` beside `group`, or `groups` without it; with `pieces`
+            also if `weights` or `after` is given beside `group`, or the loss has no pieces of rows.
+            When parts are added: if they are of other losses, parameters or libraries, or only one
+            of them is of pieces.
         ValueError
             If `group` does not fit the losses, or is none of `groups`; also what the loss raises.
             When parts are added: if they are of other groups or rows, or their rows have other
@@ -268,8 +275,10 @@ class Evaluated(Generic[Arguments]):
         >>> float(sum(parts).value()), float(pl.dice_loss(pred, target, **axes))
         (0.77173913043478..., 0.77173913043478...)
         """
-        of = partial_of_pieces if pieces else partial
-        return of(self.formulas, arrays, {**self.bound, **options}, group, groups)
+        given = self.formulas, arrays, {**self.bound, **options}, group, groups
+        if pieces or after is not None:
+            return partial_of_pieces(*given, after)
+        return partial(*given)
 
     def _evaluate(
         self,

@@ -107,6 +107,7 @@ class _Replaced(ArrayNamespace):
         """Return a building block, which uses the other functions, or what the origin has."""
         origin = vars(self)["_origin"]
         block = origin._blocks.get(name)
-        found = getattr(origin, name) if block is None else MethodType(block, self)
-        vars(self)[name] = found
+        if block is not None:  # not kept, as a cycle of references would keep arrays
+            return MethodType(block, self)
+        found = vars(self)[name] = getattr(origin, name)
         return found

@@ -3,6 +3,7 @@
 Some functions need the axis to be 0 or -1, the first or the last; formulas receive no other.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..typing import Array, Axis, Namespace
@@ -33,7 +34,31 @@ def norm(xp: Namespace, x: Array, axis: Axis) -> Array:
 
 
 @building_block
+def whole(xp: Namespace, take: Callable[..., Array], x: Array, *more: Any) -> Array:
+    """Return ``take(x, *more)``, a sum over the entries at hand, for whole rows.
+
+    These may be all entries, or a piece of the rows.
+    """
+    return take(x, *more)
+
+
+@building_block
 def region_sum(xp: Namespace, x: Array, axis: Axis) -> Array:
+    """Add up a long axis, kept with size 1, of whole rows: see `long_sum` and `whole`."""
+    return xp.whole(xp.long_sum, x, axis)
+
+
+@building_block
+def first_sums(xp: Namespace, axis: Axis, *arrays: Array) -> list[Array]:
+    """Return the sums of `region_sum` on which other sums depend.
+
+    Of rows in pieces, a formula goes on from here when they are known.
+    """
+    return [xp.region_sum(x, axis) for x in arrays]
+
+
+@building_block
+def long_sum(xp: Namespace, x: Array, axis: Axis) -> Array:
     """Add up a long axis, kept with size 1: float32 in float64 where the device has it.
 
     A region may have more elements than float32 can count.

@@ -28,7 +28,11 @@ class Direction(NamedTuple):
 
 def direction(xp: Namespace, axis: Axis, x: Array) -> Direction:
     """Return the direction of vectors."""
-    length = xp.norm(x, axis)
+    return direction_of(xp, x, xp.norm(x, axis))
+
+
+def direction_of(xp: Namespace, x: Array, length: Array) -> Direction:
+    """Return the direction of vectors whose lengths are known."""
     divisor = xp.where(length == 0, inf, length)  # so the zero vector has derivative 0
     return Direction(x / divisor, 1 / divisor)
 
@@ -70,17 +74,17 @@ def angle(xp: Namespace, axis: Axis, left: Array, right: Array) -> Angle:
     """Return the angle between vectors."""
     one, other = direction(xp, axis, left), direction(xp, axis, right)
     cosine = xp.row_dot(one.unit, other.unit, axis)
-    return Angle(one, other, cosine, gap_between(xp, axis, one, other))
+    apart = one.unit - other.unit
+    return Angle(one, other, cosine, gap_between(xp, one, other, xp.row_dot(apart, apart, axis)))
 
 
-def gap_between(xp: Namespace, axis: Axis, left: Direction, right: Direction) -> Array:
+def gap_between(xp: Namespace, left: Direction, right: Direction, square: Array) -> Array:
     """Return 1 - cosine, as half the square of the difference of the directions.
 
     A zero vector has the direction 0, whose square is 0 instead of 1; the difference is added.
     """
-    apart = left.unit - right.unit
-    absent = (xp.astype(x.per_length == 0, apart.dtype) for x in (left, right))
-    return 0.5 * (xp.row_dot(apart, apart, axis) + sum(absent))
+    absent = (xp.astype(x.per_length == 0, square.dtype) for x in (left, right))
+    return 0.5 * (square + sum(absent))
 
 
 def along(axis: Axis, x: Array) -> Array:

@@ -5,22 +5,33 @@ from typing import NamedTuple, Unpack
 from .._loss import loss
 from ..typing import Array, Axis, Namespace, NonNegative, Number, Real
 from ._pairs import SetOptions, diagonal
-from ._vectors import Direction, direction, gap_between
+from ._vectors import Direction, direction_of, gap_between
 
 __all__ = ["barlow_twins_loss", "vicreg_loss"]
 
 
-def _centred(xp: Namespace, x: Array) -> Array:
-    """Subtract the mean of each feature; a constant feature becomes exactly 0."""
-    from_first = x - x[..., :1, :]
-    return from_first - _mean(xp, from_first)
+def _near(xp: Namespace, left: Array, right: Array) -> tuple[Array, list[Array]]:
+    """Return the number of samples, and both views minus the mean of each feature, once rounded."""
+    count, *totals = xp.first_sums(-2, xp.ones_like(left[..., :1]), left, right)
+    return count, [x - total / count for x, total in zip((left, right), totals, strict=True)]
 
 
-def _mean(xp: Namespace, x: Array) -> Array:
-    return xp.mean(x, axis=-2, keepdims=True)
+def _spread(xp: Namespace, square: Array, rest: Array, count: Array) -> Array:
+    """Return the sum of the squares of centred values, from the sums of `_near` and its squares.
+
+    It is 0 for a constant feature, of which only the rounding of the mean is left.
+    """
+    spread = square - rest * rest / count
+    return xp.where(spread <= 16 * xp.finfo(square.dtype).eps * square, 0.0, spread)
 
 
-@loss("(sample,feature),(sample,feature)->()", predicted=2)
+def _root(xp: Namespace, square: Array) -> Array:
+    """Return the root, whose derivative at 0 is 0."""
+    none = square == 0
+    return xp.where(none, 0.0, xp.sqrt(xp.where(none, 1.0, square)))
+
+
+@loss("(sample,feature),(sample,feature)->()", predicted=2, sums="sample", temporaries=8)
 def barlow_twins_loss(
     xp: Namespace,
     axis: Axis,
@@ -68,7 +79,10 @@ def barlow_twins_loss(
     The direction of a feature is the unit vector of its n centred values. The derivative with
     respect to the directions is a weighted sum of those of the other view. Its part orthogonal to
     the direction, divided by the length of the centred values, is the derivative with respect to
-    the feature. The largest temporaries beside the views hold d x d numbers.
+    the feature. All are functions of sums over the samples: the number of samples, the means, the
+    squares of the deviations, and the correlations with the gaps. A large set is read in pieces,
+    once for each round of sums of which later ones depend on earlier ones, so the largest
+    temporaries hold d x d numbers.
 
     The authors' program normalises by a layer of batch normalisation, which adds 1e-5 to the
     variances. In MONAI correlations are (n - 1) / n times these, because deviations have the
@@ -99,25 +113,32 @@ class Correlations(NamedTuple):
     matrix: Array
     gap: Array
     """1 - the correlation of each feature with itself."""
+    count: Array
+    """The number of samples."""
 
     def transposed(self, xp: Namespace) -> "Correlations":
         """Exchange the two views."""
-        return Correlations(self.right, self.left, xp.matrix_transpose(self.matrix), self.gap)
+        matrix = xp.matrix_transpose(self.matrix)
+        return Correlations(self.right, self.left, matrix, self.gap, self.count)
 
-    def pull(self, xp: Namespace, redundancy: Number) -> Array:
-        """Return the derivative with respect to the directions of the first view."""
+    def pull(self, xp: Namespace, redundancy: Number) -> tuple[Array, Array]:
+        """Return the derivative with respect to the directions of the first view.
+
+        Its dot product with each direction follows from the correlations.
+        """
         weight = xp.where(diagonal(xp, self.matrix), -2 * self.gap, 2 * redundancy * self.matrix)
-        return xp.matmul(self.right.unit, xp.matrix_transpose(weight))
+        weight = xp.matrix_transpose(weight)
+        along = xp.row_sum(weight * xp.matrix_transpose(self.matrix), -2)
+        return xp.matmul(self.right.unit, weight), along
 
     def slope(self, xp: Namespace, redundancy: Number) -> Array:
         """Return the derivative with respect to the first view."""
-        pull, unit = self.pull(xp, redundancy), self.left.unit
-        return self.left.per_length * (pull - unit * xp.row_sum(unit * pull, -2))
+        pull, along = self.pull(xp, redundancy)
+        return self.left.per_length * (pull - self.left.unit * along)
 
     def bend(self, xp: Namespace, redundancy: Number) -> Array:
         """Return the diagonal of the second derivative."""
-        pull, unit, right = self.pull(xp, redundancy), self.left.unit, self.right.unit
-        along = xp.row_sum(unit * pull, -2)
+        (pull, along), unit, right = self.pull(xp, redundancy), self.left.unit, self.right.unit
         own = diagonal(xp, self.matrix)
         weight = xp.matrix_transpose(xp.where(own, xp.ones_like(self.matrix), redundancy))
         weighted = weight * xp.matrix_transpose(self.matrix)
@@ -125,18 +146,21 @@ class Correlations(NamedTuple):
         squares = squares + unit * unit * xp.row_sum(
             weighted * xp.matrix_transpose(self.matrix), -2
         )
-        turned = 2 * unit * (pull - along * unit) + along * (1 - 1 / unit.shape[-2] - unit * unit)
+        turned = 2 * unit * (pull - along * unit) + along * (1 - 1 / self.count - unit * unit)
         return (2 * squares - turned) * self.left.per_length * self.left.per_length
 
 
 def _correlations(xp: Namespace, left: Array, right: Array) -> Correlations:
-    one, other = (direction(xp, -2, _centred(xp, x)) for x in (left, right))
-    return Correlations(
-        one,
-        other,
-        xp.matmul(xp.matrix_transpose(one.unit), other.unit),
-        gap_between(xp, -2, one, other),
+    count, near = _near(xp, left, right)
+    sums = xp.first_sums(-2, *near, *(x * x for x in near))
+    one, other = (
+        direction_of(xp, x - rest / count, _root(xp, _spread(xp, square, rest, count)))
+        for x, rest, square in zip(near, sums[:2], sums[2:], strict=True)
     )
+    apart = one.unit - other.unit
+    gap = gap_between(xp, one, other, xp.region_sum(apart * apart, -2))
+    matrix = xp.whole(xp.matmul, xp.matrix_transpose(one.unit), other.unit)
+    return Correlations(one, other, matrix, gap, count)
 
 
 def _barlow(xp: Namespace, found: Correlations, redundancy: Number) -> Array:
@@ -163,7 +187,7 @@ def _(
     return found.bend(xp, redundancy), found.transposed(xp).bend(xp, redundancy)
 
 
-@loss("(sample,feature),(sample,feature)->()", predicted=2)
+@loss("(sample,feature),(sample,feature)->()", predicted=2, sums="sample", temporaries=10)
 def vicreg_loss(
     xp: Namespace,
     axis: Axis,
@@ -217,7 +241,8 @@ def vicreg_loss(
 
     the last two for each view. Variances and covariances have the divisor n - 1, or 1 in a set of
     one vector. The derivative of a hinge is 0 where the deviation is 1, and where it is 0 without
-    `eps`. The largest temporaries beside the views hold d x d numbers.
+    `eps`. The sums over the samples are taken in two rounds, first those of the means, so a large
+    set is read in pieces and the largest temporaries hold d x d numbers.
 
     This is algorithm 1 of the paper. The authors' program and pytorch-metric-learning halve
     :math:`v + v'`. The paper's formula for :math:`s` does not divide by d.
@@ -236,8 +261,7 @@ def vicreg_loss(
     >>> float(pl.vicreg_loss(left, [[x + 1.0, y] for x, y in left]))
     12.5
     """
-    views = [_view(xp, x, eps) for x in (left, right)]
-    return _vicreg(xp, left, right, views, invariance, variance, covariance)
+    return _views(xp, left, right, eps).value(xp, invariance, variance, covariance)
 
 
 class View(NamedTuple):
@@ -247,7 +271,7 @@ class View(NamedTuple):
     deviation: Array
     covariance: Array
     """The covariances of different features."""
-    divisor: int
+    divisor: Array
     """The divisor of variances and covariances."""
 
     def cost(self, xp: Namespace, variance: Number, covariance: Number) -> Array:
@@ -262,13 +286,13 @@ class View(NamedTuple):
         apart = xp.matmul(self.centred, self.covariance) * (4 * covariance / self.divisor)
         return apart - self.centred * (self._pressure(xp) * (variance / self.divisor))
 
-    def bend(self, xp: Namespace, variance: Number, covariance: Number) -> Array:
+    def bend(self, xp: Namespace, count: Array, variance: Number, covariance: Number) -> Array:
         """Return the diagonal of the second derivative."""
         share = self.centred / self.divisor
         squares = share * share
         others = xp.sum(squares, axis=-1, keepdims=True) - squares
         pressure = self._pressure(xp)
-        turn = (1 - 1 / self.centred.shape[-2]) / self.divisor - squares * pressure * pressure
+        turn = (1 - 1 / count) / self.divisor - squares * pressure * pressure
         return 4 * covariance * others - variance * pressure * turn
 
     def _pressure(self, xp: Namespace) -> Array:
@@ -281,30 +305,39 @@ class View(NamedTuple):
         )
 
 
-def _view(xp: Namespace, x: Array, eps: Number) -> View:
-    centred = _centred(xp, x)
-    divisor = x.shape[-2] - 1 or 1
-    variance = xp.row_sum(centred * centred, -2) / divisor + eps
-    none = variance == 0
-    matrix = xp.matmul(xp.matrix_transpose(centred), centred) / divisor
-    others = xp.where(diagonal(xp, matrix), 0.0, matrix)
-    return View(
-        centred, xp.where(none, 0.0, xp.sqrt(xp.where(none, 1.0, variance))), others, divisor
-    )
+class Views(NamedTuple):
+    """Both views."""
+
+    count: Array
+    """The number of samples."""
+    square: Array
+    """The sums of the squared differences of the two."""
+    left: View
+    right: View
+
+    def value(
+        self, xp: Namespace, invariance: Number, variance: Number, covariance: Number
+    ) -> Array:
+        """Return the loss."""
+        spread = sum(view.cost(xp, variance, covariance) for view in (self.left, self.right))
+        near = xp.mean(self.square / self.count, axis=(-2, -1))
+        return invariance * near + spread / self.square.shape[-1]
 
 
-def _vicreg(
-    xp: Namespace,
-    left: Array,
-    right: Array,
-    views: list[View],
-    invariance: Number,
-    variance: Number,
-    covariance: Number,
-) -> Array:
-    apart = left - right
-    spread = sum(view.cost(xp, variance, covariance) for view in views) / left.shape[-1]
-    return invariance * xp.mean(apart * apart, axis=(-2, -1)) + spread
+def _views(xp: Namespace, left: Array, right: Array, eps: Number) -> Views:
+    square = xp.region_sum((left - right) ** 2, -2)
+    count, near = _near(xp, left, right)
+    return Views(count, square, *(_view(xp, x, count, eps) for x in near))
+
+
+def _view(xp: Namespace, near: Array, count: Array, eps: Number) -> View:
+    rest, square = (xp.region_sum(x, -2) for x in (near, near * near))
+    matrix = xp.whole(xp.matmul, xp.matrix_transpose(near), near)
+    matrix = matrix - xp.matrix_transpose(rest) * (rest / count)
+    divisor = xp.where(count == 1, 1.0, count - 1)
+    others = xp.where(diagonal(xp, matrix), 0.0, matrix / divisor)
+    deviation = _root(xp, _spread(xp, square, rest, count) / divisor + eps)
+    return View(near - rest / count, deviation, others, divisor)
 
 
 @vicreg_loss.value_and_derivative
@@ -320,11 +353,10 @@ def _(
     covariance: NonNegative,
     eps: NonNegative,
 ) -> tuple[Array, tuple[Array, Array]]:
-    views = [_view(xp, x, eps) for x in (left, right)]
-    apart = (left - right) * (2 * invariance / left.shape[-2])
-    one, other = (view.slope(xp, variance, covariance) for view in views)
-    features = left.shape[-1]
-    value = _vicreg(xp, left, right, views, invariance, variance, covariance)
+    views, features = _views(xp, left, right, eps), left.shape[-1]
+    apart = (left - right) * (2 * invariance / views.count)
+    one, other = (view.slope(xp, variance, covariance) for view in (views.left, views.right))
+    value = views.value(xp, invariance, variance, covariance)
     return value, ((one + apart) / features, (other - apart) / features)
 
 
@@ -341,8 +373,9 @@ def _(
     covariance: NonNegative,
     eps: NonNegative,
 ) -> tuple[Array, Array]:
-    one, other = (_view(xp, x, eps).bend(xp, variance, covariance) for x in (left, right))
-    samples, features = left.shape[-2:]
-    return (one + 2 * invariance / samples) / features, (
-        other + 2 * invariance / samples
-    ) / features
+    views, features = _views(xp, left, right, eps), left.shape[-1]
+    near = 2 * invariance / views.count
+    one, other = (
+        view.bend(xp, views.count, variance, covariance) for view in (views.left, views.right)
+    )
+    return (one + near) / features, (other + near) / features

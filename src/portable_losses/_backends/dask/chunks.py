@@ -20,7 +20,7 @@ from ...typing import Array
 from ..numpy import backend as numpy
 from .results import Gradient, Own, Value, only_sums
 from .task import Chunk
-from .tree import added, merged
+from .tree import listed, merged, merged_rows
 
 
 class Chunks:
@@ -149,14 +149,16 @@ class Chunks:
         sums = self.plan.signature.sums
         if not sums or any(axes is not None for axes in self.gathered):
             return []
-        every = {role for roles in self.roles.values() for role in roles if role[0] == sums}
-        cut = any(
-            n > 1
+        axes = [
+            (role, chunks)
             for key, x in self.arrays.items()
-            for role, n in zip(self.roles[key], x.numblocks, strict=True)
-            if role in every
-        )
-        return sorted(every) if cut else []
+            for role, chunks in zip(self.roles[key], x.chunks, strict=True)
+            if role[0] == sums
+        ]
+        if not all(known(size) for _, chunks in axes for size in chunks):
+            return []  # it cannot be said which chunk has the first entry
+        cut = any(len(chunks) > 1 for _, chunks in axes)
+        return sorted({role for role, _ in axes}) if cut else []
 
     def _from_sums(self, chunk: Chunk) -> tuple[Any, Any]:
         """Return the parts of losses and of gradients, from the sums of rows in several chunks.
@@ -178,23 +180,43 @@ class Chunks:
 
     def _rows(self, chunk: Chunk) -> Array:
         """Return the array whose chunks are lists of the sums of rows."""
+        rows = self._round(chunk)
+        for _ in self._rounds(chunk)[1:]:
+            pair = (rows, self.loop), (self._round(chunk, rows), self.loop)
+            rows = self._mapped(chunk.piece.with_next, self.loop, *pair, what="sums", dtype=object)
+        return rows
+
+    def _round(self, chunk: Chunk, *known: Array) -> Array:
+        """Return the array whose chunks are lists of the next sums of rows."""
         given = [(x, self.roles[key]) for key, x in self.arrays.items()]
+        given += [(x, self.loop) for x in known]
         pieces = [*self.loop, *self.cut]
         taken = self._mapped(chunk.taken, pieces, *given, what="sums", dtype=object)
-        return self._mapped(
-            added, self.loop, (taken, pieces), what="sums", dtype=object, concatenate=False
-        )
+        return merged_rows(taken, range(len(self.loop), len(pieces)), self.name)
 
-    def sums_of_pieces(self) -> list[Array]:
-        """Return the sums of rows, if the arrays are pieces of them."""
-        chunk = self._chunk((0,))
+    def _rounds(self, chunk: Chunk) -> list[list[Array]]:
+        """Return the sums that are taken of no entries, round by round."""
         nothing = self._of_size_0(("", self.plan.signature.sums))
         if not nothing:
             raise ValueError(
                 f"{self.name}: the sizes of some chunks are unknown; call `compute_chunk_sizes()`"
             )
-        rows, found = self._rows(chunk), []
-        for k, like in enumerate(chunk.taken(*nothing)):
+        known = chunk.taken(*nothing)
+        found = [known]
+        while len(taken := chunk.taken(*nothing, known)) > 1:
+            found.append(taken)
+            known = chunk.piece.with_next(known, taken)
+        return found
+
+    def sums_of_pieces(self) -> list[Array]:
+        """Return the next sums of rows, if the arrays are pieces of them."""
+        chunk, known = self._chunk((0,)), self.request.sums or ()
+        rows = self._round(chunk, *([self._listed(known)] if known else []))
+        rounds, number = self._rounds(chunk), len(known[:-1])
+        while number > 0 and len(rounds) > 1:
+            number -= len(rounds.pop(0)) - 1
+        found = []
+        for k, like in enumerate(rounds[0]):
             inner = {("sum", i): size for i, size in enumerate(like.shape[self.plan.loops :])}
             index = [*self.loop, *inner]
             given = rows, self.loop
@@ -202,6 +224,14 @@ class Chunks:
                 self._mapped(Own(k), index, given, what="sums", dtype=like.dtype, new=inner)
             )
         return found
+
+    def _listed(self, sums: Sequence[Array]) -> Array:
+        """Return the array whose chunks are lists of the sums of rows."""
+        loops = self.plan.loops
+        pairs = [
+            (x, [*self.loop, *((k, i) for i in range(x.ndim - loops))]) for k, x in enumerate(sums)
+        ]
+        return self._mapped(listed, self.loop, *pairs, what="sums", dtype=object)
 
     def _every(
         self, chunk: Chunk, index: list[Any], arrays: Mapping[str, Array], *rows: Array

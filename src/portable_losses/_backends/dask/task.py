@@ -34,9 +34,13 @@ class Chunk:
     checked: bool
 
     def taken(self, *blocks: Any) -> list[Array]:
-        """Return the sums that the formula takes of a chunk of rows."""
-        with self._noted(given := self._arguments(blocks)):
-            found: list[Array] = self.piece.sums(given, self.checked)
+        """Return the next sums that the formula takes of a chunk of rows.
+
+        The last block may hold those of the rounds before, of whole rows.
+        """
+        given, known = self._arguments(blocks), blocks[len(self.dtypes) :]
+        with self._noted(given):
+            found: list[Array] = self.piece.sums(given, self.checked and not known, *known)
         return found
 
     def __call__(self, *blocks: Any) -> tuple[Any, ...]:

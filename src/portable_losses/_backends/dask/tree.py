@@ -71,8 +71,24 @@ def scaled(
 
 def merged(parts: Array, place: int, axes: Collection[int], name: str) -> Array:
     """Return the sums of one of the parts over the chunks along axes, as an array of the others."""
+    return _tree(parts, axes, f"{name}-{place}", partial(_added, place), _all_added)
+
+
+def merged_rows(taken: Array, axes: Collection[int], name: str) -> Array:
+    """Return the sums of whole rows, lists of arrays, from those of the chunks along axes."""
+    return _tree(taken, axes, f"{name}-rows", added, added)
+
+
+def _tree(
+    parts: Array,
+    axes: Collection[int],
+    name: str,
+    start: Callable[..., Any],
+    add_up: Callable[..., Any],
+) -> Array:
+    """Merge chunks along axes, a few at a time: chunks by `start`, and the results by `add_up`."""
     kept = [i for i in range(parts.ndim) if i not in axes]
-    key = f"{name}-sum-{tokenize(parts.name, place, sorted(axes))}"
+    key = f"{name}-sum-{tokenize(parts.name, name, sorted(axes))}"
     graph: dict[Any, Any] = {}
     for index in product(*(range(parts.numblocks[i]) for i in kept)):
         of_kept = dict(zip(kept, index, strict=True))
@@ -81,12 +97,12 @@ def merged(parts: Array, place: int, axes: Collection[int], name: str) -> Array:
         )
         keys: list[Any] = [(parts.name, *block) for block in every]
         level = 0
-        function: Callable[..., Any] = partial(_added, place)
+        function = start
         while len(keys) > _TOGETHER:
             groups = [keys[n : n + _TOGETHER] for n in range(0, len(keys), _TOGETHER)]
             keys = [(f"{key}-{level}", *index, n) for n in range(len(groups))]
             graph |= {k: (function, group) for k, group in zip(keys, groups, strict=True)}
-            level, function = level + 1, _all_added
+            level, function = level + 1, add_up
         graph[key, *index] = (function, keys)
     layers = HighLevelGraph.from_collections(key, graph, dependencies=[parts])
     chunks = tuple(parts.chunks[i] for i in kept)
@@ -102,9 +118,11 @@ def _all_added(sums: Sequence[Any]) -> Any:
     return reduce(add, sums)
 
 
-def added(parts: Any) -> list[Array]:
-    """Add up the sums of all pieces of rows; the pieces along each axis are a list."""
-    if isinstance(parts[0], np.ndarray):
-        found: list[Array] = parts
-        return found
-    return [reduce(add, each) for each in zip(*map(added, parts), strict=True)]
+def added(parts: Sequence[Sequence[Array]]) -> list[Array]:
+    """Add up the sums of pieces of rows."""
+    return [reduce(add, each) for each in zip(*parts, strict=True)]
+
+
+def listed(*sums: Array) -> list[Array]:
+    """Return the sums of rows as a list."""
+    return list(sums)

@@ -91,14 +91,17 @@ def per_block(call: Any) -> int:
 def per_piece(call: Any) -> int:
     """Return the number of entries of a row that are evaluated together, 0 if all of them are.
 
-    Pieces take two passes: a row of two blocks is faster whole.
+    Sums over samples may be matrices of all pairs of features, so a piece has as many samples.
+    Pieces take two passes or more: a row of two blocks is faster whole.
     """
     signature = call.plan.signature
     size = call.layout.sizes.get(signature.sums, 0)
-    numbers = block_bytes(signature.temporaries) // np.dtype(call.plan.dtype).itemsize
-    if not size or call.layout.entries <= 2 * numbers:
+    if not size:
         return 0
-    return int(max(1, numbers * size // call.layout.entries))
+    numbers = block_bytes(signature.temporaries) // np.dtype(call.plan.dtype).itemsize
+    each = max(1, call.layout.entries // size)
+    piece = max(numbers // each, each)
+    return 0 if size <= 2 * piece else int(piece)
 
 
 def blocks(loop: tuple[int, ...], size: int) -> Iterator[Index]:

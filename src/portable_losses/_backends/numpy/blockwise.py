@@ -260,11 +260,7 @@ class _Pass:
         """Read and check a block, or a piece of its rows."""
         raw = [self._part(i, index) for i in range(len(self.raw))]
         if piece is not None:
-            plan = self.call.plan
-            raw = [
-                x[..., piece] if plan.signature.sums in cores else x
-                for x, cores in zip(raw, plan.cores, strict=True)
-            ]
+            raw = self.request.cut(self.call.plan, raw, piece)
         weights, where = (None if x is None else x[index] for x in (self.weights, self.where))
         return self.request.read_part(self.call, raw, weights, where, self.parameters(index))
 

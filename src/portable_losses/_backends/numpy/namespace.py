@@ -11,6 +11,7 @@ from ..._numerics.loops import Arrays, Step, Stepped, cut
 from ..._numerics.standard import is_exactly
 from ...typing import Array, Axis
 from . import kernels
+from .sums import long_sum
 
 _TOGETHER = 2**16
 """The number of pairs that are formed together, about that of a block, which fits the cache."""
@@ -226,31 +227,6 @@ def norm(x: Array, axis: Axis) -> Array:
     return np.sqrt(square, out=square)
 
 
-def region_sum(x: Array, axis: Axis) -> Array:
-    """Add up a long axis: BLAS adds up short pieces in half the time of `numpy.sum`."""
-    if axis != -1:
-        dtype = np.result_type(x.dtype, np.float64)
-        return np.add.reduce(x, axis=axis, keepdims=True, dtype=dtype).astype(x.dtype, copy=False)
-    if x.size < _SEVERAL_CALLS:
-        return np.add.reduce(x, axis=axis, keepdims=True)
-    whole = x.shape[-1] // _PIECE
-    pieces = x[..., : whole * _PIECE].reshape(*x.shape[:-1], whole, _PIECE)
-    rest = x[..., whole * _PIECE :]
-    total = np.add.reduce(_row_sums(pieces), axis=-1) + _row_sums(rest)
-    return total[..., None]
-
-
-def _row_sums(x: Array) -> Array:
-    return np.vecdot(x, np.ones(x.shape[-1], x.dtype))
-
-
-_SEVERAL_CALLS = 2**14
-"""Up to this number of numbers the calls take longer than they save."""
-
-_PIECE = 1024
-"""Up to this number of float32 numbers BLAS adds up to within an ulp."""
-
-
 def smaller(pred: Array, target: Array) -> Array:
     """Return the smaller number without a selection, which only autodiff needs."""
     return np.minimum(pred, target)
@@ -380,7 +356,7 @@ OVERRIDES: dict[str, Callable[..., Any]] = {
         softmax_parts,
         row_dot,
         norm,
-        region_sum,
+        long_sum,
         smaller,
         by_side,
         label_parts,

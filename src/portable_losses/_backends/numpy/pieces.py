@@ -19,20 +19,17 @@ Piece = tuple[int, slice]
 class _Known(NamedTuple):
     """What is known of rows from their pieces."""
 
-    sums: Sequence[Array]
+    sums: list[Array]
     """The sums that the formula takes."""
     one: Any
     """One entry of each row."""
 
-    def plus(self, other: "_Known") -> "_Known":
-        """Return what is known of these pieces and others."""
-        return _Known([x + y for x, y in zip(self.sums, other.sums, strict=True)], self.one)
-
 
 def sums(run: Any) -> list[Array]:
-    """Return the sums of all rows."""
+    """Return the next sums of all rows."""
     rows = list(run.blocks())
-    found = [each.sums for each in _known(run, rows)]
+    before = [each.sums for each in _given(run, rows)] if run.request.sums else None
+    found = [each.sums for each in _round(run, rows, before)[0]]
     results = []
     for parts in zip(*found, strict=True):
         inner = parts[0].shape[len(run.loop) :]
@@ -61,7 +58,8 @@ def evaluated(run: Any) -> Iterator[list[Addend]]:
         index = rows[row]
         results = _from_sums(run, orders, index, known[row], run.read(index, entries))
         for order, result in zip(orders, results, strict=True):
-            outputs = [x[..., entries] for x in run.written[run.orders.index(order)]]
+            written, plan = run.written[run.orders.index(order)], run.call.plan
+            outputs = run.request.cut(plan, written, entries, plan.signature.predicted)
             run.keep_gradients(result, outputs, index, run.divisor_of(index), [])
         return []
 
@@ -79,19 +77,44 @@ def _from_sums(
 
 
 def _known(run: Any, rows: Sequence[Index]) -> list[_Known]:
-    """Add up the sums of the pieces of each block of rows."""
+    """Return all sums of each block of rows, round by round."""
+    known, waits = _round(run, rows)
+    while waits:
+        taken, waits = _round(run, rows, [each.sums for each in known])
+        known = [
+            each._replace(sums=run.request.with_next(each.sums, more.sums))
+            for each, more in zip(known, taken, strict=True)
+        ]
+    return known
+
+
+def _round(
+    run: Any, rows: Sequence[Index], before: Sequence[Sequence[Array]] | None = None
+) -> tuple[list[_Known], bool]:
+    """Add up the next sums of the pieces of each block of rows; tell whether others depend on them.
+
+    `before` are those of the rounds before.
+    """
     call, request = run.call, run.request
 
-    def of_piece(piece: Piece) -> tuple[int, _Known]:
+    def of_piece(piece: Piece) -> tuple[int, Any, Any]:
         row, entries = piece
         part = run.read(rows[row], entries)
-        taken = request.sums_taken(call, part, run.parameters(rows[row]))
-        return row, _Known(taken, request.one_entry(call, part))
+        known = before[row] if before else ()
+        taken = request.sums_taken(call, part, run.parameters(rows[row]), known)
+        return row, taken, request.one_entry(call, part)
 
-    known: dict[int, _Known] = {}
-    for row, found in run.in_order(of_piece, lambda: _pieces(run, rows)):
-        known[row] = known[row].plus(found) if row in known else found
-    return list(known.values())
+    found: dict[int, _Known] = {}
+    waits = False
+    for row, taken, one in run.in_order(of_piece, lambda: _pieces(run, rows)):
+        waits = taken.waits
+        if row not in found:
+            found[row] = _Known(taken.sums, one)
+            continue
+        totals = found[row].sums
+        for k, more in enumerate(taken.sums):
+            totals[k] += more  # in place: they may be large
+    return list(found.values()), waits
 
 
 def _given(run: Any, rows: Sequence[Index]) -> list[_Known]:

@@ -44,11 +44,15 @@ def evaluate(request: Any) -> list[Any] | None:
 
 def sums(request: Any) -> list[Any] | None:
     """Return the sums of pieces of rows; None if they cannot be lent, or autograd needs them."""
-    tensors = [*request.arrays, *request.extras.values()]
+    tensors = [*request.arrays, *request.extras.values(), *(request.sums or ())]
     if torch.is_grad_enabled() and any(is_differentiated(x) for x in tensors):
         return None
     found = _all_lent(request)
-    return None if found is None else [*map(_tensor, numpy.sums(request.lent((0,), *found)))]
+    if found is None:
+        return None
+    lent = request.lent((0,), *found)
+    lent.sums = request.sums and [x.detach().numpy() for x in request.sums]
+    return [*map(_tensor, numpy.sums(lent))]
 
 
 def _all_lent(request: Any) -> tuple[list[Any], dict[str, Any]] | None:
