@@ -211,10 +211,16 @@ def test_read_once():
     """A mean without weights needs one pass for value and gradient, and a region two."""
     pred, target = Stored(RNG.random(1000), (100,)), np.zeros(1000)
     read, own = [], Stored.__getitem__
+
+    def noted(x, at):
+        found = own(x, at)
+        read.extend([at] * (found.size > 0))
+        return found
+
     for loss, passes in ((pl.mse_loss, 1), (pl.rmse_loss, 2), (pl.dice_loss, 2)):
         read.clear()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Stored, "__getitem__", lambda x, at: (read.append(at), own(x, at))[1])
+            patch.setattr(Stored, "__getitem__", noted)
             loss.value_and_grad(pred, target)
         assert 10 * passes <= len(read) <= 10 * passes + 1
 

@@ -18,10 +18,11 @@ from jax.custom_derivatives import SymbolicZero
 from jax.lax import optimization_barrier, stop_gradient
 from jax.sharding import NamedSharding, PartitionSpec
 
-from .._numerics import elementwise, rows
-from .._numerics.loops import Arrays, Step, Stepped
-from ..typing import Array, Axis
-from .base import Backend, Pull
+from ..._numerics import elementwise, rows
+from ..._numerics.loops import Arrays, Step, Stepped
+from ...typing import Array, Axis
+from ..base import Backend, Pull
+from .registered import registered
 
 _MANY = 48
 """For rows of these lengths XLA adds up each sum separately (jax 0.10)."""
@@ -332,7 +333,7 @@ class Jax(Backend):
         """
         if orders != (0,) or call.plan.pulls or not call.replaces_autodiff:
             return super().compute(call, orders, head, arrays, sequences)
-        return [_registered(call, head)(list(arrays), dict(sequences))]
+        return [registered(call, head)(list(arrays), dict(sequences))]
 
     def register_tree(self, kind: type) -> None:
         """Register the type as a pytree, once."""
@@ -365,39 +366,6 @@ def _compiled(request: Any, key: Any, evaluate: Callable[[Any], list[Any]]) -> l
         return evaluate(request)
     results: list[Any] = compiled(list(request.arrays), dict(request.extras), request.sums)
     return results
-
-
-def _registered(call: Any, head: tuple[Any, ...]) -> Callable[[Any, Any], Array]:
-    """Return the function from arrays to losses with the registered derivative."""
-    predicted = call.plan.signature.predicted
-
-    def formula(arrays: Any, sequences: Any) -> Array:
-        losses: Array = call.compute((0,), head, arrays, sequences)[0]
-        return losses
-
-    def differentiated(primals: Any, tangents: Any) -> tuple[Array, Array]:
-        (arrays, sequences), (moves, others) = primals, tangents
-        value, derivatives = call.compute((0, 1), head, arrays, sequences)
-        slope = jnp.zeros_like(value)
-        moved = {i: x for i, x in enumerate(moves) if not isinstance(x, SymbolicZero)}
-        for i, derivative in zip(predicted, derivatives, strict=True):
-            if i in moved:
-                along = derivative * moved.pop(i)
-                slope = slope + jnp.sum(along, axis=tuple(range(value.ndim, along.ndim)))
-        numbers = {k: x for k, x in others.items() if not isinstance(x, SymbolicZero)}
-        if moved or numbers:
-
-            def rest(given: Any, named: Any) -> Array:
-                every = [given.get(i, x) for i, x in enumerate(arrays)]
-                return formula(every, {**sequences, **named})
-
-            points = {i: arrays[i] for i in moved}, {k: sequences[k] for k in numbers}
-            slope = slope + jax.jvp(rest, points, (moved, numbers))[1]
-        return value, slope
-
-    ruled: Callable[[Any, Any], Array] = jax.custom_jvp(formula)
-    ruled.defjvp(differentiated, symbolic_zeros=True)  # type: ignore[attr-defined]
-    return ruled
 
 
 backend = Jax(jnp)
