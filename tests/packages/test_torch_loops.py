@@ -145,6 +145,24 @@ def test_arrays_of_numpy_become_tensors():
     assert isinstance(criterion.class_weights, torch.Tensor)
 
 
+@pytest.mark.parametrize(
+    ("loss", "parameters"),
+    [
+        (pl.pinball_loss, {"quantile": (0.1, 0.5, 0.9)}),
+        (pl.cross_entropy, {"class_weights": [1.0, 2.0, 0.5], "label_smoothing": 0.1}),
+    ],
+)
+def test_lists_are_part_of_a_graph(loss, parameters):
+    criterion = torch_criterion(loss, **parameters)
+    pred = torch.randn(6, 3, requires_grad=True)
+    target = torch.arange(6) % 3 if loss is pl.cross_entropy else torch.randn(6)
+    expected, slope = loss.value_and_grad(pred.detach(), target, **parameters)
+    value = torch.compile(criterion, fullgraph=True, backend="aot_eager")(pred, target)
+    value.backward()
+    torch.testing.assert_close(value.detach(), expected)
+    torch.testing.assert_close(pred.grad, slope)
+
+
 def test_a_parameter_is_learnt():
     criterion = torch_criterion(pl.huber_loss, delta=torch.nn.Parameter(torch.tensor(2.0)))
     assert [name for name, _ in criterion.named_parameters()] == ["delta"]

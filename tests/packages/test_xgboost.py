@@ -223,6 +223,7 @@ def test_several_quantiles_of_one_target():
     objective = xgboost_objective(pl.pinball_loss, quantile=levels, hessian=0.005)
     settings = {**TREES, "num_class": 3, "disable_default_eval_metric": True, "base_score": 150.0}
     model = xgboost.train(settings, matrix, 200, obj=objective)
+    assert model.predict(matrix).shape == target.shape  # the place of the largest score
     shares = np.mean(target[:, None] < model.predict(matrix, output_margin=True), axis=0)
     np.testing.assert_allclose(shares, levels, atol=0.05)
 

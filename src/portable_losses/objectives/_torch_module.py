@@ -16,6 +16,7 @@ class Criterion(torch.nn.Module):  # type: ignore[misc]
         self.loss = bound.loss
         self.settings: dict[str, Any] = {}
         self.arrays: list[str] = []
+        self.lists = bound.loss.signature.arrays | {"class_weights", "weights"}
         for name, value in bound.parameters.items():
             if isinstance(value, np.ndarray) and value.ndim:
                 value = torch.as_tensor(value)
@@ -31,7 +32,17 @@ class Criterion(torch.nn.Module):  # type: ignore[misc]
     def forward(self, *arrays: Any, **options: Any) -> Any:
         """Return the loss."""
         own = {name: getattr(self, name) for name in self.arrays}
-        return self.loss(*arrays, **{**self.settings, **own, **options})
+        given = {**self.settings, **own, **options}
+        if torch.compiler.is_compiling():  # NumPy, which reads lists, is no part of a graph
+            given = {name: self._traced(name, x, arrays[0]) for name, x in given.items()}
+        return self.loss(*arrays, **given)
+
+    def _traced(self, name: str, value: Any, like: Any) -> Any:
+        """Return a list of numbers as a tensor beside the predictions."""
+        if name not in self.lists or not isinstance(value, (list, tuple)):
+            return value
+        dtype = torch.promote_types(like.dtype, torch.float32)
+        return torch.tensor(value, dtype=dtype, device=like.device)
 
     def extra_repr(self) -> str:
         """Return the loss and its settings."""

@@ -42,8 +42,9 @@ def torch_criterion(loss: Loss[...], **parameters: Any) -> Any:
     -----
     The criterion can be copied, pickled and compiled by ``torch.compile``. Its buffers are not part
     of ``state_dict``: they are settings, not learnt. A ``torch.nn.Parameter`` is learnt, and is one
-    of the module. Arrays of NumPy become tensors. Under ``torch.autocast`` the loss of 16-bit
-    predictions is float32, as ``GradScaler`` wants it.
+    of the module. Arrays of NumPy become tensors, and so do lists while ``torch.compile`` traces; a
+    loss by itself needs tensors there. Under ``torch.autocast`` the loss of 16-bit predictions is
+    float32, as ``GradScaler`` wants it.
 
     Examples
     --------
