@@ -193,7 +193,7 @@ NAMES = [
 def test_the_name_of_an_option(loss, key, hint):
     given = [np.zeros((2, 2))] * len(loss.signature.arguments)
     with pytest.raises(
-        TypeError, match=rf"{re.escape(loss.__name__)} has no option '{key}': .*{hint}"
+        TypeError, match=rf"{re.escape(loss.expression)} has no option '{key}': .*{hint}"
     ):
         loss(*given, **{key: 1})
 

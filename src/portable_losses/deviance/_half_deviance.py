@@ -19,8 +19,8 @@ _GENTLE = 0.25
 
 def half_deviance(xp: Namespace, mean: Array, target: Array, power: Number) -> Array:
     """Return half the deviance, for other powers than 0."""
-    zeros, absent = power < 2, target <= 0
-    present = select(xp, zeros, lambda: xp.where(absent, 1.0, target), target)
+    some_absent, absent = power < 2, target <= 0
+    present = select(xp, some_absent, lambda: xp.where(absent, 1.0, target), target)
     of_mean, of_target = _raised(xp, mean, 1, power), _raised(xp, present, 2, power)
     a, b = _divisors(xp, power)
     share = mean / a
@@ -33,15 +33,17 @@ def half_deviance(xp: Namespace, mean: Array, target: Array, power: Number) -> A
         target_term=lambda: present * of_mean,
         both=lambda: of_mean * (share - present / b),
     )
-    return select(xp, zeros, lambda: xp.where(absent, of_mean * (share - target / b), found), found)
+    return select(
+        xp, some_absent, lambda: xp.where(absent, of_mean * (share - target / b), found), found
+    )
 
 
 def half_deviance_of_logarithm(
     xp: Namespace, log_mean: Array, target: Array, power: Number
 ) -> Array:
     """Return half the deviance from the logarithm of the mean, for other powers than 0."""
-    zeros, absent = power < 2, target <= 0
-    present = select(xp, zeros, lambda: xp.where(absent, 1.0, target), target)
+    some_absent, absent = power < 2, target <= 0
+    present = select(xp, some_absent, lambda: xp.where(absent, 1.0, target), target)
     a, b = _divisors(xp, power)
     of_both = combined(xp, log_mean, target, power, 1 / a, 1 / b)
     found = _of_positive(
@@ -53,7 +55,7 @@ def half_deviance_of_logarithm(
         target_term=lambda: present * xp.exp((1 - power) * log_mean),
         both=lambda: of_both,
     )
-    return select(xp, zeros, lambda: xp.where(absent, of_both, found), found)
+    return select(xp, some_absent, lambda: xp.where(absent, of_both, found), found)
 
 
 def _of_positive(
