@@ -142,6 +142,10 @@ class Boxwise:
             for total, part in zip(self.taken, parts, strict=True):
                 total[self._at(self.loop, box)] += part
 
+    def _within(self, sums: Sequence[Array], box: Box) -> list[Array]:
+        """Return the sums of the rows of a box."""
+        return [x[self._at(self.loop, box)] for x in sums]
+
     def _evaluate(self, orders: Orders) -> None:
         """Evaluate all boxes, and keep their results.
 
@@ -151,9 +155,7 @@ class Boxwise:
         if self.taken is not None and orders == (0,):
             boxes = [{**box, **dict.fromkeys(self.sums, slice(1))} for box in boxes]
         for box, given in self._read(boxes):
-            known = (
-                [] if self.taken is None else [[x[self._at(self.loop, box)] for x in self.taken]]
-            )
+            known = [] if self.taken is None else [self._within(self.taken, box)]
             with self._noted(box):
                 results = self.piece(orders, given, not known, *known)
             for order, result in zip(orders, results, strict=True):
@@ -167,17 +169,20 @@ class Boxwise:
 
     def _read(self, boxes: Sequence[Box]) -> Iterator[tuple[Box, dict[str, Any]]]:
         """Read the parts of all arrays that belong to each box."""
-        first = self.plan.signature.arguments[0]
         for box in shown(boxes, self.plan.formulas.name, boxes):
             with self._noted(box):
-                given: dict[str, Any] = {key: self._part(key, box) for key in self.sources}
-            if KEEP in given:  # a mask of entries is broadcast
-                given[KEEP] = default.xp.broadcast_to(given[KEEP], given[first].shape)
+                given = self._parts(box)
             yield box, given
 
-    def _part(self, key: str, box: Box) -> Any:
-        x = self.sources[key]
-        return x if isinstance(x, NUMBER) else read(x, self._at(self.roles[key], box, x.shape))
+    def _parts(self, box: Box) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, x in self.sources.items():
+            number = isinstance(x, NUMBER)
+            found[key] = x if number else read(x, self._at(self.roles[key], box, x.shape))
+        if KEEP in found:  # a mask of entries is broadcast
+            first = found[self.plan.signature.arguments[0]]
+            found[KEEP] = default.xp.broadcast_to(found[KEEP], first.shape)
+        return found
 
     @contextmanager
     def _noted(self, box: Box) -> Iterator[None]:
