@@ -223,6 +223,8 @@ class Boxwise:
 
     def _reduce(self) -> None:
         """Replace the sums of all boxes by the loss, and find the factor of the gradients."""
+        if self.layout.in_parts:
+            return
         finish, mean = self.plan.formulas.finish, self.mean
 
         def reduced(xp: Namespace, total: Array, weight: Array) -> Sequence[Array]:
@@ -236,6 +238,8 @@ class Boxwise:
     def _final(self, order: int) -> Any:
         """Return the results of an order, and write those that were added up."""
         results = list(self.found[order])
+        if not order and self.layout.in_parts:
+            return tuple(x[()] for x in results)
         if not order:
             in_out = self.outputs is not None and 1 not in self.orders
             return results[0] if in_out else results[0][()]

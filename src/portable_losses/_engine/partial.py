@@ -11,6 +11,8 @@ from .evaluate import evaluate
 from .formulas import Formulas
 from .given import by_name
 from .plan import Inner
+from .stored import evaluate_stored
+from .stores import ghost, holds_stored
 
 
 class Partial:
@@ -159,7 +161,8 @@ def partial(
     if group is not None and "axis" in options:
         raise TypeError(f"{name}: pass axis or group, not both: a group has losses of all axes")
     given = {**options, "reduction": Inner.PARTS} | ({} if group is None else {"axis": ()})
-    total, weight = evaluate(formulas, (0,), arrays, given)[0]
+    stored = holds_stored(arrays) or holds_stored(options.values())
+    total, weight = (evaluate_stored if stored else evaluate)(formulas, (0,), arrays, given)[0]
     if group is not None:
         total, weight = _grouped(name, group, groups, total, weight)
     parameters = {key: x for key, x in options.items() if key in signature.parameters}
@@ -167,7 +170,7 @@ def partial(
         (backend, floating(name, signature.arguments[i], backend, x)[1])
         for i in signature.predicted
         if i < len(arrays) and arrays[i] is not None and not (i and isinstance(arrays[i], NUMBER))
-        for backend, x in [read(name, signature.arguments[i], arrays[i])]
+        for backend, x in [read(name, signature.arguments[i], ghost(arrays[i]))]
     ]
     dtype = promoted(dtypes[0][0], [dtype for _, dtype in dtypes])
     return Partial(formulas, parameters, total, weight, dtype)
