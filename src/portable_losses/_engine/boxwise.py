@@ -185,17 +185,20 @@ class Boxwise:
 
     def _read(self, boxes: Sequence[Box]) -> Iterator[tuple[Box, dict[str, Any]]]:
         """Read the parts of all arrays that belong to each box."""
-        first = self.plan.signature.arguments[0]
         for box in shown(boxes, self.plan.formulas.name, boxes):
             with self._noted(box):
-                given: dict[str, Any] = {key: self._part(key, box) for key in self.sources}
-            if KEEP in given:  # a mask of entries is broadcast
-                given[KEEP] = default.xp.broadcast_to(given[KEEP], given[first].shape)
+                given = self._parts(box)
             yield box, given
 
-    def _part(self, key: str, box: Box) -> Any:
-        x = self.sources[key]
-        return x if isinstance(x, NUMBER) else read(x, self._at(self.roles[key], box, x.shape))
+    def _parts(self, box: Box) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, x in self.sources.items():
+            number = isinstance(x, NUMBER)
+            found[key] = x if number else read(x, self._at(self.roles[key], box, x.shape))
+        if KEEP in found:  # a mask of entries is broadcast
+            first = found[self.plan.signature.arguments[0]]
+            found[KEEP] = default.xp.broadcast_to(found[KEEP], first.shape)
+        return found
 
     @contextmanager
     def _noted(self, box: Box) -> Iterator[None]:
@@ -236,6 +239,8 @@ class Boxwise:
 
     def _reduce(self) -> None:
         """Replace the sums of all boxes by the loss, and find the factor of the gradients."""
+        if self.layout.in_parts:
+            return
         finish, mean = self.plan.formulas.finish, self.mean
 
         def reduced(xp: Namespace, total: Array, weight: Array) -> Sequence[Array]:
@@ -249,6 +254,8 @@ class Boxwise:
     def _final(self, order: int) -> Any:
         """Return the results of an order, and write those that were added up."""
         results = list(self.found[order])
+        if not order and self.layout.in_parts:
+            return tuple(x[()] for x in results)
         if not order:
             in_out = self.outputs is not None and 1 not in self.orders
             return results[0] if in_out else results[0][()]

@@ -15,6 +15,8 @@ from .given import by_name
 from .plan import Inner
 from .shapes import differ
 from .signature import Signature
+from .stored import evaluate_stored
+from .stores import ghost, holds_stored
 
 _OF_CLASSES = {"class_weights", "ignore_index"}
 """The options that parts must have in common, like parameters."""
@@ -189,14 +191,15 @@ def partial(
     arrays, options = by_name(formulas, arrays, options)
     check_options(name, options, group, groups)
     given = {**options, "reduction": Inner.PARTS} | ({} if group is None else {"axis": ()})
-    sums = evaluate(formulas, (0,), arrays, given)[0]
+    stored = holds_stored(arrays) or holds_stored(options.values())
+    sums = (evaluate_stored if stored else evaluate)(formulas, (0,), arrays, given)[0]
     if group is not None:
         sums = grouped(name, group, groups, sums[0], sums)
     dtypes = [
         (backend, floating(name, signature.arguments[i], backend, x)[1])
         for i in signature.predicted
         if i < len(arrays) and arrays[i] is not None and not (i and isinstance(arrays[i], NUMBER))
-        for backend, x in [read(name, signature.arguments[i], arrays[i])]
+        for backend, x in [read(name, signature.arguments[i], ghost(arrays[i]))]
     ]
     dtype = promoted(dtypes[0][0], [dtype for _, dtype in dtypes])
     return Partial(formulas, parameters(signature, options), sums, dtype)
