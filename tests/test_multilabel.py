@@ -7,6 +7,7 @@ import pytest
 from marks import once_a_library
 
 import portable_losses as pl
+from portable_losses._backends.numpy import values
 
 RANDOM = np.random.default_rng(10)
 SCORES = RANDOM.normal(0, 2, (20, 6))
@@ -253,6 +254,15 @@ def test_weights_beside_class_weights_are_shown_as_they_were_passed(options, sai
     given = {"class_weights": WEIGHTED, **options}
     with pytest.raises(ValueError, match=said):
         pl.multilabel_soft_margin_loss(FOUR[:2], FOUR_SETS[:2], **given)
+
+
+def test_weights_beside_class_weights_are_checked_once(monkeypatch):
+    """Those of the rows and those of the classes, and not their product."""
+    seen, are_weights = [], values._are_weights
+    monkeypatch.setattr(values, "_are_weights", lambda x: seen.append(x.shape) or are_weights(x))
+    options = {"class_weights": WEIGHTED, "weights": np.asarray([1.0, 2.0])}
+    pl.multilabel_soft_margin_loss(FOUR[:2], FOUR_SETS[:2], **options)
+    assert seen == [(4,), (2,)]
 
 
 def test_weights_beside_class_weights_that_are_left_out_or_not_checked():
