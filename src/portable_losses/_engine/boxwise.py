@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from math import prod
 from typing import Any
 
 from .._backends import NUMBER, default, shown
+from .._numerics.elementwise import chained
 from ..typing import Array, Namespace
 from .boxes import Box, Grid, grid, sizes_of
 from .evaluate import Request
@@ -136,12 +138,8 @@ class Boxwise:
 
     def _rounds(self) -> int:
         """Return the number of rounds, from those of no entries."""
-        box = {**self.grid.boxes()[0], **dict.fromkeys(self.sums, slice(0))}
-        ((_, nothing),) = self._read([box])
-        known, number = self.piece.sums(nothing, False), 1
-        while len(taken := self.piece.sums(nothing, False, known)) > 1:
-            known, number = self.piece.with_next(known, taken), number + 1
-        return number
+        nothing = {**self.grid.boxes()[0], **dict.fromkeys(self.sums, slice(0))}
+        return len(self.piece.rounds(partial(self.piece.sums, self._parts(nothing), False)))
 
     def _round(self, known: Sequence[Array] | None = None) -> list[Array]:
         """Return the next sums of all rows."""
@@ -230,7 +228,7 @@ class Boxwise:
                 spread = tuple(_ALL if role in self.kept else None for role in roles)
                 factor = factor[self._at(self.kept, box)][spread]
             x, dtype = self.found[order][k], self.wide if self.added[k] else self.plan.results[k]
-            (gradient,) = default.elementwise(_times, [xp.asarray(gradient), factor], dtype)
+            (gradient,) = default.elementwise(_chained, [xp.asarray(gradient), factor], dtype)
             index = self._at(roles, box, x.shape)
             if self.added[k]:
                 x[index] += gradient
@@ -267,7 +265,5 @@ class Boxwise:
         return results
 
 
-def _times(xp: Namespace, gradient: Array, factor: Array) -> Sequence[Array]:
-    """Multiply a gradient, which stays 0 even if the factor is NaN."""
-    still = gradient == 0
-    return (xp.where(still, gradient, gradient * xp.where(still, 1.0, factor)),)
+def _chained(xp: Namespace, gradient: Array, factor: Array) -> Sequence[Array]:
+    return (chained(xp, gradient, factor),)

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .._backends import NUMBER, Backend, backend_of, default
+from .._backends import NUMBER, backend_of, default
 from ..typing import Array, Namespace
 from .arrays import check_weight, floating, visible
 from .entries import of_entries
 from .masks import with_masks
+from .plan import Plan
 from .shapes import check_broadcast, differ, loop_axes
 from .signature import Signature
 
@@ -42,13 +43,12 @@ def rearranged(
     return Rearranged(arrays, extras, settings)
 
 
-def check_weights(
-    name: str, backend: Backend, given: Mapping[str, Any], dtype: Any, classes: tuple[int, ...]
-) -> None:
+def check_weights(plan: Plan, given: Mapping[str, Any], place: int) -> None:
     """Refuse weights as they were given: those of the rearranged call are products.
 
-    A mask of the classes of rows leaves out a row if it leaves out all its `classes`, an axis.
+    A mask of the classes of rows, whose axis is `place`, leaves out a row if it leaves out all.
     """
+    name, backend = plan.signature.name, plan.backend
     seen = {
         key: x if isinstance(x, NUMBER) else visible(backend, x)
         for key, x in given.items()
@@ -56,14 +56,20 @@ def check_weights(
     }
     weights, where = seen.get("weights"), seen.get("where")
     if isinstance(weights, NUMBER):
-        check_weight(name, weights, backend.xp.slack(dtype))
+        check_weight(name, weights, backend.xp.slack(plan.dtype))
         del seen["weights"]
     elif weights is not None and where is not None:
+        classes = (place,) if _is_of_classes(given["where"], plan.loops) else ()
         kept = default.xp.any(default.xp.asarray(where), axis=classes)
         seen["weights"] = default.xp.where(kept, weights, 0)
     for key in ("class_weights", "weights"):
         if seen.get(key) is not None:
             default.check_weights(name, key, seen[key])
+
+
+def _is_of_classes(mask: Any, axes: int) -> bool:
+    """Return whether a mask has all axes of the predictions, and not only those of their rows."""
+    return getattr(mask, "ndim", None) == axes
 
 
 def restored(xp: Namespace, results: list[Any], place: int) -> list[Any]:
@@ -118,7 +124,7 @@ def _weighted(
         )
     losses = tuple(n for i, n in enumerate(pred.shape) if i != place % pred.ndim)
     mask = extras.get("where")
-    of_classes = getattr(mask, "ndim", None) == pred.ndim
+    of_classes = _is_of_classes(mask, pred.ndim)
     for key in ("weights",) if of_classes else ("weights", "where"):
         if key in extras and not isinstance(extras[key], NUMBER):
             check_broadcast(signature, key, extras[key], losses)

@@ -164,10 +164,8 @@ class Piece:
         found: list[Array] = default.sums(self._request((0,), given, checked, known))
         return found
 
-    @staticmethod
-    def with_next(known: Sequence[Array], taken: Sequence[Array]) -> list[Array]:
-        """Return the sums that are known with those of the next round."""
-        return pieces.with_next(known, taken)
+    rounds = staticmethod(pieces.rounds)
+    with_next = staticmethod(pieces.with_next)
 
     def _request(
         self,
@@ -254,9 +252,7 @@ def requested(
         check_labels(request.plan, arguments, options if place in (None, -1) else {})
     backend = request.plan.backend
     if checked and formulas.signature.averaged and place is not None:
-        of_classes = getattr(ahead.get("where"), "ndim", 0) == request.plan.loops
-        classes = (place,) if of_classes else ()
-        check_weights(formulas.name, backend, ahead, request.plan.dtype, classes)
+        check_weights(request.plan, ahead, place)
         request.weighed = True
     if checked and backend is not default and backend.keeps_plans() and validating():
         _look(request)

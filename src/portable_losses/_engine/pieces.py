@@ -94,6 +94,16 @@ def sums_taken(
     return Taken([*(xp.cast(x, wide) for x in sums.found), kept], sums.waits)
 
 
+def rounds(taken: Callable[..., list[Array]]) -> list[list[Array]]:
+    """Return the sums of no entries, round by round; `taken` takes those that are known, if any."""
+    known = taken()
+    found = [known]
+    while len(more := taken(known)) > 1:
+        found.append(more)
+        known = with_next(known, more)
+    return found
+
+
 def with_next(known: Sequence[Array], taken: Sequence[Array]) -> list[Array]:
     """Return the sums that are known with those of the next round."""
     return [*known[:-1], *taken]

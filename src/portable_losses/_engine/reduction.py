@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import nan
 from typing import Any
 
+from .._numerics.elementwise import chained
 from .._numerics.standard import known
 from ..typing import Array
 from .call import Call
@@ -207,8 +208,7 @@ def _chained(call: Call, gradient: Array, slope: Array, cores: int) -> Array:
         slope = slope[index]
     if slope.ndim:
         slope = slope[(..., *(None,) * cores)]
-    still = gradient == 0
-    return xp.where(still, gradient, gradient * xp.where(still, xp.ones_like(slope), slope))
+    return chained(xp, gradient, slope)
 
 
 def gathered(call: Call, gradient: Array, own: tuple[int, ...]) -> Array:

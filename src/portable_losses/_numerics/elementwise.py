@@ -103,6 +103,12 @@ def smoothed(xp: Namespace, target: Array, share: Any, classes: int = 2) -> Arra
     return (1 - share) * target + share / classes
 
 
+def chained(xp: Namespace, gradient: Array, slope: Array) -> Array:
+    """Return a gradient times the derivative of a function; 0 stays 0, even if that is NaN."""
+    still = gradient == 0
+    return xp.where(still, gradient, gradient * xp.where(still, 1.0, slope))
+
+
 @building_block
 def mean_of(xp: Namespace, total: Array, count: Array) -> Array:
     """Return total / count, NaN where the count is 0.

@@ -6,7 +6,7 @@ belongs to single losses, such as a gradient, is taken out of the tuple.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from operator import attrgetter
 from typing import Any
@@ -201,12 +201,8 @@ class Chunks:
             raise ValueError(
                 f"{self.name}: the sizes of some chunks are unknown; call `compute_chunk_sizes()`"
             )
-        known = chunk.taken(*nothing)
-        found = [known]
-        while len(taken := chunk.taken(*nothing, known)) > 1:
-            found.append(taken)
-            known = chunk.piece.with_next(known, taken)
-        return found
+        rounds: list[list[Array]] = chunk.piece.rounds(partial(chunk.taken, *nothing))
+        return rounds
 
     def sums_of_pieces(self) -> list[Array]:
         """Return the next sums of rows, if the arrays are pieces of them."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._numerics.elementwise import chained
 from ...typing import Array
 from ..numpy import backend as numpy
 from .tree import Sums
@@ -81,8 +82,7 @@ class Gradient:
         if sums is not None and self.finish is not None:
             _, slope = reduced(sums, self.mean, self.finish)
             slope = self._spread(np.asarray(slope).astype(gradient.dtype))
-            still = gradient == 0  # it stays 0 even if the slope is inf or NaN
-            gradient = np.where(still, gradient, gradient * np.where(still, 1, slope))
+            gradient = chained(numpy.xp, gradient, slope)
         return np.asarray(gradient).astype(self.dtype, copy=False)
 
     def _spread(self, x: Array) -> Array:
